@@ -1,0 +1,1 @@
+"""Pure search: what a strategy asks, how replies become scores and answers. No engine, no clock, no I/O."""

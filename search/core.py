@@ -1,0 +1,304 @@
+"""The nouns of a search and the questions that a strategy asks.
+
+A strategy is a generator: it yields a question (`Extend`, `Judge`, `Grow`, `Fork`), is sent the reply, and returns a
+`Result`. It does no I/O. `search.driver` answers the questions from the journal and the ports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol, TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What a search may see of a problem. The reference answer is kept elsewhere: a search cannot peek."""
+
+    id: str
+    question: str
+
+
+class StopReason(StrEnum):
+    """Why the text of a step ended."""
+
+    STEP_END = "step_end"
+    """At a step boundary: the solution goes on."""
+    EOS = "eos"
+    """The model ended its turn: the solution is finished."""
+    LENGTH = "length"
+    """The token limit cut it. Not a finished solution."""
+    LOOP = "loop"
+    """The model repeated itself and was stopped. Not a finished solution."""
+    ABORT = "abort"
+    """The request was cancelled. Not a finished solution."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One reasoning step. `token_ids` are the truth; `text` is their decoding.
+
+    `logprob` is the sum of the sampled tokens' log-probabilities, None where it was not measured.
+    """
+
+    text: str
+    token_ids: tuple[int, ...]
+    stop: StopReason
+    logprob: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """An immutable prefix of a solution; `place` is its position in the tree, root `()`."""
+
+    problem: Problem
+    steps: tuple[Step, ...] = ()
+    place: tuple[int, ...] = ()
+
+    @classmethod
+    def start(cls, problem: Problem) -> Path:
+        """The empty prefix of `problem`."""
+        return cls(problem)
+
+    @property
+    def id(self) -> str:
+        """The place as text, `0/3/1`; the root is the empty string."""
+        return "/".join(map(str, self.place))
+
+    @property
+    def finished(self) -> bool:
+        """Whether the model ended its turn. A step cut by length, a loop or an abort is not a finish."""
+        return bool(self.steps) and self.steps[-1].stop is StopReason.EOS
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the path cannot be extended: finished, cut, looping or aborted."""
+        return bool(self.steps) and self.steps[-1].stop is not StopReason.STEP_END
+
+    @property
+    def token_ids(self) -> tuple[int, ...]:
+        """All generated tokens in order, without the prompt."""
+        return tuple(token for step in self.steps for token in step.token_ids)
+
+    @property
+    def text(self) -> str:
+        """The whole solution so far."""
+        return "".join(step.text for step in self.steps)
+
+    def grow(self, child: int, steps: Sequence[Step]) -> Path:
+        """The path's `child`-th child, longer by `steps`."""
+        return Path(self.problem, (*self.steps, *steps), (*self.place, child))
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A probability or score that could not be had. It is never a number.
+
+    `transient` says that infrastructure failed, not the model: such a reply is not journaled and is asked again on resume.
+    """
+
+    reason: str
+    transient: bool = False
+
+
+Score: TypeAlias = float | Missing
+"""A number (its range is the aggregation's) or the reason why there is none."""
+
+
+class VerdictStatus(StrEnum):
+    """How the verdict of one step was obtained."""
+
+    READ = "read"
+    """Read from the boxed token."""
+    AFTER_ERROR = "after_error"
+    """The verifier stopped at an earlier incorrect step; the probability is that step's."""
+    MISSING = "missing"
+    """The chain ended in order without a verdict for this step."""
+    TRUNCATED = "truncated"
+    """The chain was cut before it reached this step."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepVerdict:
+    """What the verifier says of one step.
+
+    `probability` is that of *correct*, in [0, 1]; None exactly when the status is MISSING or TRUNCATED.
+    """
+
+    probability: float | None
+    status: VerdictStatus
+    critique: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """`verdicts[i]` judges `path.steps[i]`; `prefix` is the probability in [0, 1] that the whole prefix is correct.
+
+    A judgement that failed as a whole has no verdicts and a `Missing` prefix.
+    """
+
+    verdicts: tuple[StepVerdict, ...]
+    prefix: Score
+    chains: int = 0
+    """How many verification chains were read into this judgement."""
+
+    @classmethod
+    def missing(cls, reason: str, *, transient: bool = False) -> Judgement:
+        """A judgement that could not be had."""
+        return cls((), Missing(reason, transient))
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Exact counts of what a reply cost. `cached` is the part of `prompt` that the prefix cache held.
+
+    `failed` is the part of `generated` that came to nothing (an unreadable chain, an aborted request).
+    """
+
+    calls: int = 0
+    prompt: int = 0
+    cached: int = 0
+    generated: int = 0
+    failed: int = 0
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(
+            self.calls + other.calls,
+            self.prompt + other.prompt,
+            self.cached + other.cached,
+            self.generated + other.generated,
+            self.failed + other.failed,
+        )
+
+
+class Until(StrEnum):
+    """How far an `Extend` grows each child."""
+
+    STEP = "step"
+    END = "end"
+
+
+@dataclass(frozen=True, slots=True)
+class Extend:
+    """Draw `n` children of each path: one step each (`Until.STEP`) or to the end (`Until.END`).
+
+    Children are numbered from `first`, so that a path can be extended again. `greedy` overrides the temperature with 0.
+    """
+
+    paths: tuple[Path, ...]
+    n: int
+    until: Until = Until.STEP
+    first: int = 0
+    greedy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Extended:
+    """`children[i]` continue `paths[i]`, in the order of their numbers; `spent` sums over the question."""
+
+    children: tuple[tuple[Path, ...], ...]
+    spent: Spent
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Judge every step of each path."""
+
+    paths: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """`judgements[i]` is of `paths[i]`; `spent` sums over the question."""
+
+    judgements: tuple[Judgement, ...]
+    spent: Spent
+
+
+@dataclass(frozen=True, slots=True)
+class Grow:
+    """`Extend` by one step and `Judge`, each child judged the moment it ends."""
+
+    paths: tuple[Path, ...]
+    n: int
+    first: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """`judgements[i][j]` is of `children[i][j]`."""
+
+    children: tuple[tuple[Path, ...], ...]
+    judgements: tuple[tuple[Judgement, ...], ...]
+    spent: Spent
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """Run independent sub-searches side by side, with no barrier between them."""
+
+    flows: tuple[Flow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Forked:
+    """`results[i]` is what `flows[i]` returned."""
+
+    results: tuple[Result, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A path that the strategy hands to selection, with its last judgement (None: never judged).
+
+    `history` holds the whole-prefix probabilities judged along the path, oldest first.
+    """
+
+    path: Path
+    judgement: Judgement | None = None
+    history: tuple[Score, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a search returns: its candidates in the order in which ties are broken (earliest wins)."""
+
+    candidates: tuple[Candidate, ...] = field(default=())
+
+
+Question: TypeAlias = Extend | Judge | Grow | Fork
+Reply: TypeAlias = Extended | Judged | Grown | Forked
+Flow: TypeAlias = Generator[Question, Any, Result]
+"""A running search. It is sent the reply that belongs to the question it yielded."""
+
+
+class Strategy(Protocol):
+    """A frozen dataclass whose fields are its configuration; calling it starts a search."""
+
+    def __call__(self, problem: Problem) -> Flow: ...
+
+
+def extend(
+    paths: Sequence[Path], n: int, until: Until = Until.STEP, *, first: int = 0, greedy: bool = False
+) -> Generator[Extend, Extended, tuple[tuple[Path, ...], ...]]:
+    """Ask for `n` children of each path; returns them aligned with `paths`."""
+    reply = yield Extend(tuple(paths), n, until, first, greedy)
+    return reply.children
+
+
+def judge(paths: Sequence[Path]) -> Generator[Judge, Judged, tuple[Judgement, ...]]:
+    """Ask for the judgement of each path; returns them aligned with `paths`."""
+    reply = yield Judge(tuple(paths))
+    return reply.judgements
+
+
+def grow(paths: Sequence[Path], n: int, *, first: int = 0) -> Generator[Grow, Grown, Grown]:
+    """Ask for `n` judged one-step children of each path."""
+    return (yield Grow(tuple(paths), n, first))
+
+
+def fork(flows: Sequence[Flow]) -> Generator[Fork, Forked, tuple[Result, ...]]:
+    """Run sub-searches side by side; returns their results in order."""
+    reply = yield Fork(tuple(flows))
+    return reply.results

@@ -1,0 +1,112 @@
+"""The two ports that answer a search, and the memory of what they answered.
+
+One method, one shape: a batch in, an aligned batch out. An item that failed is a `Failure` in its place, so its
+siblings are not lost. Implementations pickle their calls and replies across process borders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from search.core import Judgement, Path, Spent, Until
+
+
+class FailureKind(StrEnum):
+    """What to do with a failed call."""
+
+    INVALID = "invalid"
+    """The call itself is at fault (a prompt longer than the model): never retried, the problem becomes an error record."""
+    POISON = "poison"
+    """The call killed two actors: quarantined, the problem becomes an error record."""
+    UNAVAILABLE = "unavailable"
+    """Infrastructure failed (no replica left, time-out): asked again on resume."""
+    INTERNAL = "internal"
+    """The port raised something unforeseen; the message carries it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A call that has no reply. `message` is one line: what and where."""
+
+    kind: FailureKind
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyCall:
+    """Draw child number `child` of `path`. `seed` is a non-negative 63-bit integer, this child's own."""
+
+    path: Path
+    child: int
+    until: Until
+    seed: int
+    greedy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyReply:
+    """`path` is the child: the call's path grown by at least one step."""
+
+    path: Path
+    spent: Spent
+
+
+@dataclass(frozen=True, slots=True)
+class ScorerCall:
+    """Judge every step of `path`."""
+
+    path: Path
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScorerReply:
+    """The judgement has one verdict per step of the call's path, or none and a `Missing` prefix."""
+
+    judgement: Judgement
+    spent: Spent
+
+
+class Policy(Protocol):
+    """Proposes steps."""
+
+    async def extend(self, batch: Sequence[PolicyCall]) -> list[PolicyReply | Failure]:
+        """`replies[i]` answers `batch[i]`. Raises only when the port itself is unusable."""
+        ...
+
+
+class Scorer(Protocol):
+    """Judges steps."""
+
+    async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:
+        """`replies[i]` answers `batch[i]`. Raises only when the port itself is unusable."""
+        ...
+
+
+class Memory(Protocol):
+    """Replies that were paid for already: the journal, as a search sees it.
+
+    `key` names the place of a call (`extend/<problem>/<path>/<child>`); `digest` is a hash of everything in the call.
+    """
+
+    def recall(self, key: str, digest: str) -> PolicyReply | ScorerReply | None:
+        """The recorded reply, or None. Raises `ReplayError` when the key was recorded with another digest."""
+        ...
+
+    async def record(self, key: str, digest: str, reply: PolicyReply | ScorerReply) -> None:
+        """Return once the reply is durable."""
+        ...
+
+
+class ReplayError(Exception):
+    """The search asks something else than what the journal recorded at this place."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+    def __str__(self) -> str:
+        return f"the journal holds a different question at {self.key}: the run was made by another config or version"
