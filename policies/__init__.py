@@ -1,0 +1,1 @@
+"""Policies: what proposes steps. Generators behind the `Policy` port, and the engines they run on."""

@@ -1,0 +1,1 @@
+"""Scorers: what judges partial solutions. Verifiers behind the `Scorer` port."""
