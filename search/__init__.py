@@ -1,1 +1,4 @@
-"""Pure search: what a strategy asks, how replies become scores and answers. No engine, no clock, no I/O."""
+"""Pure search: what a strategy asks, and how replies become scores and answers.
+
+No engine, no clock, no I/O.
+"""

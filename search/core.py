@@ -1,7 +1,8 @@
 """The nouns of a search and the questions that a strategy asks.
 
-A strategy is a generator: it yields a question (`Extend`, `Judge`, `Grow`, `Fork`), is sent the reply, and returns a
-`Result`. It does no I/O. `search.driver` answers the questions from the journal and the ports.
+A strategy is a generator: it yields a question (`Extend`, `Judge`, `Grow`, `Fork`), is sent the
+reply, and returns a `Result`. It does no I/O. `search.driver` answers the questions from the
+journal and the ports.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ from typing import Any, Protocol, TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What a search may see of a problem. The reference answer is kept elsewhere: a search cannot peek."""
+    """What a search may see of a problem.
+
+    The reference answer is kept elsewhere: a search cannot peek.
+    """
 
     id: str
     question: str
@@ -68,7 +72,10 @@ class Path:
 
     @property
     def finished(self) -> bool:
-        """Whether the model ended its turn. A step cut by length, a loop or an abort is not a finish."""
+        """Whether the model ended its turn.
+
+        A step cut by length, a loop or an abort is not a finish.
+        """
         return bool(self.steps) and self.steps[-1].stop is StopReason.EOS
 
     @property
@@ -95,7 +102,8 @@ class Path:
 class Missing:
     """A probability or score that could not be had. It is never a number.
 
-    `transient` says that infrastructure failed, not the model: such a reply is not journaled and is asked again on resume.
+    `transient` says that infrastructure failed, not the model: such a reply is not journaled and is
+    asked again on resume.
     """
 
     reason: str
@@ -104,6 +112,12 @@ class Missing:
 
 Score: TypeAlias = float | Missing
 """A number (its range is the aggregation's) or the reason why there is none."""
+
+
+def check_probability(value: float) -> None:
+    """Raise ValueError unless `value` is a number in [0, 1]; NaN is not."""
+    if not 0.0 <= value <= 1.0:
+        raise ValueError(f"{value} is not a probability: expected a number from 0 to 1")
 
 
 class VerdictStatus(StrEnum):
@@ -123,17 +137,29 @@ class VerdictStatus(StrEnum):
 class StepVerdict:
     """What the verifier says of one step.
 
-    `probability` is that of *correct*, in [0, 1]; None exactly when the status is MISSING or TRUNCATED.
+    `probability` is that of *correct*, in [0, 1]; None exactly when the status is MISSING or
+    TRUNCATED.
     """
 
     probability: float | None
     status: VerdictStatus
     critique: str = ""
 
+    def __post_init__(self) -> None:
+        read = self.status in (VerdictStatus.READ, VerdictStatus.AFTER_ERROR)
+        if read != (self.probability is not None):
+            raise ValueError(
+                f"a verdict with status {self.status} cannot have probability {self.probability}"
+            )
+        if self.probability is not None:
+            check_probability(self.probability)
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """`verdicts[i]` judges `path.steps[i]`; `prefix` is the probability in [0, 1] that the whole prefix is correct.
+    """`verdicts[i]` judges `path.steps[i]`.
+
+    `prefix` is the probability in [0, 1] that the whole prefix is correct.
 
     A judgement that failed as a whole has no verdicts and a `Missing` prefix.
     """
@@ -143,6 +169,10 @@ class Judgement:
     chains: int = 0
     """How many verification chains were read into this judgement."""
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.prefix, Missing):
+            check_probability(self.prefix)
+
     @classmethod
     def missing(cls, reason: str, *, transient: bool = False) -> Judgement:
         """A judgement that could not be had."""
@@ -151,9 +181,12 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Exact counts of what a reply cost. `cached` is the part of `prompt` that the prefix cache held.
+    """Exact counts of what a reply cost.
 
-    `failed` is the part of `generated` that came to nothing (an unreadable chain, an aborted request).
+    `cached` is the part of `prompt` that the prefix cache held.
+
+    `failed` is the part of `generated` that came to nothing (an unreadable chain, an aborted
+    request).
     """
 
     calls: int = 0
@@ -183,7 +216,8 @@ class Until(StrEnum):
 class Extend:
     """Draw `n` children of each path: one step each (`Until.STEP`) or to the end (`Until.END`).
 
-    Children are numbered from `first`, so that a path can be extended again. `greedy` overrides the temperature with 0.
+    Children are numbered from `first`, so that a path can be extended again. `greedy` overrides the
+    temperature with 0.
     """
 
     paths: tuple[Path, ...]
@@ -195,7 +229,10 @@ class Extend:
 
 @dataclass(frozen=True, slots=True)
 class Extended:
-    """`children[i]` continue `paths[i]`, in the order of their numbers; `spent` sums over the question."""
+    """`children[i]` continue `paths[i]`, in the order of their numbers.
+
+    `spent` sums over the question.
+    """
 
     children: tuple[tuple[Path, ...], ...]
     spent: Spent
@@ -262,7 +299,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a search returns: its candidates in the order in which ties are broken (earliest wins)."""
+    """What a search returns.
+
+    Its candidates in the order in which ties are broken (earliest wins).
+    """
 
     candidates: tuple[Candidate, ...] = field(default=())
 
@@ -276,11 +316,28 @@ Flow: TypeAlias = Generator[Question, Any, Result]
 class Strategy(Protocol):
     """A frozen dataclass whose fields are its configuration; calling it starts a search."""
 
-    def __call__(self, problem: Problem) -> Flow: ...
+    def __call__(self, problem: Problem) -> Flow:
+        """Start a search of `problem`."""
+        ...
+
+    @property
+    def candidates(self) -> int:
+        """How many candidates a search returns at most."""
+        ...
+
+    @property
+    def judges(self) -> bool:
+        """Whether the search asks the verifier."""
+        ...
 
 
 def extend(
-    paths: Sequence[Path], n: int, until: Until = Until.STEP, *, first: int = 0, greedy: bool = False
+    paths: Sequence[Path],
+    n: int,
+    until: Until = Until.STEP,
+    *,
+    first: int = 0,
+    greedy: bool = False,
 ) -> Generator[Extend, Extended, tuple[tuple[Path, ...], ...]]:
     """Ask for `n` children of each path; returns them aligned with `paths`."""
     reply = yield Extend(tuple(paths), n, until, first, greedy)

@@ -1,7 +1,8 @@
 """The two ports that answer a search, and the memory of what they answered.
 
-One method, one shape: a batch in, an aligned batch out. An item that failed is a `Failure` in its place, so its
-siblings are not lost. Implementations pickle their calls and replies across process borders.
+One method, one shape: a batch in, an aligned batch out. An item that failed is a `Failure` in its
+place, so its siblings are not lost. Implementations pickle their calls and replies across process
+borders.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ class FailureKind(StrEnum):
     """What to do with a failed call."""
 
     INVALID = "invalid"
-    """The call itself is at fault (a prompt longer than the model): never retried, the problem becomes an error record."""
+    """The call itself is at fault (a prompt longer than the model).
+
+    Never retried, the problem becomes an error record.
+    """
     POISON = "poison"
     """The call killed two actors: quarantined, the problem becomes an error record."""
     UNAVAILABLE = "unavailable"
@@ -37,7 +41,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class PolicyCall:
-    """Draw child number `child` of `path`. `seed` is a non-negative 63-bit integer, this child's own."""
+    """Draw child number `child` of `path`.
+
+    `seed` is a non-negative 63-bit integer, this child's own.
+    """
 
     path: Path
     child: int
@@ -89,15 +96,28 @@ class Scorer(Protocol):
 class Memory(Protocol):
     """Replies that were paid for already: the journal, as a search sees it.
 
-    `key` names the place of a call (`extend/<problem>/<path>/<child>`); `digest` is a hash of everything in the call.
+    `key` names the place of a call (`policy/<problem>/<path>/<child>/<until>`); `digest` hashes
+    everything in the call.
     """
 
-    def recall(self, key: str, digest: str) -> PolicyReply | ScorerReply | None:
-        """The recorded reply, or None. Raises `ReplayError` when the key was recorded with another digest."""
+    def recall(
+        self, key: str, digest: str, call: PolicyCall | ScorerCall
+    ) -> PolicyReply | ScorerReply | None:
+        """The recorded reply, or None.
+
+        Raises `ReplayError` when the key was recorded with another digest.
+        """
         ...
 
     async def record(self, key: str, digest: str, reply: PolicyReply | ScorerReply) -> None:
         """Return once the reply is durable."""
+        ...
+
+    async def fail(self, key: str, problem_id: str, failure: Failure) -> None:
+        """Note that infrastructure gave no reply.
+
+        The failure is reported; the call is asked again on resume.
+        """
         ...
 
 
@@ -109,4 +129,7 @@ class ReplayError(Exception):
         self.key = key
 
     def __str__(self) -> str:
-        return f"the journal holds a different question at {self.key}: the run was made by another config or version"
+        return (
+            f"the journal holds a different question at {self.key}: "
+            "the run was made by another config or version"
+        )

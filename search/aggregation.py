@@ -1,0 +1,178 @@
+"""Aggregation: the probabilities of a path's steps become one number.
+
+Adding one is one function and one line in `AGGREGATIONS`. The input is named: `steps` are the step
+verdicts of the last judgement, `history` the whole-prefix probabilities judged along the path (for
+a generative verifier `history.last` is the score its authors use; `history.product` counts earlier
+steps again in every later prefix).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+
+from search.core import Candidate, Missing, Score
+
+LOGIT_CLIP = 1e-9
+"""Probabilities are kept this far from 0 and 1 before their log-odds are taken."""
+
+
+class Scale(StrEnum):
+    """What an aggregated number is, so that a vote knows how to sum it."""
+
+    PROBABILITY = "probability"
+    """In [0, 1]."""
+    LOGIT = "logit"
+    """Log-odds, any real number."""
+
+
+class Over(StrEnum):
+    """Which probabilities are aggregated."""
+
+    STEPS = "steps"
+    HISTORY = "history"
+
+
+class MissingRule(StrEnum):
+    """What a step without a verdict does to the aggregate."""
+
+    SKIP = "skip"
+    """It is left out."""
+    WORST = "worst"
+    """It takes the lowest probability that was read along the same path."""
+    FAIL = "fail"
+    """It makes the whole score Missing."""
+
+
+def minimum(probabilities: Sequence[float]) -> float:
+    """The weakest step (Wang et al. 2024, Math-Shepherd)."""
+    return min(probabilities)
+
+
+def product(probabilities: Sequence[float]) -> float:
+    """The chance that all steps are right if they were independent (Lightman et al.
+
+    2023), summed in log space.
+    """
+    return math.exp(_log_sum(probabilities))
+
+
+def last(probabilities: Sequence[float]) -> float:
+    """The last step only (Snell et al. 2024)."""
+    return probabilities[-1]
+
+
+def maximum(probabilities: Sequence[float]) -> float:
+    """The strongest step: a control, not a sensible choice for a process reward."""
+    return max(probabilities)
+
+
+def mean(probabilities: Sequence[float]) -> float:
+    """The arithmetic mean."""
+    return math.fsum(probabilities) / len(probabilities)
+
+
+def geometric_mean(probabilities: Sequence[float]) -> float:
+    """The product without its bias against long paths."""
+    return math.exp(_log_sum(probabilities) / len(probabilities))
+
+
+def sum_logit(probabilities: Sequence[float]) -> float:
+    """The sum of log-odds, any real number; probabilities are clipped to [1e-9, 1 - 1e-9]."""
+    return math.fsum(_logit(probability) for probability in probabilities)
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregation:
+    """A named way from one or more probabilities, oldest first, to one number on `scale`."""
+
+    reduce: Callable[[Sequence[float]], float]
+    scale: Scale = Scale.PROBABILITY
+
+
+AGGREGATIONS: dict[str, Aggregation] = {
+    "min": Aggregation(minimum),
+    "product": Aggregation(product),
+    "last": Aggregation(last),
+    "max": Aggregation(maximum),
+    "mean": Aggregation(mean),
+    "geometric_mean": Aggregation(geometric_mean),
+    "sum_logit": Aggregation(sum_logit, Scale.LOGIT),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregator:
+    """An aggregation together with its input; spelled `min` (over the steps) or `history.min`."""
+
+    name: str
+    over: Over = Over.STEPS
+
+    @classmethod
+    def parse(cls, spelled: str) -> Aggregator:
+        """Read `min`, `steps.min` or `history.min`. Raises ValueError naming the choices."""
+        head, dot, tail = spelled.rpartition(".")
+        if tail not in AGGREGATIONS or (dot and head not in list(Over)):
+            raise ValueError(f"unknown aggregation {spelled!r}; {_hint(tail)}")
+        return cls(tail, Over(head) if dot else Over.STEPS)
+
+    def __str__(self) -> str:
+        return self.name if self.over is Over.STEPS else f"{self.over}.{self.name}"
+
+    @property
+    def scale(self) -> Scale:
+        """What the scores are."""
+        return AGGREGATIONS[self.name].scale
+
+    def score(self, candidate: Candidate, rule: MissingRule) -> Score:
+        """The candidate's number, or why it has none."""
+        if candidate.judgement is None:
+            return Missing("never judged")
+        if isinstance(candidate.judgement.prefix, Missing) and not candidate.judgement.verdicts:
+            return candidate.judgement.prefix
+        values = fill(self._input(candidate), rule)
+        return values if isinstance(values, Missing) else AGGREGATIONS[self.name].reduce(values)
+
+    def _input(self, candidate: Candidate) -> list[float | None]:
+        if self.over is Over.HISTORY:
+            return [None if isinstance(score, Missing) else score for score in candidate.history]
+        assert candidate.judgement is not None
+        return [verdict.probability for verdict in candidate.judgement.verdicts]
+
+
+def fill(probabilities: Sequence[float | None], rule: MissingRule) -> list[float] | Missing:
+    """Apply the rule for missing steps.
+
+    Nothing read is Missing under every rule, never a number.
+    """
+    read = [probability for probability in probabilities if probability is not None]
+    if not read:
+        return Missing("no verdict was read")
+    if len(read) == len(probabilities) or rule is MissingRule.SKIP:
+        return read
+    if rule is MissingRule.FAIL:
+        return Missing(
+            f"{len(probabilities) - len(read)} of {len(probabilities)} verdicts are missing"
+        )
+    worst = min(read)
+    return [worst if probability is None else probability for probability in probabilities]
+
+
+def _log_sum(probabilities: Sequence[float]) -> float:
+    if min(probabilities) == 0.0:
+        return -math.inf
+    return math.fsum(math.log(probability) for probability in probabilities)
+
+
+def _logit(probability: float) -> float:
+    clipped = min(max(probability, LOGIT_CLIP), 1.0 - LOGIT_CLIP)
+    return math.log(clipped) - math.log1p(-clipped)
+
+
+def _hint(name: str) -> str:
+    close = get_close_matches(name, AGGREGATIONS, n=1)
+    guess = f"did you mean {close[0]!r}? " if close else ""
+    return f"{guess}choose from {', '.join(AGGREGATIONS)}, each also as history.NAME"

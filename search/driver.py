@@ -1,0 +1,245 @@
+"""The driver.
+
+It alone awaits. It answers a flow's questions from memory first, then from the ports.
+
+A question is split into calls, one per child or per judged path. Each call has a key (its place), a
+digest (its content) and a seed (a hash of its place), and each reply is remembered the moment it
+arrives, so a search that was killed inside a question resumes with what was already paid for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from search.core import (
+    Extend,
+    Extended,
+    Flow,
+    Fork,
+    Forked,
+    Grow,
+    Grown,
+    Judge,
+    Judged,
+    Judgement,
+    Path,
+    Question,
+    Reply,
+    Result,
+    Spent,
+    Until,
+)
+from search.keys import policy_digest, policy_key, scorer_digest, scorer_key
+from search.ports import (
+    Failure,
+    FailureKind,
+    Memory,
+    Policy,
+    PolicyCall,
+    PolicyReply,
+    Scorer,
+    ScorerCall,
+    ScorerReply,
+)
+from search.seeds import call_seed
+
+T = TypeVar("T")
+
+
+class SearchFailed(Exception):
+    """The policy gave no reply, so the search of this problem cannot go on."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.failure = failure
+
+    def __str__(self) -> str:
+        return self.failure.message
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What each call spent, by the id of the path it drew (policy) or judged (verifier)."""
+
+    policy: dict[str, Spent] = field(default_factory=dict)
+    verifier: dict[str, Spent] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a finished search leaves.
+
+    Its result, what each path cost, and every path that was drawn, by id.
+    """
+
+    result: Result
+    costs: Costs
+    paths: dict[str, Path]
+
+
+async def drive(
+    flow: Flow, policy: Policy, scorer: Scorer, memory: Memory, run_seed: int
+) -> Outcome:
+    """Run `flow` to its result.
+
+    Raises `SearchFailed` when the policy fails, `ReplayError` when the journal holds another
+    question at the same place. A scorer that fails gives `Missing` judgements and the search goes
+    on.
+    """
+    search = _Search(policy, scorer, memory, run_seed)
+    result = await search.run(flow)
+    return Outcome(result, search.costs, search.paths)
+
+
+class _Search:
+    """One problem's running search."""
+
+    def __init__(self, policy: Policy, scorer: Scorer, memory: Memory, run_seed: int) -> None:
+        self.policy = policy
+        self.scorer = scorer
+        self.memory = memory
+        self.run_seed = run_seed
+        self.costs = Costs()
+        self.paths: dict[str, Path] = {}
+
+    async def run(self, flow: Flow) -> Result:
+        reply: Reply | None = None
+        while True:
+            try:
+                question = flow.send(reply)
+            except StopIteration as stop:
+                result: Result = stop.value
+                return result
+            reply = await self.answer(question)
+
+    async def answer(self, question: Question) -> Reply:
+        match question:
+            case Extend():
+                return await self.extend(question)
+            case Judge():
+                return await self.judge(question)
+            case Grow():
+                return await self.grow(question)
+            case Fork():
+                return Forked(tuple(await together(self.run(flow) for flow in question.flows)))
+
+    async def extend(self, question: Extend) -> Extended:
+        replies = await together(self.ask_policy(call) for call in self.policy_calls(question))
+        children = rows([reply.path for reply in replies], question.n)
+        return Extended(children, total(reply.spent for reply in replies))
+
+    async def judge(self, question: Judge) -> Judged:
+        replies = await together(self.ask_scorer(self.scorer_call(path)) for path in question.paths)
+        return Judged(
+            tuple(reply.judgement for reply in replies), total(reply.spent for reply in replies)
+        )
+
+    async def grow(self, question: Grow) -> Grown:
+        asked = Extend(question.paths, question.n, Until.STEP, question.first)
+        replies = await together(self.draw_and_judge(call) for call in self.policy_calls(asked))
+        return Grown(
+            rows([drawn.path for drawn, _ in replies], question.n),
+            rows([judged.judgement for _, judged in replies], question.n),
+            total(reply.spent for pair in replies for reply in pair),
+        )
+
+    async def draw_and_judge(self, call: PolicyCall) -> tuple[PolicyReply, ScorerReply]:
+        drawn = await self.ask_policy(call)
+        return drawn, await self.ask_scorer(self.scorer_call(drawn.path))
+
+    async def ask_policy(self, call: PolicyCall) -> PolicyReply:
+        """The child, remembered or drawn. Raises `SearchFailed`."""
+        key, digest = policy_key(call), policy_digest(call)
+        reply = self.memory.recall(key, digest, call)
+        if reply is None:
+            (drawn,) = await self.policy.extend([call])
+            if isinstance(drawn, Failure):
+                raise SearchFailed(drawn)
+            await self.memory.record(key, digest, drawn)
+            reply = drawn
+        assert isinstance(reply, PolicyReply)
+        self.costs.policy[reply.path.id] = reply.spent
+        self.paths[reply.path.id] = reply.path
+        return reply
+
+    async def ask_scorer(self, call: ScorerCall) -> ScorerReply:
+        """The judgement, remembered or made; `Missing` when the scorer failed."""
+        key, digest = scorer_key(call), scorer_digest(call)
+        reply = self.memory.recall(key, digest, call)
+        if reply is None:
+            (judged,) = await self.scorer.judge([call])
+            if isinstance(judged, Failure):
+                return await self.unjudged(key, digest, call, judged)
+            check_judgement(call, judged)
+            await self.memory.record(key, digest, judged)
+            reply = judged
+        assert isinstance(reply, ScorerReply)
+        self.costs.verifier[call.path.id] = reply.spent
+        return reply
+
+    async def unjudged(
+        self, key: str, digest: str, call: ScorerCall, failure: Failure
+    ) -> ScorerReply:
+        """A failed judgement is Missing.
+
+        Only where asking again is no use is it remembered as the reply.
+        """
+        final = failure.kind is FailureKind.INVALID
+        reply = ScorerReply(Judgement.missing(failure.message, transient=not final), Spent())
+        if final:
+            await self.memory.record(key, digest, reply)
+        else:
+            await self.memory.fail(key, call.path.problem.id, failure)
+        return reply
+
+    def policy_calls(self, question: Extend) -> list[PolicyCall]:
+        """One call per child, path by path."""
+        return [
+            PolicyCall(
+                path,
+                child,
+                question.until,
+                call_seed(self.run_seed, path.problem.id, path.id, child),
+                question.greedy,
+            )
+            for path in question.paths
+            for child in range(question.first, question.first + question.n)
+        ]
+
+    def scorer_call(self, path: Path) -> ScorerCall:
+        return ScorerCall(path, call_seed(self.run_seed, path.problem.id, path.id, "judge"))
+
+
+async def together(work: Iterable[Awaitable[T]]) -> list[T]:
+    """Await all; on the first exception cancel the rest, wait until they are gone, and raise it."""
+    tasks = [asyncio.ensure_future(item) for item in work]
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
+
+
+def rows(items: Sequence[T], width: int) -> tuple[tuple[T, ...], ...]:
+    """Cut a flat sequence into rows of `width`."""
+    return tuple(tuple(items[start : start + width]) for start in range(0, len(items), width))
+
+
+def total(spent: Iterable[Spent]) -> Spent:
+    """The sum, zero for nothing."""
+    return sum(spent, Spent())
+
+
+def check_judgement(call: ScorerCall, reply: ScorerReply) -> None:
+    """Raise ValueError unless there is one verdict per step, or none at all."""
+    verdicts, steps = len(reply.judgement.verdicts), len(call.path.steps)
+    if verdicts not in (0, steps):
+        raise ValueError(
+            f"the scorer gave {verdicts} verdicts for {steps} steps "
+            f"of path {call.path.id} of {call.path.problem.id}"
+        )

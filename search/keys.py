@@ -1,0 +1,48 @@
+"""Where a call belongs (its key) and what it asks (its digest).
+
+How the journal finds a reply again.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from urllib.parse import quote
+
+from search.core import Path
+from search.ports import PolicyCall, ScorerCall
+
+
+def policy_key(call: PolicyCall) -> str:
+    """The place of a policy call; it is unique within a run."""
+    greedy = "/greedy" if call.greedy else ""
+    return f"policy/{_path_key(call.path)}/{call.child}/{call.until}{greedy}"
+
+
+def scorer_key(call: ScorerCall) -> str:
+    """The place of a scorer call; it is unique within a run."""
+    return f"scorer/{_path_key(call.path)}"
+
+
+def policy_digest(call: PolicyCall) -> str:
+    """A hash of everything in the call."""
+    return _digest(
+        "policy", *_path_parts(call.path), call.child, call.until.value, call.seed, call.greedy
+    )
+
+
+def scorer_digest(call: ScorerCall) -> str:
+    """A hash of everything in the call."""
+    return _digest("scorer", *_path_parts(call.path), call.seed)
+
+
+def _path_key(path: Path) -> str:
+    return f"{quote(path.problem.id, safe='', errors='surrogatepass')}/{path.id}"
+
+
+def _path_parts(path: Path) -> tuple[object, ...]:
+    steps = tuple((step.text, step.token_ids, step.stop.value) for step in path.steps)
+    return (path.problem.id, path.problem.question, path.place, steps)
+
+
+def _digest(*parts: object) -> str:
+    return blake2b(repr(parts).encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()

@@ -1,0 +1,27 @@
+"""Greedy: one solution at temperature 0, the baseline that every search is compared with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from search.core import Candidate, Flow, Path, Problem, Result, Until, extend
+
+
+@dataclass(frozen=True)
+class Greedy:
+    """One solution, decoded greedily whatever the policy's temperature is; not judged."""
+
+    @property
+    def candidates(self) -> int:
+        """How many candidates a search returns."""
+        return 1
+
+    @property
+    def judges(self) -> bool:
+        """Whether the search asks the verifier."""
+        return False
+
+    def __call__(self, problem: Problem) -> Flow:
+        """Draw the one."""
+        ((draft,),) = yield from extend([Path.start(problem)], 1, Until.END, greedy=True)
+        return Result((Candidate(draft),))
