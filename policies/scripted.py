@@ -1,0 +1,194 @@
+r"""A policy without a model: a deterministic function of the question, the path and the seed.
+
+For tests, dry runs and demonstrations of everything around a model. It writes
+
+    Step 1: amber the value so far is 417.
+    Step 2: willow the value so far is 903.
+    Step 3: kite the answer is \boxed{22}.
+
+The question alone says which value and which answer are right (`right_value`, `right_answer`), so
+any list of questions is a dataset for it, and a scripted scorer can tell a wrong step from a right
+one (`is_right_step`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+from policies.checks import check_count, check_number
+from policies.faults import Faults
+from search.core import Path, Spent, Step, StopReason, Until
+from search.driver import together
+from search.ports import Failure, FailureKind, PolicyCall, PolicyReply
+from search.seeds import call_seed
+
+EOS_ID = 256
+"""Ends a turn. Every other token is one byte of UTF-8."""
+
+FILLER = ("amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "heron", "iris", "kite")
+NUMBER = re.compile(r"[0-9]{1,15}")
+BOXED = re.compile(r"\\boxed\{([0-9]+)\}")
+VALUE = re.compile(r"the value so far is ([0-9]+)")
+
+
+def right_answer(question: str) -> str:
+    """The sum of the whole numbers in the question; without any, a number hashed from its text.
+
+    `What is 3 + 4 + 15?` has the right answer `22`.
+    """
+    numbers = [int(number) for number in NUMBER.findall(question)]
+    return str(sum(numbers) if numbers else call_seed(0, "answer", question) % 1000)
+
+
+def right_value(question: str, index: int) -> int:
+    """The value, from 100 to 999, that step `index` (from 0) must state."""
+    return 100 + call_seed(0, "value", question, index) % 900
+
+
+def is_right_step(question: str, steps: Sequence[Step], index: int) -> bool:
+    """Whether step `index` (from 0) is right: it states no value or answer but the right one.
+
+    A scripted solution with a wrong step does not end in the right answer.
+    """
+    text = steps[index].text
+    if answer := BOXED.search(text):
+        return answer[1] == right_answer(question)
+    value = VALUE.search(text)
+    return value is None or int(value[1]) == right_value(question, index)
+
+
+@dataclass(frozen=True)
+class ScriptedPolicyConfig:
+    """What the scripted solutions are like.
+
+    `accuracy`: chance in [0, 1] that a solution that is not cut has no wrong step. `steps`,
+    `spread`: a solution has from `steps - spread` to `steps + spread` steps, each number equally
+    likely. `wrong_answers`: how many different wrong answers a question has. `no_answer`: chance
+    that a solution ends without one. `cut`: chance that a solution is cut by length.
+    `step_tokens`, `length_cv`: mean and coefficient of variation of the lognormal length of a step,
+    in tokens (bytes); a step is never shorter than what it has to say.
+    """
+
+    accuracy: float = 0.5
+    steps: int = 4
+    spread: int = 1
+    wrong_answers: int = 4
+    no_answer: float = 0.0
+    cut: float = 0.0
+    step_tokens: int = 48
+    length_cv: float = 0.0
+    faults: Faults = field(default_factory=Faults)
+
+    def __post_init__(self) -> None:
+        for name in ("accuracy", "no_answer", "cut"):
+            check_number(name, getattr(self, name), high=1.0)
+        for name in ("steps", "wrong_answers", "step_tokens"):
+            check_count(name, getattr(self, name))
+        check_number("length_cv", self.length_cv)
+        check_number("spread", self.spread, high=self.steps - 1, hint="a solution has a step")
+
+
+class ScriptedPolicy:
+    """Draws scripted steps. With one seed, drawing to the end equals drawing step by step.
+
+    The reported prompt is the question and the path; the path counts as cached.
+    """
+
+    def __init__(self, config: ScriptedPolicyConfig) -> None:
+        self.config = config
+
+    async def extend(self, batch: Sequence[PolicyCall]) -> list[PolicyReply | Failure]:
+        """`replies[i]` answers `batch[i]`.
+
+        Raises:
+            EngineError: where the configured faults say so.
+        """
+        await asyncio.sleep(0)
+        return await together(self._reply(call) for call in batch)
+
+    async def _reply(self, call: PolicyCall) -> PolicyReply | Failure:
+        failure = await self.config.faults.strike(call.path.problem.question, call.seed)
+        return failure or self.draw(call)
+
+    def draw(self, call: PolicyCall) -> PolicyReply | Failure:
+        """The child that the call asks for."""
+        path = call.path
+        if path.stopped:
+            where = f"path {path.id or 'root'} of {path.problem.id}"
+            return Failure(FailureKind.INVALID, f"{where} has ended: it cannot be extended")
+        question = path.problem.question
+        steps = list(path.steps)
+        while len(steps) == len(path.steps) or (
+            call.until is Until.END and steps[-1].stop is StopReason.STEP_END
+        ):
+            seed = 0 if call.greedy else call.seed
+            text = "".join(step.text for step in steps)
+            steps.append(self._step(question, steps, Random(call_seed(seed, question, text))))
+        child = path.grow(call.child, steps[len(path.steps) :])
+        return PolicyReply(child, spent(path, child))
+
+    def _step(self, question: str, steps: Sequence[Step], rng: Random) -> Step:
+        config, index = self.config, len(steps)
+        fewest, most = config.steps - config.spread, config.steps + config.spread
+        # Uniform over fewest..most; errors and cuts fall on the first `fewest` steps, which all
+        # solutions have, so that their chances hold whatever the length.
+        last = index + 1 >= fewest and rng.random() < 1 / max(1, most - index)
+        risky = index < fewest
+        wrong = rng.random() >= config.accuracy ** (1 / fewest) and risky
+        cut = rng.random() >= (1 - config.cut) ** (1 / fewest) and risky
+        silent = last and rng.random() < config.no_answer
+        if last:
+            wrong = wrong or not all(is_right_step(question, steps, i) for i in range(index))
+            claim = self._conclusion(question, wrong, rng)
+        else:
+            claim = f"the value so far is {self._value(question, index, wrong, rng)}.\n"
+        text = self._worded(index, "that is all." if silent else claim, rng)
+        if cut:
+            return _step(text[: len(text) // 2], StopReason.LENGTH)
+        return _step(text, StopReason.EOS if last else StopReason.STEP_END)
+
+    def _conclusion(self, question: str, wrong: bool, rng: Random) -> str:
+        offset = 1 + rng.randrange(self.config.wrong_answers) if wrong else 0
+        return rf"the answer is \boxed{{{int(right_answer(question)) + offset}}}."
+
+    def _value(self, question: str, index: int, wrong: bool, rng: Random) -> int:
+        offset = 1 + rng.randrange(899) if wrong else 0
+        return 100 + (right_value(question, index) - 100 + offset) % 900
+
+    def _worded(self, index: int, claim: str, rng: Random) -> str:
+        """The step's text, filled up to a drawn length."""
+        words = [f"Step {index + 1}:", rng.choice(FILLER)]
+        length = len(" ".join([*words, claim]))
+        target = lognormal(self.config.step_tokens, self.config.length_cv, rng)
+        while length < target:
+            words.append(rng.choice(FILLER))
+            length += len(words[-1]) + 1
+        return " ".join([*words, claim])
+
+
+def lognormal(mean: float, cv: float, rng: Random) -> float:
+    """A lognormal number with this mean and coefficient of variation (0: the mean itself)."""
+    variance = math.log1p(cv * cv)
+    return rng.lognormvariate(math.log(mean) - variance / 2, math.sqrt(variance))
+
+
+def spent(path: Path, child: Path) -> Spent:
+    """What drawing `child` from `path` costs, in bytes and end tokens."""
+    before = len(path.token_ids)
+    prompt = len(path.problem.question.encode("utf-8", "surrogatepass")) + before
+    return Spent(1, prompt, before, len(child.token_ids) - before)
+
+
+def _step(text: str, stop: StopReason) -> Step:
+    end = (EOS_ID,) if stop is StopReason.EOS else ()
+    return Step(text, (*text.encode("ascii"), *end), stop)
+
+
+async def build(config: ScriptedPolicyConfig) -> ScriptedPolicy:
+    """The policy of this configuration, ready at once."""
+    return ScriptedPolicy(config)
