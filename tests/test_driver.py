@@ -1,0 +1,320 @@
+"""The driver: flows by hand, replay, failures, and no barrier where none is meant."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from search.core import (
+    Extend,
+    Extended,
+    Flow,
+    Judge,
+    Judged,
+    Judgement,
+    Missing,
+    Path,
+    Problem,
+    Result,
+    Spent,
+    Step,
+    StepVerdict,
+    StopReason,
+    Until,
+    VerdictStatus,
+    fork,
+    grow,
+    judge,
+)
+from search.driver import Searched, SearchFailed, drive
+from search.ports import (
+    Failure,
+    FailureKind,
+    PolicyCall,
+    PolicyReply,
+    ReplayError,
+    ScorerCall,
+    ScorerReply,
+)
+from search.strategies.best_of_n import BestOfN
+from search.strategies.greedy import Greedy
+from search.strategies.majority import Majority
+
+PROBLEM = Problem("one", "1 + 1?")
+
+
+def step(text: str, stop: StopReason = StopReason.EOS) -> Step:
+    return Step(text, tuple(text.encode()), stop)
+
+
+def judgement(path: Path, probability: float = 0.75) -> Judgement:
+    verdict = StepVerdict(probability, VerdictStatus.READ)
+    return Judgement((verdict,) * len(path.steps), probability, chains=1)
+
+
+@dataclass
+class ListPolicy:
+    """Writes the seed as the solution; `fails` names the children that get a failure instead."""
+
+    fails: dict[int, Failure] = field(default_factory=dict)
+    asked: list[PolicyCall] = field(default_factory=list)
+
+    async def extend(self, batch: Sequence[PolicyCall]) -> list[PolicyReply | Failure]:
+        self.asked.extend(batch)
+        await asyncio.sleep(0)
+        return [self.reply(call) for call in batch]
+
+    def reply(self, call: PolicyCall) -> PolicyReply | Failure:
+        if call.child in self.fails:
+            return self.fails[call.child]
+        stop = StopReason.EOS if call.until is Until.END else StopReason.STEP_END
+        child = call.path.grow(call.child, [step(f"{call.seed}", stop)])
+        return PolicyReply(child, Spent(1, 10, 4, 5, 0))
+
+
+@dataclass
+class ListScorer:
+    """Gives every step 0.75; `fails` names the paths that get a failure instead."""
+
+    fails: dict[str, Failure] = field(default_factory=dict)
+    asked: list[ScorerCall] = field(default_factory=list)
+
+    async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:
+        self.asked.extend(batch)
+        await asyncio.sleep(0)
+        return [
+            self.fails.get(call.path.id) or ScorerReply(judgement(call.path), Spent(1, 20, 0, 7, 0))
+            for call in batch
+        ]
+
+
+@dataclass
+class DictMemory:
+    """Replies in a dict."""
+
+    replies: dict[str, tuple[str, PolicyReply | ScorerReply]] = field(default_factory=dict)
+    failures: list[tuple[str, Failure]] = field(default_factory=list)
+
+    def recall(
+        self, key: str, digest: str, call: PolicyCall | ScorerCall
+    ) -> PolicyReply | ScorerReply | None:
+        if key not in self.replies:
+            return None
+        known, reply = self.replies[key]
+        if known != digest:
+            raise ReplayError(key)
+        return reply
+
+    async def record(self, key: str, digest: str, reply: PolicyReply | ScorerReply) -> None:
+        assert key not in self.replies, "asked twice"
+        self.replies[key] = (digest, reply)
+
+    async def fail(self, key: str, problem_id: str, failure: Failure) -> None:
+        self.failures.append((key, failure))
+
+
+def search(
+    flow: Flow,
+    memory: DictMemory | None = None,
+    policy: ListPolicy | None = None,
+    scorer: ListScorer | None = None,
+    seed: int = 0,
+) -> Searched:
+    return asyncio.run(
+        drive(flow, policy or ListPolicy(), scorer or ListScorer(), memory or DictMemory(), seed)
+    )
+
+
+def test_best_of_n_driven_by_hand() -> None:
+    """It asks for two drafts, then for a judgement of the one that finished."""
+    flow = BestOfN(n=2)(PROBLEM)
+    root = Path.start(PROBLEM)
+    assert next(flow) == Extend((root,), n=2, until=Until.END)
+    done, cut = root.grow(0, [step("2")]), root.grow(1, [step("3", StopReason.LENGTH)])
+    assert flow.send(Extended(((done, cut),), Spent())) == Judge((done,))
+    with pytest.raises(StopIteration) as stop:
+        flow.send(Judged((judgement(done),), Spent()))
+    first, second = stop.value.value.candidates
+    assert (first.path, first.judgement, first.history) == (done, judgement(done), (0.75,))
+    assert (second.path, second.judgement, second.history) == (cut, None, ())
+
+
+def test_greedy_asks_for_one_greedy_solution() -> None:
+    flow = Greedy()(PROBLEM)
+    assert next(flow) == Extend((Path.start(PROBLEM),), n=1, until=Until.END, greedy=True)
+
+
+def test_majority_never_asks_the_scorer() -> None:
+    scorer = ListScorer()
+    searched = search(Majority(n=3)(PROBLEM), scorer=scorer)
+    assert len(searched.result.candidates) == 3
+    assert scorer.asked == []
+
+
+def test_candidates_and_costs_lie_at_their_places() -> None:
+    searched = search(BestOfN(n=3)(PROBLEM))
+    assert [candidate.path.id for candidate in searched.result.candidates] == ["0", "1", "2"]
+    assert searched.costs.policy == dict.fromkeys("012", Spent(1, 10, 4, 5, 0))
+    assert searched.costs.verifier == dict.fromkeys("012", Spent(1, 20, 0, 7, 0))
+
+
+def test_children_have_their_own_seeds_that_depend_on_the_run_and_the_problem() -> None:
+    def seeds(run_seed: int, problem: str) -> list[int]:
+        policy = ListPolicy()
+        search(BestOfN(n=4)(Problem(problem, "?")), policy=policy, seed=run_seed)
+        return [call.seed for call in policy.asked]
+
+    drawn = [*seeds(0, "a"), *seeds(1, "a"), *seeds(0, "b")]
+    assert len(set(drawn)) == 12
+    assert seeds(0, "a") == seeds(0, "a")
+
+
+def test_a_replay_asks_nobody_and_gives_the_same_search() -> None:
+    memory = DictMemory()
+    live = search(BestOfN(n=4)(PROBLEM), memory)
+    policy, scorer = ListPolicy(), ListScorer()
+    assert search(BestOfN(n=4)(PROBLEM), memory, policy, scorer) == live
+    assert (policy.asked, scorer.asked) == ([], [])
+
+
+@pytest.mark.parametrize("kept", range(9))
+def test_a_search_killed_after_any_reply_asks_only_for_the_rest(kept: int) -> None:
+    memory = DictMemory()
+    live = search(BestOfN(n=4)(PROBLEM), memory)
+    half = DictMemory(dict(list(memory.replies.items())[:kept]))
+    policy, scorer = ListPolicy(), ListScorer()
+    assert search(BestOfN(n=4)(PROBLEM), half, policy, scorer) == live
+    assert len(policy.asked) + len(scorer.asked) == 8 - kept
+    assert half.replies == memory.replies
+
+
+def test_another_question_at_a_recorded_place_is_an_error() -> None:
+    memory = DictMemory()
+    search(BestOfN(n=1)(PROBLEM), memory, seed=1)
+    with pytest.raises(ReplayError, match="policy/one//0/end"):
+        search(BestOfN(n=1)(PROBLEM), memory, seed=2)
+
+
+def test_a_larger_n_reuses_the_candidates_of_a_smaller_one() -> None:
+    memory = DictMemory()
+    small = search(BestOfN(n=2)(PROBLEM), memory)
+    policy = ListPolicy()
+    large = search(BestOfN(n=5)(PROBLEM), memory, policy)
+    assert large.result.candidates[:2] == small.result.candidates
+    assert [call.child for call in policy.asked] == [2, 3, 4]
+
+
+def test_a_policy_failure_ends_the_search_but_keeps_what_the_siblings_said() -> None:
+    poison = Failure(FailureKind.POISON, "killed two actors")
+    memory = DictMemory()
+    with pytest.raises(SearchFailed, match="killed two actors"):
+        search(BestOfN(n=3)(PROBLEM), memory, ListPolicy(fails={2: poison}))
+    assert sorted(memory.replies) == ["policy/one//0/end", "policy/one//1/end"]
+
+
+def test_a_scorer_that_is_down_gives_missing_and_is_asked_again_on_resume() -> None:
+    memory = DictMemory()
+    down = ListScorer(fails={"1": Failure(FailureKind.UNAVAILABLE, "no replica")})
+    searched = search(BestOfN(n=2)(PROBLEM), memory, scorer=down)
+    assert searched.result.candidates[1].history == (Missing("no replica", transient=True),)
+    assert [key for key, _ in memory.failures] == ["scorer/one/1"]
+    healed = search(BestOfN(n=2)(PROBLEM), memory)
+    assert healed.result.candidates[1].history == (0.75,)
+
+
+def test_a_call_that_the_scorer_refuses_is_missing_for_good() -> None:
+    memory = DictMemory()
+    refused = ListScorer(fails={"0": Failure(FailureKind.INVALID, "too long")})
+    search(BestOfN(n=1)(PROBLEM), memory, scorer=refused)
+    again = search(BestOfN(n=1)(PROBLEM), memory)
+    assert again.result.candidates[0].history == (Missing("too long"),)
+
+
+def test_a_scorer_with_the_wrong_number_of_verdicts_is_refused() -> None:
+    class Short(ListScorer):
+        async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:
+            return [ScorerReply(Judgement((), 0.5), Spent()) for _ in batch]
+
+    class Long(ListScorer):
+        async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:
+            longer = [call.path.grow(0, [step("x")]) for call in batch]
+            return [ScorerReply(judgement(path), Spent()) for path in longer]
+
+    with pytest.raises(ValueError, match="2 verdicts for 1 steps"):
+        search(BestOfN(n=1)(PROBLEM), scorer=Long())
+    assert search(BestOfN(n=1)(PROBLEM), scorer=Short()).result.candidates[0].history == (0.5,)
+
+
+def test_grow_judges_each_child_while_its_siblings_still_grow() -> None:
+    """The policy holds child 1 back until child 0 was judged: with a barrier this would hang."""
+    judged = asyncio.Event()
+
+    class Held(ListPolicy):
+        async def extend(self, batch: Sequence[PolicyCall]) -> list[PolicyReply | Failure]:
+            if batch[0].child == 1:
+                await asyncio.wait_for(judged.wait(), 5)
+            return await super().extend(batch)
+
+    class Telling(ListScorer):
+        async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:
+            judged.set()
+            return await super().judge(batch)
+
+    def flow() -> Flow:
+        grown = yield from grow([Path.start(PROBLEM)], 2)
+        assert [path.id for path in grown.children[0]] == ["0", "1"]
+        assert grown.judgements[0] == tuple(judgement(path) for path in grown.children[0])
+        return Result()
+
+    search(flow(), policy=Held(), scorer=Telling())
+
+
+def test_forks_run_side_by_side_and_keep_their_order() -> None:
+    def subtree(first: int) -> Flow:
+        grown = yield from grow([Path.start(PROBLEM)], 1, first=first)
+        assert grown.children[0][0].place == (first,)
+        return (yield from BestOfN(n=1)(Problem(f"sub{first}", "?")))
+
+    def flow() -> Flow:
+        results = yield from fork([subtree(0), subtree(1)])
+        return Result(tuple(result.candidates[0] for result in results))
+
+    candidates = search(flow()).result.candidates
+    assert [candidate.path.problem.id for candidate in candidates] == ["sub0", "sub1"]
+
+
+def test_judging_one_path_twice_asks_once() -> None:
+    scorer = ListScorer()
+
+    def flow() -> Flow:
+        path = Path.start(PROBLEM).grow(0, [step("2")])
+        first = yield from judge([path])
+        second = yield from judge([path])
+        assert first == second
+        return Result()
+
+    search(flow(), scorer=scorer)
+    assert len(scorer.asked) == 1
+
+
+@pytest.mark.parametrize("value", [float("nan"), -0.1, 1.1, float("inf")])
+def test_what_is_not_a_probability_never_enters_a_judgement(value: float) -> None:
+    with pytest.raises(ValueError, match="not a probability"):
+        StepVerdict(value, VerdictStatus.READ)
+    with pytest.raises(ValueError, match="not a probability"):
+        Judgement((), value)
+
+
+def test_a_verdict_has_a_number_exactly_when_it_was_read() -> None:
+    with pytest.raises(ValueError, match="cannot have probability"):
+        StepVerdict(None, VerdictStatus.READ)
+    with pytest.raises(ValueError, match="cannot have probability"):
+        StepVerdict(0.5, VerdictStatus.MISSING)
+
+
+@pytest.mark.parametrize("n", [0, -4])
+@pytest.mark.parametrize("strategy", [BestOfN, Majority])
+def test_a_strategy_refuses_to_draw_nothing(strategy: type[BestOfN | Majority], n: int) -> None:
+    with pytest.raises(ValueError, match=f"n: {n} must be 1 or more"):
+        strategy(n=n)
