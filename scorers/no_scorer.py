@@ -19,11 +19,12 @@ class NoScorer:
 
     async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:
         """A `Missing` judgement for each call; asking again would not change it."""
-        reply = ScorerReply(Judgement.missing("no scorer is configured (scorer.kind: none)"), Spent())
+        reply = ScorerReply(
+            Judgement.missing("no scorer is configured (scorer.kind: none)"), Spent()
+        )
         return [reply for _ in batch]
 
 
 async def build(config: NoScorerConfig) -> NoScorer:
     """The scorer, ready at once."""
-    del config
     return NoScorer()

@@ -1,0 +1,193 @@
+"""One verification chain: written by the engine, read step by step, closed and read as a whole."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+
+from policies.engine import Engine, Finish, Generation, Refused, Request, Sampling
+from scorers.odds import log_odds, log_sum
+from scorers.prompt import VerifierPrompt
+from scorers.readings import ChainReading
+from scorers.verdict_ids import QUESTION, VerdictIds
+from scorers.verdicts import ChainReader
+from search.core import Spent
+from search.seeds import call_seed
+
+CUT = {
+    Finish.LENGTH: "cut by the token limit before any verdict",
+    Finish.LOOP: "stopped for repeating itself before any verdict",
+    Finish.ABORT: "aborted by the engine",
+}
+"""The ways in which a chain is cut before its end, and what is said where nothing was read."""
+
+ASKED_ITSELF = re.compile(rf"\n?{re.escape(QUESTION)}[ \n]{{0,4}}(?:Yes|No)?\W{{0,4}}\Z")
+"""The closing question at the end of a chain that never left its thinking."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What a chain is to verify.
+
+    `prompt` ends where the chain begins; `room` is how many tokens the chain may take; `steps` is
+    how many steps the solution has, `labels` the highest step number that its text writes.
+    """
+
+    prompt: tuple[int, ...]
+    room: int
+    steps: int
+    labels: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A chain that was read. `prefix` holds the log-odds of Yes, that the whole prefix is right."""
+
+    reading: ChainReading
+    prefix: float
+    spent: Spent
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A chain that came to nothing. `aborted` tells a fault of the engine from the model's."""
+
+    reason: str
+    spent: Spent
+    aborted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A chain as it was written. `cut` is the finish of one that was cut before its end."""
+
+    ids: tuple[int, ...]
+    reading: ChainReading
+    cut: Finish | None
+    spent: Spent
+
+
+@dataclass(frozen=True, slots=True)
+class ChainVerifier:
+    """Writes and reads chains.
+
+    `loop` is the n-gram and the repeats of the loop guard, `min_mass` the least P(Yes)+P(No) with
+    which the closing question counts as answered.
+    """
+
+    engine: Engine
+    prompt: VerifierPrompt
+    reader: ChainReader
+    verdict_ids: VerdictIds
+    eos_ids: tuple[int, ...]
+    top_p: float
+    loop: tuple[int, int]
+    early_stop: bool
+    min_mass: float
+
+    async def verify(self, sheet: Sheet, temperature: float, seed: int) -> Chain | Unread | Refused:
+        """Write one chain and read it."""
+        draft = await self._write(sheet, temperature, seed)
+        if isinstance(draft, Refused):
+            return draft
+        aborted = draft.cut is Finish.ABORT
+        if draft.cut and (aborted or draft.reading.empty):
+            return unread(CUT[draft.cut], draft.spent, aborted=aborted)
+        return await self._answer(sheet, draft)
+
+    async def _write(self, sheet: Sheet, temperature: float, seed: int) -> Draft | Refused:
+        """The chain up to its end, a limit, or the first step that it calls incorrect.
+
+        The early stop ends it at the token `incorrect`. Where that turns out to be no verdict on a
+        step, the chain goes on from there.
+        """
+        ids: tuple[int, ...] = ()
+        odds: tuple[Mapping[int, float], ...] = ()
+        spent = Spent()
+        while True:
+            prompt, room = sheet.prompt + ids, sheet.room - len(ids)
+            sampling = self._sampling(room, temperature, call_seed(seed, len(ids)))
+            (written,) = await self.engine.generate([Request(prompt, sampling)])
+            if isinstance(written, Refused):
+                return written
+            ids += written.token_ids
+            odds += written.logprobs
+            spent += cost(written)
+            halted = written.finish is Finish.STOP and ids[-1] in self.verdict_ids.incorrect
+            cut = written.finish if written.finish in CUT else None
+            if halted and len(ids) >= sheet.room:
+                cut = Finish.LENGTH
+            reading = self.reader.read(
+                ids,
+                odds,
+                sheet.steps,
+                labels=sheet.labels,
+                lead=self.prompt.lead,
+                truncated=cut is not None,
+            )
+            if cut or not halted or reading.error is not None:
+                return Draft(ids, reading, cut, spent)
+
+    def _sampling(self, room: int, temperature: float, seed: int) -> Sampling:
+        incorrect = self.verdict_ids.incorrect if self.early_stop else ()
+        return Sampling(
+            max_tokens=room,
+            temperature=temperature,
+            top_p=self.top_p,
+            seed=seed,
+            stop_token_ids=(self.prompt.end_of_think, *self.eos_ids, *incorrect),
+            logprob_ids=self.verdict_ids.step,
+            loop_ngram=self.loop[0],
+            loop_repeats=self.loop[1],
+        )
+
+    async def _answer(self, sheet: Sheet, draft: Draft) -> Chain | Unread | Refused:
+        """Have the closing question answered, by one token, and read the answer."""
+        labels = self.verdict_ids.whole
+        request = Request(
+            sheet.prompt + self._closed(draft),
+            Sampling(1, temperature=0.0, logprob_ids=labels, allowed_ids=labels),
+        )
+        (answer,) = await self.engine.generate([request])
+        if isinstance(answer, Refused):
+            return answer
+        spent = draft.spent + cost(answer)
+        if answer.finish is Finish.ABORT:
+            return unread(CUT[Finish.ABORT], spent, aborted=True)
+        odds = log_odds(answer.logprobs[0], self.verdict_ids.yes, self.verdict_ids.no)
+        if odds is None or math.exp(log_sum(answer.logprobs[0], labels)) < self.min_mass:
+            return unread(f"neither Yes nor No at its end: P(Yes)+P(No) < {self.min_mass:g}", spent)
+        return Chain(draft.reading, odds, spent)
+
+    def _closed(self, draft: Draft) -> tuple[int, ...]:
+        """The chain's tokens and the closing question, in the form that ThinkPRM was trained on.
+
+        What is cut away before it is closed: the end of turn, a question that it asked itself
+        without closing its thinking, and steps of its own invention.
+        """
+        ids = draft.ids[: draft.reading.tokens]
+        if ids[-1:] == (self.prompt.end_of_think,):
+            return ids + self.prompt.closing("", thought=True)
+        if ids and ids[-1] in self.eos_ids:
+            ids = ids[:-1]
+        pieces = self.reader.pieces(ids)
+        text = "".join(pieces)
+        if asked := ASKED_ITSELF.search(text):
+            ends = accumulate(map(len, pieces))
+            ids = ids[: sum(end <= asked.start() for end in ends)]
+            text = text[: asked.start()]
+        return ids + self.prompt.closing(text, thought=False)
+
+
+def unread(reason: str, spent: Spent, *, aborted: bool = False) -> Unread:
+    """A chain that came to nothing: all that it generated counts as failed."""
+    failed = Spent(spent.calls, spent.prompt, spent.cached, spent.generated, spent.generated)
+    return Unread(reason, failed, aborted)
+
+
+def cost(generation: Generation) -> Spent:
+    """What one request cost."""
+    return Spent(1, generation.prompt_tokens, generation.cached_tokens, len(generation.token_ids))

@@ -1,0 +1,185 @@
+"""ThinkPRM, a verifier that thinks: it writes a critique of each step before it judges it.
+
+Khalifa et al., "Process Reward Models That Think" (arXiv 2504.16828), checkpoints
+`launch/ThinkPRM-1.5B` and larger. The paper reads one probability from a chain, that of Yes to the
+closing question; the step probabilities, from the boxed verdicts, are read here in the same pass.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from policies.checks import check_choice, check_count, check_number, fault
+from policies.engine import Engine, EngineConfig, Refused
+from policies.tokenizer import Tokenizer
+from scorers.chain import Chain, ChainVerifier, Sheet, Unread
+from scorers.prompt import LEADS, Prefill, VerifierPrompt, highest_label
+from scorers.readings import combine
+from scorers.verdict_ids import VerdictIds
+from scorers.verdicts import ChainReader
+from search.core import Judgement, Path, Spent
+from search.driver import together
+from search.ports import Failure, FailureKind, ScorerCall, ScorerReply
+from search.seeds import call_seed
+
+CLOSING_ROOM = 4
+"""Tokens kept free beyond the closing question: braces and newline before it, the answer after."""
+
+
+@dataclass(frozen=True)
+class ThinkPrmConfig:
+    """How a ThinkPRM verifier is run.
+
+    `chains`: K verification chains per judgement, combined in logit space. `temperature`: None is 0
+    for one chain and 0.6 for several, as in the paper. `max_tokens`: limit of one chain.
+    `early_stop`: stop a chain at the first step that it calls incorrect; it was trained to end
+    there. `loop_ngram`, `loop_repeats`: stop it when so many tokens were said so many times in a
+    row (0: never). `retries`: how often all chains are written again, at `retry_temperature`, when
+    none could be read. `min_mass`: a chain whose P(Yes)+P(No) at the end is lower cannot be read.
+    `case_variants`: count `Correct`, `yes` and the like towards the trained spellings.
+    """
+
+    model: str
+    engine: EngineConfig = field(default_factory=EngineConfig)
+    prefill: Prefill = "none"
+    chains: int = 1
+    temperature: float | None = None
+    top_p: float = 1.0
+    max_tokens: int = 4096
+    early_stop: bool = True
+    loop_ngram: int = 50
+    loop_repeats: int = 3
+    retries: int = 1
+    retry_temperature: float = 0.6
+    min_mass: float = 0.5
+    case_variants: bool = True
+
+    def __post_init__(self) -> None:
+        check_choice("prefill", self.prefill, list(LEADS))
+        check_count("chains", self.chains)
+        check_count("max_tokens", self.max_tokens)
+        check_count("retries", self.retries, least=0)
+        check_count("loop_ngram", self.loop_ngram, least=0)
+        check_count("loop_repeats", self.loop_repeats, least=0)
+        check_number("top_p", self.top_p, high=1.0)
+        check_number("min_mass", self.min_mass, high=1.0)
+        check_number("temperature", self.first_temperature, high=2.0)
+        check_number("retry_temperature", self.retry_temperature, high=2.0)
+        self._check_sampling()
+
+    def _check_sampling(self) -> None:
+        if self.top_p == 0:
+            raise fault("top_p", self.top_p, "above 0", "1 keeps every token")
+        if self.chains > 1 and self.first_temperature == 0:
+            raise fault(
+                "temperature", 0.0, f"above 0 with chains: {self.chains}", "all would be the same"
+            )
+        if self.retries and self.retry_temperature == 0:
+            raise fault("retry_temperature", 0.0, "above 0", "a greedy retry repeats the chain")
+
+    @property
+    def first_temperature(self) -> float:
+        """The temperature of the first attempt."""
+        if self.temperature is not None:
+            return self.temperature
+        return 0.0 if self.chains == 1 else 0.6
+
+
+class ThinkPrm:
+    """Judges solutions with chains of one verifier model.
+
+    Raises `UnfitTokenizer` when the model is no ThinkPRM.
+    """
+
+    def __init__(self, config: ThinkPrmConfig, engine: Engine, tokenizer: Tokenizer) -> None:
+        verdict_ids = VerdictIds.of(tokenizer, config.model, variants=config.case_variants)
+        self._config = config
+        self._engine = engine
+        self._prompt = VerifierPrompt(tokenizer, config.prefill, config.model)
+        self._reserve = len(self._prompt.closing("", thought=False)) + CLOSING_ROOM
+        self._verifier = ChainVerifier(
+            engine,
+            self._prompt,
+            ChainReader(tokenizer, verdict_ids),
+            verdict_ids,
+            tokenizer.eos_ids,
+            config.top_p,
+            (config.loop_ngram, config.loop_repeats),
+            config.early_stop,
+            config.min_mass,
+        )
+
+    async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:
+        """`replies[i]` answers `batch[i]`. Raises `EngineError` when the engine is dead."""
+        return await together(self._judge(call) for call in batch)
+
+    async def close(self) -> None:
+        """Free the engine."""
+        await self._engine.close()
+
+    async def _judge(self, call: ScorerCall) -> ScorerReply | Failure:
+        if not call.path.steps:
+            return invalid(call.path, "it has no steps to judge")
+        sheet = self._sheet(call.path)
+        if sheet.room < 1:
+            return invalid(call.path, self._too_long(len(sheet.prompt)))
+        unread: list[Unread] = []
+        for attempt in range(1 + self._config.retries):
+            outcomes = await self._attempt(sheet, call.seed, attempt)
+            for outcome in outcomes:
+                if isinstance(outcome, Refused):
+                    return invalid(call.path, outcome.message)
+            chains = [outcome for outcome in outcomes if isinstance(outcome, Chain)]
+            unread += [outcome for outcome in outcomes if isinstance(outcome, Unread)]
+            if chains:
+                break
+        return reply(chains, unread)
+
+    def _sheet(self, path: Path) -> Sheet:
+        texts = [step.text for step in path.steps]
+        prompt = self._prompt.ids(path.problem.question, texts)
+        free = self._engine.max_model_len - len(prompt) - self._reserve
+        room = min(self._config.max_tokens, free)
+        return Sheet(prompt, room, len(texts), highest_label(texts))
+
+    async def _attempt(
+        self, sheet: Sheet, seed: int, attempt: int
+    ) -> list[Chain | Unread | Refused]:
+        config = self._config
+        temperature = config.retry_temperature if attempt else config.first_temperature
+        return await together(
+            self._verifier.verify(sheet, temperature, call_seed(seed, attempt, chain))
+            for chain in range(config.chains)
+        )
+
+    def _too_long(self, prompt: int) -> str:
+        return (
+            f"its verification prompt has {prompt} tokens and the verifier's context "
+            f"{self._engine.max_model_len}: raise scorer.engine.max_model_len or shorten the steps"
+        )
+
+
+def invalid(path: Path, message: str) -> Failure:
+    """The failure of a path that cannot be judged."""
+    where = f"problem {path.problem.id}, path {path.id or 'root'}"
+    return Failure(FailureKind.INVALID, f"{where}: {message}")
+
+
+def reply(chains: Sequence[Chain], unread: Sequence[Unread]) -> ScorerReply:
+    """The judgement of the chains that were read, and what all of them cost."""
+    costs = [chain.spent for chain in chains] + [chain.spent for chain in unread]
+    spent = sum(costs, Spent())
+    if chains:
+        judgement = combine([chain.reading for chain in chains], [chain.prefix for chain in chains])
+        return ScorerReply(judgement, spent)
+    aborted = any(chain.aborted for chain in unread)
+    return ScorerReply(Judgement.missing(why(unread), transient=aborted), spent)
+
+
+def why(unread: Sequence[Unread]) -> str:
+    """Why no chain could be read, in one line."""
+    counts = Counter(chain.reason for chain in unread)
+    reasons = "; ".join(f"{reason} ({count})" for reason, count in counts.items())
+    return f"none of {len(unread)} verification chains could be read: {reasons}"
