@@ -28,8 +28,8 @@ class Faults:
     hang: float = 0.0
 
     def __post_init__(self) -> None:
-        check_number("faults.fail", self.fail, high=1.0)
-        check_number("faults.hang", self.hang, high=1.0)
+        check_number("fail", self.fail, high=1.0)
+        check_number("hang", self.hang, high=1.0)
 
     async def strike(self, question: str, seed: int) -> Failure | None:
         """Commit what this call is to suffer; the failure to reply with, None for none.

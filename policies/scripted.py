@@ -109,14 +109,14 @@ class ScriptedPolicy:
             EngineError: where the configured faults say so.
         """
         await asyncio.sleep(0)
-        return await together(self._reply(call) for call in batch)
+        return await together(self.reply(call) for call in batch)
 
-    async def _reply(self, call: PolicyCall) -> PolicyReply | Failure:
+    async def reply(self, call: PolicyCall) -> PolicyReply | Failure:
+        """The child, or the failure that the configured faults give it."""
         failure = await self.config.faults.strike(call.path.problem.question, call.seed)
-        return failure or self.draw(call)
+        return failure or self._draw(call)
 
-    def draw(self, call: PolicyCall) -> PolicyReply | Failure:
-        """The child that the call asks for."""
+    def _draw(self, call: PolicyCall) -> PolicyReply | Failure:
         path = call.path
         if path.stopped:
             where = f"path {path.id or 'root'} of {path.problem.id}"

@@ -40,10 +40,10 @@ class Segmentation:
     pattern: str | None = None
 
     def __post_init__(self) -> None:
-        check_choice("segmentation.kind", self.kind, KINDS)
+        check_choice("kind", self.kind, KINDS)
         if (self.kind == "regex") != (self.pattern is not None):
             allowed = "a pattern" if self.kind == "regex" else f"allowed with kind {self.kind}"
-            raise fault("segmentation.pattern", self.pattern, allowed, "only kind regex takes one")
+            raise fault("pattern", self.pattern, allowed, "only kind regex takes one")
         if self.pattern is not None:
             _check_pattern(self.pattern)
 
@@ -52,10 +52,10 @@ def _check_pattern(pattern: str) -> None:
     try:
         compiled = re.compile(pattern)
     except re.error as error:
-        raise fault("segmentation.pattern", pattern, "a regular expression", str(error)) from None
+        raise fault("pattern", pattern, "a regular expression", str(error)) from None
     if compiled.search(""):
         hint = "a boundary consists of at least one character, or looks at one"
-        raise fault("segmentation.pattern", pattern, "allowed: it matches the empty text", hint)
+        raise fault("pattern", pattern, "allowed: it matches the empty text", hint)
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,11 +152,11 @@ def test_every_way_to_head_a_marker_has_its_stop(head: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "pattern", "complaint"),
     [
-        ("blankline", None, r"segmentation.kind: 'blankline'.*did you mean 'blank_line'"),
-        ("regex", None, "segmentation.pattern: None is not a pattern"),
-        ("regex", "(", r"segmentation.pattern: '\(' is not a regular expression; missing \)"),
-        ("regex", r"\n*", "segmentation.pattern: .* matches the empty text"),
-        ("whole", "x", "segmentation.pattern: 'x' is not allowed with kind whole"),
+        ("blankline", None, r"kind: 'blankline'.*did you mean 'blank_line'"),
+        ("regex", None, "pattern: None is not a pattern"),
+        ("regex", "(", r"pattern: '\(' is not a regular expression; missing \)"),
+        ("regex", r"\n*", "pattern: .* matches the empty text"),
+        ("whole", "x", "pattern: 'x' is not allowed with kind whole"),
     ],
 )
 def test_a_bad_segmentation_is_refused_in_one_line(

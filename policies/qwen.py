@@ -1,0 +1,248 @@
+"""The policy `qwen`: any Qwen2, Qwen2.5 or Qwen3 chat checkpoint, on an engine.
+
+The prompt is made once per problem by the tokenizer's own chat template; a path is continued from
+its token ids, so nothing is tokenised twice and the engine's prefix cache hits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from policies.chat_prompt import SLOT, ChatPrompt, FewShot, check_template
+from policies.checks import check_count, check_number, fault
+from policies.engine import (
+    Engine,
+    EngineConfig,
+    EngineError,
+    Finish,
+    Generation,
+    Refused,
+    Request,
+    Sampling,
+)
+from policies.segmentation import Segmentation, Segmenter
+from policies.tokenizer import Tokenizer
+from search.core import Path, Spent, Step, StopReason, Until
+from search.driver import together
+from search.ports import Failure, FailureKind, PolicyCall, PolicyReply
+from search.seeds import call_seed
+
+LONGEST_TOKEN = 128
+"""Characters in the longest token of Qwen's vocabulary (a run of spaces)."""
+
+
+@dataclass(frozen=True)
+class PolicySampling:
+    """How solutions are sampled.
+
+    `max_tokens`: the longest solution, along the whole path. `max_step_tokens`: the longest step
+    of a step-by-step search; a longer one is cut and its path is dead (`LENGTH`).
+    """
+
+    temperature: float = 0.8
+    top_p: float = 1.0
+    max_tokens: int = 2048
+    max_step_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        check_number("temperature", self.temperature, hint="0 is greedy")
+        check_number("top_p", self.top_p, high=1.0)
+        if self.top_p == 0:
+            raise fault("top_p", self.top_p, "above 0", "1 turns it off; greedy is temperature 0")
+        check_count("max_tokens", self.max_tokens)
+        if self.max_step_tokens is not None:
+            check_count("max_step_tokens", self.max_step_tokens, hint="null sets no limit")
+
+
+@dataclass(frozen=True)
+class LoopGuard:
+    """Ends a solution whose last `ngram` tokens were said `repeats` times in a row (`LOOP`).
+
+    `ngram` 0 turns the guard off.
+    """
+
+    ngram: int = 60
+    repeats: int = 4
+
+    def __post_init__(self) -> None:
+        check_count("ngram", self.ngram, least=0, hint="0 turns the guard off")
+        check_count("repeats", self.repeats, least=2)
+
+
+@dataclass(frozen=True)
+class QwenConfig:
+    """The keys of `policy:` for kind `qwen`.
+
+    `model`: a folder or a name on the Hugging Face hub. `system_prompt` None leaves the system turn
+    to the chat template, which may have its own. `prompt_template` makes the user turn of the
+    question and of each of `few_shots`.
+    """
+
+    model: str
+    system_prompt: str | None = None
+    prompt_template: str = SLOT
+    few_shots: list[FewShot] = field(default_factory=list)
+    engine: EngineConfig = field(default_factory=EngineConfig)
+    sampling: PolicySampling = field(default_factory=PolicySampling)
+    segmentation: Segmentation = field(default_factory=Segmentation)
+    loop_guard: LoopGuard = field(default_factory=LoopGuard)
+
+    def __post_init__(self) -> None:
+        if not self.model.strip():
+            raise fault("model", self.model, "a folder or a model name")
+        check_template(self.prompt_template)
+
+
+class Qwen:
+    """Draws steps from a chat model."""
+
+    def __init__(self, config: QwenConfig, engine: Engine, tokenizer: Tokenizer) -> None:
+        self.config = config
+        self.engine = engine
+        self.prompt = ChatPrompt(
+            tokenizer, config.system_prompt, config.prompt_template, config.few_shots
+        )
+        self.segmenter = Segmenter(config.segmentation, tokenizer)
+        self.eos_ids = tokenizer.eos_ids
+
+    async def extend(self, batch: Sequence[PolicyCall]) -> list[PolicyReply | Failure]:
+        """`replies[i]` answers `batch[i]`; a call that fails is a `Failure` in its place.
+
+        Raises:
+            EngineError: the engine is dead.
+        """
+        return await together(self._reply(call) for call in batch)
+
+    async def _reply(self, call: PolicyCall) -> PolicyReply | Failure:
+        where = f"problem {call.path.problem.id}, path {call.path.id or 'root'}"
+        try:
+            return await self._draw(call)
+        except EngineError:
+            raise
+        except _Unusable as error:
+            return Failure(error.kind, f"{where}: {error}")
+        except Exception as error:  # noqa: BLE001 - becomes a record; its siblings are not lost
+            text = " ".join(f"{type(error).__name__}: {error}".split())
+            return Failure(FailureKind.INTERNAL, f"{where}: {text}")
+
+    async def _draw(self, call: PolicyCall) -> PolicyReply:
+        prompt, room = self._prompt(call.path)
+        grow = self._solution if call.until is Until.END else self._one_step
+        steps, spent = await grow(call, prompt, room)
+        last = steps[-1]
+        if last.stop is StopReason.STEP_END and room <= sum(len(step.token_ids) for step in steps):
+            # It ended at a boundary with the last token it had: nothing can follow.
+            steps = (*steps[:-1], replace(last, stop=StopReason.LENGTH))
+        return PolicyReply(call.path.grow(call.child, steps), spent)
+
+    def _prompt(self, path: Path) -> tuple[tuple[int, ...], int]:
+        """All token ids to continue from, and how many tokens the path may still grow."""
+        if path.stopped:
+            raise _Unusable(FailureKind.INVALID, "it has ended and cannot be extended")
+        question, said = path.problem.question, path.token_ids
+        longest, most = self.engine.max_model_len, self.config.sampling.max_tokens
+        fewest = len(question) // LONGEST_TOKEN
+        if fewest >= longest:  # a question of megabytes is not even tokenised
+            raise _too_long(f"over {fewest}", len(said), longest)
+        prompt = self.prompt.ids(question)
+        if len(prompt) + len(said) >= longest:
+            raise _too_long(str(len(prompt)), len(said), longest)
+        if len(said) >= most:
+            raise _Unusable(FailureKind.INVALID, f"it has {len(said)} tokens, max_tokens is {most}")
+        return (*prompt, *said), min(most - len(said), longest - len(prompt) - len(said))
+
+    async def _solution(
+        self, call: PolicyCall, prompt: tuple[int, ...], room: int
+    ) -> tuple[tuple[Step, ...], Spent]:
+        """All steps to the end."""
+        generation = await self._generate(prompt, self._sampling(call, room))
+        return self.segmenter.split(generation.token_ids, self._stop(generation)), _spent(
+            generation
+        )
+
+    async def _one_step(
+        self, call: PolicyCall, prompt: tuple[int, ...], room: int
+    ) -> tuple[tuple[Step, ...], Spent]:
+        """The next step.
+
+        The engine pauses where a step may have ended. Mostly it has, and one request is enough; a
+        pause that is no boundary (a blank line before any text, say) is generated past, under a
+        seed of its own. Tokens beyond the boundary are dropped, and counted as generated.
+        """
+        room = min(room, self.config.sampling.max_step_tokens or room)
+        ids: tuple[int, ...] = ()
+        spent = Spent()
+        while True:
+            limit = min(room - len(ids), self.segmenter.stride or room)
+            sampling = self._sampling(call, limit, attempt=spent.calls, stop=self.segmenter.stops)
+            generation = await self._generate((*prompt, *ids), sampling)
+            ids += generation.token_ids
+            spent += _spent(generation)
+            stop = self._stop(generation)
+            paused = stop in (StopReason.STEP_END, StopReason.LENGTH)
+            if paused and (step := self.segmenter.first(ids)):
+                return (step,), spent
+            if not paused or len(ids) >= room:
+                stop = StopReason.LENGTH if paused else stop
+                return self.segmenter.split(ids, stop)[:1], spent
+
+    async def _generate(self, prompt: tuple[int, ...], sampling: Sampling) -> Generation:
+        (generation,) = await self.engine.generate([Request(prompt, sampling)])
+        if isinstance(generation, Refused):
+            raise _Unusable(FailureKind.INVALID, generation.message)
+        if not generation.token_ids:
+            message = f"the engine gave no token, finish {generation.finish}"
+            raise _Unusable(FailureKind.UNAVAILABLE, message)
+        return generation
+
+    def _sampling(
+        self, call: PolicyCall, max_tokens: int, *, attempt: int = 0, stop: tuple[str, ...] = ()
+    ) -> Sampling:
+        config = self.config.sampling
+        shared = Sampling(
+            max_tokens,
+            temperature=0.0,
+            stop_token_ids=self.eos_ids,
+            stop=stop,
+            loop_ngram=self.config.loop_guard.ngram,
+            loop_repeats=self.config.loop_guard.repeats,
+        )
+        if call.greedy or config.temperature == 0:
+            return shared
+        seed = call_seed(call.seed, attempt) if attempt else call.seed
+        return replace(shared, temperature=config.temperature, top_p=config.top_p, seed=seed)
+
+    def _stop(self, generation: Generation) -> StopReason:
+        if generation.finish is not Finish.STOP:
+            return StopReason(generation.finish.value)
+        ended = generation.token_ids[-1] in self.eos_ids
+        return StopReason.EOS if ended else StopReason.STEP_END
+
+
+class _Unusable(Exception):
+    """A call that gets no reply, and what is to be done about it."""
+
+    def __init__(self, kind: FailureKind, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+def _too_long(prompt: str, path: int, longest: int) -> _Unusable:
+    message = f"the prompt has {prompt} tokens and the path {path}, the model takes {longest}"
+    return _Unusable(FailureKind.INVALID, message)
+
+
+def _spent(generation: Generation) -> Spent:
+    generated = len(generation.token_ids)
+    failed = generated if generation.finish is Finish.ABORT else 0
+    return Spent(1, generation.prompt_tokens, generation.cached_tokens, generated, failed)
+
+
+async def build(config: QwenConfig) -> Qwen:
+    """Load the tokenizer and start the engine.
+
+    Raises:
+        EngineError: the engine does not start.
+    """
+    raise NotImplementedError
