@@ -1,0 +1,281 @@
+"""The journal of a run: append-only, the only truth, and what a resumed search replays.
+
+A folder of files `<writer>.jsonl`, each written by one process at a time (`treewright.lock`). On
+opening, all are read: a torn last line is dropped, a corrupt one is copied to `<writer>.bad` and
+its call is asked again, and the first of two records of one call counts.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from search.core import Missing
+from search.ports import PolicyCall, PolicyReply, ReplayError, ScorerCall, ScorerReply
+from treewright.appender import Appender, JournalError
+from treewright.codec import (
+    Json,
+    decode_policy_reply,
+    decode_scorer_reply,
+    encode_policy_reply,
+    encode_scorer_reply,
+)
+from treewright.records import CorruptRecord, Line, Record, UnknownVersion, scan, seal, unseal
+
+__all__ = ["Journal", "JournalCounts", "JournalError"]
+
+POLICY, SCORER, FAILURE = "policy", "scorer", "failure"
+REPLIES = (POLICY, SCORER)
+
+
+@dataclass(slots=True)
+class JournalCounts:
+    """What was found and written.
+
+    `torn`: bytes of last lines that a kill cut off. `corrupt`: lines whose CRC does not fit.
+    `duplicates`: records of a call that was recorded before; they are ignored.
+    """
+
+    records: int = 0
+    torn: int = 0
+    corrupt: int = 0
+    duplicates: int = 0
+
+    def __str__(self) -> str:
+        """What a person should hear; empty when all is well."""
+        notes = {
+            "torn bytes dropped": self.torn,
+            "corrupt lines set aside": self.corrupt,
+            "duplicates ignored": self.duplicates,
+        }
+        return ", ".join(f"{count} {note}" for note, count in notes.items() if count)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a record lies on disk."""
+
+    writer: str
+    offset: int
+    length: int
+
+
+class Journal:
+    """Implements `search.ports.Memory` and keeps free records beside.
+
+    Replies stay on disk and are read when they are recalled; of every other kind the latest payload
+    of each key is held in memory.
+    """
+
+    def __init__(self, folder: Path, *, readonly: bool) -> None:
+        self.folder = folder
+        self.readonly = readonly
+        self.counts = JournalCounts()
+        self._replies: dict[str, dict[str, Place]] = {}
+        self._others: dict[str, list[Place]] = {}
+        self._latest: dict[str, dict[str, Json]] = {}
+        self._failed: set[str] = set()
+        self._known: dict[str, int] = {}
+        self._files: dict[str, int] = {}
+        self._good: dict[str, int] = {}
+        self._open = ExitStack()
+        self._writer = ""
+        self._appender: Appender | None = None
+
+    @classmethod
+    def open(cls, folder: Path, writer: str = "driver", *, readonly: bool = False) -> Journal:
+        """Read all that is there, then be ready to append to `<writer>.jsonl`.
+
+        With `readonly` nothing on disk is touched, and another process may be writing.
+
+        Raises:
+            JournalError: a file cannot be read or written, or another version wrote it.
+        """
+        journal = cls(folder, readonly=readonly)
+        try:
+            journal._load()
+            if not readonly:
+                journal._start(writer)
+        except OSError as error:
+            journal.close()
+            where = error.filename or folder
+            raise JournalError(f"{where}: cannot be opened: {error.strerror}") from error
+        except JournalError:
+            journal.close()
+            raise
+        return journal
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Finish the write under way and close all files. Idempotent."""
+        self._open.close()
+
+    def recall(
+        self, key: str, digest: str, call: PolicyCall | ScorerCall
+    ) -> PolicyReply | ScorerReply | None:
+        """The recorded reply to `call`, or None.
+
+        Raises:
+            ReplayError: the key was recorded with another digest. Not after a failure of the same
+                problem: then the search went on without a reply that it may have now, so what
+                followed is out of date and is asked again.
+            JournalError: the record cannot be read any more.
+        """
+        recorded = self._replies.get(key, {})
+        if (place := recorded.get(digest)) is not None:
+            return self._reply(place, call)
+        if recorded and call.path.problem.id not in self._failed:
+            raise ReplayError(key)
+        if isinstance(call, PolicyCall):
+            self._known[key] = len(call.path.steps)
+        return None
+
+    async def record(self, key: str, digest: str, reply: PolicyReply | ScorerReply) -> None:
+        """Return once the reply is durable.
+
+        A policy reply is stored without the steps of its call when `recall` saw that call.
+
+        Raises:
+            JournalError: it could not be written; nor can anything after it.
+            ValueError: a transient `Missing`, which must be asked again, or a number that is none.
+        """
+        if digest in self._replies.get(key, {}):
+            self.counts.duplicates += 1
+            return
+        if isinstance(reply, PolicyReply):
+            kind, data = POLICY, encode_policy_reply(reply, self._known.pop(key, 0))
+        else:
+            refuse_transient(key, reply)
+            kind, data = SCORER, encode_scorer_reply(reply)
+        await self._append(kind, key, data, digest)
+
+    async def append(self, kind: str, key: str, payload: Json) -> None:
+        """Record any JSON object; return once it is durable.
+
+        A `failure` names its problem in `payload["problem"]`.
+        """
+        if kind in REPLIES:
+            raise ValueError(f"{kind}: is recorded by record(), with a digest")
+        await self._append(kind, key, payload, None)
+
+    def latest(self, kind: str) -> Mapping[str, Json]:
+        """The last payload of each key; not for replies."""
+        return self._latest.get(kind, {})
+
+    def records(self, kind: str) -> Iterator[tuple[str, Json]]:
+        """All payloads of a kind with their keys, oldest first; not for replies."""
+        for place in self._others.get(kind, []):
+            record = self._read(place)
+            yield record.key, record.data
+
+    async def _append(self, kind: str, key: str, data: Json, digest: str | None) -> None:
+        if self._appender is None:
+            raise JournalError(f"{self.folder}: is open for reading only")
+        line = seal(kind, key, data, digest)
+        offset = await self._appender.append(line)
+        self._index(self._writer, Line(offset, len(line), unseal(line)))
+
+    def _reply(self, place: Place, call: PolicyCall | ScorerCall) -> PolicyReply | ScorerReply:
+        data = self._read(place).data
+        if isinstance(call, PolicyCall):
+            return decode_policy_reply(data, call)
+        return decode_scorer_reply(data)
+
+    def _read(self, place: Place) -> Record:
+        line = os.pread(self._files[place.writer], place.length, place.offset)
+        try:
+            return unseal(line)
+        except CorruptRecord as error:
+            path = self.folder / f"{place.writer}.jsonl"
+            raise JournalError(
+                f"{path}: changed on disk at byte {place.offset} while it was in use"
+            ) from error
+
+    def _load(self) -> None:
+        if not self.folder.is_dir():
+            if self.readonly:
+                raise JournalError(f"{self.folder}: there is no journal; has this run begun?")
+            self.folder.mkdir(parents=True)
+        for path in sorted(self.folder.glob("*.jsonl")):
+            self._load_file(path)
+
+    def _load_file(self, path: Path) -> None:
+        self._read_from(path)
+        good, bad = 0, list[Line]()
+        try:
+            for line in scan(path):
+                good += line.length
+                if line.record is None:
+                    bad.append(line)
+                else:
+                    self._index(path.stem, line)
+        except UnknownVersion as error:
+            raise JournalError(
+                f"{path}: holds a record of version {error.version}, this is version 1: "
+                "use the Treewright that wrote it"
+            ) from error
+        self._good[path.stem] = good
+        self.counts.torn += path.stat().st_size - good
+        self.counts.corrupt += len(bad)
+        if bad and not self.readonly:
+            self._set_aside(path, bad)
+
+    def _set_aside(self, path: Path, bad: list[Line]) -> None:
+        """Copy the corrupt lines to a file of their own, the same one at every opening."""
+        fd = self._files[path.stem]
+        lines = [os.pread(fd, line.length, line.offset) for line in bad]
+        path.with_suffix(".bad").write_bytes(b"".join(lines))
+
+    def _index(self, writer: str, line: Line) -> None:
+        record = line.record
+        assert record is not None
+        self.counts.records += 1
+        place = Place(writer, line.offset, line.length)
+        if record.kind in REPLIES:
+            assert record.digest is not None
+            if self._replies.setdefault(record.key, {}).setdefault(record.digest, place) != place:
+                self.counts.duplicates += 1
+            return
+        data = record.data
+        self._others.setdefault(record.kind, []).append(place)
+        self._latest.setdefault(record.kind, {})[record.key] = data
+        if record.kind == FAILURE:
+            self._failed.add(data.get("problem", record.key))
+
+    def _start(self, writer: str) -> None:
+        """Cut a torn tail off the writer's own file and open it for appending."""
+        path = self.folder / f"{writer}.jsonl"
+        if writer in self._good:
+            os.truncate(path, self._good[writer])
+        self._writer = writer
+        self._appender = Appender(path)
+        self._open.callback(self._appender.close)
+        if writer not in self._files:
+            self._read_from(path)
+
+    def _read_from(self, path: Path) -> None:
+        fd = os.open(path, os.O_RDONLY)
+        self._open.callback(os.close, fd)
+        self._files[path.stem] = fd
+
+
+def refuse_transient(key: str, reply: ScorerReply) -> None:
+    """Raise ValueError for a judgement that is missing because infrastructure failed."""
+    prefix = reply.judgement.prefix
+    if isinstance(prefix, Missing) and prefix.transient:
+        raise ValueError(f"{key}: a transient failure is no reply; note it with kind `failure`")

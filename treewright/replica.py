@@ -1,0 +1,244 @@
+"""A replica hosts one port and answers its calls out of order.
+
+`PortHost` runs the calls in an event loop, wherever that loop is: in this process (`InlineReplica`)
+or in a Ray actor (`treewright.actors`). A replica is a cache and may die at any time;
+`treewright.pool` replaces it and asks again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import Protocol, TypeAlias, cast, runtime_checkable
+
+from policies.engine import EngineError
+from search.ports import (
+    Failure,
+    FailureKind,
+    Policy,
+    PolicyCall,
+    PolicyReply,
+    Scorer,
+    ScorerCall,
+    ScorerReply,
+)
+
+Call: TypeAlias = PolicyCall | ScorerCall
+Outcome: TypeAlias = PolicyReply | ScorerReply | Failure
+Port: TypeAlias = Policy | Scorer
+Build: TypeAlias = Callable[[], Awaitable[Port]]
+Info: TypeAlias = dict[str, str | int | float]
+"""What a ready replica says of itself: the `seconds` its start took, and the port's own facts."""
+
+
+class ReplicaDied(Exception):
+    """The replica is gone with all that was in flight there. The message is one line."""
+
+
+class StartRefused(Exception):
+    """The port cannot be built, and trying again would give the same. The message is one line."""
+
+
+class Replica(Protocol):
+    """One place that answers calls. `submit` and `abort` return at once, `poll` brings outcomes."""
+
+    async def start(self) -> Info:
+        """Return when ready. Raises `ReplicaDied` or `StartRefused`."""
+        ...
+
+    def submit(self, batch: Sequence[tuple[int, Call]]) -> None:
+        """Start these calls, each under its id; one that is running is not started again."""
+        ...
+
+    async def poll(self, wait_s: float) -> list[tuple[int, Outcome]]:
+        """All that ended since the last poll; waits for the first, up to `wait_s` seconds.
+
+        Raises `ReplicaDied`.
+        """
+        ...
+
+    def abort(self, ids: Sequence[int]) -> None:
+        """Cancel these calls; they are not polled any more."""
+        ...
+
+    async def stop(self) -> None:
+        """Free everything, dead or alive. Idempotent."""
+        ...
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """A port that holds something which must be freed."""
+
+    async def close(self) -> None:
+        """Free it. Idempotent."""
+        ...
+
+
+@runtime_checkable
+class Describing(Protocol):
+    """A port that can say what it serves and on what: `model`, `device`, …."""
+
+    def describe(self) -> Mapping[str, str | int | float]:
+        """Plain facts, shown by `stats()`."""
+        ...
+
+
+def one_line(error: BaseException) -> str:
+    """`ValueError: what`, on one line of at most 500 characters."""
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return text if len(text) <= 500 else text[:499] + "…"
+
+
+async def build_port(build: Build) -> Port:
+    """The port that `build` makes.
+
+    Raises:
+        ReplicaDied: the engine could not start; it may the next time.
+        StartRefused: anything else, which would happen again (a missing checkpoint, a bad value).
+    """
+    try:
+        return await build()
+    except EngineError as error:
+        raise ReplicaDied(one_line(error)) from error
+    except Exception as error:
+        raise StartRefused(one_line(error)) from error
+
+
+class PortHost:
+    """Runs each call of a port as a task of its own and keeps the outcomes until they are polled.
+
+    An exception of the port becomes a `Failure` of that call. An `EngineError` condemns the host:
+    what ended before is still delivered, then `poll` raises `ReplicaDied`.
+    """
+
+    def __init__(self, port: Port) -> None:
+        self._port = port
+        self._running: dict[int, asyncio.Task[Outcome]] = {}
+        self._ended: list[tuple[int, Outcome]] = []
+        self._news = asyncio.Event()
+        self._doom: str | None = None
+
+    def submit(self, batch: Sequence[tuple[int, Call]]) -> None:
+        """See `Replica.submit`."""
+        for call_id, call in batch:
+            if call_id not in self._running:
+                task = asyncio.create_task(_answer(self._port, call))
+                self._running[call_id] = task
+                task.add_done_callback(partial(self._finish, call_id))
+
+    async def poll(self, wait_s: float) -> list[tuple[int, Outcome]]:
+        """See `Replica.poll`."""
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._news.wait()
+        except TimeoutError:
+            return []
+        if self._doom is not None and not self._ended:
+            raise ReplicaDied(self._doom)
+        ended, self._ended = self._ended, []
+        if self._doom is None:
+            self._news.clear()
+        return ended
+
+    def abort(self, ids: Sequence[int]) -> None:
+        """See `Replica.abort`."""
+        for call_id in ids:
+            if task := self._running.pop(call_id, None):
+                task.cancel()
+
+    def condemn(self, cause: str) -> None:
+        """Let the next `poll` raise `ReplicaDied(cause)`; the first cause counts."""
+        self._doom = self._doom or cause
+        self._news.set()
+
+    def kill(self, cause: str) -> None:
+        """Drop everything and be condemned."""
+        self.abort(list(self._running))
+        self._ended.clear()
+        self.condemn(cause)
+
+    async def close(self) -> None:
+        """Cancel what runs and close the port."""
+        self.abort(list(self._running))
+        if isinstance(self._port, Closing):
+            await self._port.close()
+
+    def _finish(self, call_id: int, task: asyncio.Task[Outcome]) -> None:
+        if self._running.pop(call_id, None) is None:
+            return  # aborted
+        if task.cancelled():
+            self._deliver(call_id, Failure(FailureKind.INTERNAL, "the port cancelled its own call"))
+        elif (error := task.exception()) is None:
+            self._deliver(call_id, task.result())
+        elif isinstance(error, EngineError):
+            self.condemn(one_line(error))
+        else:
+            self._deliver(call_id, Failure(FailureKind.INTERNAL, one_line(error)))
+
+    def _deliver(self, call_id: int, outcome: Outcome) -> None:
+        self._ended.append((call_id, outcome))
+        self._news.set()
+
+
+async def _answer(port: Port, call: Call) -> Outcome:
+    outcomes: Sequence[Outcome]
+    if isinstance(call, PolicyCall):
+        outcomes = await cast(Policy, port).extend([call])
+    else:
+        outcomes = await cast(Scorer, port).judge([call])
+    (outcome,) = outcomes
+    return outcome
+
+
+class InlineReplica:
+    """A replica in this process and event loop: for doubles, and for tests of the pool."""
+
+    def __init__(self, build: Build) -> None:
+        self._build = build
+        self._host: PortHost | None = None
+        self._dead: str | None = None
+
+    async def start(self) -> Info:
+        """See `Replica.start`."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        port = await build_port(self._build)
+        self._host = PortHost(port)
+        if self._dead is not None:
+            raise ReplicaDied(self._dead)
+        return {**describe(port), "seconds": loop.time() - began}
+
+    def submit(self, batch: Sequence[tuple[int, Call]]) -> None:
+        """See `Replica.submit`."""
+        if self._host is not None and self._dead is None:
+            self._host.submit(batch)
+
+    async def poll(self, wait_s: float) -> list[tuple[int, Outcome]]:
+        """See `Replica.poll`."""
+        if self._host is None:
+            raise ReplicaDied(self._dead or "not started")
+        return await self._host.poll(wait_s)
+
+    def abort(self, ids: Sequence[int]) -> None:
+        """See `Replica.abort`."""
+        if self._host is not None:
+            self._host.abort(ids)
+
+    async def stop(self) -> None:
+        """See `Replica.stop`."""
+        self.kill("stopped")
+        if self._host is not None:
+            await self._host.close()
+
+    def kill(self, cause: str = "killed") -> None:
+        """Die as a process does: nothing in flight is answered, and the next `poll` raises."""
+        self._dead = self._dead or cause
+        if self._host is not None:
+            self._host.kill(cause)
+
+
+def describe(port: Port) -> Info:
+    """The port's own facts, if it has any."""
+    return dict(port.describe()) if isinstance(port, Describing) else {}
