@@ -1,0 +1,195 @@
+"""A small training loop for the two models: weighted next-token loss on batches of like length."""
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from statistics import fmean as mean
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks.arithmetic.corpus import Lesson
+
+VERDICT_WEIGHT = 10.0
+"""Loss weight of a verdict token: without it, the other tokens hide the one that matters."""
+POOL = 64 * 16
+"""Lessons that are sorted by length together; large, so that batches hold like lengths."""
+WARM_UP = 0.03
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast to learn.
+
+    Attributes:
+        steps: optimiser steps.
+        tokens: padded tokens per batch.
+        rate: peak learning rate; linear warm-up over the first 3 %, then linear decay to 2 %.
+        minutes: if set, stop and decay by the clock instead of by `steps`.
+    """
+
+    steps: int
+    tokens: int
+    rate: float
+    minutes: float | None = None
+
+
+def new_model(tokenizer: Any, seed: int) -> Any:
+    """Returns a fresh `Qwen2ForCausalLM` of 4 layers and width 128 for this tokenizer."""
+    from transformers import Qwen2Config, Qwen2ForCausalLM
+
+    torch.manual_seed(seed)
+    size = (len(tokenizer) + 63) // 64 * 64
+    config = Qwen2Config(
+        vocab_size=size,
+        hidden_size=128,
+        intermediate_size=384,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        num_key_value_heads=4,
+        max_position_embeddings=2048,
+        tie_word_embeddings=True,
+        initializer_range=0.04,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return Qwen2ForCausalLM(config)
+
+
+def load_checkpoint(directory: Path) -> tuple[Any, Any]:
+    """Returns the model, in float32 and evaluation mode on the CPU, and its tokenizer."""
+    from transformers import AutoTokenizer, Qwen2ForCausalLM
+
+    model = Qwen2ForCausalLM.from_pretrained(directory, dtype=torch.float32).eval()
+    return model, AutoTokenizer.from_pretrained(directory)
+
+
+def encode(tokenizer: Any, lesson: Lesson) -> tuple[list[int], list[float]]:
+    """Returns the token ids of a lesson and the loss weight of each: 0 on the prompt."""
+    ids = tokenizer.encode(lesson.prompt, add_special_tokens=False)
+    weights = [0.0] * len(ids)
+    for text, decisive in lesson.pieces:
+        piece = tokenizer.encode(text, add_special_tokens=False)
+        ids += piece
+        weights += [VERDICT_WEIGHT if decisive else 1.0] * len(piece)
+    return ids, weights
+
+
+def batches(
+    tokenizer: Any, lessons: Iterator[Lesson], tokens: int, seed: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yields (ids, weights), both (batch, length), of about `tokens` padded tokens each."""
+    rng = random.Random(seed)
+    while True:
+        rows = [encode(tokenizer, lesson) for lesson in islice(lessons, POOL)]
+        ready = list(grouped(sorted(rows, key=lambda row: len(row[0])), tokens))
+        rng.shuffle(ready)
+        yield from (pad(batch, tokenizer.pad_token_id) for batch in ready)
+
+
+def grouped(
+    rows: list[tuple[list[int], list[float]]], tokens: int
+) -> Iterator[list[tuple[list[int], list[float]]]]:
+    """Yields runs of rows, given shortest first, whose padded size is at most `tokens`."""
+    group: list[tuple[list[int], list[float]]] = []
+    for row in rows:
+        if group and len(row[0]) * (len(group) + 1) > tokens:
+            yield group
+            group = []
+        group.append(row)
+    yield group
+
+
+def pad(batch: list[tuple[list[int], list[float]]], pad_id: int) -> tuple[Tensor, Tensor]:
+    """Pads on the right: with causal attention the padding is never looked at."""
+    length = max(len(ids) for ids, _ in batch)
+    ids = [row + [pad_id] * (length - len(row)) for row, _ in batch]
+    weights = [row + [0.0] * (length - len(row)) for _, row in batch]
+    return torch.tensor(ids), torch.tensor(weights)
+
+
+def weighted_loss(model: Any, ids: Tensor, weights: Tensor) -> Tensor:
+    """Returns the mean next-token loss over target tokens, weighted; computed only on those."""
+    hidden = model.model(input_ids=ids[:, :-1], use_cache=False).last_hidden_state
+    kept = weights[:, 1:] > 0
+    logits = model.lm_head(hidden[kept]).float()
+    losses = torch.nn.functional.cross_entropy(logits, ids[:, 1:][kept], reduction="none")
+    scale = weights[:, 1:][kept]
+    return (losses * scale).sum() / scale.sum()
+
+
+def learn(
+    model: Any,
+    stream: Iterator[tuple[Tensor, Tensor]],
+    schedule: Schedule,
+    watch: Callable[[Any], str],
+    every: int = 100,
+) -> None:
+    """Trains `model` in place and prints a progress line every `every` steps.
+
+    Args:
+        model: the causal language model, on the device to train on.
+        stream: batches, as `batches` yields them.
+        schedule: length and rate.
+        watch: returns the held-out figures to print.
+        every: steps between progress lines.
+    """
+    optimiser = torch.optim.AdamW(
+        model.parameters(), lr=schedule.rate, betas=(0.9, 0.98), weight_decay=0.01
+    )
+    began, recent = time.monotonic(), list[float]()
+    step = 0
+    while (done := progress(step, began, schedule)) < 1:
+        for group in optimiser.param_groups:
+            group["lr"] = schedule.rate * min(done / WARM_UP + 0.01, 1.0, 1.02 - done)
+        ids, weights = (tensor.to(model.device) for tensor in next(stream))
+        with torch.autocast(model.device.type, torch.bfloat16):  # a fifth faster, same result
+            loss = weighted_loss(model, ids, weights)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        recent.append(loss.item())
+        step += 1
+        if step % every == 0:
+            minutes = (time.monotonic() - began) / 60
+            left = minutes * (1 - done) / max(done, 1e-9)
+            model.eval()
+            print(f"step {step} loss {mean(recent):.3f} {watch(model)} "
+                  f"{minutes:.1f} min, {left:.1f} min left", flush=True)  # fmt: skip
+            model.train()
+            recent.clear()
+
+
+def progress(step: int, began: float, schedule: Schedule) -> float:
+    """Returns the share of the schedule that is done, 0..1 and beyond."""
+    if schedule.minutes is None:
+        return step / schedule.steps
+    return (time.monotonic() - began) / 60 / schedule.minutes
+
+
+def wrong_probabilities(
+    model: Any, tokenizer: Any, lessons: Iterable[Lesson]
+) -> tuple[float, float]:
+    """Returns the mean p(incorrect) at the step verdicts of wrong steps and of right steps.
+
+    The critique before a verdict is the lesson's own; p is normalised over the two verdicts.
+    """
+    right, wrong = (tokenizer.encode(word)[0] for word in ("correct", "incorrect"))
+    found: dict[int, list[float]] = {right: [], wrong: []}
+    rows = sorted((encode(tokenizer, lesson) for lesson in lessons), key=lambda row: len(row[0]))
+    for group in grouped(rows, 16_384):
+        ids, weights = (tensor.to(model.device) for tensor in pad(group, tokenizer.pad_token_id))
+        decisive = (weights == VERDICT_WEIGHT) & ((ids == right) | (ids == wrong))
+        with torch.inference_mode():
+            hidden = model.model(input_ids=ids[:, :-1], use_cache=False).last_hidden_state
+            logits = model.lm_head(hidden[decisive[:, 1:]])[:, [right, wrong]]
+        verdicts = ids[decisive].tolist()
+        for verdict, p in zip(verdicts, logits.softmax(-1)[:, 1].tolist(), strict=True):
+            found[verdict].append(p)
+    return mean(found[wrong]), mean(found[right])
