@@ -110,7 +110,7 @@ def read_step(own: Sequence[Verdict], *, cut: bool) -> StepReading:
 
 def useful_tokens(verdicts: Sequence[Verdict], labels: int, tokens: int) -> int:
     """Where a chain of `tokens` tokens leaves the steps that exist for one labelled beyond them."""
-    invented = [verdict.label is not None and verdict.label > labels for verdict in verdicts]
+    invented = [v.label is not None and not 1 <= v.label <= labels for v in verdicts]
     real = len(verdicts)
     while real and invented[real - 1]:
         real -= 1
