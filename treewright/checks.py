@@ -1,0 +1,159 @@
+"""What a config may not say although every value by itself is allowed."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from search.aggregation import AGGREGATIONS, Aggregator
+from search.selection import SELECTIONS
+from treewright.errors import ConfigError, suggest
+from treewright.kinds import kind_of
+from treewright.schema import join
+
+if TYPE_CHECKING:
+    from treewright.config import Config
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+LARGEST_SEED = 2**63 - 1
+
+Where = Callable[[str], str]
+
+
+def check(config: Config, where: Where) -> None:
+    """Refuse the first thing that cannot be. `where` places a dotted key. Raises `ConfigError`."""
+    for key, number in _numbers(config, ""):
+        if not math.isfinite(number):
+            raise ConfigError(where(key), key, number, "must be finite", "give a number")
+    _check_name(config, where)
+    _check_tolerance(config, where)
+    check_aggregate(config.aggregate, where)
+    check_select(config.select, where)
+    _check_reporting(config, where)
+    _check_temperature(config, where)
+
+
+def notes(config: Config) -> list[str]:
+    """What is allowed but probably not meant, one line each."""
+    found = []
+    scorer = kind_of("scorer", config.scorer)
+    if not config.strategy.judges and scorer != "none":
+        strategy = kind_of("strategy", config.strategy)
+        found.append(f"strategy {strategy} asks no verifier: scorer {scorer} will not be used")
+    if config.strategy.judges and not _scoring(config.select):
+        found.append("no selection uses a score: select=[first,best,weighted,majority] would")
+    return found
+
+
+def unjudged(config: Config) -> str:
+    """Why no candidate will have a score; empty when they will."""
+    if kind_of("scorer", config.scorer) == "none":
+        return "scorer is none"
+    if not config.strategy.judges:
+        return f"strategy {kind_of('strategy', config.strategy)} asks none"
+    return ""
+
+
+def check_aggregate(spelled: Sequence[str], where: Where) -> None:
+    """Only known aggregations, each once."""
+    names = [*AGGREGATIONS, *(f"history.{name}" for name in AGGREGATIONS)]
+    _check_list("aggregate", spelled, names, where, lambda name: str(Aggregator.parse(name)))
+
+
+def check_select(spelled: Sequence[str], where: Where) -> None:
+    """Only known selections, each once, and at least one."""
+    _check_list("select", spelled, list(SELECTIONS), where, str)
+    if not spelled:
+        hint = f"choose from {', '.join(SELECTIONS)}"
+        raise ConfigError(where("select"), "select", "[]", "nothing to report", hint)
+
+
+def check_models(config: Config, where: Where) -> None:
+    """A model must be a folder that is there, or can be a name on the Hugging Face hub."""
+    for section in ("policy", "scorer"):
+        key, model = f"{section}.model", getattr(getattr(config, section), "model", None)
+        if not isinstance(model, str) or Path(model).is_dir() or HUB_NAME.fullmatch(model):
+            continue
+        hint = "give a folder with config.json, or a name like Qwen/Qwen2.5-3B-Instruct"
+        raise ConfigError(where(key), key, model, "no such folder", hint)
+
+
+def _check_list(
+    key: str,
+    spelled: Sequence[str],
+    names: list[str],
+    where: Where,
+    canonical: Callable[[str], str],
+) -> None:
+    seen: set[str] = set()
+    for index, name in enumerate(spelled):
+        at = where(f"{key}[{index}]")
+        if name.removeprefix("steps.") not in names:
+            raise ConfigError(at, key, name, "no such " + NOUNS[key], suggest(name, names))
+        if canonical(name) in seen:
+            raise ConfigError(at, key, name, "is listed twice", "remove one")
+        seen.add(canonical(name))
+
+
+NOUNS = {"aggregate": "aggregation", "select": "selection"}
+
+
+def _check_name(config: Config, where: Where) -> None:
+    if not NAME.fullmatch(config.name):
+        hint = "use letters, digits and . _ - inside, at most 100"
+        raise ConfigError(where("name"), "name", config.name, "cannot name a folder", hint)
+    if not 0 <= config.seed <= LARGEST_SEED:
+        raise ConfigError(where("seed"), "seed", config.seed, "must be from 0 to 2^63 - 1")
+    if not config.output_dir:
+        raise ConfigError(where("output_dir"), "output_dir", "", "must name a folder")
+
+
+def _check_tolerance(config: Config, where: Where) -> None:
+    tolerated = config.fail_on_error
+    if tolerated < 0 or (isinstance(tolerated, float) and tolerated >= 1):
+        hint = "a whole number is a count of problems, a number below 1 their share"
+        raise ConfigError(where("fail_on_error"), "fail_on_error", tolerated, "out of range", hint)
+
+
+def _check_reporting(config: Config, where: Where) -> None:
+    scoring = _scoring(config.select)
+    reason = unjudged(config)
+    if reason and (scoring or config.aggregate):
+        key = "select" if scoring else "aggregate"
+        hint = "set aggregate=[] and select=[first,majority]"
+        raise ConfigError(where(key), key, None, f"needs a verifier: {reason}", hint)
+    if scoring and not config.aggregate:
+        problem = f"needs a score, and aggregate is empty: {', '.join(scoring)}"
+        hint = "set aggregate=[min], or select=[first,majority]"
+        raise ConfigError(where("select"), "select", None, problem, hint)
+
+
+def _check_temperature(config: Config, where: Where) -> None:
+    sampling = getattr(config.policy, "sampling", None)
+    temperature = getattr(sampling, "temperature", None)
+    if temperature == 0 and config.strategy.candidates > 1:
+        problem = f"makes {config.strategy.candidates} equal candidates"
+        hint = "use strategy.kind=greedy, or a temperature above 0 (0.8, say)"
+        key = "policy.sampling.temperature"
+        raise ConfigError(where(key), key, temperature, problem, hint)
+
+
+def _scoring(select: Sequence[str]) -> list[str]:
+    return [name for name in select if SELECTIONS[name].needs_score]
+
+
+def _numbers(value: Any, key: str) -> Iterator[tuple[str, float]]:
+    """Every float of a tree of dataclasses with its dotted key."""
+    if isinstance(value, float):
+        yield key, value
+    elif is_dataclass(value):
+        for f in fields(value):
+            yield from _numbers(getattr(value, f.name), join(key, f.name))
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            yield from _numbers(item, f"{key}[{index}]")

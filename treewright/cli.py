@@ -1,0 +1,295 @@
+"""The command `treewright`: verbs, options and exit codes. What a verb does lives elsewhere.
+
+Every import that costs time is inside the verb that needs it: `--help` needs none of them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from treewright.errors import ConfigError, suggest
+from treewright.terminal import line
+
+EXIT_CODES = """
+Exit codes: 0 done · 1 internal error · 2 bad config or usage · 3 more failures than fail_on_error ·
+4 not resumable · 130 interrupted (resumable)
+"""
+LISTED = (
+    "runs",
+    "policies",
+    "scorers",
+    "strategies",
+    "aggregations",
+    "selections",
+    "datasets",
+    "configs",
+)
+FAULTS = {
+    "treewright.errors.ConfigError": 2,
+    "treewright.run_folder.RunFolderError": 2,
+    "benchmarks.dataset_files.DatasetError": 2,
+    "treewright.replica.StartRefused": 2,
+    "treewright.experiment.NotResumable": 4,
+    "search.ports.ReplayError": 4,
+    "treewright.lock.LockError": 1,
+    "treewright.appender.JournalError": 1,
+    "benchmarks.grading_pool.GradingError": 1,
+    "policies.engine.EngineError": 1,
+}
+"""Exit codes of the faults whose message tells a person all. By name: importing all of them to
+catch one would cost more than the verb."""
+PASS_ON = {"ignore_unknown_options": True}
+"""Lets `--strategy.n=4` reach the overrides."""
+
+app = typer.Typer(
+    name="treewright",
+    help="Best-of-N and tree-search reasoning: a policy proposes, a verifier judges, one answer wins."
+    f"\n\n{EXIT_CODES}",
+    epilog="Start with: treewright run quickstart",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+ConfigPath = Annotated[
+    str, typer.Argument(metavar="CONFIG", help="A YAML file, or the name of a shipped config.")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="KEY=VALUE", help="What to change in it: strategy.n=4 seed=1."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Limit = Annotated[
+    int | None, typer.Option("--limit", metavar="N", help="Only the first N problems.")
+]
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The folder that `run` printed.")]
+
+
+@app.callback(invoke_without_command=True)
+def treewright(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        from treewright.fingerprint import installed
+
+        typer.echo(f"treewright {installed('treewright') or 'not installed: run `make setup`'}")
+        raise typer.Exit
+
+
+@app.command(context_settings=PASS_ON)
+def run(
+    config: ConfigPath,
+    overrides: Overrides = None,
+    limit: Limit = None,
+    as_json: Json = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would run, as `validate` does.")
+    ] = False,
+    debug: Debug = False,
+) -> int:
+    """Run an experiment and print its table.
+
+    The run folder is printed first. The same command again goes on where it stopped; when all is
+    done it only prints the table.
+
+    **Examples**
+
+    - `treewright run quickstart`
+    - `treewright run configs/quickstart.yaml strategy.n=4 --limit 8`
+    - `treewright run mine.yaml policy.sampling.temperature=0.6 aggregate=min,last --json`
+    """
+    changes = _overrides(overrides, limit)
+    if dry_run:
+        from treewright.validate import validate as check
+
+        return check(config, changes, as_json=as_json)
+    from treewright.config import load_runnable
+    from treewright.experiment import run as start
+
+    return start(load_runnable(config, changes), as_json=as_json)
+
+
+@app.command()
+def resume(run: RunPath, as_json: Json = False, debug: Debug = False) -> int:
+    """Go on with a run that was interrupted, killed or left incomplete.
+
+    What its journal holds is not asked again. It refuses (exit code 4) when the data, the models
+    or the versions are no longer those of the run.
+
+    **Example**
+
+    - `treewright resume runs/quickstart/20261121T101500Z-1a2b3c4d`
+    """
+    from treewright.experiment import resume as go_on
+
+    return go_on(run, as_json=as_json)
+
+
+@app.command()
+def score(
+    run: RunPath,
+    aggregate: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Aggregations, e.g. min,product,history.last.")
+    ] = None,
+    select: Annotated[
+        str | None, typer.Option(metavar="X,Y", help="Selections, e.g. first,best,majority.")
+    ] = None,
+    missing: Annotated[
+        str | None, typer.Option(metavar="RULE", help="For steps without a verdict: skip|worst|fail.")
+    ] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """Aggregate a run again, offline: other columns from the same candidates.
+
+    Nothing is generated, nothing is judged, the run is not changed. What is left out is as in the
+    run's config.
+
+    **Example**
+
+    - `treewright score runs/quickstart/… --aggregate min,product,mean --select best,weighted`
+    """
+    from treewright.checks import check_aggregate, check_missing, check_select
+    from treewright.experiment import score as rescore
+
+    aggregations, selections = _names(aggregate), _names(select)
+    check_aggregate(aggregations, _command_line)
+    if selections:
+        check_select(selections, _command_line)
+    if missing:
+        check_missing(missing, _command_line)
+    return rescore(run, aggregations, selections, missing, as_json=as_json)
+
+
+@app.command()
+def ls(
+    what: Annotated[str, typer.Argument(metavar="WHAT", help=", ".join(LISTED))],
+    as_json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """List runs, or what a config can name.
+
+    **Examples**
+
+    - `treewright ls runs`
+    - `treewright ls aggregations`
+    """
+    from treewright.listing import show
+
+    if what not in LISTED:
+        raise ConfigError("command line", what, None, "cannot be listed", suggest(what, LISTED))
+    show(what, as_json=as_json)
+    return 0
+
+
+@app.command(context_settings=PASS_ON)
+def validate(
+    config: ConfigPath,
+    overrides: Overrides = None,
+    limit: Limit = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """Say what a config would run and what it would cost at most.
+
+    Loads no model and starts no engine.
+
+    **Example**
+
+    - `treewright validate math500_qwen25_thinkprm strategy.n=64`
+    """
+    from treewright.validate import validate as check
+
+    return check(config, _overrides(overrides, limit), as_json=as_json)
+
+
+@app.command(context_settings=PASS_ON)
+def doctor(
+    config: Annotated[
+        str | None, typer.Argument(metavar="CONFIG", help="Also check its models and prompts.")
+    ] = None,
+    overrides: Overrides = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """Check this machine, and the models of a config, and say what to do about what is amiss.
+
+    Exit code 2 when a check failed; warnings do not count.
+
+    **Examples**
+
+    - `treewright doctor`
+    - `treewright doctor quickstart`
+    """
+    from treewright.doctor import doctor as examine
+
+    return examine(config, _overrides(overrides), as_json=as_json)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; every fault becomes one line on stderr and an exit code."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return int(app(arguments, prog_name="treewright", standalone_mode=False) or 0)
+    except KeyboardInterrupt:
+        return _say("interrupted", 130)
+    except BrokenPipeError:  # `treewright ls configs | head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001 - the last resort: told in one line, --debug tells all
+        if "--debug" in arguments:
+            import traceback
+
+            traceback.print_exc()
+        return _say(*_diagnosis(error))
+
+
+def _diagnosis(error: Exception) -> tuple[str, int]:
+    """The line to print, and the exit code."""
+    if isinstance(error, TyperException):
+        message = error.format_message()
+        return (f"error: {message}" if message else ""), error.exit_code
+    kind = f"{type(error).__module__}.{type(error).__qualname__}"
+    if kind in FAULTS:
+        return f"error: {error}", FAULTS[kind]
+    told = f"{type(error).__name__}: {error}"
+    return f"internal error: {told} (--debug shows where; please report it)", 1
+
+
+def _say(message: str, code: int) -> int:
+    if message:
+        print(line(message), file=sys.stderr)
+    return code
+
+
+def _overrides(given: Sequence[str] | None, limit: int | None = None) -> list[str]:
+    """The overrides, `--limit` among them. A mistyped option is told apart from an override."""
+    overrides = list(given or ())
+    options = ("--limit", "--json", "--debug", "--dry-run", "--help")
+    for text in overrides:
+        if text.startswith("-") and "=" not in text:
+            raise ConfigError("command line", text, None, "no such option", suggest(text, options))
+    return overrides if limit is None else [*overrides, f"dataset.limit={limit}"]
+
+
+def _names(listed: str | None) -> list[str]:
+    return [name.strip() for name in (listed or "").split(",") if name.strip()]
+
+
+def _command_line(key: str) -> str:
+    return "command line"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,159 @@
+"""A config file, the files it extends and the command line's overrides become one tree.
+
+Later wins: the files of `extends` in their order, then the file itself, then the overrides.
+Mappings merge key by key, lists are replaced, and a section whose `kind` changes starts anew,
+because its other keys belonged to the old kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from treewright.errors import ConfigError
+from treewright.location import find_config
+from treewright.yamlfile import Node, read_yaml
+
+COMMAND_LINE = "command line"
+MOST_FILES = 50
+KIND = "kind"
+
+
+def compose(path: str, overrides: Sequence[str] = ()) -> Node:
+    """The whole tree, `extends` consumed. Raises `ConfigError`."""
+    file = find_config(path)
+    tree = _Files().read(file, str(file), ())
+    parsed = [Override.parse(text) for text in overrides]
+    for override in sorted(parsed, key=lambda override: override.keys[-1] != KIND):
+        tree = merge(tree, override.tree(tree))
+    return tree
+
+
+def merge(base: Node, top: Node) -> Node:
+    """`top` over `base`; neither is changed."""
+    if not isinstance(base.value, dict) or not isinstance(top.value, dict):
+        return top
+    if _kind(base) and _kind(top) and _kind(base) != _kind(top):
+        return top
+    entries = dict(base.value)
+    for key, node in top.value.items():
+        entries[key] = merge(entries[key], node) if key in entries else node
+    return Node(entries, base.where)
+
+
+def place(tree: Node, key: str) -> str:
+    """Where the value of a dotted key was written; its nearest section if it was not."""
+    node = tree
+    for part in key.replace("[", ".").replace("]", "").split("."):
+        child = _child(node, part)
+        if child is None:
+            break
+        node = child
+    return node.where
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A `key=value` of the command line. The value stays text: its field decides what it means."""
+
+    keys: tuple[str, ...]
+    value: str
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> Override:
+        """Read `a.b=value`, `--a.b=value`, `a.0=value` or `a[0]=value`."""
+        key, equals, value = text.removeprefix("--").partition("=")
+        if not equals:
+            hint = "write key=value (or --key=value), quoted where the shell needs it"
+            raise ConfigError(COMMAND_LINE, text, None, "not an override", hint)
+        keys = tuple(key.strip().replace("[", ".").replace("]", "").split("."))
+        if not all(keys):
+            raise ConfigError(COMMAND_LINE, text, None, "an empty key", "write section.key=value")
+        if keys[0] == "extends":
+            hint = "write a config file that extends it"
+            raise ConfigError(COMMAND_LINE, text, None, "extends is read from files only", hint)
+        return cls(keys, value, text)
+
+    def tree(self, base: Node) -> Node:
+        """The override as a tree to be merged over `base`, which tells lists from mappings."""
+        return self._tree(base, self.keys)
+
+    def _tree(self, base: Node | None, keys: tuple[str, ...]) -> Node:
+        if not keys:
+            return Node(self.value, COMMAND_LINE, plain=self.value != "")
+        first, rest = keys[0], keys[1:]
+        if base is not None and isinstance(base.value, list):
+            return self._replaced(base.value, first, rest)
+        child = _child(base, first) if base is not None else None
+        return Node({first: self._tree(child, rest)}, COMMAND_LINE)
+
+    def _replaced(self, items: list[Node], index: str, rest: tuple[str, ...]) -> Node:
+        if not index.isdecimal() or int(index) > len(items):
+            hint = f"0 to {len(items) - 1} replace, {len(items)} appends"
+            problem = f"{index} is no position in a list of {len(items)}"
+            raise ConfigError(COMMAND_LINE, self.text, None, problem, hint)
+        at = int(index)
+        base = items[at] if at < len(items) else None
+        top = self._tree(base, rest)
+        item = merge(base, top) if base is not None else top
+        return Node([*items[:at], item, *items[at + 1 :]], COMMAND_LINE)
+
+
+class _Files:
+    """Reads a file after those it extends, refusing cycles."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def read(self, path: Path, shown: str, chain: tuple[Path, ...]) -> Node:
+        self._count += 1
+        if self._count > MOST_FILES:
+            problem = f"extends more than {MOST_FILES} files"
+            raise ConfigError(shown, "extends", None, problem, "extend fewer")
+        node = read_yaml(path, shown)
+        assert isinstance(node.value, dict)
+        chain = (*chain, path.resolve())
+        own = Node({key: value for key, value in node.value.items() if key != "extends"}, shown)
+        tree = Node({}, shown)
+        for base in _names(node.value.get("extends")):
+            tree = merge(tree, self._base(base, path, chain))
+        return Node(merge(tree, own).value, shown)
+
+    def _base(self, base: Node, path: Path, chain: tuple[Path, ...]) -> Node:
+        name = str(base.value)
+        beside = path.parent / name
+        file = beside if beside.exists() else find_config(name)
+        if not file.exists():
+            problem = f"{beside}: no such file"
+            hint = "extends is relative to the file that says it"
+            raise ConfigError(base.where, "extends", name, problem, hint)
+        if file.resolve() in chain:
+            circle = " → ".join(step.name for step in (*chain, file.resolve()))
+            raise ConfigError(base.where, "extends", name, f"a circle: {circle}", "break it")
+        return self.read(file, str(file), chain)
+
+
+def _names(extends: Node | None) -> list[Node]:
+    if extends is None or (extends.plain and extends.value in ("", "null", "~")):
+        return []
+    nodes = extends.value if isinstance(extends.value, list) else [extends]
+    for node in nodes:
+        if not isinstance(node.value, str) or not node.value:
+            hint = "write extends: base.yaml or extends: [a.yaml, b.yaml]"
+            raise ConfigError(extends.where, "extends", None, "must name files", hint)
+    return nodes
+
+
+def _kind(node: Node) -> str:
+    kind = node.value.get(KIND) if isinstance(node.value, dict) else None
+    return kind.value if kind is not None and isinstance(kind.value, str) else ""
+
+
+def _child(node: Node, part: str) -> Node | None:
+    if isinstance(node.value, dict):
+        return node.value.get(part)
+    if isinstance(node.value, list) and part.isdecimal() and int(part) < len(node.value):
+        return node.value[int(part)]
+    return None

@@ -1,0 +1,175 @@
+"""The config of one experiment: its keys, and how it is read from YAML and a command line.
+
+    config = load_config("configs/quickstart.yaml", ["strategy.n=4", "seed=1"])
+
+`policy`, `scorer` and `strategy` are chosen by their `kind`; what else they may say is the fields
+of the kind's own dataclass. Everything is checked here, before any engine starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from enum import Enum
+from functools import partial
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import yaml  # type: ignore[import-untyped]  # PyYAML, which OmegaConf brings, ships no types
+
+from benchmarks.datasets import DatasetConfig
+from benchmarks.grading import GradingConfig
+from search.aggregation import MissingRule
+from search.selection import SELECTIONS
+from treewright.checks import check, check_models, unjudged
+from treewright.cluster_config import ClusterConfig
+from treewright.compose import KIND, compose, place
+from treewright.errors import ConfigError, suggest
+from treewright.fingerprint import differences, fingerprint, identity_of
+from treewright.kinds import SECTIONS, kind_of, settings_class
+from treewright.redaction import redact
+from treewright.resolving import resolve
+from treewright.schema import check_keys, fit, required
+from treewright.yamlfile import Node
+
+__all__ = [
+    "Config",
+    "differences",
+    "fingerprint",
+    "identity_of",
+    "load_config",
+    "load_runnable",
+    "to_yaml",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """One experiment, every value resolved and checked.
+
+    `policy`, `scorer`: the dataclass of the kind, which its module's `build` takes. `strategy`: the
+    search itself, ready to be called with a problem. `aggregate` (`min`, `history.last`),
+    `missing` and `select` are what is reported; none of them changes a generation.
+    Left out, `aggregate` and `select` become all that the run can report.
+    `fail_on_error`: how many problems may fail before a run counts as failed, or, below 1, which
+    share of them. `written`: the composed YAML with its `${…}`, as config.yaml keeps it.
+    """
+
+    name: str
+    seed: int = 0
+    output_dir: str = "${oc.env:TREEWRIGHT_RUNS,runs}"
+    dataset: DatasetConfig
+    policy: Any
+    scorer: Any
+    strategy: Any
+    aggregate: tuple[str, ...] = ()
+    missing: MissingRule = MissingRule.WORST
+    select: tuple[str, ...] = ()
+    grading: GradingConfig = field(default_factory=GradingConfig)
+    cluster: ClusterConfig = field(default_factory=ClusterConfig)
+    fail_on_error: int | float = 0
+    written: str = field(default="", repr=False, compare=False)
+
+
+KEYS = tuple(f.name for f in fields(Config) if f.name != "written")
+"""What a YAML file may say, besides `extends`."""
+
+
+def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
+    """Read, compose, override, type and check a config.
+
+    Args:
+        path: a YAML file, or the name of a config that ships with Treewright.
+        overrides: `key=value` each, `key` dotted; they win over the file.
+
+    Raises:
+        ConfigError: for the first fault, naming file, line, key, value and what to do.
+    """
+    tree = compose(str(path), overrides)
+    entries = check_keys(tree, KEYS, "")
+    entries.setdefault("name", Node(Path(path).stem, tree.where))
+    plain = _fit(tree, entries)
+    where = partial(place, tree)
+    config = _report(resolve(Config, plain, where), plain)
+    check(config, where)
+    return replace(config, written=_dump(plain))
+
+
+def load_runnable(path: str | Path, overrides: Sequence[str] = ()) -> Config:
+    """`load_config` for a run: its models must be where it says. (Scoring needs none.)"""
+    config = load_config(path, overrides)
+    check_models(config, partial(place, compose(str(path), overrides)))
+    return config
+
+
+def to_yaml(config: Config, *, resolved: bool) -> str:
+    """The config as YAML without secrets.
+
+    As it was written, `${…}` and all (`load_config` reads it back), or `resolved`: every value and
+    every default, for a person to read.
+    """
+    written = yaml.safe_load(config.written)
+    if not resolved:
+        return _dump(redact(written))
+    plain = {key: _plain(getattr(config, key)) for key in KEYS}
+    for section in SECTIONS:
+        plain[section] = {KIND: kind_of(section, getattr(config, section)), **plain[section]}
+    return _dump(redact(plain, written))
+
+
+def _fit(tree: Node, entries: dict[str, Node]) -> dict[str, Any]:
+    """Plain data for every key, in the order of `Config`; sections still hold their `kind`."""
+    hints = get_type_hints(Config)
+    plain: dict[str, Any] = {}
+    for key in KEYS:
+        if key in SECTIONS:
+            plain[key] = _fit_section(tree, entries, key)
+        elif key in entries:
+            plain[key] = fit(entries[key], hints[key], key)
+        elif key in required(Config):
+            raise ConfigError(tree.where, key, None, "missing", f"add {key}:")
+    return plain
+
+
+def _fit_section(tree: Node, entries: dict[str, Node], section: str) -> dict[str, Any]:
+    kinds = SECTIONS[section]
+    node = entries.get(section, Node({}, tree.where))
+    known = node.value if isinstance(node.value, dict) else ()
+    said = check_keys(node, known, section)
+    if KIND not in said:
+        hint = f"choose from {', '.join(kinds)}"
+        raise ConfigError(node.where, f"{section}.{KIND}", None, "missing", hint)
+    kind = fit(said[KIND], str, f"{section}.{KIND}")
+    if kind not in kinds:
+        hint = suggest(str(kind), kinds)
+        raise ConfigError(said[KIND].where, f"{section}.{KIND}", kind, f"no such {section}", hint)
+    rest = Node({key: child for key, child in said.items() if key != KIND}, node.where)
+    fitted = fit(rest, settings_class(section, str(kind)), section)
+    assert isinstance(fitted, dict)
+    return {KIND: kind, **fitted}
+
+
+def _report(config: Config, said: Mapping[str, Any]) -> Config:
+    """Fill in `aggregate` and `select` where nothing was said."""
+    scored = unjudged(config) == ""
+    if "aggregate" not in said:
+        config = replace(config, aggregate=("min", "product", "last") if scored else ())
+    if "select" not in said:
+        names = (name for name, known in SELECTIONS.items() if scored or not known.needs_score)
+        config = replace(config, select=tuple(names))
+    return config
+
+
+def _plain(value: Any) -> Any:
+    """Dataclasses as mappings, for YAML."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    return value.value if isinstance(value, Enum) else value
+
+
+def _dump(plain: dict[str, Any]) -> str:
+    return str(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100))

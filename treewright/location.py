@@ -1,0 +1,55 @@
+"""Where a config means when it names a file: here first, then beside the installed packages.
+
+So `configs/quickstart.yaml` and the stand-in models in `benchmarks/arithmetic` are found from a
+checkout, from any other folder, and from a wheel alike. Nothing is relative to the config file but
+`extends`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+INSTALLED = PACKAGE.parent
+"""The folder that holds the packages: the checkout, or site-packages."""
+
+
+def find(path: str) -> Path | None:
+    """The absolute place of an existing file or folder, or None."""
+    wanted = Path(path).expanduser()
+    places = [wanted] if wanted.is_absolute() else [Path.cwd() / wanted, INSTALLED / wanted]
+    return next((place.resolve() for place in places if _exists(place)), None)
+
+
+def config_folders() -> list[Path]:
+    """Where configs are looked for by name: here, in the checkout, in the wheel."""
+    folders = [Path.cwd() / "configs", INSTALLED / "configs", PACKAGE / "configs"]
+    return list(dict.fromkeys(folder.resolve() for folder in folders if folder.is_dir()))
+
+
+def configs() -> dict[str, Path]:
+    """The configs that can be named without a folder, by name."""
+    found = (path for folder in config_folders() for path in sorted(folder.glob("*.yaml")))
+    named: dict[str, Path] = {}
+    for path in found:
+        named.setdefault(path.stem, path)
+    return named
+
+
+def find_config(given: str) -> Path:
+    """The file that a command line means: a path, or the name of a config that ships with us.
+
+    A path that does not exist is returned as it is: who reads it reports it.
+    """
+    path = Path(given).expanduser()
+    if _exists(path):
+        return path
+    bare = path.parent.as_posix() in (".", "configs") and path.suffix in ("", ".yaml")
+    return configs().get(path.stem, path) if bare else path
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name too long, or with a NUL: no such file
+        return False

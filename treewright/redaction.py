@@ -1,0 +1,57 @@
+"""Secrets do not reach a file: what looks like one is replaced before a config is written.
+
+A secret belongs in the environment, `${oc.env:HF_TOKEN}` in the config. config.yaml keeps that
+text; wherever a value is written out, this module decides.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+REDACTED = "<redacted>"
+
+SECRET_NAME = re.compile(
+    r"(^|_)(api_?key|access_?key|secret|(api|auth|access|bearer|hub|hf)_?token|password|passwd"
+    r"|credentials?|authorization)($|_)|^token$",
+    re.IGNORECASE,
+)
+"""Keys that hold a secret: `hf_token`, `api_key`; not `max_tokens` or `eos_token`."""
+
+SECRET_VARIABLE = re.compile(r"(^|_)(key|token|secret|pass(word|wd)?|credentials?)($|_)", re.I)
+"""Environment variables that hold one: `HF_TOKEN`, `OPENAI_API_KEY`."""
+
+SECRET_TEXT = re.compile(
+    r"\b(hf_[A-Za-z0-9]{16,}|sk-[A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}"
+    r"|github_pat_\w{20,}|AKIA[A-Z0-9]{16}|xox[abp]-[\w-]{10,})|(?<=://)[^\s/@:]+:[^\s/@]+(?=@)"
+)
+"""Tokens of well-known services, and user:password in an address."""
+
+FROM_ENVIRONMENT = re.compile(r"\$\{\s*oc\.env\s*:\s*([^,}\s]+)")
+
+
+def redact(value: Any, written: Any = None, key: str = "") -> Any:
+    """Plain data without its secrets.
+
+    Args:
+        value: mappings, lists and scalars, interpolations resolved.
+        written: the same data as it was written, where a text may name the environment variable
+            that its value came from.
+        key: the name that `value` stands under.
+    """
+    if isinstance(value, dict):
+        kept = written if isinstance(written, dict) else {}
+        return {name: redact(item, kept.get(name), name) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        kept_items = written if isinstance(written, list) and len(written) == len(value) else None
+        sources = kept_items or [None] * len(value)
+        return [redact(item, source, key) for item, source in zip(value, sources, strict=True)]
+    if not isinstance(value, str) or not value:
+        return value
+    named = SECRET_NAME.search(key) and not FROM_ENVIRONMENT.search(value)
+    return REDACTED if named or _from_secret(written) else SECRET_TEXT.sub(REDACTED, value)
+
+
+def _from_secret(written: Any) -> bool:
+    names = FROM_ENVIRONMENT.findall(written) if isinstance(written, str) else []
+    return any(SECRET_VARIABLE.search(name) for name in names)

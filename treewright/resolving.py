@@ -1,0 +1,105 @@
+"""OmegaConf's part: the defaults underneath, `${…}` resolved, the dataclasses made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import (
+    GrammarParseError,
+    InterpolationResolutionError,
+    MissingMandatoryValue,
+    OmegaConfBaseException,
+)
+
+from treewright.compose import KIND
+from treewright.errors import ConfigError
+from treewright.kinds import SECTIONS, settings_class
+from treewright.location import find
+from treewright.schema import join
+
+T = TypeVar("T")
+
+MODELS = ("policy.model", "scorer.model")
+FIELD = re.compile(r"([A-Za-z_][\w.\[\]]*): (.*)", re.DOTALL)
+"""How a dataclass reports a bad field."""
+DOLLAR_HINT = (
+    r"${oc.env:NAME,default} reads the environment, ${policy.model} another key; "
+    r"write a literal ${ as \${"
+)
+
+
+def resolve(schema: type[T], plain: dict[str, Any], where: Callable[[str], str]) -> T:
+    """An instance of `schema` from fitted data. Raises `ConfigError`, placed by `where`."""
+    made: object = None
+    try:
+        merged = _merge(schema, plain)
+        for model in MODELS:
+            _find_model(merged, model)
+        for key, node in _containers(merged, ""):
+            made = _make(node, key, where)
+    except RecursionError:
+        raise ConfigError(where(""), "", None, "a value refers to itself", DOLLAR_HINT) from None
+    except (OmegaConfBaseException, TypeError) as error:
+        raise explain(error, "", where) from error
+    assert isinstance(made, schema)  # the last container is the whole
+    return made
+
+
+def _make(node: Any, key: str, where: Callable[[str], str]) -> object:
+    try:
+        return OmegaConf.to_object(node)
+    except ValueError as error:
+        raise explain(error, key, where) from error
+
+
+def explain(error: Exception, key: str, where: Callable[[str], str]) -> ConfigError:
+    """What OmegaConf or a dataclass found wrong at `key`, as one line."""
+    problem = str(error).partition("\n")[0]
+    if isinstance(error, OmegaConfBaseException):
+        key = error.full_key or key
+        hint = ""
+        if isinstance(error, (GrammarParseError, InterpolationResolutionError)):
+            hint = DOLLAR_HINT
+        if isinstance(error, MissingMandatoryValue):
+            problem, hint = "??? stands for a value that must be given", "give one"
+        return ConfigError(where(key), key, None, problem, hint)
+    if named := FIELD.fullmatch(problem):
+        section = key.rpartition(".")[2]
+        key, problem = join(key, named[1].removeprefix(f"{section}.")), named[2]
+    return ConfigError(where(key), key, None, problem)
+
+
+def _merge(schema: type, plain: dict[str, Any]) -> DictConfig:
+    defaults = OmegaConf.structured(schema)
+    OmegaConf.set_readonly(defaults, False)
+    values = dict(plain)
+    for section in SECTIONS:
+        settings = dict(plain[section])
+        defaults[section] = OmegaConf.structured(settings_class(section, settings.pop(KIND)))
+        values[section] = settings
+    merged = OmegaConf.merge(defaults, values)
+    assert isinstance(merged, DictConfig)
+    return merged
+
+
+def _find_model(tree: DictConfig, key: str) -> None:
+    """A model that is a folder here becomes an absolute path: actors work in other folders."""
+    model = OmegaConf.select(tree, key, default=None)
+    if not isinstance(model, str):
+        return
+    found = find(model)
+    if found is not None:
+        OmegaConf.update(tree, key, str(found))
+
+
+def _containers(node: DictConfig | ListConfig, key: str) -> Iterator[tuple[str, Any]]:
+    """Every mapping and list, the innermost first, so that a fault is found where it is."""
+    named = isinstance(node, DictConfig)
+    for name in list(node) if named else range(len(node)):
+        child = node[name]
+        if isinstance(child, (DictConfig, ListConfig)):
+            yield from _containers(child, join(key, str(name)) if named else f"{key}[{name}]")
+    yield key, node

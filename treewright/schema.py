@@ -1,0 +1,176 @@
+"""Text becomes typed values: a config tree is fitted to the dataclasses that it configures.
+
+OmegaConf merges, converts and interpolates; `fit` goes before it, because a person needs the file,
+the line and the nearest spelling, and because only a field's type tells whether `no` is a name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import MISSING, fields, is_dataclass
+from enum import Enum
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
+
+from treewright.compose import COMMAND_LINE
+from treewright.errors import ConfigError, suggest
+from treewright.yamlfile import Node, parse_value
+
+Plain: TypeAlias = str | int | float | bool | list[Any] | dict[str, Any] | None
+"""What OmegaConf takes."""
+
+INT = re.compile(r"[-+]?[0-9][0-9_]{0,30}")
+FLOAT = re.compile(
+    r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9_]*)?)([eE][-+]?[0-9]+)?|[-+]?\.?(inf|nan)", re.IGNORECASE
+)
+NULL = ("", "~", "null", "Null", "NULL")
+BOOL = {"true": True, "false": False}
+EXPECTED = {int: "a whole number", float: "a number", bool: "true or false"}
+INTERPOLATION = "${"
+
+
+def fit(node: Node, hint: Any, key: str) -> Plain:
+    """The node as plain data for a field of type `hint`. Raises `ConfigError` naming the key.
+
+    Text with `${` passes as it is: what it stands for is known, and checked, only later.
+    """
+    optional, kind = _unwrap(hint)
+    if isinstance(node.value, str) and INTERPOLATION in node.value:
+        return node.value
+    if optional and _is_null(node):
+        return None
+    if isinstance(kind, type) and is_dataclass(kind):
+        return _mapping(node, kind, key)
+    if get_origin(kind) is dict:
+        return _dict(node, get_args(kind)[1], key)
+    if get_origin(kind) in (list, tuple):
+        return _list(node, get_args(kind)[0], key)
+    return _scalar(node, kind, key)
+
+
+def check_keys(node: Node, known: Iterable[str], key: str) -> dict[str, Node]:
+    """The entries of a mapping that may hold only `known` keys."""
+    if not isinstance(node.value, dict):
+        hint = f"write {key}.NAME=value" if node.where == COMMAND_LINE else "indent its keys below"
+        raise ConfigError(node.where, key, _shown(node), "must be a mapping", hint)
+    names = list(known)
+    for name, child in node.value.items():
+        if name not in names:
+            hint = suggest(name, names)
+            raise ConfigError(child.where, join(key, name), None, "no such key", hint)
+    return node.value
+
+
+def join(*parts: str) -> str:
+    """A dotted key."""
+    return ".".join(part for part in parts if part)
+
+
+def required(kind: type) -> list[str]:
+    """The fields of a dataclass that have no default."""
+    return [f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING]
+
+
+def _mapping(node: Node, kind: type, key: str) -> dict[str, Any]:
+    hints = get_type_hints(kind)
+    entries = check_keys(node, (f.name for f in fields(kind)), key)
+    for name in required(kind):
+        if name not in entries:
+            raise ConfigError(node.where, join(key, name), None, "missing", f"add {name}: VALUE")
+    return {name: fit(child, hints[name], join(key, name)) for name, child in entries.items()}
+
+
+def _dict(node: Node, kind: Any, key: str) -> dict[str, Any]:
+    if not isinstance(node.value, dict):
+        raise ConfigError(node.where, key, _shown(node), "must be a mapping", "write {name: value}")
+    return {name: fit(child, kind, join(key, name)) for name, child in node.value.items()}
+
+
+def _list(node: Node, kind: Any, key: str) -> list[Any]:
+    items = _split(node) if node.where == COMMAND_LINE else node
+    if not isinstance(items.value, list):
+        raise ConfigError(node.where, key, _shown(node), "must be a list", "write [a, b]")
+    return [fit(item, kind, f"{key}[{index}]") for index, item in enumerate(items.value)]
+
+
+def _split(node: Node) -> Node:
+    """A list as a command line spells it: `[a, b]`, `a,b`, or nothing for none."""
+    if not isinstance(node.value, str):
+        return node
+    if node.value.lstrip().startswith("["):
+        return parse_value(node.value, COMMAND_LINE) or node
+    parts = [part.strip() for part in node.value.split(",")] if node.value else []
+    return Node([Node(part, node.where, plain=True) for part in parts], node.where)
+
+
+def _scalar(node: Node, kind: Any, key: str) -> Plain:
+    if not isinstance(node.value, str):
+        found = "a list" if isinstance(node.value, list) else "a mapping"
+        raise ConfigError(node.where, key, None, f"is {found}", "give a single value")
+    if choices := _choices(kind):
+        if node.value not in choices:
+            hint = suggest(node.value, choices)
+            raise ConfigError(node.where, key, node.value, "not a choice", hint)
+        return choices[node.value]
+    if kind is str:
+        if _is_null(node):
+            raise ConfigError(node.where, key, None, "is empty", 'give a text; "" is the empty one')
+        return _text(node.value, node.where, key)
+    value = _typed(node.value)
+    wanted = kind if isinstance(kind, list) else [kind]
+    if Any not in wanted and not any(_is_a(value, one) for one in wanted):
+        problem = f"must be {' or '.join(EXPECTED.get(one, one.__name__) for one in wanted)}"
+        raise ConfigError(node.where, key, node.value or "''", problem)
+    return value
+
+
+def _text(text: str, where: str, key: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ConfigError(where, key, text, "is not UTF-8 text", "give it in UTF-8") from None
+    return text
+
+
+def _typed(text: str) -> str | int | float | bool | None:
+    """A scalar by the rules of YAML 1.2, where `no` is a text and `1e3` a number."""
+    if text in NULL:
+        return None
+    if INT.fullmatch(text):
+        return int(text)
+    if FLOAT.fullmatch(text):
+        return float(text.replace(".inf", "inf").replace(".nan", "nan"))
+    return BOOL.get(text.lower(), text)
+
+
+def _is_a(value: Any, kind: type) -> bool:
+    if kind is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return type(value) is kind
+
+
+def _is_null(node: Node) -> bool:
+    """Whether nothing is said. On a command line `key=` is the empty text, `key=null` nothing."""
+    return node.plain and node.value in NULL
+
+
+def _choices(kind: Any) -> dict[str, str | int]:
+    if get_origin(kind) is Literal:
+        return {str(choice): choice for choice in get_args(kind)}
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return {str(member.value): member.value for member in kind}
+    return {}
+
+
+def _unwrap(hint: Any) -> tuple[bool, Any]:
+    """Whether None is allowed, and the type without it: a list where there are several."""
+    if get_origin(hint) not in (Union, UnionType):
+        return False, hint
+    kinds = [kind for kind in get_args(hint) if kind is not NoneType]
+    optional = len(kinds) < len(get_args(hint))
+    return optional, kinds[0] if len(kinds) == 1 else kinds
+
+
+def _shown(node: Node) -> str | None:
+    return node.value if isinstance(node.value, str) else None
