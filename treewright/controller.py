@@ -1,0 +1,115 @@
+"""Many problems in flight, bounded, with no barrier across them.
+
+Each is searched, graded and done on its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from benchmarks.datasets import Sample
+
+from benchmarks.grading import Grader, Grades, GradingConfig, Outcome
+from search.core import Strategy
+from search.driver import Searched, SearchFailed, drive, together
+from search.ports import Failure, FailureKind, Memory, Policy, ReplayError, Scorer
+from treewright.journal import Journal, JournalError
+from treewright.memory import failure_payload
+from treewright.metrics import Solved
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A problem that has no result, and why."""
+
+    problem_id: str
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Controller:
+    """Runs problems with a strategy over two ports. `on_done` hears each problem as it ends."""
+
+    strategy: Strategy
+    policy: Policy
+    scorer: Scorer
+    memory: Memory
+    journal: Journal
+    grading: Grading
+    seed: int
+    on_done: Callable[[Solved | Failed], None]
+
+    async def run(self, samples: Sequence[Sample], in_flight: int, stop: asyncio.Event) -> None:
+        """Search all samples, at most `in_flight` at once.
+
+        After `stop` is set no other is begun.
+        """
+        waiting = iter(samples)
+
+        async def work() -> None:
+            for sample in waiting:
+                if stop.is_set():
+                    return
+                self.on_done(await self.solve(sample))
+
+        await together(work() for _ in range(min(in_flight, len(samples))))
+
+    async def solve(self, sample: Sample) -> Solved | Failed:
+        """Search and grade one problem. Only a fault of the journal ends the run."""
+        problem = sample.problem
+        try:
+            flow = self.strategy(problem)
+            searched = await drive(flow, self.policy, self.scorer, self.memory, self.seed)
+            grades = await self.grading.grade(sample, searched)
+        except (JournalError, ReplayError):
+            raise
+        except SearchFailed as error:
+            return await self.fail(problem.id, error.failure)
+        except Exception as error:  # noqa: BLE001 - whatever a strategy or grader raises becomes a record
+            lines = traceback.format_exception(error)
+            return await self.fail(problem.id, Failure(FailureKind.INTERNAL, "".join(lines)))
+        return Solved(problem.id, searched, grades)
+
+    async def fail(self, problem_id: str, failure: Failure) -> Failed:
+        """Record that the problem has no result."""
+        await self.journal.append(
+            "failure", f"problem/{problem_id}", failure_payload(problem_id, failure)
+        )
+        return Failed(problem_id, failure)
+
+
+@dataclass(frozen=True, slots=True)
+class Grading:
+    """Grades candidates and remembers it: a grade made under other settings is made again."""
+
+    config: GradingConfig
+    grader: Grader
+    journal: Journal
+    readonly: bool = False
+
+    async def grade(self, sample: Sample, searched: Searched) -> Grades:
+        """One grade per candidate. A candidate that did not finish, or boxed nothing, abstains."""
+        paths = [candidate.path for candidate in searched.result.candidates]
+        answers = [self.config.extract(path.text) if path.finished else None for path in paths]
+        settings = repr(self.config)
+        known = self.journal.latest("grade").get(sample.problem.id)
+        if known and (known["grading"], known["answers"]) == (settings, answers):
+            return Grades(
+                tuple(known["groups"]), tuple(Outcome(outcome) for outcome in known["outcomes"])
+            )
+        grades = await self.grader.grade(sample.answer, answers)
+        if not self.readonly:
+            await self.journal.append(
+                "grade",
+                sample.problem.id,
+                {
+                    "grading": settings,
+                    "answers": answers,
+                    "groups": list(grades.groups),
+                    "outcomes": [outcome.value for outcome in grades.outcomes],
+                },
+            )
+        return grades

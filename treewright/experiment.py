@@ -1,0 +1,150 @@
+"""The verbs `run`, `resume` and `score`: find the run folder, hold its lock, tell how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.datasets import Dataset, load_dataset
+
+from search.aggregation import MissingRule
+from treewright.config import Config, load_config, load_runnable, to_yaml
+from treewright.fingerprint import differences, fingerprint, identity_of
+from treewright.journal import Journal
+from treewright.lock import RunLock
+from treewright.run_folder import RunFolder, Status, environment
+from treewright.session import Ending, Session
+from treewright.table import print_failures, print_table
+
+OK, INTERNAL, USAGE, FAILURES, NOT_RESUMABLE, INTERRUPTED = 0, 1, 2, 3, 4, 130
+"""Exit codes."""
+
+
+class NotResumable(Exception):
+    """The run's config, data or models are not what they were. One line that names the keys."""
+
+    exit_code = NOT_RESUMABLE
+
+
+def run(config: Config, *, as_json: bool = False) -> int:
+    """Run an experiment, or go on with the newest run of the same name and fingerprint.
+
+    Returns the exit code.
+    """
+    dataset = load_dataset(config.dataset)
+    identity = fingerprint(config, dataset.digest)
+    folder = RunFolder.find(Path(config.output_dir), config.name, identity)
+    if folder is None:
+        folder = create(config, dataset, identity)
+    return go_on(folder, config, dataset, as_json=as_json)
+
+
+def resume(path: Path, *, as_json: bool = False) -> int:
+    """Go on with a run.
+
+    Raises `NotResumable` when its config, its data or its models are not what they were.
+    """
+    folder = RunFolder.open(path)
+    config = load_runnable(folder.config)
+    dataset = load_dataset(config.dataset)
+    manifest = folder.manifest()
+    changed = differences(manifest["identity"], identity_of(config, dataset.digest))
+    if changed:
+        raise NotResumable(
+            f"{path}: not resumable: {', '.join(changed)} differ from what the run was made with; "
+            "restore them, or start a new run with `treewright run`"
+        )
+    return go_on(folder, config, dataset, as_json=as_json)
+
+
+def score(
+    path: Path,
+    aggregate: Sequence[str] = (),
+    select: Sequence[str] = (),
+    missing: str | None = None,
+    *,
+    as_json: bool = False,
+) -> int:
+    """Aggregate a run again from its journal, asking no model; empty lists mean the run's own."""
+    folder = RunFolder.open(path)
+    config = load_config(folder.config)
+    dataset = load_dataset(config.dataset)
+    config = replace(
+        config,
+        aggregate=tuple(aggregate) or config.aggregate,
+        select=tuple(select) or config.select,
+        missing=MissingRule(missing) if missing else config.missing,
+    )
+    with Journal.open(folder.journal, readonly=True) as journal:
+        ending = asyncio.run(Session(config, dataset, journal).read())
+    if ending.pending:
+        hint = f"`treewright resume {path}` asks them"
+        print(f"{ending.pending} problems have no result yet; {hint}", file=sys.stderr)
+    tell(folder, ending, as_json=as_json)
+    return OK
+
+
+def create(config: Config, dataset: Dataset, identity: str) -> RunFolder:
+    """A new run folder that says what it is."""
+    folder = RunFolder.create(Path(config.output_dir), config.name, identity)
+    folder.journal.mkdir(exist_ok=True)
+    folder.write_text("config.yaml", to_yaml(config, resolved=False))
+    folder.write_text("config.resolved.yaml", to_yaml(config, resolved=True))
+    folder.write_json("env.json", environment())
+    folder.write_json(
+        "manifest.json",
+        {
+            "name": config.name,
+            "fingerprint": identity,
+            "identity": identity_of(config, dataset.digest),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        },
+    )
+    return folder
+
+
+def go_on(folder: RunFolder, config: Config, dataset: Dataset, *, as_json: bool) -> int:
+    """Finish a run as far as it can be finished, under its lock."""
+    print(f"run {folder.path}", file=sys.stderr if as_json else sys.stdout, flush=True)
+    with RunLock(folder.path), Journal.open(folder.journal) as journal:
+        folder.set_status(Status.RUNNING)
+        try:
+            ending = asyncio.run(Session(config, dataset, journal).run())
+        except asyncio.CancelledError:
+            folder.set_status(Status.INTERRUPTED)
+            return interrupted(folder)
+        except BaseException:
+            folder.set_status(Status.INCOMPLETE)
+            raise
+        folder.set_status(ending.status)
+        folder.write_json("metrics.json", ending.metrics.to_json())
+    if ending.status is Status.INTERRUPTED:
+        return interrupted(folder)
+    tell(folder, ending, as_json=as_json)
+    return FAILURES if too_many(ending, config.fail_on_error) else OK
+
+
+def interrupted(folder: RunFolder) -> int:
+    """Say how to go on."""
+    print(f"interrupted; `treewright resume {folder.path}` goes on", file=sys.stderr)
+    return INTERRUPTED
+
+
+def tell(folder: RunFolder, ending: Ending, *, as_json: bool) -> None:
+    """The table and the failures, or one JSON object on stdout."""
+    if as_json:
+        print(json.dumps({"run": str(folder.path), **ending.metrics.to_json()}, allow_nan=False))
+    else:
+        print_table(ending.metrics)
+    print_failures(ending.failed)
+
+
+def too_many(ending: Ending, limit: float) -> bool:
+    """Whether there are more failures than `fail_on_error`: a count or, below 1, a share."""
+    allowed = limit * ending.metrics.problems if 0 < limit < 1 else limit
+    return ending.metrics.failures > allowed

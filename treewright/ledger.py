@@ -1,0 +1,104 @@
+"""What a run spent, policy and verifier apart, from the replies themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from search.core import Candidate, Spent
+from search.driver import Searched, total
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Exact token counts of one side.
+
+    `cached` is part of `prompt`. Parts of `generated`: `failed` came to nothing, `pruned` lies on
+    paths that no candidate continues, `duplicate` on candidates that say what an earlier one of the
+    same problem said.
+    """
+
+    calls: int
+    prompt: int
+    cached: int
+    generated: int
+    failed: int
+    pruned: int
+    duplicate: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Both sides' accounts."""
+
+    policy: Account
+    verifier: Account
+
+    @classmethod
+    def of(cls, searches: Sequence[Searched]) -> Ledger:
+        """The sum over searches."""
+        return cls(
+            account([(search.costs.policy, search.result.candidates) for search in searches]),
+            account([(search.costs.verifier, search.result.candidates) for search in searches]),
+        )
+
+    def to_json(self) -> dict[str, dict[str, int]]:
+        """A plain object."""
+        return {"policy": asdict(self.policy), "verifier": asdict(self.verifier)}
+
+
+def account(searches: Sequence[tuple[Mapping[str, Spent], Sequence[Candidate]]]) -> Account:
+    """Sum one side's spendings. Each search is its costs by path id, and its candidates."""
+    spent = total(each for costs, _ in searches for each in costs.values())
+    pruned = duplicate = 0
+    for costs, candidates in searches:
+        kept = {prefix for candidate in candidates for prefix in prefixes(candidate)}
+        copies = duplicates(candidates)
+        pruned += sum(each.generated for path, each in costs.items() if path not in kept)
+        duplicate += sum(each.generated for path, each in costs.items() if path in copies)
+    return Account(
+        spent.calls, spent.prompt, spent.cached, spent.generated, spent.failed, pruned, duplicate
+    )
+
+
+def prefixes(candidate: Candidate) -> list[str]:
+    """The ids of the paths from the root's child to the candidate."""
+    place = candidate.path.place
+    return ["/".join(map(str, place[:depth])) for depth in range(1, len(place) + 1)]
+
+
+def duplicates(candidates: Sequence[Candidate]) -> set[str]:
+    """The ids of candidates whose tokens an earlier candidate has."""
+    seen: set[tuple[int, ...]] = set()
+    copies = set()
+    for candidate in candidates:
+        tokens = candidate.path.token_ids
+        if tokens in seen:
+            copies.add(candidate.path.id)
+        seen.add(tokens)
+    return copies
+
+
+def candidate_tokens(search: Searched, n: int, *, judged: bool) -> tuple[int, int]:
+    """What it costs to have the first `n` candidates.
+
+    (policy, verifier) tokens, prompt not cached plus generated.
+
+    Where candidates share work with pruned paths, every n costs the whole search.
+    """
+    chosen = {candidate.path.id for candidate in search.result.candidates[:n]}
+    everyone = {candidate.path.id for candidate in search.result.candidates}
+    flat = everyone.issuperset(search.costs.policy)
+    return (
+        computed(search.costs.policy, chosen if flat else search.costs.policy),
+        computed(search.costs.verifier, chosen if flat else search.costs.verifier) if judged else 0,
+    )
+
+
+def computed(costs: Mapping[str, Spent], paths: Collection[str]) -> int:
+    """Tokens that went through the model for these paths."""
+    return sum(
+        spent.prompt - spent.cached + spent.generated
+        for path, spent in costs.items()
+        if path in paths
+    )

@@ -1,0 +1,105 @@
+"""The journal as a search sees it: replies recalled and recorded, failures noted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from search.core import Spent
+from search.keys import scorer_key
+from search.ports import (
+    Failure,
+    FailureKind,
+    PolicyCall,
+    PolicyReply,
+    ScorerCall,
+    ScorerReply,
+)
+from treewright.journal import Journal
+
+FINAL = frozenset({FailureKind.INVALID, FailureKind.POISON})
+"""Failures that asking again would only repeat."""
+
+
+class RunMemory:
+    """The memory of a running experiment. `on_spent` hears the cost of every reply that is new."""
+
+    def __init__(self, journal: Journal, on_spent: Callable[[Spent], None]) -> None:
+        self.journal = journal
+        self.on_spent = on_spent
+
+    def recall(
+        self, key: str, digest: str, call: PolicyCall | ScorerCall
+    ) -> PolicyReply | ScorerReply | None:
+        """The recorded reply, or None."""
+        return self.journal.recall(key, digest, call)
+
+    async def record(self, key: str, digest: str, reply: PolicyReply | ScorerReply) -> None:
+        """Return once the reply is durable."""
+        await self.journal.record(key, digest, reply)
+        self.on_spent(reply.spent)
+
+    async def fail(self, key: str, problem_id: str, failure: Failure) -> None:
+        """Note a failed call."""
+        await self.journal.append("failure", key, failure_payload(problem_id, failure))
+
+
+class RecordedMemory:
+    """The memory of a replay: it recalls and never writes."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+
+    def recall(
+        self, key: str, digest: str, call: PolicyCall | ScorerCall
+    ) -> PolicyReply | ScorerReply | None:
+        """The recorded reply, or None."""
+        return self.journal.recall(key, digest, call)
+
+    async def record(self, key: str, digest: str, reply: PolicyReply | ScorerReply) -> None:
+        """A replay learns nothing new."""
+
+    async def fail(self, key: str, problem_id: str, failure: Failure) -> None:
+        """A replay learns nothing new."""
+
+
+class Unrecorded(Exception):
+    """A replay reached a question that the journal does not answer.
+
+    This search has not ended yet.
+    """
+
+
+class RecordedPolicy:
+    """The policy of a replay: it has nothing to say beyond the journal."""
+
+    async def extend(self, batch: Sequence[PolicyCall]) -> list[PolicyReply | Failure]:
+        """Raise `Unrecorded`."""
+        raise Unrecorded
+
+
+class RecordedScorer:
+    """The scorer of a replay.
+
+    It repeats the failures that the journal noted, and knows nothing else.
+    """
+
+    def __init__(self, failures: dict[str, Failure]) -> None:
+        self.failures = failures
+
+    async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:
+        """The noted failure of each call. Raises `Unrecorded` where there is none."""
+        noted = [self.failures.get(scorer_key(call)) for call in batch]
+        known: list[ScorerReply | Failure] = [failure for failure in noted if failure is not None]
+        if len(known) < len(noted):
+            raise Unrecorded
+        return known
+
+
+def failure_payload(problem_id: str, failure: Failure) -> dict[str, str]:
+    """A failure as the journal keeps it."""
+    return {"problem": problem_id, "failure": failure.kind.value, "message": failure.message}
+
+
+def read_failure(payload: dict[str, str]) -> Failure:
+    """The inverse of `failure_payload`."""
+    return Failure(FailureKind(payload["failure"]), payload["message"])

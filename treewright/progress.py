@@ -1,0 +1,192 @@
+"""How a run tells where it is: bars on a terminal, plain lines elsewhere. Always on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Protocol, Self
+
+from search.core import Spent
+
+PLAIN_SECONDS = 10.0
+"""How often a plain progress line is printed."""
+
+
+@dataclass
+class Tally:
+    """The figures that progress shows. Accuracy is over the problems that were graded so far."""
+
+    total: int
+    done: int = 0
+    failed: int = 0
+    graded: int = 0
+    right: dict[str, int] = field(default_factory=dict)
+    tokens: int = 0
+    started: float = field(default_factory=time.monotonic)
+    resumed: int = 0
+
+    @property
+    def seconds(self) -> float:
+        """Since the start."""
+        return max(time.monotonic() - self.started, 1e-9)
+
+    @property
+    def rate(self) -> float:
+        """Generated tokens per second, policy and verifier together."""
+        return self.tokens / self.seconds
+
+    @property
+    def eta(self) -> float | None:
+        """Seconds left if the rest goes as what was done in this session.
+
+        None before anything was.
+        """
+        fresh = self.done - self.resumed
+        return (self.total - self.done) * self.seconds / fresh if fresh > 0 else None
+
+    def accuracies(self) -> str:
+        """`first 41 %  min+best 78 %`."""
+        return (
+            "  ".join(
+                f"{name} {100 * right / self.graded:.0f} %" for name, right in self.right.items()
+            )
+            if self.graded
+            else "accuracy not known yet"
+        )
+
+
+class Progress(Protocol):
+    """What the controller tells. The tally is shared; `update` says that it changed."""
+
+    def __enter__(self) -> Self:
+        """Start showing."""
+        ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop showing; leave the last state on the screen."""
+        ...
+
+    def update(self) -> None:
+        """Show the tally as it is now."""
+        ...
+
+    def say(self, line: str) -> None:
+        """One line that stays."""
+        ...
+
+
+def add_spent(tally: Tally) -> Callable[[Spent], None]:
+    """A listener that books the tokens of each new reply."""
+
+    def book(spent: Spent) -> None:
+        tally.tokens += spent.generated
+
+    return book
+
+
+def describe(tally: Tally) -> str:
+    """The tally as one line."""
+    left = "" if tally.eta is None else f", {clock(tally.eta)} left"
+    failed = f", {tally.failed} failed" if tally.failed else ""
+    return (
+        f"{tally.done}/{tally.total} problems{failed}, {tally.rate:,.0f} tokens/s{left}; "
+        f"{tally.accuracies()}"
+    )
+
+
+def clock(seconds: float) -> str:
+    """`1:05` or `2:03:04`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+class PlainProgress:
+    """One line every ten seconds, for logs and pipes."""
+
+    def __init__(self, tally: Tally) -> None:
+        self.tally = tally
+        self.last = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.say(describe(self.tally))
+
+    def update(self) -> None:
+        """Print when it is time."""
+        if time.monotonic() - self.last >= PLAIN_SECONDS:
+            self.last = time.monotonic()
+            self.say(describe(self.tally))
+
+    def say(self, line: str) -> None:
+        """One line on stderr."""
+        print(line, file=sys.stderr, flush=True)
+
+
+class BarProgress:
+    """A rich bar with problems, tokens/s, time left and running accuracy."""
+
+    def __init__(self, tally: Tally) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            TextColumn,
+            TimeElapsedColumn,
+        )
+        from rich.progress import Progress as RichProgress
+
+        self.tally = tally
+        self.bar = RichProgress(
+            TextColumn("problems"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[figures]}"),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+        )
+        self.task = self.bar.add_task("problems", total=tally.total, figures="")
+
+    def __enter__(self) -> Self:
+        self.bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.update()
+        self.bar.stop()
+
+    def update(self) -> None:
+        """Redraw."""
+        left = "" if self.tally.eta is None else f"  {clock(self.tally.eta)} left"
+        failed = f"  {self.tally.failed} failed" if self.tally.failed else ""
+        figures = f"{self.tally.rate:,.0f} tok/s{left}{failed}  {self.tally.accuracies()}"
+        self.bar.update(self.task, completed=self.tally.done, figures=figures)
+
+    def say(self, line: str) -> None:
+        """One line above the bar."""
+        self.bar.console.print(line, markup=False, highlight=False)
+
+
+def open_progress(tally: Tally) -> Progress:
+    """The bar on a terminal, lines elsewhere."""
+    return BarProgress(tally) if sys.stderr.isatty() else PlainProgress(tally)

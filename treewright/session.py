@@ -1,0 +1,168 @@
+"""One session at a run: replay what the journal holds, ask for the rest, measure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from benchmarks.datasets import Dataset
+
+from benchmarks.grading import Outcome, open_grader
+from search.aggregation import Aggregator
+from search.ports import Failure, FailureKind
+from treewright.cluster import open_cluster
+from treewright.config import Config
+from treewright.controller import Controller, Failed, Grading
+from treewright.journal import Journal
+from treewright.memory import FINAL, RunMemory
+from treewright.metrics import Metrics, Reporting, Solved, choose, measure, outcome_of
+from treewright.progress import Progress, Tally, add_spent, open_progress
+from treewright.replay import Replayed, replay, unjudged
+from treewright.run_folder import Status
+from treewright.stopping import listen
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a session ended: the figures, every failure, and how many problems were not reached."""
+
+    metrics: Metrics
+    failed: list[Failed]
+    pending: int
+
+    @property
+    def status(self) -> Status:
+        """What STATUS says afterwards."""
+        if self.pending:
+            return Status.INTERRUPTED
+        again = any(item.failure.kind not in FINAL for item in self.failed)
+        return Status.INCOMPLETE if again else Status.COMPLETE
+
+
+@dataclass
+class Session:
+    """What is known of every problem of the run."""
+
+    config: Config
+    dataset: Dataset
+    journal: Journal
+    solved: list[Solved] = field(default_factory=list)
+    failed: list[Failed] = field(default_factory=list)
+
+    async def run(self) -> Ending:
+        """Finish the run as far as it can be finished.
+
+        Raises CancelledError when it was aborted.
+        """
+        async with open_grader(self.config.grading) as grader:
+            grading = Grading(self.config.grading, grader, self.journal)
+            recorded = await self.replay(grading, retry=True)
+            if recorded.pending:
+                await self.ask(recorded, grading)
+        return self.ending()
+
+    async def read(self) -> Ending:
+        """Measure what the journal holds, asking nobody and writing nothing."""
+        async with open_grader(self.config.grading) as grader:
+            grading = Grading(self.config.grading, grader, self.journal, readonly=True)
+            await self.replay(grading, retry=False)
+        return self.ending()
+
+    async def replay(self, grading: Grading, *, retry: bool) -> Replayed:
+        """Take over what the journal answers."""
+        recorded = await replay(
+            self.dataset.samples,
+            self.config.strategy,
+            self.journal,
+            grading,
+            self.config.seed,
+            retry=retry,
+        )
+        self.solved.extend(recorded.solved)
+        self.failed.extend(recorded.failed)
+        return recorded
+
+    async def ask(self, recorded: Replayed, grading: Grading) -> None:
+        """Start the engines and search what is pending."""
+        tally = self.tally()
+        with open_progress(tally) as progress, listen(progress.say) as stopping:
+            cluster = self.config.cluster
+            async with open_cluster(cluster, self.config.policy, self.config.scorer) as ports:
+                stopping.draining = True
+                controller = Controller(
+                    strategy=self.config.strategy,
+                    policy=ports.policy,
+                    scorer=ports.scorer,
+                    memory=RunMemory(self.journal, add_spent(tally)),
+                    journal=self.journal,
+                    grading=grading,
+                    seed=self.config.seed,
+                    on_done=lambda item: self.done(item, tally, progress),
+                )
+                await controller.run(recorded.pending, cluster.problems_in_flight, stopping.asked)
+
+    def tally(self) -> Tally:
+        """The figures of the progress display, with what was replayed already in them."""
+        tally = Tally(len(self.dataset.samples))
+        known: list[Solved | Failed] = [*self.solved, *self.failed]
+        for item in known:
+            self.count(item, tally)
+        tally.resumed = tally.done
+        return tally
+
+    def done(self, item: Solved | Failed, tally: Tally, progress: Progress) -> None:
+        """One problem ended: keep it and show it."""
+        if isinstance(item, Solved):
+            self.solved.append(item)
+        else:
+            self.failed.append(item)
+        self.count(item, tally)
+        progress.update()
+
+    def count(self, item: Solved | Failed, tally: Tally) -> None:
+        """Book one problem in the figures of the progress display."""
+        tally.done += 1
+        if isinstance(item, Failed):
+            tally.failed += 1
+            return
+        tally.graded += 1
+        for name, right in running_arms(item, self.config).items():
+            tally.right[name] = tally.right.get(name, 0) + right
+
+    def ending(self) -> Ending:
+        """The figures over all that is known now."""
+        bad_rows = [
+            Failed(row.id, Failure(FailureKind.INVALID, f"row {row.number}: {row.reason}"))
+            for row in self.dataset.bad_rows
+        ]
+        unscored = [
+            Failed(item.problem_id, failure) for item in self.solved if (failure := unjudged(item))
+        ]
+        failed = [*bad_rows, *self.failed, *unscored]
+        problems = len(self.dataset.samples) + len(bad_rows)
+        pending = problems - len(bad_rows) - len(self.solved) - len(self.failed)
+        metrics = measure(self.solved, len(failed), problems, reporting(self.config))
+        return Ending(metrics, failed, pending)
+
+
+def reporting(config: Config) -> Reporting:
+    """The part of a config that only the table depends on."""
+    aggregators = tuple(Aggregator.parse(name) for name in config.aggregate)
+    return Reporting(aggregators, config.select, config.missing)
+
+
+def running_arms(item: Solved, config: Config) -> dict[str, bool]:
+    """Whether pass@1 and the first configured aggregation x best got this problem right."""
+    how = reporting(config)
+    n = len(item.search.result.candidates)
+    arms: list[tuple[Aggregator | None, str]] = [(None, "first")]
+    if config.strategy.judges:
+        arms += [(aggregator, "best") for aggregator in how.aggregate[:1]]
+    else:
+        arms += [(None, "majority")]
+    return {
+        f"{aggregator}+{selection}" if aggregator else selection: outcome_of(
+            item, choose(item, aggregator, selection, n, how.missing)
+        )
+        is Outcome.CORRECT
+        for aggregator, selection in arms
+    }

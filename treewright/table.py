@@ -1,0 +1,96 @@
+"""The result table and the failure list, as a person reads them in a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from treewright.controller import Failed
+from treewright.metrics import Arm, Metrics
+from treewright.terminal import line
+
+PLAIN_WIDTH = 120
+"""Columns where there is no terminal to ask."""
+SHOWN_FAILURES = 5
+
+
+def print_table(metrics: Metrics) -> None:
+    """Accuracy of every arm over n, with the interval and the cost at the largest n, on stdout."""
+    console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+    sizes = sorted({arm.n for arm in metrics.arms})
+    table = Table(title=headline(metrics), title_justify="left", title_style="bold")
+    table.add_column("aggregation")
+    table.add_column("selection")
+    for n in sizes:
+        table.add_column(f"n={n}", justify="right")
+    table.add_column("95 % CI", justify="right")
+    table.add_column("policy tok", justify="right")
+    table.add_column("verifier tok", justify="right")
+    best = max((arm.accuracy or 0.0 for arm in metrics.arms if arm.n == sizes[-1]), default=0.0)
+    for name, arms in by_name(metrics.arms):
+        top = arms[-1]
+        style = "bold" if top.accuracy is not None and top.accuracy == best else ""
+        table.add_row(
+            *name,
+            *(percent(arm.accuracy) for arm in arms),
+            interval(top),
+            f"{top.policy_tokens:,.0f}",
+            f"{top.verifier_tokens:,.0f}",
+            style=style,
+        )
+    console.print(table)
+    console.print(ledger_line(metrics), style="dim", highlight=False)
+
+
+def headline(metrics: Metrics) -> str:
+    """How many problems the table is about."""
+    failed = f", {metrics.failures} with failures" if metrics.failures else ""
+    return f"Accuracy in % over {metrics.problems} problems{failed}"
+
+
+def by_name(arms: Sequence[Arm]) -> list[tuple[tuple[str, str], list[Arm]]]:
+    """Arms of one aggregation and selection together, in the order of the metrics."""
+    groups: dict[tuple[str, str], list[Arm]] = {}
+    for arm in arms:
+        groups.setdefault((arm.aggregation or "–", arm.selection), []).append(arm)
+    return list(groups.items())
+
+
+def percent(accuracy: float | None) -> str:
+    """One decimal; a dash where there is no number."""
+    return "–" if accuracy is None else f"{100 * accuracy:.1f}"
+
+
+def interval(arm: Arm) -> str:
+    """`41.2 – 65.0`, the 95 % interval."""
+    return "–" if arm.ci95 is None else f"{percent(arm.ci95[0])} – {percent(arm.ci95[1])}"
+
+
+def ledger_line(metrics: Metrics) -> str:
+    """The whole ledger in one line per side."""
+    sides = (("policy", metrics.ledger.policy), ("verifier", metrics.ledger.verifier))
+    return "\n".join(
+        f"{side}: {account.calls:,} calls, {account.prompt:,} prompt tokens "
+        f"({account.cached:,} cached), "
+        f"{account.generated:,} generated ({account.failed:,} failed, {account.pruned:,} pruned, "
+        f"{account.duplicate:,} duplicate)"
+        for side, account in sides
+    )
+
+
+def print_failures(failed: Sequence[Failed]) -> None:
+    """The first few failures on stderr, one line each."""
+    console = Console(stderr=True)
+    for item in failed[:SHOWN_FAILURES]:
+        told = line(item.failure.message.strip().splitlines()[-1])
+        console.print(
+            f"failed: {line(item.problem_id)}: {item.failure.kind}: {told}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+    if len(failed) > SHOWN_FAILURES:
+        console.print(f"… and {len(failed) - SHOWN_FAILURES} more; all are in the journal")
