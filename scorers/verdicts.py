@@ -28,6 +28,9 @@ r"""What may stand after it; `\boxed{correct/incorrect}` is talk about the forma
 END_OF_BOX = re.compile(r"[}*$)\].,;]{0,8}")
 """What still belongs to a verdict: braces, emphasis, a full stop."""
 
+LONGEST_RUN = 16
+"""So many tokens that each end within a character are no characters at all."""
+
 
 class ChainReader:
     """Reads the chains of one verifier."""
@@ -91,7 +94,7 @@ class ChainReader:
         for token in ids:
             pending += (token,)
             piece = self._decode(pending)
-            whole = not piece.endswith("\ufffd") or len(pending) == 4  # bytes of a UTF-8 character
+            whole = not piece.endswith("\ufffd") or len(pending) == LONGEST_RUN
             pieces.append(piece if whole else "")
             pending = () if whole else pending
         if pending:

@@ -1,0 +1,123 @@
+r"""A scorer without a model: a deterministic function of the path and the seed.
+
+For tests, dry runs and demonstrations. It knows which steps of the scripted policy are right, tells
+so with a chosen skill, and answers as ThinkPRM does: a critique per step that ends in
+`\boxed{correct}` or `\boxed{incorrect}`, nothing read after the first incorrect step.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+from policies.checks import check_count, check_number
+from policies.faults import Faults
+from policies.scripted import FILLER, is_right_step, lognormal
+from scorers.prompt import user_message
+from scorers.readings import Verdict, combine, settle
+from search.core import Judgement, Path, Spent
+from search.driver import together
+from search.ports import Failure, FailureKind, ScorerCall, ScorerReply
+from search.seeds import call_seed
+
+MARGIN = 2.0
+"""Mean of the exponential absolute log-odds of a verdict."""
+
+
+@dataclass(frozen=True)
+class ScriptedScorerConfig:
+    """What the scripted judgements are like.
+
+    `skill`: chance in [0, 1] that a step is judged as what it is. `missing`: chance that a
+    judgement cannot be read. `critique_tokens`, `length_cv`: mean and coefficient of variation of
+    the lognormal length of a critique, in tokens (bytes); it is never shorter than its verdict.
+    """
+
+    skill: float = 0.9
+    missing: float = 0.0
+    critique_tokens: int = 64
+    length_cv: float = 0.0
+    faults: Faults = field(default_factory=Faults)
+
+    def __post_init__(self) -> None:
+        check_number("skill", self.skill, high=1.0)
+        check_number("missing", self.missing, high=1.0)
+        check_count("critique_tokens", self.critique_tokens)
+        check_number("length_cv", self.length_cv)
+
+
+class ScriptedScorer:
+    """Judges scripted steps. The reported prompt is ThinkPRM's, all but its last step cached."""
+
+    def __init__(self, config: ScriptedScorerConfig) -> None:
+        self.config = config
+
+    async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:
+        """`replies[i]` answers `batch[i]`.
+
+        Raises:
+            EngineError: where the configured faults say so.
+        """
+        await asyncio.sleep(0)
+        return await together(self.reply(call) for call in batch)
+
+    async def reply(self, call: ScorerCall) -> ScorerReply | Failure:
+        """The judgement, or the failure that the configured faults give it."""
+        failure = await self.config.faults.strike(call.path.problem.question, call.seed)
+        return failure or self._judge(call)
+
+    def _judge(self, call: ScorerCall) -> ScorerReply | Failure:
+        path = call.path
+        if not path.steps:
+            where = f"problem {path.problem.id}, path {path.id or 'root'}"
+            return Failure(FailureKind.INVALID, f"{where}: it has no steps to judge")
+        rng = Random(call_seed(call.seed, path.problem.question, path.text))
+        verdicts = self._verdicts(path, rng)
+        generated = sum(len(verdict.critique) for verdict in verdicts)
+        if rng.random() < self.config.missing:
+            judgement = Judgement.missing("the scripted verification chain cannot be read")
+            return ScorerReply(judgement, spent(path, generated, failed=generated))
+        reading = settle(verdicts, len(path.steps), len(path.steps), generated, truncated=False)
+        worst = min(verdict.log_odds for verdict in verdicts)
+        judgement = combine([reading], [rng.gauss(worst, 0.5)])
+        return ScorerReply(judgement, spent(path, generated))
+
+    def _verdicts(self, path: Path, rng: Random) -> list[Verdict]:
+        """A verdict for each step up to the first that is judged incorrect."""
+        verdicts: list[Verdict] = []
+        for index in range(len(path.steps)):
+            right = is_right_step(path.problem.question, path.steps, index)
+            incorrect = (rng.random() < self.config.skill) != right
+            margin = rng.expovariate(1 / MARGIN)
+            critique = self._critique(index + 1, incorrect, rng)
+            odds = -margin if incorrect else margin
+            verdicts.append(Verdict(index + 1, odds, incorrect, critique, tokens=0))
+            if incorrect:
+                break
+        return verdicts
+
+    def _critique(self, number: int, incorrect: bool, rng: Random) -> str:
+        """The critique's text, filled up to a drawn length."""
+        word = "incorrect" if incorrect else "correct"
+        start, end = f"Step {number}:", rf"the step is \boxed{{{word}}}"
+        target = lognormal(self.config.critique_tokens, self.config.length_cv, rng)
+        while len(start) + 1 + len(end) < target:
+            start += f" {rng.choice(FILLER)}"
+        return f"{start} {end}"
+
+
+def spent(path: Path, generated: int, failed: int = 0) -> Spent:
+    """What judging `path` costs, in bytes: siblings share all but their last step."""
+    texts = [step.text for step in path.steps]
+    prompt, shared = (
+        len(user_message(path.problem.question, steps).encode("utf-8", "surrogatepass"))
+        for steps in (texts, texts[:-1])
+    )
+    return Spent(1, prompt, min(prompt, shared), generated, failed)
+
+
+async def build(config: ScriptedScorerConfig) -> ScriptedScorer:
+    """The scorer of this configuration, ready at once."""
+    return ScriptedScorer(config)

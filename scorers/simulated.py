@@ -1,0 +1,37 @@
+"""The scripted scorer on a simulated engine: the same judgements, but they take their time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from policies.simulated import Timing, TokenClock
+from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
+from search.ports import Failure, ScorerCall, ScorerReply
+
+
+@dataclass(frozen=True)
+class SimulatedScorerConfig(ScriptedScorerConfig):
+    """What the scripted judgements are like, and how long they take."""
+
+    timing: Timing = field(default_factory=Timing)
+
+
+class SimulatedScorer(ScriptedScorer):
+    """The replies of `ScriptedScorer`, each after the time that its tokens take."""
+
+    def __init__(self, config: SimulatedScorerConfig) -> None:
+        super().__init__(config)
+        self.clock = TokenClock(config.timing)
+
+    async def reply(self, call: ScorerCall) -> ScorerReply | Failure:
+        """The judgement, when it would be there."""
+        reply = await super().reply(call)
+        if isinstance(reply, ScorerReply):
+            spent = reply.spent
+            await self.clock.serve(spent.prompt - spent.cached, spent.generated)
+        return reply
+
+
+async def build(config: SimulatedScorerConfig) -> SimulatedScorer:
+    """The scorer of this configuration, ready at once."""
+    return SimulatedScorer(config)
