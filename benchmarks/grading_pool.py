@@ -1,0 +1,153 @@
+"""Processes that compare by algebra, each of which can be killed at any time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+WORKER = Path(__file__).with_name("grading_worker.py")
+START_S = 120.0
+"""The longest start: importing Math-Verify takes a second, on a loaded machine many."""
+GRACE_S = 10.0
+"""How long after its time limit a worker may still answer before it is taken for dead."""
+
+
+class GradingError(RuntimeError):
+    """No grading worker can be had. One line: what and what to do."""
+
+
+class Equal(StrEnum):
+    """Whether two answers are equal."""
+
+    YES = "yes"
+    NO = "no"
+    TIMEOUT = "timeout"
+    """Not decided in time."""
+    FAILED = "failed"
+    """Not decided: the comparison ran out of memory or crashed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The result of a comparison, and the seconds it took; waiting for a worker is left out."""
+
+    equal: Equal
+    seconds: float = 0.0
+
+
+@dataclass
+class GradingPool:
+    """At most `workers` processes, each started when first needed and replaced when it dies.
+
+    `memory_mib` limits what one comparison may hold.
+    """
+
+    workers: int
+    memory_mib: int
+    _idle: list[Process] = field(default_factory=list)
+    _free: asyncio.Semaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._free = asyncio.Semaphore(self.workers)
+
+    async def compare(self, left: str, right: str, seconds: float, *, both: bool) -> Compared:
+        """Whether the answers are equal by Math-Verify, with `left` as the reference.
+
+        Args:
+            left: the reference.
+            right: the answer.
+            seconds: the time limit, from when a worker is free.
+            both: whether equality in the other order counts as well.
+
+        Raises:
+            GradingError: when no worker can be started.
+        """
+        request = {"left": left, "right": right, "both": both, "seconds": seconds}
+        async with self._free:
+            worker = self._idle.pop() if self._idle else await start_worker(self.memory_mib)
+            alive = False
+            try:
+                reply = await _ask(worker, request, seconds + GRACE_S)
+                alive = reply is not None
+            finally:  # also when we are cancelled: its late reply would be taken for the next one
+                if alive:
+                    self._idle.append(worker)
+                else:
+                    await stop_worker(worker)
+        if reply is None:
+            return Compared(Equal.FAILED, seconds)
+        return Compared(Equal(reply["equal"]), reply["seconds"])
+
+    async def close(self) -> None:
+        """Kill the workers. Nothing may be asked any more."""
+        while self._idle:
+            await stop_worker(self._idle.pop())
+
+
+async def start_worker(memory_mib: int) -> Process:
+    """A worker that has loaded Math-Verify.
+
+    Raises:
+        GradingError: when it has not within `START_S` seconds.
+    """
+    # By path, and without the current folder on sys.path: nothing there can shadow a module.
+    # A session of its own, so that Ctrl-C does not reach it and one signal ends its child too.
+    worker = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", str(WORKER), str(memory_mib)),
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=DEVNULL,
+        start_new_session=True,
+    )
+    ready: dict[str, Any] | None = None
+    try:
+        ready = await _read(worker, START_S)
+    finally:
+        if not (ready and "ready" in ready):
+            await stop_worker(worker)
+    if ready is None:
+        raise GradingError(f"the grading worker did not start within {START_S:.0f} s; try again")
+    if "error" in ready:
+        raise GradingError(f"the grading worker did not start: {ready['error']}; reinstall")
+    return worker
+
+
+async def stop_worker(worker: Process) -> None:
+    """Kill a worker with its child and wait until it is gone."""
+    with suppress(ProcessLookupError):
+        os.killpg(worker.pid, signal.SIGKILL)
+    if worker.stdin:
+        worker.stdin.close()
+    if worker.stdout:
+        await worker.stdout.read()  # up to its end, so that the pipe is closed before the loop is
+    await worker.wait()
+
+
+async def _ask(worker: Process, request: dict[str, Any], limit_s: float) -> dict[str, Any] | None:
+    assert worker.stdin is not None
+    try:
+        worker.stdin.write(json.dumps(request).encode() + b"\n")
+        await worker.stdin.drain()
+    except ConnectionError:
+        return None
+    return await _read(worker, limit_s)
+
+
+async def _read(worker: Process, limit_s: float) -> dict[str, Any] | None:
+    """The next message of a worker, None when it died or is late."""
+    assert worker.stdout is not None
+    try:
+        line = await asyncio.wait_for(worker.stdout.readline(), limit_s)
+    except TimeoutError:
+        return None
+    message: dict[str, Any] | None = json.loads(line) if line else None
+    return message
