@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
+from importlib import import_module
 from typing import Protocol, TypeAlias, cast, runtime_checkable
 
 from policies.engine import EngineError
@@ -89,6 +90,16 @@ def one_line(error: BaseException) -> str:
     """`ValueError: what`, on one line of at most 500 characters."""
     text = " ".join(f"{type(error).__name__}: {error}".split())
     return text if len(text) <= 500 else text[:499] + "…"
+
+
+def builder(config: object) -> Build:
+    """How the port of a config is built: by `build(config)` in the module of the config's class."""
+
+    async def build() -> Port:
+        port: Port = await import_module(type(config).__module__).build(config)
+        return port
+
+    return build
 
 
 async def build_port(build: Build) -> Port:

@@ -1,0 +1,233 @@
+"""The edge to Ray: a port in an actor, the replica that speaks to it, the connection to a cluster.
+
+Only plain values cross the wire. Whatever goes wrong in an actor comes back as a `Failure`; a dead
+actor shows in the poll, which is always under way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.exceptions import RayActorError, RayError, RayTaskError
+
+from search.ports import Failure, FailureKind
+from treewright.replica import (
+    Call,
+    Info,
+    Outcome,
+    PortHost,
+    ReplicaDied,
+    StartRefused,
+    build_port,
+    builder,
+    describe,
+    one_line,
+)
+
+CLOSE_S = 5.0
+"""How long an actor may take to free its engine before it is killed."""
+OBJECT_STORE_BYTES = 100 * 2**20
+"""Calls and replies are small and travel inline: the object store stays empty."""
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # nothing is ever reported
+    "RAY_IGNORE_UNHANDLED_ERRORS": "1",  # a dead actor is the pool's business, not stderr's
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # no warning about a future default
+    "RAY_worker_niceness": "0",  # the engines do the work: not below everything else
+    "RAY_kill_child_processes_on_worker_exit_with_raylet_subreaper": "1",  # no orphaned engine
+}
+
+
+class ConnectionRefused(Exception):
+    """No Ray could be started or reached. One line."""
+
+
+class PortActor:
+    """Hosts a whole port: prompting, engine and parsing. Becomes an actor in `RayReplica`."""
+
+    def __init__(self) -> None:
+        self._host: PortHost | None = None
+
+    async def start(self, config: object) -> Info | Failure:
+        """Build the port of this config. `INVALID`: it cannot be; `UNAVAILABLE`: later perhaps."""
+        began = time.monotonic()
+        try:
+            port = await build_port(builder(config))
+        except StartRefused as error:
+            return Failure(FailureKind.INVALID, str(error))
+        except ReplicaDied as error:
+            return Failure(FailureKind.UNAVAILABLE, str(error))
+        self._host = PortHost(port)
+        log = str(Path("/proc/self/fd/2").readlink())
+        seconds = round(time.monotonic() - began, 3)
+        return {**describe(port), "seconds": seconds, "pid": os.getpid(), "log": log}
+
+    async def submit(self, batch: Sequence[tuple[int, Call]]) -> None:
+        """See `Replica.submit`."""
+        self._started().submit(batch)
+
+    async def poll(self, wait_s: float) -> list[tuple[int, Outcome]] | Failure:
+        """See `Replica.poll`; a `Failure` says why the engine is dead."""
+        try:
+            return await self._started().poll(wait_s)
+        except ReplicaDied as error:
+            return Failure(FailureKind.UNAVAILABLE, str(error))
+
+    async def abort(self, ids: Sequence[int]) -> None:
+        """See `Replica.abort`."""
+        self._started().abort(ids)
+
+    async def close(self) -> None:
+        """Free the engine."""
+        if self._host is not None:
+            await self._host.close()
+
+    def _started(self) -> PortHost:
+        assert self._host is not None, "start comes first"
+        return self._host
+
+
+class RayReplica:
+    """A replica in an actor of its own."""
+
+    def __init__(self, config: object, cpus: float, gpus: float) -> None:
+        self._config = config
+        self._options = {
+            "num_cpus": cpus,
+            "num_gpus": gpus,
+            "max_restarts": 0,  # the pool replaces a dead replica, and asks again itself
+            "max_task_retries": 0,
+            "max_concurrency": 100,
+        }
+        self._actor: Any = None
+        self._log = ""
+
+    async def start(self) -> Info:
+        """See `Replica.start`."""
+        self._actor = ray.remote(PortActor).options(**self._options).remote()
+        try:
+            info = await self._actor.start.remote(self._config)
+        except RayTaskError as error:
+            raise StartRefused(one_line(error.cause or error)) from error
+        except RayError as error:
+            raise self._death(error) from error
+        if isinstance(info, Failure):
+            fault = StartRefused if info.kind is FailureKind.INVALID else ReplicaDied
+            raise fault(info.message)
+        self._log = info["log"]
+        return dict(info)
+
+    def submit(self, batch: Sequence[tuple[int, Call]]) -> None:
+        """See `Replica.submit`."""
+        with suppress(RayError):  # the poll tells
+            self._actor.submit.remote(batch)
+
+    async def poll(self, wait_s: float) -> list[tuple[int, Outcome]]:
+        """See `Replica.poll`."""
+        try:
+            ended: list[tuple[int, Outcome]] | Failure = await self._actor.poll.remote(wait_s)
+        except RayError as error:
+            raise self._death(error) from error
+        if isinstance(ended, Failure):
+            raise ReplicaDied(ended.message)
+        return ended
+
+    def abort(self, ids: Sequence[int]) -> None:
+        """See `Replica.abort`."""
+        with suppress(RayError):  # the poll tells
+            self._actor.abort.remote(ids)
+
+    async def stop(self) -> None:
+        """See `Replica.stop`."""
+        actor, self._actor = self._actor, None
+        if actor is None:
+            return
+        with suppress(RayError, TimeoutError):
+            await asyncio.wait_for(actor.close.remote(), CLOSE_S)
+        ray.kill(actor)
+
+    def _death(self, error: RayError) -> ReplicaDied:
+        """Ray's own account without its preamble, and where the actor's last words are."""
+        text = " ".join(str(error).split())
+        if isinstance(error, RayActorError):
+            text = text[max(0, text.find("The actor is dead because")) :]
+        return ReplicaDied(f"{text[:300]} (log: {self._log or 'none'})")
+
+
+@contextmanager
+def connected(address: str | None, cpus: float) -> Iterator[float]:
+    """A Ray cluster for the `with` block; yields how many GPUs it has.
+
+    Without an address, one is started that listens on this machine only, with room for `cpus`; it
+    ends with the block, or with this process. A connection that is there already is used and kept.
+
+    Raises:
+        ConnectionRefused: there is no cluster at the address, or none could be started.
+    """
+    if ray.is_initialized():
+        yield float(ray.cluster_resources().get("GPU", 0.0))
+        return
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    try:
+        with same_sigterm():
+            _init(address, cpus)
+    except (ConnectionError, RuntimeError, ValueError, RayError) as error:
+        raise ConnectionRefused(one_line(error)) from error
+    try:
+        yield float(ray.cluster_resources().get("GPU", 0.0))
+    finally:
+        ray.shutdown()
+
+
+@contextmanager
+def same_sigterm() -> Iterator[None]:
+    """Keep this process's SIGTERM handler, which Ray replaces by one that exits."""
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)
+
+
+def _init(address: str | None, cpus: float) -> None:
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    path = python_path()
+    if address is not None:
+        ray.init(address=address, runtime_env={"env_vars": {"PYTHONPATH": path}}, **quiet)
+        return
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = path
+    try:
+        ray.init(
+            address="local",
+            num_cpus=max(1, round(cpus)),
+            include_dashboard=False,
+            object_store_memory=OBJECT_STORE_BYTES,
+            _node_ip_address="127.0.0.1",
+            **quiet,
+        )
+    finally:
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
+
+
+def python_path() -> str:
+    """What this process can import beyond its installation, so that workers can too."""
+    here = str(Path(__file__).resolve().parents[1])
+    installed = (sys.prefix, sys.base_prefix)
+    extra = [entry for entry in sys.path if entry and not entry.startswith(installed)]
+    return os.pathsep.join(dict.fromkeys([here, *extra]))

@@ -1,0 +1,99 @@
+"""From a config to two ports: replicas in Ray actors or in this process, behind pools."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
+
+from scorers.no_scorer import NoScorerConfig
+from treewright.cluster_config import ClusterConfig
+from treewright.placement import place_gpus
+from treewright.pool import Pool, PoolLimits, PoolStats
+from treewright.pooled import PooledPolicy, PooledScorer
+from treewright.replica import InlineReplica, Replica, builder
+
+Make: TypeAlias = Callable[[], Replica]
+
+
+class ClusterError(Exception):
+    """The replicas cannot be started. One line: what, why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The two ports of a running cluster."""
+
+    policy: PooledPolicy
+    scorer: PooledScorer
+
+    def stats(self) -> dict[str, PoolStats]:
+        """The figures of both pools, under `policy` and `scorer`."""
+        return {"policy": self.policy.pool.stats(), "scorer": self.scorer.pool.stats()}
+
+
+@asynccontextmanager
+async def open_cluster(
+    config: ClusterConfig, policy: object, scorer: object
+) -> AsyncIterator[Ports]:
+    """Start the replicas of both port configs at once; stop all of it at the end of the block.
+
+    It opens when each port has its first replica. A scorer whose replicas keep dying does not stop
+    it: solutions can be sampled, and judged when the run is resumed.
+
+    Raises:
+        ClusterError: no Ray, a port that cannot be built, or no policy.
+    """
+    with makers(config, policy, scorer) as (make_policy, make_scorer):
+        limits = PoolLimits(
+            calls_in_flight=config.calls_in_flight,
+            max_restarts=config.max_restarts,
+            call_timeout_s=config.call_timeout_s,
+            start_timeout_s=config.start_timeout_s,
+        )
+        policies = Pool(make_policy, config.policy_replicas, limits)
+        scorers = Pool(make_scorer, config.scorer_replicas, limits)
+        try:
+            await asyncio.gather(policies.start(), scorers.start())
+            check_started(policies, scorers)
+            yield Ports(PooledPolicy(policies), PooledScorer(scorers))
+        finally:
+            await asyncio.gather(policies.close(), scorers.close())
+
+
+def check_started(policies: Pool, scorers: Pool) -> None:
+    """Raise `ClusterError` when a run makes no sense."""
+    if policies.extinct is not None:
+        raise ClusterError(f"the policy cannot be started: {policies.extinct}")
+    if scorers.extinct is not None and scorers.refused:
+        raise ClusterError(f"the scorer cannot be started: {scorers.extinct}")
+
+
+@contextmanager
+def makers(config: ClusterConfig, policy: object, scorer: object) -> Iterator[tuple[Make, Make]]:
+    """How to make a replica of the policy and of the scorer, while the cluster is there."""
+    inline_policy, inline_scorer = (
+        partial(InlineReplica, builder(policy)),
+        partial(InlineReplica, builder(scorer)),
+    )
+    if config.backend == "inline":
+        yield inline_policy, inline_scorer
+        return
+    from treewright.actors import ConnectionRefused, RayReplica, connected
+
+    cpus = config.cpus * (config.policy_replicas + config.scorer_replicas)
+    try:
+        with connected(config.address, cpus) as available:
+            of_policy, of_scorer = place_gpus(config, policy, scorer, available)
+            yield (
+                partial(RayReplica, policy, config.cpus, of_policy),
+                inline_scorer  # it does nothing: not worth a process
+                if isinstance(scorer, NoScorerConfig)
+                else partial(RayReplica, scorer, config.cpus, of_scorer),
+            )
+    except ConnectionRefused as error:
+        where = config.address or "this machine"
+        raise ClusterError(f"cluster.address: {where}: no Ray: {error}") from error

@@ -1,0 +1,302 @@
+"""Many replicas behind one port.
+
+A call goes to the replica that knows its problem, or to the least loaded; all calls of one tick of
+the event loop that go to one replica travel together; each is answered alone. A dead replica is
+replaced and its calls are asked again, the same calls with the same seeds. A call that kills twice
+is answered `POISON`. When no replica is left, every call is answered `UNAVAILABLE`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+
+from search.ports import Failure, FailureKind
+from treewright.quarantine import Quarantine
+from treewright.replica import (
+    Call,
+    Info,
+    Outcome,
+    Replica,
+    ReplicaDied,
+    StartRefused,
+    one_line,
+)
+from treewright.slot import Slot, Ticket
+
+POLL_S = 1.0
+"""The longest wait for news of a replica before its calls' ages are looked at."""
+HOMES = 10_000
+"""How many problems are remembered with the replica that served them last."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolLimits:
+    """`max_restarts`: of one replica, in a row, without a reply in between.
+
+    `slack`: a problem stays at its replica until that has this many calls more than the least
+    loaded. The wait before a restart doubles from `backoff_s`; the first restart is at once.
+    """
+
+    calls_in_flight: int = 64
+    max_restarts: int = 3
+    call_timeout_s: float = 600.0
+    start_timeout_s: float = 300.0
+    slack: int = 8
+    backoff_s: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class PoolStats:
+    """What a pool did so far, in calls.
+
+    `retries`: asked again after a death. `duplicates`: replies that were not waited for any more.
+    `lost_calls`: attempts whose reply never came, so that their tokens are unknown.
+    `load`: in flight, by replica. `infos`: what each replica said of itself, empty until it has.
+    """
+
+    calls: int
+    replies: int
+    failures: int
+    retries: int
+    deaths: int
+    duplicates: int
+    lost_calls: int
+    waiting: int
+    in_flight: int
+    alive: int
+    load: tuple[int, ...]
+    infos: tuple[Info, ...]
+
+
+class ReplicaHung(ReplicaDied):
+    """The replica is as good as dead: a call, or the replica itself, gave no sign in time."""
+
+
+class Pool:
+    """Routes calls to replicas that `make` makes. It answers every call, and raises nothing."""
+
+    def __init__(self, make: Callable[[], Replica], size: int, limits: PoolLimits) -> None:
+        self.limits = limits
+        self.refused = False
+        """Whether a replica could not be built at all."""
+        self.extinct: str | None = None
+        """Why no replica is left; None while there is one, or one to come."""
+        self._make = make
+        self._slots = [Slot(index) for index in range(size)]
+        self._keepers: list[asyncio.Task[None]] = []
+        self._started = asyncio.Event()
+        self._waiting: deque[Ticket] = deque()
+        self._quarantine = Quarantine()
+        self._homes: dict[str, Slot] = {}
+        self._ids = count()
+        self._scheduled = False
+        self._calls = self._replies = self._failures = 0
+        self._retries = self._deaths = self._duplicates = self._lost = 0
+
+    async def start(self) -> None:
+        """Start all replicas; returns when the first is ready, or when none will ever be."""
+        for slot in self._slots:
+            keeper = asyncio.create_task(self._keep(slot))
+            keeper.add_done_callback(partial(self._give_up, slot))
+            self._keepers.append(keeper)
+        await self._started.wait()
+
+    async def close(self) -> None:
+        """Answer every call `UNAVAILABLE` and stop all replicas."""
+        self._end("the pool is closed")
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
+
+    async def ask(self, batch: Sequence[Call]) -> list[Outcome]:
+        """`outcomes[i]` answers `batch[i]`. Cancelling aborts what is in flight."""
+        tickets = [self._admit(call) for call in batch]
+        try:
+            return [await ticket.answer for ticket in tickets]
+        finally:
+            for ticket in tickets:
+                if ticket.answer.cancel() or ticket.answer.cancelled():
+                    self._drop(ticket)
+
+    def stats(self) -> PoolStats:
+        """The figures now."""
+        return PoolStats(
+            calls=self._calls,
+            replies=self._replies,
+            failures=self._failures,
+            retries=self._retries,
+            deaths=self._deaths,
+            duplicates=self._duplicates,
+            lost_calls=self._lost,
+            waiting=len(self._waiting) + len(self._quarantine),
+            in_flight=sum(slot.load for slot in self._slots),
+            alive=sum(slot.replica is not None for slot in self._slots),
+            load=tuple(slot.load for slot in self._slots),
+            infos=tuple(slot.info for slot in self._slots),
+        )
+
+    # --- a call ---------------------------------------------------------------------------------
+
+    def _admit(self, call: Call) -> Ticket:
+        ticket = Ticket(next(self._ids), call, asyncio.get_running_loop().create_future())
+        self._calls += 1
+        if self.extinct is not None:
+            self._fail(ticket, FailureKind.UNAVAILABLE, f"no replica is left: {self.extinct}")
+        else:
+            self._waiting.append(ticket)
+            self._wake()
+        return ticket
+
+    def _drop(self, ticket: Ticket) -> None:
+        self._lost += any(slot.drop(ticket) for slot in self._slots)
+        self._wake()
+
+    def _accept(self, slot: Slot, call_id: int, outcome: Outcome) -> None:
+        ticket = slot.in_flight.pop(call_id, None)
+        if ticket is None:
+            self._duplicates += 1
+            return
+        slot.deaths = 0
+        self._answer(ticket, outcome)
+
+    def _answer(self, ticket: Ticket, outcome: Outcome) -> None:
+        if not ticket.answer.done():
+            self._replies += 1
+            self._failures += isinstance(outcome, Failure)
+            ticket.answer.set_result(outcome)
+
+    def _fail(self, ticket: Ticket, kind: FailureKind, cause: str) -> None:
+        path = ticket.call.path
+        where = f"problem {path.problem.id}, path {path.id or 'root'}"
+        self._answer(ticket, Failure(kind, f"{where}: {cause}"))
+
+    # --- routing --------------------------------------------------------------------------------
+
+    def _wake(self) -> None:
+        """Dispatch at the end of this tick, once for all that happens in it."""
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._dispatch)
+
+    def _dispatch(self) -> None:
+        self._scheduled = False
+        now = asyncio.get_running_loop().time()
+        ready = [slot for slot in self._slots if slot.replica is not None]
+        for suspect in self._quarantine.next_trial(ready):
+            assert self._quarantine.ward is not None
+            self._quarantine.ward.take(suspect, now)
+        while self._waiting:
+            if self._waiting[0].answer.done():
+                self._waiting.popleft()
+                continue
+            slot = self._route(self._waiting[0], ready)
+            if slot is None:
+                break
+            slot.take(self._waiting.popleft(), now)
+        for slot in ready:
+            slot.flush()
+
+    def _route(self, ticket: Ticket, ready: Sequence[Slot]) -> Slot | None:
+        """The problem's own replica unless another is far less busy; None when all are full."""
+        limit, ward = self.limits.calls_in_flight, self._quarantine.ward
+        free = [slot for slot in ready if slot.load < limit and slot is not ward]
+        if not free:
+            return None
+        problem = ticket.call.path.problem.id
+        best = min(free, key=lambda slot: slot.load)
+        home = self._homes.get(problem)
+        if home in free and home.load - best.load <= self.limits.slack:
+            return home
+        self._homes.pop(problem, None)
+        self._homes[problem] = best
+        if len(self._homes) > HOMES:
+            del self._homes[next(iter(self._homes))]
+        return best
+
+    # --- replicas -------------------------------------------------------------------------------
+
+    async def _keep(self, slot: Slot) -> None:
+        """Keep a replica alive in a slot until it is to be given up."""
+        while slot.deaths <= self.limits.max_restarts:
+            await asyncio.sleep(self._backoff(slot.deaths))
+            replica = self._make()
+            try:
+                await self._begin(slot, replica)
+                await self._serve(slot, replica)
+            except StartRefused as refusal:
+                slot.cause, self.refused = str(refusal), True
+                return
+            except ReplicaDied as death:
+                self._bury(slot, death)
+            finally:
+                slot.replica = None
+                await replica.stop()
+
+    async def _begin(self, slot: Slot, replica: Replica) -> None:
+        limit = self.limits.start_timeout_s
+        try:
+            async with asyncio.timeout(limit):
+                slot.info = await replica.start()
+        except TimeoutError as error:
+            raise ReplicaHung(f"it was not ready within {limit:g} s") from error
+        slot.replica = replica
+        self._started.set()
+        self._wake()
+
+    async def _serve(self, slot: Slot, replica: Replica) -> None:
+        """Hand out outcomes until the replica dies. Raises `ReplicaDied`."""
+        limit = self.limits.call_timeout_s
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                async with asyncio.timeout(limit):
+                    ended = await replica.poll(min(POLL_S, limit / 4))
+            except TimeoutError as error:
+                raise ReplicaHung(f"it gave no sign for {limit:g} s") from error
+            for call_id, outcome in ended:
+                self._accept(slot, call_id, outcome)
+            if ended:
+                self._wake()
+            if slot.longest(loop.time()) > limit:
+                raise ReplicaHung(f"a call got no reply within {limit:g} s")
+
+    def _bury(self, slot: Slot, death: ReplicaDied) -> None:
+        """The replica is dead: its calls are suspects, and one of them may be convicted."""
+        slot.cause = str(death)
+        slot.deaths += 1
+        self._deaths += 1
+        tickets = slot.empty()
+        self._lost += len(tickets)
+        culprit = self._quarantine.died(slot, tickets)
+        if culprit is None:
+            self._retries += len(tickets)
+        elif isinstance(death, ReplicaHung):
+            self._fail(culprit, FailureKind.UNAVAILABLE, f"it hung twice: {death}")
+        else:
+            self._fail(culprit, FailureKind.POISON, f"it killed two replicas: {death}")
+        self._wake()
+
+    def _backoff(self, deaths: int) -> float:
+        """0 at first, then doubling."""
+        return min(30.0, self.limits.backoff_s * 2.0 ** (deaths - 2)) if deaths > 1 else 0.0
+
+    def _give_up(self, slot: Slot, keeper: asyncio.Task[None]) -> None:
+        """A slot's keeper has ended: that is the end of all when it was the last."""
+        slot.given_up = True
+        if not keeper.cancelled() and (error := keeper.exception()):
+            slot.cause = one_line(error)
+        if all(other.given_up for other in self._slots):
+            self._end(slot.cause)
+
+    def _end(self, cause: str) -> None:
+        self.extinct = self.extinct or cause
+        in_flight = [ticket for slot in self._slots for ticket in slot.in_flight.values()]
+        for ticket in [*in_flight, *self._quarantine.release(), *self._waiting]:
+            self._fail(ticket, FailureKind.UNAVAILABLE, f"no replica is left: {self.extinct}")
+        self._waiting.clear()
+        self._started.set()

@@ -1,0 +1,85 @@
+"""The ports as a pool of replicas serves them, with every reply checked at this border."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from search.core import Judgement, Missing
+from search.ports import (
+    Failure,
+    FailureKind,
+    PolicyCall,
+    PolicyReply,
+    ScorerCall,
+    ScorerReply,
+)
+from treewright.pool import Pool
+from treewright.replica import Outcome
+
+
+class PooledPolicy:
+    """The Policy port over a pool."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+
+    async def extend(self, batch: Sequence[PolicyCall]) -> list[PolicyReply | Failure]:
+        """`replies[i]` answers `batch[i]`."""
+        outcomes = await self.pool.ask(batch)
+        return [policy_reply(*pair) for pair in zip(batch, outcomes, strict=True)]
+
+
+class PooledScorer:
+    """The Scorer port over a pool."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+
+    async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:
+        """`replies[i]` answers `batch[i]`."""
+        outcomes = await self.pool.ask(batch)
+        return [scorer_reply(*pair) for pair in zip(batch, outcomes, strict=True)]
+
+
+def policy_reply(call: PolicyCall, outcome: Outcome) -> PolicyReply | Failure:
+    """The reply, its path set onto the call's own: what came over the wire repeats its steps.
+
+    A reply that does not continue the call's path is a `Failure`.
+    """
+    if isinstance(outcome, Failure):
+        return outcome
+    if not isinstance(outcome, PolicyReply):
+        return nonsense(f"a policy replied with {type(outcome).__name__}")
+    known = len(call.path.steps)
+    if outcome.path.steps[:known] != call.path.steps or len(outcome.path.steps) == known:
+        return nonsense("a policy replied with a path that does not continue the one it was given")
+    return PolicyReply(call.path.grow(call.child, outcome.path.steps[known:]), outcome.spent)
+
+
+def scorer_reply(call: ScorerCall, outcome: Outcome) -> ScorerReply | Failure:
+    """The reply, or a `Failure` when it is not a judgement of the call's path."""
+    if isinstance(outcome, Failure):
+        return outcome
+    if not isinstance(outcome, ScorerReply):
+        return nonsense(f"a scorer replied with {type(outcome).__name__}")
+    fault = judgement_fault(outcome.judgement, len(call.path.steps))
+    return nonsense(fault) if fault else outcome
+
+
+def judgement_fault(judgement: Judgement, steps: int) -> str | None:
+    """What is wrong with a judgement of so many steps, None when nothing is."""
+    if len(judgement.verdicts) not in (0, steps):
+        return f"a scorer gave {len(judgement.verdicts)} verdicts for {steps} steps"
+    numbers = [verdict.probability for verdict in judgement.verdicts]
+    if not isinstance(judgement.prefix, Missing):
+        numbers.append(judgement.prefix)
+    for number in numbers:
+        if number is not None and not (math.isfinite(number) and 0.0 <= number <= 1.0):
+            return f"a scorer gave the probability {number}"
+    return None
+
+
+def nonsense(message: str) -> Failure:
+    """A port broke its contract."""
+    return Failure(FailureKind.INTERNAL, message)

@@ -1,0 +1,83 @@
+"""A slot: the place in a pool where one replica lives, dies and is replaced."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from treewright.replica import Call, Info, Outcome, Replica
+
+
+@dataclass(eq=False, slots=True)
+class Ticket:
+    """One call of a pool, from the question to its only answer.
+
+    It keeps its id over all attempts.
+    """
+
+    id: int
+    call: Call
+    answer: asyncio.Future[Outcome]
+    sent: float = 0.0
+    """When it was last given to a replica, in the event loop's seconds."""
+
+
+@dataclass(eq=False, slots=True)
+class Slot:
+    """What is in flight at one replica. Calls taken and calls dropped travel at the next flush."""
+
+    index: int
+    replica: Replica | None = None
+    info: Info = field(default_factory=dict)
+    deaths: int = 0
+    """How often it died in a row, without a reply in between."""
+    cause: str = ""
+    """Why it died last."""
+    given_up: bool = False
+    in_flight: dict[int, Ticket] = field(default_factory=dict)
+    _taken: list[Ticket] = field(default_factory=list)
+    _dropped: list[int] = field(default_factory=list)
+
+    @property
+    def load(self) -> int:
+        """How many calls are in flight."""
+        return len(self.in_flight)
+
+    def take(self, ticket: Ticket, now: float) -> None:
+        """Put a call in flight."""
+        ticket.sent = now
+        self.in_flight[ticket.id] = ticket
+        self._taken.append(ticket)
+
+    def drop(self, ticket: Ticket) -> bool:
+        """Give up a call that nobody waits for; whether it was in flight here."""
+        if self.in_flight.pop(ticket.id, None) is None:
+            return False
+        if ticket in self._taken:
+            self._taken.remove(ticket)
+        else:
+            self._dropped.append(ticket.id)
+        return True
+
+    def flush(self) -> None:
+        """Send what was taken as one submit, and what was dropped as one abort."""
+        if self.replica is None:
+            return
+        if self._taken:
+            self.replica.submit([(ticket.id, ticket.call) for ticket in self._taken])
+            self._taken = []
+        if self._dropped:
+            self.replica.abort(self._dropped)
+            self._dropped = []
+
+    def empty(self) -> list[Ticket]:
+        """The replica is gone: take out all that was in flight."""
+        tickets = list(self.in_flight.values())
+        self.replica = None
+        self.in_flight, self._taken, self._dropped = {}, [], []
+        return tickets
+
+    def longest(self, now: float) -> float:
+        """Seconds since the oldest call in flight was sent; 0 when there is none."""
+        oldest = next(iter(self.in_flight.values()), None)
+        return now - oldest.sent if oldest else 0.0
