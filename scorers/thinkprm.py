@@ -36,7 +36,7 @@ class ThinkPrmConfig:
     for one chain and 0.6 for several, as in the paper. `max_tokens`: limit of one chain.
     `early_stop`: stop a chain at the first step that it calls incorrect; it was trained to end
     there. `loop_ngram`, `loop_repeats`: stop it when so many tokens were said so many times in a
-    row (0: never). `retries`: how often all chains are written again, at `retry_temperature`, when
+    row (`loop_ngram: 0`: never). `retries`: how often all chains are written again, at `retry_temperature`, when
     none could be read. `min_mass`: a chain whose P(Yes)+P(No) at the end is lower cannot be read.
     `case_variants`: count `Correct`, `yes` and the like towards the trained spellings.
     """
@@ -62,7 +62,7 @@ class ThinkPrmConfig:
         check_count("max_tokens", self.max_tokens)
         check_count("retries", self.retries, least=0)
         check_count("loop_ngram", self.loop_ngram, least=0)
-        check_count("loop_repeats", self.loop_repeats, least=0)
+        check_count("loop_repeats", self.loop_repeats, least=2, hint="loop_ngram: 0 for no guard")
         check_number("top_p", self.top_p, high=1.0)
         check_number("min_mass", self.min_mass, high=1.0)
         check_number("temperature", self.first_temperature, high=2.0)
