@@ -21,8 +21,9 @@ from policies.engine import (
     Request,
     Sampling,
 )
+from policies.failures import ENDED, failure
 from policies.segmentation import Segmentation, Segmenter
-from policies.tokenizer import Tokenizer
+from policies.tokenizer import Tokenizer, TokenizerError
 from search.core import Path, Spent, Step, StopReason, Until
 from search.driver import together
 from search.ports import Failure, FailureKind, PolicyCall, PolicyReply
@@ -46,7 +47,7 @@ class PolicySampling:
     max_step_tokens: int | None = None
 
     def __post_init__(self) -> None:
-        check_number("temperature", self.temperature, hint="0 is greedy")
+        check_number("temperature", self.temperature, high=2.0, hint="0 is greedy")
         check_number("top_p", self.top_p, high=1.0)
         if self.top_p == 0:
             raise fault("top_p", self.top_p, "above 0", "1 turns it off; greedy is temperature 0")
@@ -57,12 +58,12 @@ class PolicySampling:
 
 @dataclass(frozen=True)
 class LoopGuard:
-    """Ends a solution whose last `ngram` tokens were said `repeats` times in a row (`LOOP`).
+    """Ends a solution whose last words, up to `ngram` tokens, were said `repeats` times in a row.
 
-    `ngram` 0 turns the guard off.
+    Its stop reason is `LOOP`: it is not finished. `ngram` 0 turns the guard off.
     """
 
-    ngram: int = 60
+    ngram: int = 40
     repeats: int = 4
 
     def __post_init__(self) -> None:
@@ -100,11 +101,11 @@ class Qwen:
     def __init__(self, config: QwenConfig, engine: Engine, tokenizer: Tokenizer) -> None:
         self.config = config
         self.engine = engine
+        self.tokenizer = tokenizer
         self.prompt = ChatPrompt(
             tokenizer, config.system_prompt, config.prompt_template, config.few_shots
         )
         self.segmenter = Segmenter(config.segmentation, tokenizer)
-        self.eos_ids = tokenizer.eos_ids
 
     async def extend(self, batch: Sequence[PolicyCall]) -> list[PolicyReply | Failure]:
         """`replies[i]` answers `batch[i]`; a call that fails is a `Failure` in its place.
@@ -115,16 +116,16 @@ class Qwen:
         return await together(self._reply(call) for call in batch)
 
     async def _reply(self, call: PolicyCall) -> PolicyReply | Failure:
-        where = f"problem {call.path.problem.id}, path {call.path.id or 'root'}"
         try:
             return await self._draw(call)
         except EngineError:
             raise
         except _Unusable as error:
-            return Failure(error.kind, f"{where}: {error}")
+            return failure(error.kind, call.path, str(error))
+        except TokenizerError as error:
+            return failure(FailureKind.INVALID, call.path, str(error))
         except Exception as error:  # noqa: BLE001 - becomes a record; its siblings are not lost
-            text = " ".join(f"{type(error).__name__}: {error}".split())
-            return Failure(FailureKind.INTERNAL, f"{where}: {text}")
+            return failure(FailureKind.INTERNAL, call.path, f"{type(error).__name__}: {error}")
 
     async def _draw(self, call: PolicyCall) -> PolicyReply:
         prompt, room = self._prompt(call.path)
@@ -139,7 +140,7 @@ class Qwen:
     def _prompt(self, path: Path) -> tuple[tuple[int, ...], int]:
         """All token ids to continue from, and how many tokens the path may still grow."""
         if path.stopped:
-            raise _Unusable(FailureKind.INVALID, "it has ended and cannot be extended")
+            raise _Unusable(FailureKind.INVALID, ENDED)
         question, said = path.problem.question, path.token_ids
         longest, most = self.engine.max_model_len, self.config.sampling.max_tokens
         fewest = len(question) // LONGEST_TOKEN
@@ -157,9 +158,7 @@ class Qwen:
     ) -> tuple[tuple[Step, ...], Spent]:
         """All steps to the end."""
         generation = await self._generate(prompt, self._sampling(call, room))
-        return self.segmenter.split(generation.token_ids, self._stop(generation)), _spent(
-            generation
-        )
+        return self.segmenter.split(generation.token_ids, _stop(generation)), _spent(generation)
 
     async def _one_step(
         self, call: PolicyCall, prompt: tuple[int, ...], room: int
@@ -179,7 +178,7 @@ class Qwen:
             generation = await self._generate((*prompt, *ids), sampling)
             ids += generation.token_ids
             spent += _spent(generation)
-            stop = self._stop(generation)
+            stop = _stop(generation)
             paused = stop in (StopReason.STEP_END, StopReason.LENGTH)
             if paused and (step := self.segmenter.first(ids)):
                 return (step,), spent
@@ -203,7 +202,6 @@ class Qwen:
         shared = Sampling(
             max_tokens,
             temperature=0.0,
-            stop_token_ids=self.eos_ids,
             stop=stop,
             loop_ngram=self.config.loop_guard.ngram,
             loop_repeats=self.config.loop_guard.repeats,
@@ -212,12 +210,6 @@ class Qwen:
             return shared
         seed = call_seed(call.seed, attempt) if attempt else call.seed
         return replace(shared, temperature=config.temperature, top_p=config.top_p, seed=seed)
-
-    def _stop(self, generation: Generation) -> StopReason:
-        if generation.finish is not Finish.STOP:
-            return StopReason(generation.finish.value)
-        ended = generation.token_ids[-1] in self.eos_ids
-        return StopReason.EOS if ended else StopReason.STEP_END
 
 
 class _Unusable(Exception):
@@ -233,6 +225,11 @@ def _too_long(prompt: str, path: int, longest: int) -> _Unusable:
     return _Unusable(FailureKind.INVALID, message)
 
 
+def _stop(generation: Generation) -> StopReason:
+    paused = generation.finish is Finish.STOP
+    return StopReason.STEP_END if paused else StopReason(generation.finish.value)
+
+
 def _spent(generation: Generation) -> Spent:
     generated = len(generation.token_ids)
     failed = generated if generation.finish is Finish.ABORT else 0
@@ -243,6 +240,11 @@ async def build(config: QwenConfig) -> Qwen:
     """Load the tokenizer and start the engine.
 
     Raises:
+        TokenizerError: the folder is missing, or is no chat checkpoint.
         EngineError: the engine does not start.
     """
-    raise NotImplementedError
+    # Importing vLLM takes seconds, and all that only read this configuration need none of it.
+    from policies.vllm_engine import serve
+
+    tokenizer, engine = await serve(config.model, config.engine)
+    return Qwen(config, engine, tokenizer)

@@ -20,15 +20,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
+from policies.byte_tokenizer import END
 from policies.checks import check_count, check_number
+from policies.failures import ENDED, failure
 from policies.faults import Faults
 from search.core import Path, Spent, Step, StopReason, Until
 from search.driver import together
 from search.ports import Failure, FailureKind, PolicyCall, PolicyReply
 from search.seeds import call_seed
-
-EOS_ID = 256
-"""Ends a turn. Every other token is one byte of UTF-8."""
 
 FILLER = ("amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "heron", "iris", "kite")
 NUMBER = re.compile(r"[0-9]{1,15}")
@@ -90,7 +89,7 @@ class ScriptedPolicyConfig:
         for name in ("steps", "wrong_answers", "step_tokens"):
             check_count(name, getattr(self, name))
         check_number("length_cv", self.length_cv)
-        check_number("spread", self.spread, high=self.steps - 1, hint="a solution has a step")
+        check_number("spread", self.spread, high=self.steps - 1, hint="below steps")
 
 
 class ScriptedPolicy:
@@ -113,14 +112,13 @@ class ScriptedPolicy:
 
     async def reply(self, call: PolicyCall) -> PolicyReply | Failure:
         """The child, or the failure that the configured faults give it."""
-        failure = await self.config.faults.strike(call.path.problem.question, call.seed)
-        return failure or self._draw(call)
+        struck = await self.config.faults.strike(call.path.problem.question, call.seed)
+        return struck or self._draw(call)
 
     def _draw(self, call: PolicyCall) -> PolicyReply | Failure:
         path = call.path
         if path.stopped:
-            where = f"path {path.id or 'root'} of {path.problem.id}"
-            return Failure(FailureKind.INVALID, f"{where} has ended: it cannot be extended")
+            return failure(FailureKind.INVALID, path, ENDED)
         question = path.problem.question
         steps = list(path.steps)
         while len(steps) == len(path.steps) or (
@@ -178,14 +176,14 @@ def lognormal(mean: float, cv: float, rng: Random) -> float:
 
 
 def spent(path: Path, child: Path) -> Spent:
-    """What drawing `child` from `path` costs, in bytes and end tokens."""
+    """What drawing `child` from `path` costs, in tokens of `ByteTokenizer`."""
     before = len(path.token_ids)
     prompt = len(path.problem.question.encode("utf-8", "surrogatepass")) + before
     return Spent(1, prompt, before, len(child.token_ids) - before)
 
 
 def _step(text: str, stop: StopReason) -> Step:
-    end = (EOS_ID,) if stop is StopReason.EOS else ()
+    end = (END,) if stop is StopReason.EOS else ()
     return Step(text, (*text.encode("ascii"), *end), stop)
 
 

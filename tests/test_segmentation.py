@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -133,6 +131,8 @@ def test_a_stop_that_ends_no_step_is_none() -> None:
         ("blank_line", None, ("\n\n",), None),
         ("regex", r"\n", ("\n",), None),
         ("regex", "\n", ("\n",), None),
+        ("regex", "; ", ("; ",), None),
+        ("regex", r"\.", (), STRIDE),
         ("regex", r"\n(?=\d)", (), STRIDE),
         ("whole", None, (), None),
     ],
@@ -225,9 +225,3 @@ def test_the_first_step_is_the_same_whether_cut_early_or_late(
 def test_any_bytes_decode_as_they_do_at_once(data: bytes) -> None:
     steps = segmenter("blank_line").split(tuple(data), StopReason.LENGTH)
     assert "".join(step.text for step in steps) == data.decode("utf-8", "replace")
-
-
-@given(st.text(max_size=20))
-def test_a_literal_pattern_is_its_own_stop_string(text: str) -> None:
-    if text and not re.escape(text).count("\\"):
-        assert segmenter("regex", text).stops == (text,)
