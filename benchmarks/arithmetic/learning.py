@@ -128,7 +128,7 @@ def learn(
     stream: Iterator[tuple[Tensor, Tensor]],
     schedule: Schedule,
     watch: Callable[[Any], str],
-    every: int = 100,
+    every: int = 250,
 ) -> None:
     """Trains `model` in place and prints a progress line every `every` steps.
 

@@ -38,9 +38,8 @@ from benchmarks.arithmetic.splits import held_out_keys, read_split
 from benchmarks.arithmetic.vocabulary import build_tokenizer, save_tokenizer
 
 HOME = Path(__file__).parent
-BATCH_TOKENS = 4096
-POLICY = Schedule(steps=2000, tokens=BATCH_TOKENS, rate=3e-3)
-VERIFIER = Schedule(steps=2400, tokens=BATCH_TOKENS, rate=2e-3)
+POLICY = Schedule(steps=6000, tokens=2048, rate=2e-3)
+VERIFIER = Schedule(steps=3000, tokens=3072, rate=1.5e-3)
 SAMPLES = 10_000
 """Policy samples, of as many problems, that the verifier learns from."""
 SAMPLED_SHARE = 0.5
