@@ -12,7 +12,7 @@ from random import Random
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.engine import EngineError
@@ -96,6 +96,7 @@ def test_steps_are_as_long_as_said() -> None:
     assert abs(sum(lengths) / len(lengths) - 200) < 10
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**63 - 1))
 def test_drawing_to_the_end_equals_drawing_step_by_step(seed: int) -> None:
     config = ScriptedPolicyConfig(cut=0.1, length_cv=0.5)
@@ -274,6 +275,7 @@ def test_the_simulated_policy_says_what_the_scripted_one_says() -> None:
     assert seconds > 1
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 200)), min_size=1, max_size=20))
 def test_the_clock_neither_loses_nor_invents_work(requests: list[tuple[int, int]]) -> None:
     """With time proportional to the batch, one slot or many, all work ends at the same time."""

@@ -225,14 +225,14 @@ each_policy = pytest.mark.parametrize("make", POLICIES.values(), ids=POLICIES.ke
 
 @each_policy
 @pytest.mark.parametrize("law", LAWS)
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(plans=BATCHES)
 def test_a_policy_obeys(law: Law, make: Callable[[], Policy], plans: list[Plan]) -> None:
     law(asyncio.run(ask(make(), plans, SEAMS)))
 
 
 @each_policy
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(plans=BATCHES)
 def test_a_batch_equals_its_calls_alone(make: Callable[[], Policy], plans: list[Plan]) -> None:
     async def alone() -> list[PolicyReply]:
@@ -244,7 +244,7 @@ def test_a_batch_equals_its_calls_alone(make: Callable[[], Policy], plans: list[
 
 
 @each_policy
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(plan=PLANS, other=SEEDS)
 def test_greedy_depends_on_neither_seed_nor_child(
     make: Callable[[], Policy], plan: Plan, other: int
@@ -255,7 +255,7 @@ def test_greedy_depends_on_neither_seed_nor_child(
 
 
 @each_policy
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(plan=PLANS)
 def test_a_path_that_has_ended_is_invalid(make: Callable[[], Policy], plan: Plan) -> None:
     async def extend_the_ended() -> PolicyReply | Failure:

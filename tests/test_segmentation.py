@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.byte_tokenizer import END, ByteTokenizer
@@ -188,6 +188,7 @@ SEGMENTATIONS = st.sampled_from([(kind, ";" if kind == "regex" else None) for ki
 VOCABULARIES = st.lists(st.sampled_from(WORDS), unique=True).map(tuple)
 
 
+@settings(deadline=None)
 @given(SOLUTIONS, SEGMENTATIONS, VOCABULARIES)
 def test_steps_concatenate_to_the_generation(
     text: str, kind: tuple[str, str | None], words: tuple[bytes, ...]
@@ -198,6 +199,7 @@ def test_steps_concatenate_to_the_generation(
     assert "".join(step.text for step in steps) == text
 
 
+@settings(deadline=None)
 @given(SOLUTIONS, SEGMENTATIONS, VOCABULARIES)
 def test_each_text_is_the_decoding_of_its_tokens_and_none_is_blank(
     text: str, kind: tuple[str, str | None], words: tuple[bytes, ...]
@@ -208,6 +210,7 @@ def test_each_text_is_the_decoding_of_its_tokens_and_none_is_blank(
     assert len(steps) == 1 or all(step.text.strip() for step in steps)
 
 
+@settings(deadline=None)
 @given(SOLUTIONS, SEGMENTATIONS, VOCABULARIES)
 def test_the_first_step_is_the_same_whether_cut_early_or_late(
     text: str, kind: tuple[str, str | None], words: tuple[bytes, ...]
@@ -221,6 +224,7 @@ def test_the_first_step_is_the_same_whether_cut_early_or_late(
         assert early.token_ids == whole[0].token_ids[: len(early.token_ids)]
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=1, max_size=40))
 def test_any_bytes_decode_as_they_do_at_once(data: bytes) -> None:
     steps = segmenter("blank_line").split(tuple(data), StopReason.LENGTH)
