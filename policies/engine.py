@@ -1,4 +1,8 @@
-"""The Engine port: token ids in, token ids out. Who serves it (vLLM, a script) is hidden behind it."""
+"""The Engine port: token ids in, token ids out.
+
+Who serves it (vLLM, a script) is hidden behind it. What no engine can serve is decided here, so
+that every engine refuses the same requests.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,19 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from policies.checks import check_choice, check_count, check_number
+
+MAX_LOGPROB_IDS = 128
+"""The most tokens whose log-probabilities a request may ask for (vLLM's limit)."""
+DEVICES = ("auto", "cpu", "cuda")
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+
 
 class Finish(StrEnum):
     """Why a generation ended."""
 
     EOS = "eos"
-    """The model's end-of-sequence token."""
+    """The model's end-of-sequence token, whether or not it was among the stop tokens."""
     STOP = "stop"
     """A stop token or stop string; `Generation.stop` tells which."""
     LENGTH = "length"
@@ -25,13 +36,20 @@ class Finish(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How one request is sampled. `temperature` 0 is greedy; `top_p` in (0, 1]; `seed` is this request's own.
+    """How one request is sampled.
 
-    `stop_token_ids` end the generation after that token, which is kept. `stop` strings end it inside the token that
-    completes them, which is kept whole. `logprob_ids` asks for the raw log-probabilities of these tokens at every
-    generated position. `allowed_ids` restricts sampling (raw log-probabilities are not renormalised).
-    `loop_ngram` and `loop_repeats`: end when the last `loop_ngram` tokens were said `loop_repeats` times in a row
-    (0: no guard).
+    `max_tokens` from 1 up; an engine lowers it to what the context leaves. `temperature` in [0, 2],
+    0 is greedy; `top_p` in (0, 1]; `seed` is this request's own.
+
+    `stop_token_ids` end the generation after that token, which is kept. `stop` strings end it
+    inside the token that completes them, which is kept whole. `logprob_ids` asks for the raw
+    log-probabilities of these tokens at every generated position. `allowed_ids` restricts sampling
+    (raw log-probabilities are not renormalised).
+
+    `loop_ngram` and `loop_repeats` (0, or from 2 up; 0 is no guard) end a generation whose tail is
+    one pattern said `loop_repeats` times in a row. The pattern has from half of `loop_ngram`
+    (rounded up) to `loop_ngram` tokens, so a shorter one counts once enough of it is there: the
+    zeros of `1000000` are no loop.
     """
 
     max_tokens: int
@@ -45,10 +63,18 @@ class Sampling:
     loop_ngram: int = 0
     loop_repeats: int = 0
 
+    @property
+    def shortest_pattern(self) -> int:
+        """The fewest tokens of a pattern that the loop guard looks for."""
+        return (self.loop_ngram + 1) // 2
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One generation. `prompt` holds token ids, special tokens and BOS included; the engine adds none."""
+    """One generation.
+
+    `prompt` holds token ids, special tokens and BOS included; the engine adds none.
+    """
 
     prompt: tuple[int, ...]
     sampling: Sampling
@@ -58,9 +84,10 @@ class Request:
 class Generation:
     """What came of a request.
 
-    `token_ids` are all generated tokens, the stop or end token included. `logprob` is the sum of the sampled tokens'
-    raw log-probabilities, None when no log-probabilities were asked. `logprobs[t]` maps each of `logprob_ids` to its
-    raw log-probability at position t (empty when none were asked). Token counts are exact.
+    `token_ids` are all generated tokens, the stop or end token included. `logprob` is the sum of
+    the sampled tokens' raw log-probabilities, None when no log-probabilities were asked.
+    `logprobs[t]` maps each of `logprob_ids` to its raw log-probability at position t (empty when
+    none were asked). Token counts are exact.
     """
 
     token_ids: tuple[int, ...]
@@ -74,7 +101,7 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The engine cannot serve this request at all (for example: a prompt longer than the model). One line."""
+    """The engine cannot serve this request at all (too long a prompt, say). One line."""
 
     message: str
 
@@ -102,10 +129,14 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class EngineConfig:
-    """The `engine:` keys of a policy or scorer. Defaults suit a GPU; `device: auto` finds out what there is.
+    """The `engine:` keys of a policy or scorer.
 
-    `memory_gib` is the KV cache's size in GiB; None lets a GPU use `gpu_memory_utilization` and a CPU take 0.25 GiB.
-    `block_size` None is vLLM's own on a GPU and 32 on a CPU. `threads` is OMP threads per CPU engine.
+    Defaults suit a GPU; `device: auto` finds out what there is. `dtype: auto` is the checkpoint's
+    own on a GPU and float32 on a CPU. `max_model_len` None is the model's own.
+
+    `memory_gib` is the KV cache's size in GiB; None lets a GPU use `gpu_memory_utilization` and a
+    CPU take 0.25 GiB. `block_size` None is vLLM's own on a GPU and 32 on a CPU. `threads` is OMP
+    threads per CPU engine. A CPU engine is always eager.
     """
 
     device: str = "auto"
@@ -120,3 +151,51 @@ class EngineConfig:
     threads: int = 1
     quantization: str | None = None
     revision: str | None = None
+
+    def __post_init__(self) -> None:
+        check_choice("device", self.device, DEVICES)
+        check_choice("dtype", self.dtype, DTYPES)
+        check_count("max_num_seqs", self.max_num_seqs)
+        check_count("tensor_parallel_size", self.tensor_parallel_size)
+        check_count("threads", self.threads)
+        check_number("gpu_memory_utilization", self.gpu_memory_utilization, 0.01, 1.0)
+        if self.max_model_len is not None:
+            check_count("max_model_len", self.max_model_len, 2, "a prompt and one token")
+        if self.memory_gib is not None:
+            check_number("memory_gib", self.memory_gib, 0.001, hint="in GiB")
+        if self.block_size is not None:
+            check_count("block_size", self.block_size)
+
+
+def refusal(request: Request, max_model_len: int, vocab_size: int) -> Refused | None:
+    """Why no engine with this context and vocabulary can serve the request; None when one can."""
+    prompt, length = request.prompt, len(request.prompt)
+    if not prompt:
+        return Refused("the prompt is empty")
+    if length >= max_model_len:
+        return Refused(f"the prompt has {length} tokens, the model takes {max_model_len} in all")
+    sampling = request.sampling
+    ids = (*sampling.stop_token_ids, *sampling.logprob_ids, *sampling.allowed_ids)
+    for name, tokens in (("prompt", prompt), ("sampling", ids)):
+        if tokens and not 0 <= min(tokens) <= max(tokens) < vocab_size:
+            wrong = next(token for token in tokens if not 0 <= token < vocab_size)
+            return Refused(f"token {wrong} of the {name} is not in the vocabulary of {vocab_size}")
+    fault = _fault(sampling)
+    return Refused(fault) if fault else None
+
+
+def _fault(sampling: Sampling) -> str | None:
+    checks = {
+        "max_tokens must be from 1 up": sampling.max_tokens >= 1,
+        "temperature must be in [0, 2]": 0 <= sampling.temperature <= 2,
+        "top_p must be in (0, 1]": 0 < sampling.top_p <= 1,
+        "a stop string must not be empty": all(sampling.stop),
+        f"at most {MAX_LOGPROB_IDS} logprob_ids": len(sampling.logprob_ids) <= MAX_LOGPROB_IDS,
+        "loop_repeats must be from 2 up": sampling.loop_ngram <= 0 or sampling.loop_repeats >= 2,
+    }
+    return next((message for message, holds in checks.items() if not holds), None)
+
+
+def room(request: Request, max_model_len: int) -> int:
+    """How many tokens the request may generate: its limit, or what the context leaves."""
+    return min(request.sampling.max_tokens, max_model_len - len(request.prompt))

