@@ -58,7 +58,7 @@ step() { # step WHAT COMMAND...: one line with the time it took; pip's own words
     shift
     printf '  %-36s' "$what"
     began=$(date +%s)
-    if "$@" >>"$log" 2>&1 </dev/null; then
+    if ("$@") >>"$log" 2>&1 </dev/null; then
         echo "$(($(date +%s) - began)) s"
         return
     fi
@@ -69,17 +69,23 @@ step() { # step WHAT COMMAND...: one line with the time it took; pip's own words
 }
 
 pip_install() {
-    "$VENV/bin/python" -m pip install --disable-pip-version-check --no-input --progress-bar off \
-        --constraint "$CONSTRAINTS" "$@"
+    "$VENV/bin/python" -m pip install --disable-pip-version-check --no-input --progress-bar off "$@"
 }
 
 install_torch_cpu() { # pip's own indexes first; PyTorch's CPU index where they have no CPU build
     torch=$(sed -n 's/.*"\(torch==[0-9.]*\)".*/\1/p' pyproject.toml)+cpu
-    pip_install "$torch" || pip_install --extra-index-url "$TORCH_CPU_INDEX" "$torch"
+    pip_install --no-deps "$torch" ||
+        pip_install --no-deps --extra-index-url "$TORCH_CPU_INDEX" "$torch"
 }
 
 make_venv() {
     "$PYTHON" -m venv --clear "$VENV" && echo "$identity" >"$VENV/made-for"
+}
+
+forget_half_installed() { # pip writes INSTALLER last and would take a package without it for whole
+    for package in "$VENV"/lib/python*/site-packages/*.dist-info; do
+        [ -e "$package/INSTALLER" ] || rm -rf "$package"
+    done
 }
 
 freeze() {
@@ -108,6 +114,7 @@ if [ "$made_for" = "$identity" ]; then
     echo "Bringing $VENV up to date ($identity)."
     log=$VENV/setup.log
     : >"$log"
+    forget_half_installed
 else
     echo "Setting up $VENV ($identity): once, 2 to 5 minutes."
     # What replaces an environment must be a Python outside of it.
@@ -121,7 +128,7 @@ else
     log=$VENV/setup.log
 fi
 if [ "$ENGINE" = cpu ]; then step "PyTorch, CPU build" install_torch_cpu; fi
-step "vLLM, Ray, Treewright, tools" pip_install --editable ".[$ENGINE,dev]"
+step "vLLM, Ray, Treewright, tools" pip_install --constraint "$CONSTRAINTS" --editable ".[$ENGINE,dev]"
 if [ -n "${FREEZE:-}" ]; then step "record of the versions" freeze; fi
 if [ "$ENGINE" = cpu ]; then step "removal of unmatched packages" drop_unmatched; fi
 echo "$state" >"$VENV/ready"
