@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from policies.engine import Engine, Finish, Generation, Refused, Request, Sampling
+from policies.qwen import LoopGuard
 from scorers.odds import log_odds, log_sum
 from scorers.prompt import VerifierPrompt
 from scorers.readings import ChainReading
@@ -74,8 +75,7 @@ class Draft:
 class ChainVerifier:
     """Writes and reads chains.
 
-    `loop` is the n-gram and the repeats of the loop guard, `min_mass` the least P(Yes)+P(No) with
-    which the closing question counts as answered.
+    `min_mass` is the least P(Yes)+P(No) with which the closing question counts as answered.
     """
 
     engine: Engine
@@ -84,7 +84,7 @@ class ChainVerifier:
     verdict_ids: VerdictIds
     eos_ids: tuple[int, ...]
     top_p: float
-    loop: tuple[int, int]
+    loop_guard: LoopGuard
     early_stop: bool
     min_mass: float
 
@@ -140,8 +140,8 @@ class ChainVerifier:
             seed=seed,
             stop_token_ids=(self.prompt.end_of_think, *self.eos_ids, *incorrect),
             logprob_ids=self.verdict_ids.step,
-            loop_ngram=self.loop[0],
-            loop_repeats=self.loop[1],
+            loop_ngram=self.loop_guard.ngram,
+            loop_repeats=self.loop_guard.repeats,
         )
 
     async def _answer(self, sheet: Sheet, draft: Draft) -> Chain | Unread | Refused:

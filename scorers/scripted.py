@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from policies.checks import check_count, check_number
+from policies.failures import failure
 from policies.faults import Faults
 from policies.scripted import FILLER, is_right_step, lognormal
 from scorers.prompt import user_message
@@ -71,8 +72,7 @@ class ScriptedScorer:
     def _judge(self, call: ScorerCall) -> ScorerReply | Failure:
         path = call.path
         if not path.steps:
-            where = f"problem {path.problem.id}, path {path.id or 'root'}"
-            return Failure(FailureKind.INVALID, f"{where}: it has no steps to judge")
+            return failure(FailureKind.INVALID, path, "it has no steps to judge")
         rng = Random(call_seed(call.seed, path.problem.question, path.text))
         verdicts = self._verdicts(path, rng)
         generated = sum(len(verdict.critique) for verdict in verdicts)

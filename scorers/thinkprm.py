@@ -8,16 +8,18 @@ closing question; the step probabilities, from the boxed verdicts, are read here
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from policies.checks import check_choice, check_count, check_number, fault
 from policies.engine import Engine, EngineConfig, Refused
-from policies.tokenizer import Tokenizer
+from policies.failures import failure
+from policies.qwen import LoopGuard
+from policies.tokenizer import Tokenizer, TokenizerError
 from scorers.chain import Chain, ChainVerifier, Sheet, Unread
 from scorers.prompt import LEADS, Prefill, VerifierPrompt, highest_label
 from scorers.readings import combine
-from scorers.verdict_ids import VerdictIds
+from scorers.verdict_ids import UnfitTokenizer, VerdictIds
 from scorers.verdicts import ChainReader
 from search.core import Judgement, Path, Spent
 from search.driver import together
@@ -35,10 +37,10 @@ class ThinkPrmConfig:
     `chains`: K verification chains per judgement, combined in logit space. `temperature`: None is 0
     for one chain and 0.6 for several, as in the paper. `max_tokens`: limit of one chain.
     `early_stop`: stop a chain at the first step that it calls incorrect; it was trained to end
-    there. `loop_ngram`, `loop_repeats`: stop it when so many tokens were said so many times in a
-    row (`loop_ngram: 0`: never). `retries`: how often all chains are written again, at `retry_temperature`, when
-    none could be read. `min_mass`: a chain whose P(Yes)+P(No) at the end is lower cannot be read.
-    `case_variants`: count `Correct`, `yes` and the like towards the trained spellings.
+    there. `loop_guard`: stop it when it repeats itself. `retries`: how often all chains are written
+    again, at `retry_temperature`, when none could be read. `min_mass`: a chain whose P(Yes)+P(No)
+    at the end is lower cannot be read. `case_variants`: count `Correct`, `yes` and the like towards
+    the trained spellings.
     """
 
     model: str
@@ -49,8 +51,7 @@ class ThinkPrmConfig:
     top_p: float = 1.0
     max_tokens: int = 4096
     early_stop: bool = True
-    loop_ngram: int = 50
-    loop_repeats: int = 3
+    loop_guard: LoopGuard = field(default_factory=lambda: LoopGuard(ngram=50, repeats=3))
     retries: int = 1
     retry_temperature: float = 0.6
     min_mass: float = 0.5
@@ -61,8 +62,6 @@ class ThinkPrmConfig:
         check_count("chains", self.chains)
         check_count("max_tokens", self.max_tokens)
         check_count("retries", self.retries, least=0)
-        check_count("loop_ngram", self.loop_ngram, least=0)
-        check_count("loop_repeats", self.loop_repeats, least=2, hint="loop_ngram: 0 for no guard")
         check_number("top_p", self.top_p, high=1.0)
         check_number("min_mass", self.min_mass, high=1.0)
         check_number("temperature", self.first_temperature, high=2.0)
@@ -106,7 +105,7 @@ class ThinkPrm:
             verdict_ids,
             tokenizer.eos_ids,
             config.top_p,
-            (config.loop_ngram, config.loop_repeats),
+            config.loop_guard,
             config.early_stop,
             config.min_mass,
         )
@@ -121,21 +120,27 @@ class ThinkPrm:
 
     async def _judge(self, call: ScorerCall) -> ScorerReply | Failure:
         if not call.path.steps:
-            return invalid(call.path, "it has no steps to judge")
-        sheet = self._sheet(call.path)
+            return failure(FailureKind.INVALID, call.path, "it has no steps to judge")
+        try:
+            sheet = self._sheet(call.path)
+        except TokenizerError as error:
+            return failure(FailureKind.INVALID, call.path, str(error))
         if sheet.room < 1:
-            return invalid(call.path, self._too_long(len(sheet.prompt)))
+            return failure(FailureKind.INVALID, call.path, self._too_long(len(sheet.prompt)))
+        return await self._verify(call, sheet)
+
+    async def _verify(self, call: ScorerCall, sheet: Sheet) -> ScorerReply | Failure:
         unread: list[Unread] = []
         for attempt in range(1 + self._config.retries):
             outcomes = await self._attempt(sheet, call.seed, attempt)
-            for outcome in outcomes:
-                if isinstance(outcome, Refused):
-                    return invalid(call.path, outcome.message)
-            chains = [outcome for outcome in outcomes if isinstance(outcome, Chain)]
+            if refused := [outcome for outcome in outcomes if isinstance(outcome, Refused)]:
+                return failure(FailureKind.INVALID, call.path, refused[0].message)
             unread += [outcome for outcome in outcomes if isinstance(outcome, Unread)]
-            if chains:
-                break
-        return reply(chains, unread)
+            if chains := [outcome for outcome in outcomes if isinstance(outcome, Chain)]:
+                return read(chains, unread)
+        if any(chain.aborted for chain in unread):
+            return failure(FailureKind.UNAVAILABLE, call.path, why(unread))
+        return ScorerReply(Judgement.missing(why(unread)), total(unread))
 
     def _sheet(self, path: Path) -> Sheet:
         texts = [step.text for step in path.steps]
@@ -161,21 +166,15 @@ class ThinkPrm:
         )
 
 
-def invalid(path: Path, message: str) -> Failure:
-    """The failure of a path that cannot be judged."""
-    where = f"problem {path.problem.id}, path {path.id or 'root'}"
-    return Failure(FailureKind.INVALID, f"{where}: {message}")
+def read(chains: Sequence[Chain], unread: Sequence[Unread]) -> ScorerReply:
+    """The judgement of the chains that were read; the others are paid for as well."""
+    judgement = combine([chain.reading for chain in chains], [chain.prefix for chain in chains])
+    return ScorerReply(judgement, total([*chains, *unread]))
 
 
-def reply(chains: Sequence[Chain], unread: Sequence[Unread]) -> ScorerReply:
-    """The judgement of the chains that were read, and what all of them cost."""
-    costs = [chain.spent for chain in chains] + [chain.spent for chain in unread]
-    spent = sum(costs, Spent())
-    if chains:
-        judgement = combine([chain.reading for chain in chains], [chain.prefix for chain in chains])
-        return ScorerReply(judgement, spent)
-    aborted = any(chain.aborted for chain in unread)
-    return ScorerReply(Judgement.missing(why(unread), transient=aborted), spent)
+def total(chains: Iterable[Chain | Unread]) -> Spent:
+    """What all of them cost."""
+    return sum((chain.spent for chain in chains), Spent())
 
 
 def why(unread: Sequence[Unread]) -> str:
@@ -183,3 +182,22 @@ def why(unread: Sequence[Unread]) -> str:
     counts = Counter(chain.reason for chain in unread)
     reasons = "; ".join(f"{reason} ({count})" for reason, count in counts.items())
     return f"none of {len(unread)} verification chains could be read: {reasons}"
+
+
+async def build(config: ThinkPrmConfig) -> ThinkPrm:
+    """Load the tokenizer, start the engine and check that the model is a ThinkPRM.
+
+    Raises:
+        TokenizerError: the folder is missing, or is no chat checkpoint.
+        UnfitTokenizer: the model is no ThinkPRM.
+        EngineError: the engine does not start.
+    """
+    # Importing vLLM takes seconds, and all that only read this configuration need none of it.
+    from policies.vllm_engine import serve
+
+    tokenizer, engine = await serve(config.model, config.engine)
+    try:
+        return ThinkPrm(config, engine, tokenizer)
+    except UnfitTokenizer:
+        await engine.close()
+        raise

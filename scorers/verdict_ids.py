@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from policies.tokenizer import Tokenizer
+from policies.tokenizer import Tokenizer, TokenizerError
 
 BOX = r"\boxed{"
 QUESTION = "Is the solution correct?"
 
 
-class UnfitTokenizer(ValueError):
+class UnfitTokenizer(TokenizerError):
     """This is no ThinkPRM tokenizer. One line: the model, the token, what is wrong."""
 
 

@@ -13,6 +13,8 @@ from omegaconf import OmegaConf
 
 from policies.byte_tokenizer import END, ByteTokenizer
 from policies.engine import EngineError, Finish, Generation, Refused, Request, Sampling
+from policies.qwen import LoopGuard
+from policies.tokenizer import TokenizerError
 from scorers.chain import ASKED_ITSELF
 from scorers.odds import probability
 from scorers.thinkprm import ThinkPrm, ThinkPrmConfig
@@ -351,7 +353,7 @@ def test_the_closing_question_continues_the_chain_token_by_token() -> None:
 
 def test_a_chain_is_asked_for_in_one_pass_with_the_odds_of_the_verdict_words() -> None:
     engine = RecordedEngine(RIGHT)
-    judgement(engine, loop_ngram=20, loop_repeats=4, top_p=0.9, max_tokens=500)
+    judgement(engine, loop_guard=LoopGuard(20, 4), top_p=0.9, max_tokens=500)
     sampling = engine.asked[0].sampling
     assert sampling.logprob_ids == (CORRECT, INCORRECT)
     assert set(sampling.stop_token_ids) == {END_OF_THINK, END, INCORRECT}
@@ -460,12 +462,26 @@ def test_a_chain_cut_before_any_verdict_is_not_asked_the_closing_question() -> N
     assert len(engine.asked) == 1
 
 
-def test_an_aborted_chain_is_asked_again_on_resume() -> None:
+def test_aborted_chains_are_a_fault_of_the_engine_not_of_the_model() -> None:
     aborted = Recorded(r"Step 1: \boxed{correct} so", finish=Finish.ABORT)
-    found = judgement(RecordedEngine(aborted, aborted))
-    assert found.prefix == Missing(
-        "none of 2 verification chains could be read: aborted by the engine (2)", transient=True
+    (reply,) = judge(RecordedEngine(aborted, aborted))
+    assert reply == Failure(
+        FailureKind.UNAVAILABLE,
+        "problem p7, path 0/3: none of 2 verification chains could be read: "
+        "aborted by the engine (2)",
     )
+
+
+def test_a_text_that_is_no_text_is_invalid() -> None:
+    class Strict(VerifierTokenizer):
+        def encode(self, text: str) -> tuple[int, ...]:
+            if "\ud800" in text:
+                raise TokenizerError("a lone surrogate")
+            return super().encode(text)
+
+    scorer = ThinkPrm(ThinkPrmConfig("m", case_variants=False), RecordedEngine(), Strict())
+    (reply,) = asyncio.run(scorer.judge([ScorerCall(path(question="\ud800"), 0)]))
+    assert reply == Failure(FailureKind.INVALID, "problem p7, path 0/3: a lone surrogate")
 
 
 def test_a_path_without_steps_is_invalid() -> None:
@@ -554,8 +570,6 @@ def test_of_a_missing_judgement_everything_has_failed() -> None:
         ({"retries": -1}, "retries"),
         ({"retry_temperature": 0.0}, "retry_temperature"),
         ({"min_mass": 2.0}, "min_mass"),
-        ({"loop_ngram": -1}, "loop_ngram"),
-        ({"loop_repeats": 1}, "loop_repeats"),
     ],
 )
 def test_a_setting_out_of_range_is_refused_in_one_line(
