@@ -1,7 +1,7 @@
 """Replies as plain JSON, and back, exactly.
 
 A policy reply is stored as the steps it adds: the reader has the call, so it has the path that the
-steps continue. Every text survives, lone surrogates included; a NaN or an infinity is refused.
+steps continue. Every text survives, lone surrogates included.
 """
 
 from __future__ import annotations
@@ -60,12 +60,12 @@ def decode_scorer_reply(data: Json) -> ScorerReply:
 
 
 def encode_step(step: Step) -> Json:
-    """One step."""
+    """One step. Raises ValueError for a log-probability that is not finite."""
     return {
         "text": encode_text(step.text),
         "ids": list(step.token_ids),
         "stop": step.stop.value,
-        "logprob": finite(step.logprob, "logprob"),
+        "logprob": finite(step.logprob),
     }
 
 
@@ -97,7 +97,7 @@ def decode_judgement(data: Json) -> Judgement:
 def encode_verdict(verdict: StepVerdict) -> Json:
     """The verdict of one step."""
     return {
-        "probability": finite(verdict.probability, "probability"),
+        "probability": verdict.probability,
         "status": verdict.status.value,
         "critique": encode_text(verdict.critique),
     }
@@ -109,11 +109,11 @@ def decode_verdict(data: Json) -> StepVerdict:
     return StepVerdict(data["probability"], status, decode_text(data["critique"]))
 
 
-def encode_score(score: Score) -> float | Json | None:
+def encode_score(score: Score) -> float | Json:
     """A number stays one; a missing score is an object, never a number."""
     if isinstance(score, Missing):
         return {"missing": encode_text(score.reason), "transient": score.transient}
-    return finite(score, "prefix")
+    return score
 
 
 def decode_score(data: float | Json) -> Score:
@@ -143,8 +143,8 @@ def decode_text(data: Text) -> str:
     return data if isinstance(data, str) else "".join(map(chr, data))
 
 
-def finite(number: float | None, name: str) -> float | None:
+def finite(logprob: float | None) -> float | None:
     """The number. Raises ValueError for a NaN or an infinity, which JSON cannot hold."""
-    if number is not None and not math.isfinite(number):
-        raise ValueError(f"{name}: {number} is not a finite number")
-    return number
+    if logprob is not None and not math.isfinite(logprob):
+        raise ValueError(f"logprob: {logprob} is not a finite number")
+    return logprob

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-from search.core import Judgement, Missing
 from search.ports import (
     Failure,
     FailureKind,
@@ -63,21 +61,10 @@ def scorer_reply(call: ScorerCall, outcome: Outcome) -> ScorerReply | Failure:
         return outcome
     if not isinstance(outcome, ScorerReply):
         return nonsense(f"a scorer replied with {type(outcome).__name__}")
-    fault = judgement_fault(outcome.judgement, len(call.path.steps))
-    return nonsense(fault) if fault else outcome
-
-
-def judgement_fault(judgement: Judgement, steps: int) -> str | None:
-    """What is wrong with a judgement of so many steps, None when nothing is."""
-    if len(judgement.verdicts) not in (0, steps):
-        return f"a scorer gave {len(judgement.verdicts)} verdicts for {steps} steps"
-    numbers = [verdict.probability for verdict in judgement.verdicts]
-    if not isinstance(judgement.prefix, Missing):
-        numbers.append(judgement.prefix)
-    for number in numbers:
-        if number is not None and not (math.isfinite(number) and 0.0 <= number <= 1.0):
-            return f"a scorer gave the probability {number}"
-    return None
+    verdicts, steps = len(outcome.judgement.verdicts), len(call.path.steps)
+    if verdicts not in (0, steps):
+        return nonsense(f"a scorer gave {verdicts} verdicts for {steps} steps")
+    return outcome
 
 
 def nonsense(message: str) -> Failure:
