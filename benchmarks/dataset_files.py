@@ -58,11 +58,11 @@ def read_rows(path: Path) -> Iterator[Row]:
         DatasetError: when the file as a whole cannot be read.
     """
     file = str(path)
-    if path.is_dir():
-        raise DatasetError(file, "is a directory", "name a file in it")
-    if path.exists() and not path.is_file():
-        raise DatasetError(file, "is not a regular file", "name a .jsonl or .parquet file")
     try:
+        if path.is_dir():
+            raise DatasetError(file, "is a directory", "name a file in it")
+        if path.exists() and not path.is_file():
+            raise DatasetError(file, "is not a regular file", "name a .jsonl or .parquet file")
         with path.open("rb") as opened:
             head = opened.read(4096)
             opened.seek(0)

@@ -111,8 +111,7 @@ def load_dataset(config: DatasetConfig) -> Dataset:
         DatasetError: when the file cannot be read, has no question or answer column, gives an id
             twice, or when nothing usable is selected.
     """
-    path = DATASETS[config.name](config.split) if config.name else Path(str(config.path))
-    path = path.expanduser()
+    path = DATASETS[config.name](config.split) if config.name else _user_path(str(config.path))
     rows = list(read_rows(path))
     if not rows:
         raise DatasetError(str(path), "is empty", "write one JSON object per line")
@@ -123,12 +122,20 @@ def load_dataset(config: DatasetConfig) -> Dataset:
     samples = [item for item in chosen if isinstance(item, Sample)]
     bad_rows = [item for item in chosen if isinstance(item, BadRow)]
     if not chosen:
-        hint = "lower dataset.offset"
-        raise DatasetError(str(path), f"has {len(rows)} rows, offset {config.offset}", hint)
+        hint = "lower it"
+        what = f"has {len(rows)} rows, and dataset.offset leaves out {config.offset}"
+        raise DatasetError(str(path), what, hint)
     if not samples:
         first = bad_rows[0]
         raise DatasetError(str(path), first.reason, "no usable row was selected", first.number)
     return Dataset(samples, bad_rows, _digest(samples))
+
+
+def _user_path(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise DatasetError(text, "no such home folder", "write the path out") from None
 
 
 def _read(path: Path, rows: list[Row], fields: Mapping[str, str]) -> list[Sample | BadRow]:

@@ -17,6 +17,8 @@ from typing import Any
 WORKER = Path(__file__).with_name("grading_worker.py")
 START_S = 120.0
 """The longest start: importing Math-Verify takes a second, on a loaded machine many."""
+END_S = 2.0
+"""How long an idle worker may take to end by itself."""
 GRACE_S = 10.0
 """How long after its time limit a worker may still answer before it is taken for dead."""
 
@@ -88,9 +90,14 @@ class GradingPool:
         return Compared(Equal(reply["equal"]), reply["seconds"])
 
     async def close(self) -> None:
-        """Kill the workers. Nothing may be asked any more."""
+        """End the workers. Nothing may be asked any more."""
         while self._idle:
-            await stop_worker(self._idle.pop())
+            worker = self._idle.pop()
+            if worker.stdin:
+                worker.stdin.close()  # an idle worker ends then, and sees to its child
+            with suppress(TimeoutError):
+                await asyncio.wait_for(worker.wait(), END_S)
+            await stop_worker(worker)
 
 
 async def start_worker(memory_mib: int) -> Process:
@@ -115,9 +122,11 @@ async def start_worker(memory_mib: int) -> Process:
         if not (ready and "ready" in ready):
             await stop_worker(worker)
     if ready is None:
-        raise GradingError(f"the grading worker did not start within {START_S:.0f} s; try again")
+        how = f"within {START_S:.0f} s" if worker.returncode == -signal.SIGKILL else "but ended"
+        hint = f"run {sys.executable} {WORKER} {memory_mib} to see why"
+        raise GradingError(f"the grading worker did not start {how}; {hint}")
     if "error" in ready:
-        raise GradingError(f"the grading worker did not start: {ready['error']}; reinstall")
+        raise GradingError(f"the grading worker cannot start: {ready['error']}; install it again")
     return worker
 
 

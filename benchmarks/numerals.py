@@ -57,6 +57,8 @@ class Number:
 
         `0.333333` equals `1/3`, as in Math-Verify; `0.333` does not.
         """
+        if self.ulp is None and other.ulp is None:
+            return not set(self.readings).isdisjoint(other.readings)
         ulp = max(self.ulp or Fraction(0), other.ulp or Fraction(0))
         return any(abs(a - b) * 2 <= ulp for a in self.readings for b in other.readings)
 
