@@ -69,7 +69,7 @@ class Costs:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Searched:
     """What a finished search leaves.
 
     Its result, what each path cost, and every path that was drawn, by id.
@@ -82,7 +82,7 @@ class Outcome:
 
 async def drive(
     flow: Flow, policy: Policy, scorer: Scorer, memory: Memory, run_seed: int
-) -> Outcome:
+) -> Searched:
     """Run `flow` to its result.
 
     Raises `SearchFailed` when the policy fails, `ReplayError` when the journal holds another
@@ -91,7 +91,7 @@ async def drive(
     """
     search = _Search(policy, scorer, memory, run_seed)
     result = await search.run(flow)
-    return Outcome(result, search.costs, search.paths)
+    return Searched(result, search.costs, search.paths)
 
 
 class _Search:

@@ -90,15 +90,17 @@ def weighted(options: Sequence[Option], scale: Scale) -> Choice:
 class Selection:
     """A named way from options to a choice.
 
-    Without `needs_score` it is the same for every aggregation.
+    Without `needs_score` it is the same for every aggregation. `reads`: how many candidates it
+    looks at, None for all; the others need not be paid for.
     """
 
     choose: Callable[[Sequence[Option], Scale], Choice]
     needs_score: bool
+    reads: int | None = None
 
 
 SELECTIONS: dict[str, Selection] = {
-    "first": Selection(first, needs_score=False),
+    "first": Selection(first, needs_score=False, reads=1),
     "best": Selection(best, needs_score=True),
     "weighted": Selection(weighted, needs_score=True),
     "majority": Selection(majority, needs_score=False),

@@ -86,6 +86,10 @@ def test_arms_over_the_first_n_candidates_only() -> None:
     assert (arms["min", "best", 1].policy_tokens, arms["min", "best", 2].policy_tokens) == (11, 22)
 
 
+def test_the_first_candidate_alone_costs_one_candidate_whatever_n() -> None:
+    assert table(*TWO)[None, "first", 2].policy_tokens == 11
+
+
 def test_an_arm_pays_the_verifier_only_where_it_is_asked() -> None:
     arms = table(*TWO)
     assert arms["min", "best", 2].verifier_tokens == 54

@@ -136,10 +136,13 @@ def measure_arm(
     choices = [(item, choose(item, aggregator, selection, n, missing)) for item in solved]
     unscored = sum(choice.unscored for _, choice in choices)
     judged = [(item, choice) for item, choice in choices if not choice.unscored]
+    if unscored and all(choice.index is None for _, choice in judged):
+        judged = []  # without one score only abstentions are left, and their rate is no accuracy
     outcomes = [outcome_of(item, choice) for item, choice in judged]
     decided = [outcome for outcome in outcomes if outcome not in UNDECIDED]
     right = sum(outcome is Outcome.CORRECT for outcome in decided)
-    tokens = [candidate_tokens(item.search, n, judged=aggregator is not None) for item in solved]
+    paid = min(n, SELECTIONS[selection].reads or n)
+    tokens = [candidate_tokens(item.search, paid, judged=aggregator is not None) for item in solved]
     return Arm(
         aggregation=str(aggregator) if aggregator else None,
         selection=selection,
