@@ -6,14 +6,16 @@ import asyncio
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
 
 from policies.byte_tokenizer import END, ByteTokenizer
-from policies.engine import EngineError, Finish, Generation, Refused, Request, Sampling
+from policies.engine import EngineError, Finish, Generation, Refused, Request
 from policies.qwen import LoopGuard
+from policies.scripted_engine import ScriptedEngine
 from policies.tokenizer import TokenizerError
 from scorers.chain import ASKED_ITSELF
 from scorers.odds import probability
@@ -60,10 +62,10 @@ CORRECT, INCORRECT, YES, NO, THINK, END_OF_THINK = (
 
 @dataclass(frozen=True)
 class Recorded:
-    """A chain to play: its text, the probability of each verdict word that it writes, its end.
+    """A chain to play: its text and the probability of each verdict word that it writes.
 
-    Without `</think>` at its end the chain ends its turn. `yes` and `mass` are what the closing
-    question gets: P(Yes) of the two, and what both take of all.
+    Unless it closes its thinking, or `finish` says how else it ends, the chain ends its turn. `yes`
+    and `mass` are what the closing question gets: P(Yes) of the two, and what both take of all.
     """
 
     text: str
@@ -72,82 +74,67 @@ class Recorded:
     yes: float = 0.9
     mass: float = 1.0
 
-    @property
+    @cached_property
     def ids(self) -> tuple[int, ...]:
         ids = TOKENIZER.encode(self.text)
         whole = self.finish is Finish.EOS and ids[-1:] != (END_OF_THINK,)
         return (*ids, END) if whole else ids
 
+    @cached_property
+    def odds(self) -> list[dict[int, float]]:
+        sure = iter(self.sure)
+        odds = [dict.fromkeys((CORRECT, INCORRECT), -1.0) for _ in self.ids]
+        for position, token in enumerate(self.ids):
+            if token in (CORRECT, INCORRECT):
+                p = next(sure, 0.9)
+                other = CORRECT if token == INCORRECT else INCORRECT
+                odds[position] = {token: math.log(p), other: math.log(1 - p)}
+        return odds
 
-class RecordedEngine:
+
+class RecordedEngine(ScriptedEngine):
     """Plays its chains, one to each task that asks: a chain is written and read by one task."""
 
     def __init__(self, *chains: Recorded, max_model_len: int = 8192) -> None:
-        self.max_model_len = max_model_len
-        self.asked: list[Request] = []
+        super().__init__(self._say, (END,), odds=self._odds_of, max_model_len=max_model_len)
         self.given: list[Generation] = []
         self.waiting = self.most_waiting = 0
         self._left = iter(chains)
-        self._playing: dict[Any, tuple[Recorded, int]] = {}
+        self._playing: dict[Any, Recorded] = {}
 
     async def generate(self, batch: Sequence[Request]) -> list[Generation | Refused]:
         self.waiting += len(batch)
         self.most_waiting = max(self.most_waiting, self.waiting)
-        self.asked += batch
-        await asyncio.sleep(0)
+        answers = [self._as_recorded(answer) for answer in await super().generate(batch)]
         self.waiting -= len(batch)
-        (request,) = batch
-        play = self._decide if request.sampling.allowed_ids else self._write
-        self.given.append(play(request))
-        return [self.given[-1]]
+        self.given += [answer for answer in answers if isinstance(answer, Generation)]
+        return answers
 
-    async def close(self) -> None:
-        self.max_model_len = 0
+    def _say(self, request: Request) -> Sequence[int]:
+        chain = self._playing.get(asyncio.current_task()) or next(self._left)
+        self._playing[asyncio.current_task()] = chain
+        if request.sampling.allowed_ids:
+            return (YES if chain.yes > 0.5 else NO,)
+        return chain.ids[self._written(request) :]
 
-    def _write(self, request: Request) -> Generation:
-        chain, start = self._playing.get(asyncio.current_task()) or (next(self._left), 0)
-        assert request.prompt[len(request.prompt) - start :] == chain.ids[:start]
-        ids, finish = _cut(chain, start, request.sampling)
-        self._playing[asyncio.current_task()] = (chain, start + len(ids))
-        odds = _odds(chain)[start : start + len(ids)]
-        return _generation(request, ids, finish, odds)
+    def _odds_of(self, request: Request, ids: tuple[int, ...]) -> dict[int, float]:
+        chain = self._playing[asyncio.current_task()]
+        if request.sampling.allowed_ids:
+            yes, no = chain.yes * chain.mass, (1 - chain.yes) * chain.mass
+            return {YES: math.log(yes), NO: math.log(no)}
+        return chain.odds[self._written(request) + len(ids)]
 
-    def _decide(self, request: Request) -> Generation:
-        chain, _ = self._playing[asyncio.current_task()]
-        yes, no = chain.yes * chain.mass, (1 - chain.yes) * chain.mass
-        odds = {YES: math.log(yes), NO: math.log(no)}
-        return _generation(request, (YES if yes > no else NO,), Finish.LENGTH, (odds,))
+    def _written(self, request: Request) -> int:
+        """How much of its chain stands in the prompt of a request that goes on with it."""
+        prompt = request.prompt
+        ids = self._playing[asyncio.current_task()].ids
+        return next(n for n in range(len(ids), -1, -1) if prompt[len(prompt) - n :] == ids[:n])
 
-
-def _generation(
-    request: Request, ids: tuple[int, ...], finish: Finish, odds: tuple[dict[int, float], ...]
-) -> Generation:
-    prompt = len(request.prompt)
-    return Generation(
-        ids, finish, logprobs=odds, prompt_tokens=prompt, cached_tokens=prompt // 32 * 32
-    )
-
-
-def _cut(chain: Recorded, start: int, sampling: Sampling) -> tuple[tuple[int, ...], Finish]:
-    left = chain.ids[start : start + sampling.max_tokens]
-    for number, token in enumerate(left, 1):
-        if token in sampling.stop_token_ids:
-            return left[:number], Finish.EOS if token == END else Finish.STOP
-    if len(chain.ids) > start + sampling.max_tokens:
-        return left, Finish.LENGTH
-    return left, chain.finish
-
-
-def _odds(chain: Recorded) -> tuple[dict[int, float], ...]:
-    sure = iter(chain.sure)
-    odds = []
-    for token in chain.ids:
-        p = next(sure, 0.9) if token in (CORRECT, INCORRECT) else 0.5
-        other = 1 - p if token in (CORRECT, INCORRECT) else 0.5
-        odds.append({CORRECT: math.log(p), INCORRECT: math.log(other)})
-        if token == INCORRECT:
-            odds[-1] = {CORRECT: math.log(other), INCORRECT: math.log(p)}
-    return tuple(odds)
+    def _as_recorded(self, answer: Generation | Refused) -> Generation | Refused:
+        chain = self._playing.get(asyncio.current_task())
+        if chain and isinstance(answer, Generation) and answer.token_ids == chain.ids:
+            return replace(answer, finish=chain.finish)
+        return answer
 
 
 # --- Help ---------------------------------------------------------------------------------------
@@ -204,7 +191,7 @@ WRONG = Recorded(
     sure=(0.7, 0.8),
     yes=0.2,
 )
-ENDLESS = Recorded("Let me think about it. " * 40)
+ENDLESS = Recorded(" ".join(f"Let me think about {n}, or {n * n}." for n in range(40)))
 UNSURE = replace(RIGHT, mass=0.4)
 
 
@@ -251,13 +238,13 @@ def test_the_word_incorrect_in_prose_does_not_end_a_chain() -> None:
     found = judgement(engine)
     assert statuses(found) == [READ, READ]
     assert probabilities(found) == [pytest.approx(0.95), pytest.approx(0.85)]
-    assert len(engine.asked) == 5  # stopped three times, then the end, then the closing question
+    assert len(engine.requests) == 5  # stopped three times, then the end, then the closing question
 
 
 def test_a_chain_that_goes_on_has_what_is_left_of_its_budget() -> None:
     engine = RecordedEngine(PROSE)
     judgement(engine, max_tokens=100)
-    *written, _ = engine.asked
+    *written, _ = engine.requests
     used = [sum(len(g.token_ids) for g in engine.given[:i]) for i in range(len(written))]
     assert [request.sampling.max_tokens for request in written] == [100 - spent for spent in used]
 
@@ -271,7 +258,7 @@ def test_a_chain_that_stops_on_its_last_token_is_truncated() -> None:
 def test_a_chain_that_goes_on_draws_with_another_seed() -> None:
     engine = RecordedEngine(PROSE)
     judgement(engine)
-    seeds = [request.sampling.seed for request in engine.asked[:-1]]
+    seeds = [request.sampling.seed for request in engine.requests[:-1]]
     assert len(set(seeds)) == len(seeds)
 
 
@@ -283,10 +270,12 @@ def test_a_truncated_chain_keeps_the_verdicts_that_it_reached() -> None:
     assert isinstance(found.prefix, float)
 
 
-def test_a_looping_chain_counts_as_truncated() -> None:
-    text = r"Step 1: The step is \boxed{correct} and so on and so on"
-    found = judgement(RecordedEngine(Recorded(text, finish=Finish.LOOP)))
-    assert statuses(found) == [READ, TRUNCATED]
+def test_a_looping_chain_is_stopped_and_counts_as_truncated() -> None:
+    chain = Recorded(r"Step 1: The step is \boxed{correct}" + ", or so it seems to me" * 40)
+    engine = RecordedEngine(chain)
+    assert statuses(judgement(engine)) == [READ, TRUNCATED]
+    assert engine.given[0].finish is Finish.LOOP
+    assert len(engine.given[0].token_ids) < len(chain.ids) / 2
 
 
 def test_a_chain_that_ends_without_a_verdict_leaves_steps_missing_without_a_number() -> None:
@@ -327,14 +316,14 @@ CLOSED = "\n</think>" + QUESTION
 def test_a_chain_is_closed_as_in_training(chain: str, closed: str) -> None:
     engine = RecordedEngine(Recorded(chain))
     judgement(engine)
-    assert said(engine.asked[-1]) == closed
-    assert engine.asked[-1].prompt.count(END_OF_THINK) == 1
+    assert said(engine.requests[-1]) == closed
+    assert engine.requests[-1].prompt.count(END_OF_THINK) == 1
 
 
 def test_the_closing_question_is_one_greedy_token_of_yes_or_no() -> None:
     engine = RecordedEngine(RIGHT)
     judgement(engine)
-    sampling = engine.asked[-1].sampling
+    sampling = engine.requests[-1].sampling
     assert sampling.max_tokens == 1
     assert sampling.temperature == 0
     assert sampling.allowed_ids == sampling.logprob_ids == (YES, NO)
@@ -343,7 +332,7 @@ def test_the_closing_question_is_one_greedy_token_of_yes_or_no() -> None:
 def test_the_closing_question_continues_the_chain_token_by_token() -> None:
     engine = RecordedEngine(WRONG)
     judgement(engine)
-    first, last = engine.asked
+    first, last = engine.requests
     written = first.prompt + engine.given[0].token_ids
     assert last.prompt[: len(written)] == written
 
@@ -354,7 +343,7 @@ def test_the_closing_question_continues_the_chain_token_by_token() -> None:
 def test_a_chain_is_asked_for_in_one_pass_with_the_odds_of_the_verdict_words() -> None:
     engine = RecordedEngine(RIGHT)
     judgement(engine, loop_guard=LoopGuard(20, 4), top_p=0.9, max_tokens=500)
-    sampling = engine.asked[0].sampling
+    sampling = engine.requests[0].sampling
     assert sampling.logprob_ids == (CORRECT, INCORRECT)
     assert set(sampling.stop_token_ids) == {END_OF_THINK, END, INCORRECT}
     assert (sampling.loop_ngram, sampling.loop_repeats) == (20, 4)
@@ -365,7 +354,7 @@ def test_a_chain_is_asked_for_in_one_pass_with_the_odds_of_the_verdict_words() -
 def test_a_prefill_ends_the_prompt() -> None:
     engine = RecordedEngine(Recorded(r" fine. \boxed{correct} Step 2: \boxed{correct}</think>"))
     found = judgement(engine, prefill="verify_step")
-    assert said(engine.asked[0]) == "Let's verify step by step:\n\nStep 1:"
+    assert said(engine.requests[0]) == "Let's verify step by step:\n\nStep 1:"
     assert statuses(found) == [READ, READ]
 
 
@@ -373,7 +362,7 @@ def test_the_context_keeps_room_for_the_closing_question() -> None:
     prompt = len(ask().prompt)
     engine = RecordedEngine(ENDLESS, max_model_len=prompt + 60)
     judgement(engine, retries=0)
-    chain = engine.asked[0].sampling.max_tokens
+    chain = engine.requests[0].sampling.max_tokens
     closing = len(TOKENIZER.encode("}}" + CLOSED))
     assert 0 < chain <= engine.max_model_len - prompt - closing - 1
 
@@ -382,7 +371,7 @@ def ask(**settings: Any) -> Request:
     """The request for the first chain of the usual path."""
     engine = RecordedEngine(RIGHT)
     judgement(engine, **settings)
-    return engine.asked[0]
+    return engine.requests[0]
 
 
 # --- Several chains -----------------------------------------------------------------------------
@@ -407,7 +396,7 @@ def test_several_chains_are_written_at_once_each_with_its_own_seed() -> None:
     engine = RecordedEngine(*[RIGHT] * 4)
     judgement(engine, chains=4)
     assert engine.most_waiting == 4
-    first = engine.asked[:4]
+    first = engine.requests[:4]
     assert len({request.sampling.seed for request in first}) == 4
     assert {request.sampling.temperature for request in first} == {0.6}
     assert len({request.prompt for request in first}) == 1
@@ -424,7 +413,7 @@ def test_seeds_depend_on_the_call() -> None:
     def seed(call_seed: int) -> int | None:
         engine = RecordedEngine(RIGHT)
         judge(engine, ScorerCall(path(), call_seed))
-        return engine.asked[0].sampling.seed
+        return engine.requests[0].sampling.seed
 
     assert seed(1) == seed(1) != seed(2)
 
@@ -437,7 +426,7 @@ def test_when_no_chain_can_be_read_all_are_written_once_more_warmer() -> None:
     found = judgement(engine, max_tokens=200, retry_temperature=0.7)
     assert found.chains == 1
     assert probabilities(found) == [pytest.approx(0.9), pytest.approx(0.8)]
-    first, second = engine.asked[0].sampling, engine.asked[1].sampling
+    first, second = engine.requests[0].sampling, engine.requests[1].sampling
     assert (first.temperature, second.temperature) == (0.0, 0.7)
     assert first.seed != second.seed
 
@@ -453,13 +442,13 @@ def test_when_the_retry_fails_too_the_judgement_is_missing_and_says_why() -> Non
 def test_without_retries_it_is_missing_at_once() -> None:
     engine = RecordedEngine(UNSURE)
     assert isinstance(judgement(engine, retries=0).prefix, Missing)
-    assert len(engine.asked) == 2
+    assert len(engine.requests) == 2
 
 
 def test_a_chain_cut_before_any_verdict_is_not_asked_the_closing_question() -> None:
     engine = RecordedEngine(ENDLESS)
     judgement(engine, retries=0, max_tokens=50)
-    assert len(engine.asked) == 1
+    assert len(engine.requests) == 1
 
 
 def test_aborted_chains_are_a_fault_of_the_engine_not_of_the_model() -> None:
@@ -496,7 +485,7 @@ def test_a_prompt_longer_than_the_model_is_invalid_and_names_problem_and_lengths
     assert "problem p7, path 0/3" in reply.message
     assert "300" in reply.message
     assert "scorer.engine.max_model_len" in reply.message
-    assert engine.asked == []
+    assert engine.requests == []
 
 
 class Refuses(RecordedEngine):
