@@ -9,7 +9,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.aggregation import AGGREGATIONS, Aggregator
+from search.aggregation import AGGREGATIONS, Aggregator, MissingRule
 from search.selection import SELECTIONS
 from treewright.errors import ConfigError, suggest
 from treewright.kinds import kind_of
@@ -71,6 +71,14 @@ def check_select(spelled: Sequence[str], where: Where) -> None:
     if not spelled:
         hint = f"choose from {', '.join(SELECTIONS)}"
         raise ConfigError(where("select"), "select", "[]", "nothing to report", hint)
+
+
+def check_missing(rule: str, where: Where) -> None:
+    """Only a known rule for missing steps."""
+    if rule not in list(MissingRule):
+        raise ConfigError(
+            where("missing"), "missing", rule, "no such rule", suggest(rule, MissingRule)
+        )
 
 
 def check_models(config: Config, where: Where) -> None:

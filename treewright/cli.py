@@ -50,8 +50,7 @@ PASS_ON = {"ignore_unknown_options": True}
 
 app = typer.Typer(
     name="treewright",
-    help="Best-of-N and tree-search reasoning: a policy proposes, a verifier judges, one answer wins."
-    f"\n\n{EXIT_CODES}",
+    help=f"Best-of-N and tree-search reasoning: a policy proposes, a verifier judges.\n\n{EXIT_CODES}",
     epilog="Start with: treewright run quickstart",
     no_args_is_help=True,
     add_completion=False,
@@ -80,6 +79,7 @@ RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The folder that `r
 def treewright(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
+    """Answer `--version`; the verbs do the rest."""
     if version:
         from treewright.fingerprint import installed
 
@@ -146,7 +146,8 @@ def score(
         str | None, typer.Option(metavar="X,Y", help="Selections, e.g. first,best,majority.")
     ] = None,
     missing: Annotated[
-        str | None, typer.Option(metavar="RULE", help="For steps without a verdict: skip|worst|fail.")
+        str | None,
+        typer.Option(metavar="RULE", help="For steps without a verdict: skip|worst|fail."),
     ] = None,
     as_json: Json = False,
     debug: Debug = False,

@@ -46,11 +46,20 @@ def place(tree: Node, key: str) -> str:
     """Where the value of a dotted key was written; its nearest section if it was not."""
     node = tree
     for part in key.replace("[", ".").replace("]", "").split("."):
-        child = _child(node, part)
-        if child is None:
+        below = child(node, part)
+        if below is None:
             break
-        node = child
+        node = below
     return node.where
+
+
+def child(node: Node, part: str) -> Node | None:
+    """The value of a key, or of a position in a list; None where there is none."""
+    if isinstance(node.value, dict):
+        return node.value.get(part)
+    if isinstance(node.value, list) and part.isdecimal() and int(part) < len(node.value):
+        return node.value[int(part)]
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +95,8 @@ class Override:
         first, rest = keys[0], keys[1:]
         if base is not None and isinstance(base.value, list):
             return self._replaced(base.value, first, rest)
-        child = _child(base, first) if base is not None else None
-        return Node({first: self._tree(child, rest)}, COMMAND_LINE)
+        below = child(base, first) if base is not None else None
+        return Node({first: self._tree(below, rest)}, COMMAND_LINE)
 
     def _replaced(self, items: list[Node], index: str, rest: tuple[str, ...]) -> Node:
         if not index.isdecimal() or int(index) > len(items):
@@ -149,11 +158,3 @@ def _names(extends: Node | None) -> list[Node]:
 def _kind(node: Node) -> str:
     kind = node.value.get(KIND) if isinstance(node.value, dict) else None
     return kind.value if kind is not None and isinstance(kind.value, str) else ""
-
-
-def _child(node: Node, part: str) -> Node | None:
-    if isinstance(node.value, dict):
-        return node.value.get(part)
-    if isinstance(node.value, list) and part.isdecimal() and int(part) < len(node.value):
-        return node.value[int(part)]
-    return None

@@ -8,7 +8,7 @@ of the kind's own dataclass. Everything is checked here, before any engine start
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from enum import Enum
 from functools import partial
@@ -23,13 +23,14 @@ from search.aggregation import MissingRule
 from search.selection import SELECTIONS
 from treewright.checks import check, check_models, unjudged
 from treewright.cluster_config import ClusterConfig
-from treewright.compose import KIND, compose, place
+from treewright.compose import KIND, child, compose, place
 from treewright.errors import ConfigError, suggest
 from treewright.fingerprint import differences, fingerprint, identity_of
 from treewright.kinds import SECTIONS, kind_of, settings_class
+from treewright.location import portable
 from treewright.redaction import redact
-from treewright.resolving import resolve
-from treewright.schema import check_keys, fit, required
+from treewright.resolving import FILES, resolve
+from treewright.schema import check_keys, dotted_keys, fit, required
 from treewright.yamlfile import Node
 
 __all__ = [
@@ -86,9 +87,12 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
         ConfigError: for the first fault, naming file, line, key, value and what to do.
     """
     tree = compose(str(path), overrides)
-    entries = check_keys(tree, KEYS, "")
+    entries = check_keys(tree, KEYS, "", _deeper(tree))
     entries.setdefault("name", Node(Path(path).stem, tree.where))
     plain = _fit(tree, entries)
+    for section, key in (dotted.split(".") for dotted in FILES):
+        if isinstance(plain[section], dict) and isinstance(plain[section].get(key), str):
+            plain[section][key] = portable(plain[section][key])
     where = partial(place, tree)
     config = _report(resolve(Config, plain, where), plain)
     check(config, where)
@@ -96,7 +100,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
 
 
 def load_runnable(path: str | Path, overrides: Sequence[str] = ()) -> Config:
-    """`load_config` for a run: its models must be where it says. (Scoring needs none.)"""
+    """`load_config` for a run: its models must be where it says, while scoring needs none."""
     config = load_config(path, overrides)
     check_models(config, partial(place, compose(str(path), overrides)))
     return config
@@ -115,6 +119,18 @@ def to_yaml(config: Config, *, resolved: bool) -> str:
     for section in SECTIONS:
         plain[section] = {KIND: kind_of(section, getattr(config, section)), **plain[section]}
     return _dump(redact(plain, written))
+
+
+def _deeper(tree: Node) -> Iterator[str]:
+    """The dotted keys of all sections whose kind is known: `n` may mean `strategy.n`."""
+    for key, hint in get_type_hints(Config).items():
+        if isinstance(hint, type) and is_dataclass(hint):
+            yield from dotted_keys(hint, key)
+    for section, kinds in SECTIONS.items():
+        node = child(tree, section)
+        kind = child(node, KIND) if node is not None else None
+        if kind is not None and isinstance(kind.value, str) and kind.value in kinds:
+            yield from dotted_keys(settings_class(section, kind.value), section)
 
 
 def _fit(tree: Node, entries: dict[str, Node]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
@@ -93,7 +94,7 @@ def _functions(named: Mapping[str, Any]) -> list[Row]:
 def _about(thing: Any) -> str:
     """The first sentence of a docstring."""
     paragraph = " ".join((thing.__doc__ or "").strip().partition("\n\n")[0].split())
-    return paragraph.partition(". ")[0].rstrip(".")
+    return re.split(r"(?<!\bal)\. ", paragraph, maxsplit=1)[0].rstrip(".")
 
 
 def _is_required(field: Any) -> bool:

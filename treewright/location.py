@@ -21,6 +21,13 @@ def find(path: str) -> Path | None:
     return next((place.resolve() for place in places if _exists(place)), None)
 
 
+def portable(path: str) -> str:
+    """The path as a run folder keeps it: absolute, unless it lies beside the installed packages."""
+    found = find(path)
+    same = found is None or found == (INSTALLED / Path(path).expanduser()).resolve()
+    return path if same else str(found)
+
+
 def config_folders() -> list[Path]:
     """Where configs are looked for by name: here, in the checkout, in the wheel."""
     folders = [Path.cwd() / "configs", INSTALLED / "configs", PACKAGE / "configs"]

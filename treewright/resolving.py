@@ -22,7 +22,7 @@ from treewright.schema import join
 
 T = TypeVar("T")
 
-MODELS = ("policy.model", "scorer.model")
+FILES = ("policy.model", "scorer.model", "dataset.path")
 FIELD = re.compile(r"([A-Za-z_][\w.\[\]]*): (.*)", re.DOTALL)
 """How a dataclass reports a bad field."""
 DOLLAR_HINT = (
@@ -36,8 +36,8 @@ def resolve(schema: type[T], plain: dict[str, Any], where: Callable[[str], str])
     made: object = None
     try:
         merged = _merge(schema, plain)
-        for model in MODELS:
-            _find_model(merged, model)
+        for key in FILES:
+            _find_file(merged, key)
         for key, node in _containers(merged, ""):
             made = _make(node, key, where)
     except RecursionError:
@@ -85,13 +85,12 @@ def _merge(schema: type, plain: dict[str, Any]) -> DictConfig:
     return merged
 
 
-def _find_model(tree: DictConfig, key: str) -> None:
-    """A model that is a folder here becomes an absolute path: actors work in other folders."""
-    model = OmegaConf.select(tree, key, default=None)
-    if not isinstance(model, str):
-        return
-    found = find(model)
+def _find_file(tree: DictConfig, key: str) -> None:
+    """What is found here becomes an absolute path: actors work in other folders."""
+    path = OmegaConf.select(tree, key, default=None)
+    found = find(path) if isinstance(path, str) else None
     if found is not None:
+        OmegaConf.set_readonly(tree[key.partition(".")[0]], False)
         OmegaConf.update(tree, key, str(found))
 
 

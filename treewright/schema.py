@@ -7,7 +7,7 @@ the line and the nearest spelling, and because only a field's type tells whether
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from types import NoneType, UnionType
@@ -49,15 +49,21 @@ def fit(node: Node, hint: Any, key: str) -> Plain:
     return _scalar(node, kind, key)
 
 
-def check_keys(node: Node, known: Iterable[str], key: str) -> dict[str, Node]:
-    """The entries of a mapping that may hold only `known` keys."""
+def check_keys(
+    node: Node, known: Iterable[str], key: str, deeper: Iterable[str] = ()
+) -> dict[str, Node]:
+    """The entries of a mapping that may hold only `known` keys.
+
+    `deeper` are dotted keys that an unknown one may have meant.
+    """
     if not isinstance(node.value, dict):
         hint = f"write {key}.NAME=value" if node.where == COMMAND_LINE else "indent its keys below"
         raise ConfigError(node.where, key, _shown(node), "must be a mapping", hint)
     names = list(known)
     for name, child in node.value.items():
         if name not in names:
-            hint = suggest(name, names)
+            meant = [dotted for dotted in deeper if dotted.endswith(f".{name}")]
+            hint = f"did you mean {meant[0]}?" if meant else suggest(name, names)
             raise ConfigError(child.where, join(key, name), None, "no such key", hint)
     return node.value
 
@@ -67,6 +73,16 @@ def join(*parts: str) -> str:
     return ".".join(part for part in parts if part)
 
 
+def dotted_keys(kind: type, key: str) -> Iterator[str]:
+    """Every key of a dataclass and of the dataclasses in it, dotted, below `key`."""
+    hints = get_type_hints(kind)
+    for f in fields(kind):
+        yield join(key, f.name)
+        _, inner = _unwrap(hints[f.name])
+        if isinstance(inner, type) and is_dataclass(inner):
+            yield from dotted_keys(inner, join(key, f.name))
+
+
 def required(kind: type) -> list[str]:
     """The fields of a dataclass that have no default."""
     return [f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING]
@@ -74,7 +90,7 @@ def required(kind: type) -> list[str]:
 
 def _mapping(node: Node, kind: type, key: str) -> dict[str, Any]:
     hints = get_type_hints(kind)
-    entries = check_keys(node, (f.name for f in fields(kind)), key)
+    entries = check_keys(node, (f.name for f in fields(kind)), key, dotted_keys(kind, key))
     for name in required(kind):
         if name not in entries:
             raise ConfigError(node.where, join(key, name), None, "missing", f"add {name}: VALUE")

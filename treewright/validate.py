@@ -1,0 +1,65 @@
+"""The verb `validate`: is the config right, and what would it run?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+
+from treewright.checks import notes
+from treewright.config import load_runnable
+from treewright.plan import Plan, Side, make_plan
+from treewright.terminal import line
+
+
+def validate(path: str, overrides: Sequence[str] = (), *, as_json: bool = False) -> int:
+    """Print the plan. Raises `ConfigError` or `DatasetError` when there can be none."""
+    config = load_runnable(path, overrides)
+    plan, remarks = make_plan(config), notes(config)
+    if as_json:
+        print(json.dumps({"valid": True, **asdict(plan), "notes": remarks}))
+        return 0
+    for name, text in _lines(plan):
+        print(f"{name:<12}{line(text)}")
+    for remark in remarks:
+        print(f"{'note':<12}{line(remark)}")
+    return 0
+
+
+def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
+    bad = f", and {plan.bad_rows} bad rows become error records" if plan.bad_rows else ""
+    yield "config", f"{plan.name} is valid; fingerprint {plan.fingerprint[:8]}"
+    yield "problems", f"{plan.problems:,}{bad}"
+    yield "strategy", f"{plan.strategy}: {plan.candidates:,} candidates"
+    yield "policy", _side(plan.policy, "solutions")
+    yield "scorer", _side(plan.scorer, "judgements")
+    yield "report", f"{plan.arms} arms (aggregation × selection), each over n = 1, 2, 4, …"
+    yield "generates", _total(plan)
+
+
+def _side(side: Side, noun: str) -> str:
+    parts = [side.kind if side.model is None else f"{side.kind} {side.model}"]
+    parts.append(f"{side.calls:,} {noun}")
+    if side.tokens is not None:
+        parts.append(f"at most {side.tokens:,} tokens generated")
+    parts.append(f"{side.replicas} replica{'s' if side.replicas > 1 else ''}")
+    if side.model is not None:
+        parts += [_gpus(side.gpus), _memory(side)]
+    return ", ".join(parts)
+
+
+def _gpus(gpus: float | None) -> str:
+    if gpus is None:
+        return "a GPU each if there is one"
+    return f"{gpus:g} GPU{'' if gpus == 1 else 's'} each" if gpus else "on the CPU"
+
+
+def _memory(side: Side) -> str:
+    weights = "size unknown" if side.weights_gib is None else f"{side.weights_gib:.2f} GiB"
+    cache = "" if side.cache_gib is None else f" and {side.cache_gib:.2f} GiB of KV cache"
+    return f"weights {weights}{cache} each"
+
+
+def _total(plan: Plan) -> str:
+    known = [side.tokens for side in (plan.policy, plan.scorer) if side.tokens is not None]
+    return f"at most {sum(known):,} tokens in all" if known else "nothing: doubles only"
