@@ -116,11 +116,11 @@ if [ "$made_for" = "$identity" ]; then
     : >"$log"
     forget_half_installed
 else
-    echo "Setting up $VENV ($identity): once, 2 to 5 minutes."
     # What replaces an environment must be a Python outside of it.
     case $PYTHON in "$VENV"/*) PYTHON=$("$PYTHON" -c 'import sys; print(sys._base_executable)') ;; esac
     "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null ||
         die "$PYTHON ($version) has no venv module: install it (Debian, Ubuntu: apt install python$version-venv), or name another Python as in PYTHON=python3.12 make run."
+    echo "Setting up $VENV ($identity): once, 2 to 5 minutes."
     if [ -n "$made_for" ]; then echo "  (in place of the one for $made_for)"; fi
     log=$(mktemp)
     step "virtual environment" make_venv
