@@ -1,0 +1,149 @@
+"""The trained verifier of the arithmetic domain, behind the ThinkPRM scorer on the real engine.
+
+vLLM's in-process engine can be started once per process. So this module is also a script, which
+judges in a process of its own: `python test_thinkprm_engine.py REPLIES`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pickle
+import random
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+
+import pytest
+
+from benchmarks.arithmetic.checker import check
+from benchmarks.arithmetic.errors import corrupt
+from benchmarks.arithmetic.splits import read_split
+from policies.engine import EngineConfig
+from scorers.thinkprm import ThinkPrmConfig, build
+from search.core import Path, Problem, Step, StopReason, VerdictStatus
+from search.ports import ScorerCall, ScorerReply
+
+ROOT = FilePath(__file__).resolve().parents[1]
+VERIFIER = ROOT / "benchmarks" / "arithmetic" / "verifier"
+PROBLEMS = 16
+
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.skipif(not VERIFIER.is_dir(), reason="the arithmetic verifier is not trained yet"),
+]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A solution to judge and the index of its first wrong step, None for a right one."""
+
+    call: ScorerCall
+    error: int | None
+
+
+def cases() -> list[Case]:
+    """A right and a wrong solution of each problem, wrong at one step."""
+    rng = random.Random(0)
+    found = []
+    for number, problem in enumerate(read_split("validation")[:PROBLEMS]):
+        for texts in (problem.solution(), corrupt(rng, problem)):
+            steps = tuple(
+                Step(f"Step {i}: {text}\n", (), StopReason.STEP_END)
+                for i, text in enumerate(texts, 1)
+            )
+            labels = check(problem, texts)
+            error = labels.index(False) if False in labels else None
+            path = Path(Problem(f"p{number}", problem.question), steps, (0,))
+            found.append(Case(ScorerCall(path, number), error))
+    return found
+
+
+async def judge(model: str) -> list[object]:
+    """The replies to all cases, in one batch."""
+    engine = EngineConfig(max_num_seqs=64)
+    scorer = await build(ThinkPrmConfig(model, engine=engine, max_tokens=400))
+    try:
+        return list(await scorer.judge([case.call for case in cases()]))
+    finally:
+        await scorer.close()
+
+
+@pytest.fixture(scope="module")
+def replies(tmp_path_factory: pytest.TempPathFactory) -> list[ScorerReply]:
+    file = tmp_path_factory.mktemp("thinkprm") / "replies"
+    subprocess.run(
+        [sys.executable, __file__, str(VERIFIER), str(file)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=True,
+    )
+    found = pickle.loads(file.read_bytes())
+    assert all(isinstance(reply, ScorerReply) for reply in found), found
+    return list(found)
+
+
+def read(replies: list[ScorerReply]) -> list[tuple[Case, ScorerReply]]:
+    """The cases that have a judgement."""
+    pairs = zip(cases(), replies, strict=True)
+    return [(case, reply) for case, reply in pairs if reply.judgement.chains]
+
+
+def first_error(reply: ScorerReply) -> int | None:
+    """The index of the first step that is more likely incorrect."""
+    probabilities = [verdict.probability for verdict in reply.judgement.verdicts]
+    return next((i for i, p in enumerate(probabilities) if p is not None and p < 0.5), None)
+
+
+def test_nearly_every_chain_can_be_read(replies: list[ScorerReply]) -> None:
+    assert len(read(replies)) >= 0.9 * len(replies)
+
+
+def test_every_step_of_a_read_solution_is_judged(replies: list[ScorerReply]) -> None:
+    unread = (VerdictStatus.MISSING, VerdictStatus.TRUNCATED)
+    verdicts = [verdict for _, reply in read(replies) for verdict in reply.judgement.verdicts]
+    assert sum(verdict.status in unread for verdict in verdicts) <= 0.05 * len(verdicts)
+
+
+def test_the_first_wrong_step_is_found_and_right_solutions_pass(
+    replies: list[ScorerReply],
+) -> None:
+    agreed = [first_error(reply) == case.error for case, reply in read(replies)]
+    assert sum(agreed) >= 0.75 * len(agreed)
+
+
+def test_the_whole_prefix_is_judged_as_its_steps_are(replies: list[ScorerReply]) -> None:
+    agreed = []
+    for case, reply in read(replies):
+        assert isinstance(reply.judgement.prefix, float)
+        agreed.append((reply.judgement.prefix > 0.5) == (case.error is None))
+    assert sum(agreed) >= 0.75 * len(agreed)
+
+
+def test_steps_after_the_error_take_its_probability(replies: list[ScorerReply]) -> None:
+    early = [reply for _, reply in read(replies) if first_error(reply) is not None]
+    assert early
+    for reply in early:
+        after = [v for v in reply.judgement.verdicts if v.status is VerdictStatus.AFTER_ERROR]
+        assert len({verdict.probability for verdict in after}) <= 1
+
+
+def test_a_critique_says_what_it_judges(replies: list[ScorerReply]) -> None:
+    (_, reply), *_ = read(replies)
+    for number, verdict in enumerate(reply.judgement.verdicts, 1):
+        if verdict.status is VerdictStatus.READ:
+            assert f"Step {number}:" in verdict.critique
+
+
+def test_costs_are_counted_and_the_closing_question_finds_the_chain_cached(
+    replies: list[ScorerReply],
+) -> None:
+    for reply in replies:
+        assert reply.spent.calls >= 2
+        assert reply.spent.generated > 0
+        assert 0 < reply.spent.cached < reply.spent.prompt
+
+
+if __name__ == "__main__":
+    model, out = sys.argv[1:]
+    FilePath(out).write_bytes(pickle.dumps(asyncio.run(judge(model))))
