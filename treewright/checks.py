@@ -136,9 +136,9 @@ def _check_reporting(config: Config, where: Where) -> None:
         hint = "set aggregate=[] and select=[first,majority]"
         raise ConfigError(where(key), key, None, f"needs a verifier: {reason}", hint)
     if scoring and not config.aggregate:
-        problem = f"needs a score, and aggregate is empty: {', '.join(scoring)}"
+        problem = f"is empty, and a score is needed for {', '.join(scoring)}"
         hint = "set aggregate=[min], or select=[first,majority]"
-        raise ConfigError(where("select"), "select", None, problem, hint)
+        raise ConfigError(where("aggregate"), "aggregate", None, problem, hint)
 
 
 def _check_temperature(config: Config, where: Where) -> None:

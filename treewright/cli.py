@@ -50,7 +50,7 @@ PASS_ON = {"ignore_unknown_options": True}
 
 app = typer.Typer(
     name="treewright",
-    help=f"Best-of-N and tree-search reasoning: a policy proposes, a verifier judges.\n\n{EXIT_CODES}",
+    help=f"Best-of-N and tree-search reasoning, from a config to an answer.\n\n{EXIT_CODES}",
     epilog="Start with: treewright run quickstart",
     no_args_is_help=True,
     add_completion=False,

@@ -90,6 +90,7 @@ def required(kind: type) -> list[str]:
 
 def _mapping(node: Node, kind: type, key: str) -> dict[str, Any]:
     hints = get_type_hints(kind)
+    node = _unfold(node, "{")
     entries = check_keys(node, (f.name for f in fields(kind)), key, dotted_keys(kind, key))
     for name in required(kind):
         if name not in entries:
@@ -98,13 +99,14 @@ def _mapping(node: Node, kind: type, key: str) -> dict[str, Any]:
 
 
 def _dict(node: Node, kind: Any, key: str) -> dict[str, Any]:
+    node = _unfold(node, "{")
     if not isinstance(node.value, dict):
         raise ConfigError(node.where, key, _shown(node), "must be a mapping", "write {name: value}")
     return {name: fit(child, kind, join(key, name)) for name, child in node.value.items()}
 
 
 def _list(node: Node, kind: Any, key: str) -> list[Any]:
-    items = _split(node) if node.where == COMMAND_LINE else node
+    items = _split(node)
     if not isinstance(items.value, list):
         raise ConfigError(node.where, key, _shown(node), "must be a list", "write [a, b]")
     return [fit(item, kind, f"{key}[{index}]") for index, item in enumerate(items.value)]
@@ -112,12 +114,19 @@ def _list(node: Node, kind: Any, key: str) -> list[Any]:
 
 def _split(node: Node) -> Node:
     """A list as a command line spells it: `[a, b]`, `a,b`, or nothing for none."""
-    if not isinstance(node.value, str):
+    node = _unfold(node, "[")
+    if not isinstance(node.value, str) or node.where != COMMAND_LINE:
         return node
-    if node.value.lstrip().startswith("["):
-        return parse_value(node.value, COMMAND_LINE) or node
     parts = [part.strip() for part in node.value.split(",")] if node.value else []
     return Node([Node(part, node.where, plain=True) for part in parts], node.where)
+
+
+def _unfold(node: Node, opening: str) -> Node:
+    """A list or a mapping that a command line spells in YAML."""
+    folded = isinstance(node.value, str) and node.value.lstrip().startswith(opening)
+    if folded and node.where == COMMAND_LINE:
+        return parse_value(str(node.value), COMMAND_LINE) or node
+    return node
 
 
 def _scalar(node: Node, kind: Any, key: str) -> Plain:

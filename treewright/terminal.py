@@ -5,9 +5,10 @@ from __future__ import annotations
 import unicodedata
 
 KEPT = frozenset("\n\t")
-UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+UNSAFE = frozenset({"Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"})
 """Unicode categories that steer a terminal or reorder what is read: controls (ESC and with it every
-ANSI and OSC sequence), formats (bidi overrides, zero-width signs), surrogates, separators."""
+ANSI and OSC sequence), formats (bidi overrides, zero-width signs), surrogates, separators; and the
+unassigned."""
 
 
 def clean(text: str) -> str:

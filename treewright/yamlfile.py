@@ -41,7 +41,7 @@ def read_yaml(path: Path, shown: str) -> Node:
 
 def parse_yaml(text: str, shown: str) -> Node:
     """The one mapping that `text` holds."""
-    node = parse_value(text, shown)
+    node = parse_value(text, shown, numbered=True)
     if node is None:
         raise ConfigError(shown, "", None, "the file is empty", "treewright ls configs shows some")
     if not isinstance(node.value, dict):
@@ -50,14 +50,14 @@ def parse_yaml(text: str, shown: str) -> Node:
     return node
 
 
-def parse_value(text: str, shown: str) -> Node | None:
-    """Whatever one value `text` holds; None when it holds nothing."""
+def parse_value(text: str, shown: str, *, numbered: bool = False) -> Node | None:
+    """The value in `text`; None when it holds nothing. `numbered`: places have lines."""
     try:
-        return _Reader(text, shown).document()
+        return _Reader(text, shown, numbered).document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = f"{shown}:{mark.line + 1}:{mark.column + 1}" if mark else shown
-        tab = "\\t" in str(error.problem)
+        place = f"{shown}:{mark.line + 1}:{mark.column + 1}" if mark and numbered else shown
+        tab = mark is not None and text[mark.index : mark.index + 1] == "\t"
         hint = "indent with spaces, not tabs" if tab else "check indentation, quotes and colons"
         raise ConfigError(place, "", None, f"not YAML: {error.problem}", hint) from None
     except yaml.YAMLError as error:
@@ -98,8 +98,9 @@ def _neighbours(path: Path) -> str:
 class _Reader:
     """Builds nodes from parser events in one pass, refusing what it does not like as it goes."""
 
-    def __init__(self, text: str, shown: str) -> None:
+    def __init__(self, text: str, shown: str, numbered: bool) -> None:
         self._shown = shown
+        self._numbered = numbered
         self._events: Iterator[Any] = yaml.parse(text, Loader=yaml.CSafeLoader)
         self._anchors: dict[str, Node] = {}
         self._depth = 0
@@ -126,7 +127,7 @@ class _Reader:
             self._refuse(event, event.tag, "YAML tags are not allowed", hint)
         node = Node("", where)
         if isinstance(event, yaml.ScalarEvent):
-            node = Node(event.value, where, plain=event.style is None)
+            node = Node(event.value, where, plain=not event.style)
         else:
             self._container(event, node)
         if node.size > MOST_NODES:
@@ -186,7 +187,8 @@ class _Reader:
         return node
 
     def _place(self, event: Any) -> str:
-        return f"{self._shown}:{event.start_mark.line + 1}"
+        line = f":{event.start_mark.line + 1}" if self._numbered else ""
+        return f"{self._shown}{line}"
 
     def _refuse(self, event: Any, key: str, problem: str, hint: str) -> NoReturn:
         raise ConfigError(self._place(event), key, None, problem, hint)
