@@ -151,7 +151,7 @@ def start_up(tokenizer: ThinkPrmTokenizer, model: str) -> None:
 @pytest.mark.parametrize(
     ("unfit", "token"),
     [
-        (LosesSpaces(), "' Yes'"),
+        (LosesSpaces(), "' Yes' comes back from its tokenizer as 'Yes'"),
         (SplitsIncorrect(), "'incorrect'"),
         (HasNoThink(), "'</think>'"),
         (TwoStarts(), "<｜begin▁of▁sentence｜>"),
@@ -309,6 +309,8 @@ def test_a_recorded_chain_gives_each_step_its_own_critique(
         ("STEP 3: ", 3),
         ("Hence **step 12** is ", 12),
         ("In step 3 they use Step 2, so it is ", 2),
+        ("Step 1: good. From it they take the 5, so step 2 is ", 2),
+        ("Step 3: it uses Step 2. The step is ", 3),
         ("Steps are fine. ", None),
         ("a footstep 3 ", None),
         ("", None),
