@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from benchmarks.datasets import Dataset
-
 from benchmarks.grading import Outcome, open_grader
 from search.aggregation import Aggregator
 from search.ports import Failure, FailureKind
