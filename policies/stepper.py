@@ -124,13 +124,12 @@ class Stepper:
     # The rest runs in the thread.
 
     def _run(self) -> None:
-        end: BaseException = EngineError("the engine was closed")
         try:
             self._serve()
         except BaseException as error:  # noqa: BLE001 - recorded: all who wait or ask are told
-            end = error
+            self._end = self._end or error
         with self._wake:
-            self._end = end
+            self._end = end = self._end or EngineError("the engine was closed")
             answers = list(self._answers.values())
             self._answers.clear()
         for answer in answers:
@@ -142,6 +141,9 @@ class Stepper:
             while self._take_orders(core):
                 for key, generation in core.step():
                     self._answer(key, generation)
+        except BaseException as error:
+            self._end = error  # the cause, whatever closing a broken core makes of it
+            raise
         finally:
             core.close()
 

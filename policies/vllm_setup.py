@@ -1,0 +1,109 @@
+"""What vLLM is told before and while it starts: the environment and its engine arguments.
+
+Nothing here imports vllm: it must be done before.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from policies.engine import EngineConfig
+
+GIB = 1 << 30
+CPU_KV_CACHE_GIB = 0.25
+CPU_BLOCK_SIZE = 32
+"""vLLM's own is 128 on a CPU: a shorter prompt would never hit the prefix cache."""
+
+ENVIRONMENT = {
+    "VLLM_LOGGING_LEVEL": "ERROR",
+    "VLLM_NO_USAGE_STATS": "1",
+    "TORCH_CPP_LOG_LEVEL": "ERROR",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+"""Defaults: what the caller's environment says goes first."""
+CPU_ENVIRONMENT = {
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    # The first log-probabilities would compile a ranking kernel that nobody reads: 16 s.
+    "TORCHDYNAMO_DISABLE": "1",
+}
+"""What the in-process engine needs: set whatever the caller's environment says."""
+
+
+def prepare_environment(config: EngineConfig) -> None:
+    """Set what torch and vLLM read from the environment when they are imported."""
+    os.environ["OMP_NUM_THREADS"] = str(config.threads)
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    # What vLLM says before it has configured its logging, and makes torch say, is of no use here;
+    # nor is the dump of all its requests when it dies.
+    logging.getLogger("vllm").setLevel(logging.ERROR)
+    logging.getLogger("vllm.logging_utils.dump_input").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", "`torch.distributed.reduce_op` is deprecated", FutureWarning)
+
+
+def prepare_in_process() -> None:
+    """Set what the in-process engine needs, once it is known that there will be one."""
+    os.environ.update(CPU_ENVIRONMENT)
+
+
+@contextmanager
+def collection_paused() -> Iterator[None]:
+    """Collect no garbage while modules are imported: a third of their import is collecting."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def engine_arguments(model: str, config: EngineConfig, device: str) -> dict[str, object]:
+    """The fields of vLLM's `EngineArgs` for a `device`, `cpu` or `cuda`."""
+    arguments: dict[str, object] = {
+        "model": model,
+        "revision": config.revision,
+        "tokenizer_revision": config.revision,
+        "quantization": config.quantization,
+        "max_model_len": config.max_model_len,
+        "max_num_seqs": config.max_num_seqs,
+        "tensor_parallel_size": config.tensor_parallel_size,
+        "enable_prefix_caching": True,
+        "generation_config": "vllm",  # not the model's: its sampling defaults stay out
+        "disable_log_stats": True,
+        "use_tqdm_on_load": False,
+    }
+    return arguments | (_cpu_arguments(config) if device == "cpu" else _gpu_arguments(config))
+
+
+def _cpu_arguments(config: EngineConfig) -> dict[str, object]:
+    gib = CPU_KV_CACHE_GIB if config.memory_gib is None else config.memory_gib
+    return {
+        "dtype": "float32" if config.dtype == "auto" else config.dtype,
+        "enforce_eager": True,
+        # A seeded request whose prompt is cut into chunks kills vLLM 0.32 on a CPU: it would set
+        # back a random generator that has no offset.
+        "enable_chunked_prefill": False,
+        "block_size": config.block_size or CPU_BLOCK_SIZE,
+        "kv_cache_memory_bytes": int(gib * GIB),
+    }
+
+
+def _gpu_arguments(config: EngineConfig) -> dict[str, object]:
+    arguments: dict[str, object] = {
+        "dtype": config.dtype,
+        "enforce_eager": config.enforce_eager,
+        "block_size": config.block_size,
+        "gpu_memory_utilization": config.gpu_memory_utilization,
+    }
+    if config.memory_gib is not None:
+        arguments["kv_cache_memory_bytes"] = int(config.memory_gib * GIB)
+    if config.tensor_parallel_size > 1:
+        # In a placement group vLLM would take Ray, to no use on one node.
+        arguments["distributed_executor_backend"] = "mp"
+    return arguments
