@@ -1,4 +1,8 @@
-"""One verification chain: written by the engine, read step by step, closed and read as a whole."""
+"""One verification chain: written by the engine, read step by step, closed and read as a whole.
+
+A chain ends at tokens only. The closing question as a stop string would end chains that ask it in
+passing, and one that ends with it unclosed is cut there afterwards; so are steps beyond the last.
+"""
 
 from __future__ import annotations
 
