@@ -5,7 +5,6 @@ Every import that costs time is inside the verb that needs it: `--help` needs no
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -239,15 +238,13 @@ def doctor(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; every fault becomes one line on stderr and an exit code."""
+    """Run the command; every fault becomes one line on stderr and an exit code.
+
+    An interrupt is exit code 130: typer's doing.
+    """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
         return int(app(arguments, prog_name="treewright", standalone_mode=False) or 0)
-    except KeyboardInterrupt:
-        return _say("interrupted", 130)
-    except BrokenPipeError:  # `treewright ls configs | head`: nobody reads on
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as error:  # noqa: BLE001 - the last resort: told in one line, --debug tells all
         if "--debug" in arguments:
             import traceback
