@@ -15,6 +15,7 @@ import pytest
 from search.aggregation import AGGREGATIONS
 from search.selection import SELECTIONS
 from treewright import cli
+from treewright.checks import notes
 from treewright.config import load_config
 from treewright.listing import LISTS
 from treewright.plan import make_plan, weights_gib
@@ -320,6 +321,19 @@ def test_a_scorer_that_nobody_asks_is_noted(
     assert code == 0
     assert "scorer scripted will not be used" in out
     assert "0 judgements" in out
+
+
+def test_a_run_notes_it_too(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = told(capsys, "run", config, "strategy.kind=majority")
+    assert code == 0
+    assert err.startswith("note: strategy majority asks no verifier")
+
+
+def test_a_limit_that_fills_the_context_is_noted() -> None:
+    config = load_config("quickstart", ["policy.sampling.max_tokens=512", "scorer.max_tokens=2000"])
+    policy, scorer = notes(config)
+    assert policy.startswith("policy.sampling.max_tokens 512: policy.engine.max_model_len 512")
+    assert scorer.startswith("scorer.max_tokens 2000: scorer.engine.max_model_len 1024")
 
 
 @pytest.mark.parametrize(

@@ -399,6 +399,11 @@ def test_any_override_is_understood_or_one_line(
     assert told.isprintable()
 
 
+def test_an_endless_key_or_value_is_shown_by_its_beginning(load: Load) -> None:
+    assert len(str(refused(load, BASE + "x" * 100_000 + ": 1\n"))) < 1000
+    assert len(str(refused(load, BASE, "seed=" + "x" * 100_000))) < 1000
+
+
 def test_an_error_crosses_processes() -> None:
     error = ConfigError("f.yaml:3", "a.b", 7, "is wrong", "do this")
     assert str(pickle.loads(pickle.dumps(error))) == str(error)

@@ -47,6 +47,16 @@ def notes(config: Config) -> list[str]:
         found.append(f"strategy {strategy} asks no verifier: scorer {scorer} will not be used")
     if config.strategy.judges and not _scoring(config.select):
         found.append("no selection uses a score: select=[first,best,weighted,majority] would")
+    for key, settings, sampling in (
+        ("policy.sampling", config.policy, getattr(config.policy, "sampling", None)),
+        ("scorer", config.scorer, config.scorer),
+    ):
+        context = getattr(getattr(settings, "engine", None), "max_model_len", None)
+        longest = getattr(sampling, "max_tokens", None)
+        if context and longest and longest >= context:
+            side = key.partition(".")[0]
+            room = f"{side}.engine.max_model_len {context} has no room for a prompt beside it"
+            found.append(f"{key}.max_tokens {longest}: {room}, the longest texts will be cut")
     return found
 
 

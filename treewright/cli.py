@@ -113,10 +113,14 @@ def run(
         from treewright.validate import validate as check
 
         return check(config, changes, as_json=as_json)
+    from treewright.checks import notes
     from treewright.config import load_runnable
     from treewright.experiment import run as start
 
-    return start(load_runnable(config, changes), as_json=as_json)
+    loaded = load_runnable(config, changes)
+    for remark in notes(loaded):
+        _say(f"note: {remark}")
+    return start(loaded, as_json=as_json)
 
 
 @app.command()
@@ -250,7 +254,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             import traceback
 
             traceback.print_exc()
-        return _say(*_diagnosis(error))
+        message, code = _diagnosis(error)
+        _say(message)
+        return code
 
 
 def _diagnosis(error: Exception) -> tuple[str, int]:
@@ -265,10 +271,10 @@ def _diagnosis(error: Exception) -> tuple[str, int]:
     return f"internal error: {told} (--debug shows where; please report it)", 1
 
 
-def _say(message: str, code: int) -> int:
+def _say(message: str) -> None:
+    """One line on stderr, if there is anything to say."""
     if message:
-        print(line(message), file=sys.stderr)
-    return code
+        print(line(message), file=sys.stderr, flush=True)
 
 
 def _overrides(given: Sequence[str] | None, limit: int | None = None) -> list[str]:

@@ -8,7 +8,8 @@ from difflib import get_close_matches
 from treewright.terminal import line
 
 LONGEST_VALUE = 60
-"""Characters of an offending value that are shown."""
+"""Characters of an offending value, and of a key, that are shown."""
+LONGEST_PROBLEM = 300
 
 
 class ConfigError(Exception):
@@ -29,16 +30,21 @@ class ConfigError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        value = "" if self.value is None else shorten(self.value)
-        head = ": ".join(part for part in (self.where, self.key, value, self.problem) if part)
+        value = "" if self.value is None else quote(self.value)
+        key, problem = shorten(self.key, LONGEST_VALUE), shorten(self.problem, LONGEST_PROBLEM)
+        head = ": ".join(part for part in (self.where, key, value, problem) if part)
         return line(f"{head}; {self.hint}" if self.hint else head)
 
 
-def shorten(value: object) -> str:
-    """The value as it is shown in an error: one line, quotes only where it is empty or padded."""
+def quote(value: object) -> str:
+    """The value as it is shown in an error, in quotes only where it is empty or padded."""
     text = value if isinstance(value, str) else repr(value)
-    text = text if text and text == text.strip() else repr(text)
-    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
+    return shorten(text if text and text == text.strip() else repr(text), LONGEST_VALUE)
+
+
+def shorten(text: str, longest: int) -> str:
+    """The beginning of a text that is too long to be shown."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def suggest(word: str, choices: Iterable[str]) -> str:
