@@ -1,7 +1,8 @@
 """The edge to Ray: a port in an actor, the replica that speaks to it, the connection to a cluster.
 
 Only plain values cross the wire. Whatever goes wrong in an actor comes back as a `Failure`; a dead
-actor shows in the poll, which is always under way.
+actor shows in the poll, which is always under way. Call `treewright.cluster.load_actors` to import
+this module: Ray reads its environment when it is imported.
 """
 
 from __future__ import annotations
@@ -39,13 +40,6 @@ CLOSE_S = 5.0
 """How long an actor may take to free its engine before it is killed."""
 OBJECT_STORE_BYTES = 100 * 2**20
 """Calls and replies are small and travel inline: the object store stays empty."""
-QUIET = {
-    "RAY_USAGE_STATS_ENABLED": "0",  # nothing is ever reported
-    "RAY_IGNORE_UNHANDLED_ERRORS": "1",  # a dead actor is the pool's business, not stderr's
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # no warning about a future default
-    "RAY_worker_niceness": "0",  # the engines do the work: not below everything else
-    "RAY_kill_child_processes_on_worker_exit_with_raylet_subreaper": "1",  # no orphaned engine
-}
 
 
 class ConnectionRefused(Exception):
@@ -152,9 +146,13 @@ class RayReplica:
         actor, self._actor = self._actor, None
         if actor is None:
             return
-        with suppress(RayError, TimeoutError):
-            await asyncio.wait_for(actor.close.remote(), CLOSE_S)
-        ray.kill(actor)
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await actor.close.remote()
+        except (RayError, TimeoutError):
+            pass  # dead, or as good as dead
+        finally:
+            ray.kill(actor)
 
     def _death(self, error: RayError) -> ReplicaDied:
         """Ray's own account without its preamble, and where the actor's last words are."""
@@ -177,8 +175,6 @@ def connected(address: str | None, cpus: float) -> Iterator[float]:
     if ray.is_initialized():
         yield float(ray.cluster_resources().get("GPU", 0.0))
         return
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
     try:
         with same_sigterm():
             _init(address, cpus)

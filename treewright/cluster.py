@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
+from types import ModuleType
 from typing import TypeAlias
 
 from scorers.no_scorer import NoScorerConfig
@@ -17,6 +20,17 @@ from treewright.pooled import PooledPolicy, PooledScorer
 from treewright.replica import InlineReplica, Replica, builder
 
 Make: TypeAlias = Callable[[], Replica]
+
+RAY = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # nothing is ever reported
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # its news of dead workers would go to stdout
+    "RAY_IGNORE_UNHANDLED_ERRORS": "1",  # a dead actor is the pool's business, not stderr's
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # no warning about a future default
+    "RAY_worker_niceness": "0",  # the engines do the work: not below everything else
+}
+"""The environment in which Ray is imported and started, unless it says otherwise."""
+LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""A Ray of one machine listens on 127.0.0.1 only, as it does by itself on those two systems."""
 
 
 class ClusterError(Exception):
@@ -72,6 +86,13 @@ def check_started(policies: Pool, scorers: Pool) -> None:
         raise ClusterError(f"the scorer cannot be started: {scorers.extinct}")
 
 
+def load_actors(address: str | None) -> ModuleType:
+    """The module `treewright.actors`, and Ray with it, imported for a cluster at this address."""
+    for name, value in {**RAY, **({} if address else LOOPBACK)}.items():
+        os.environ.setdefault(name, value)
+    return import_module("treewright.actors")
+
+
 @contextmanager
 def makers(config: ClusterConfig, policy: object, scorer: object) -> Iterator[tuple[Make, Make]]:
     """How to make a replica of the policy and of the scorer, while the cluster is there."""
@@ -82,18 +103,17 @@ def makers(config: ClusterConfig, policy: object, scorer: object) -> Iterator[tu
     if config.backend == "inline":
         yield inline_policy, inline_scorer
         return
-    from treewright.actors import ConnectionRefused, RayReplica, connected
-
+    actors = load_actors(config.address)
     cpus = config.cpus * (config.policy_replicas + config.scorer_replicas)
     try:
-        with connected(config.address, cpus) as available:
+        with actors.connected(config.address, cpus) as available:
             of_policy, of_scorer = place_gpus(config, policy, scorer, available)
             yield (
-                partial(RayReplica, policy, config.cpus, of_policy),
+                partial(actors.RayReplica, policy, config.cpus, of_policy),
                 inline_scorer  # it does nothing: not worth a process
                 if isinstance(scorer, NoScorerConfig)
-                else partial(RayReplica, scorer, config.cpus, of_scorer),
+                else partial(actors.RayReplica, scorer, config.cpus, of_scorer),
             )
-    except ConnectionRefused as error:
+    except actors.ConnectionRefused as error:
         where = config.address or "this machine"
         raise ClusterError(f"cluster.address: {where}: no Ray: {error}") from error
