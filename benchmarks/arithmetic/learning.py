@@ -62,11 +62,14 @@ def new_model(tokenizer: Any, seed: int) -> Any:
 
 
 def load_checkpoint(directory: Path) -> tuple[Any, Any]:
-    """Returns the model, in float32 and evaluation mode on the CPU, and its tokenizer."""
-    from transformers import AutoTokenizer, Qwen2ForCausalLM
+    """Returns the model, in float32 and evaluation mode on the CPU, and its tokenizer.
+
+    Not `AutoTokenizer`: for model type qwen2 it rebuilds the tokenizer with Qwen's own split.
+    """
+    from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 
     model = Qwen2ForCausalLM.from_pretrained(directory, dtype=torch.float32).eval()
-    return model, AutoTokenizer.from_pretrained(directory)
+    return model, PreTrainedTokenizerFast.from_pretrained(directory)
 
 
 def encode(tokenizer: Any, lesson: Lesson) -> tuple[list[int], list[float]]:

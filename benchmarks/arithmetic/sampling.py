@@ -38,7 +38,7 @@ def complete(
     temperature: float,
     max_tokens: int,
     generator: torch.Generator | None = None,
-    batch: int = 256,
+    batch: int = 64,
 ) -> list[str]:
     """Returns one completion per prompt, without the end token; ends at EOS or `max_tokens`.
 
@@ -49,7 +49,8 @@ def complete(
         temperature: 0 is greedy.
         max_tokens: longest completion, in tokens.
         generator: source of randomness, on the model's device; None is torch's global one.
-        batch: prompts per forward pass; like lengths go together.
+        batch: prompts per forward pass, of like lengths; small, so that the cache of keys and
+            values stays in the processor's cache.
     """
     ids = [tokenizer.encode(prompt, add_special_tokens=False) for prompt in prompts]
     order = sorted(range(len(ids)), key=lambda index: len(ids[index]))

@@ -38,9 +38,9 @@ from benchmarks.arithmetic.splits import held_out_keys, read_split
 from benchmarks.arithmetic.vocabulary import build_tokenizer, save_tokenizer
 
 HOME = Path(__file__).parent
-POLICY = Schedule(steps=6000, tokens=2048, rate=2e-3)
-VERIFIER = Schedule(steps=3000, tokens=3072, rate=1.5e-3)
-SAMPLES = 10_000
+POLICY = Schedule(steps=2000, tokens=4096, rate=3e-3)
+VERIFIER = Schedule(steps=4500, tokens=2048, rate=1.5e-3)
+SAMPLES = 6_000
 """Policy samples, of as many problems, that the verifier learns from."""
 SAMPLED_SHARE = 0.5
 """Share of the verifier's lessons that judge a sample of the policy."""
