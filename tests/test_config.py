@@ -105,6 +105,12 @@ def test_an_override_means_what_its_field_says(
     assert type(found) is type(value)
 
 
+def test_a_whole_section_can_be_that_of_another(load: Load) -> None:
+    config = load(QWEN, "policy.engine.max_num_seqs=7", "scorer.engine=${policy.engine}")
+    assert config.scorer.engine == config.policy.engine
+    assert config.scorer.engine.max_num_seqs == 7
+
+
 @pytest.mark.parametrize("override", ["aggregate[1]=mean", "aggregate.1=mean"])
 def test_an_override_replaces_one_place_of_a_list(load: Load, override: str) -> None:
     text = BASE + "aggregate: [min, last]\n"
@@ -396,6 +402,8 @@ def test_any_override_is_understood_or_one_line(
     else:
         told = ""
         assert config.policy.faults.die_on in (text, None)
+        path.write_text(to_yaml(config, resolved=False))
+        assert load_config(path) == config
     assert told.isprintable()
 
 

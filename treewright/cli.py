@@ -115,11 +115,12 @@ def run(
         return check(config, changes, as_json=as_json)
     from treewright.checks import notes
     from treewright.config import load_runnable
-    from treewright.experiment import run as start
 
     loaded = load_runnable(config, changes)
     for remark in notes(loaded):
         _say(f"note: {remark}")
+    from treewright.experiment import run as start  # after the config's faults: they are told fast
+
     return start(loaded, as_json=as_json)
 
 
@@ -165,7 +166,6 @@ def score(
     - `treewright score runs/quickstart/… --aggregate min,product,mean --select best,weighted`
     """
     from treewright.checks import check_aggregate, check_missing, check_select
-    from treewright.experiment import score as rescore
 
     aggregations, selections = _names(aggregate), _names(select)
     check_aggregate(aggregations, _command_line)
@@ -173,6 +173,8 @@ def score(
         check_select(selections, _command_line)
     if missing:
         check_missing(missing, _command_line)
+    from treewright.experiment import score as rescore
+
     return rescore(run, aggregations, selections, missing, as_json=as_json)
 
 

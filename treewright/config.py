@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from enum import Enum
 from functools import partial
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -31,6 +30,7 @@ from treewright.location import portable
 from treewright.redaction import redact
 from treewright.resolving import FILES, resolve
 from treewright.schema import check_keys, dotted_keys, fit, required
+from treewright.yamldump import dump, to_plain
 from treewright.yamlfile import Node
 
 __all__ = [
@@ -96,7 +96,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     where = partial(place, tree)
     config = _report(resolve(Config, plain, where), plain)
     check(config, where)
-    return replace(config, written=_dump(plain))
+    return replace(config, written=dump(plain))
 
 
 def load_runnable(path: str | Path, overrides: Sequence[str] = ()) -> Config:
@@ -114,11 +114,11 @@ def to_yaml(config: Config, *, resolved: bool) -> str:
     """
     written = yaml.safe_load(config.written)
     if not resolved:
-        return _dump(redact(written))
-    plain = {key: _plain(getattr(config, key)) for key in KEYS}
+        return dump(redact(written))
+    plain = {key: to_plain(getattr(config, key)) for key in KEYS}
     for section in SECTIONS:
         plain[section] = {KIND: kind_of(section, getattr(config, section)), **plain[section]}
-    return _dump(redact(plain, written))
+    return dump(redact(plain, written))
 
 
 def _deeper(tree: Node) -> Iterator[str]:
@@ -174,18 +174,3 @@ def _report(config: Config, said: Mapping[str, Any]) -> Config:
         names = (name for name, known in SELECTIONS.items() if scored or not known.needs_score)
         config = replace(config, select=tuple(names))
     return config
-
-
-def _plain(value: Any) -> Any:
-    """Dataclasses as mappings, for YAML."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    return value.value if isinstance(value, Enum) else value
-
-
-def _dump(plain: dict[str, Any]) -> str:
-    return str(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100))
