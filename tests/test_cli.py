@@ -18,7 +18,7 @@ from treewright import cli
 from treewright.checks import notes
 from treewright.config import load_config
 from treewright.listing import LISTS
-from treewright.plan import make_plan, weights_gib
+from treewright.plan import make_plan, size, weights_gib
 from treewright.terminal import clean, line
 
 VERBS = ["run", "resume", "score", "ls", "validate", "doctor"]
@@ -344,6 +344,10 @@ def test_the_size_of_a_model_that_is_not_here_is_told_by_its_name(
     model: str, gib: float | None
 ) -> None:
     assert weights_gib(model) == (None if gib is None else pytest.approx(gib, abs=1e-3))
+
+
+def test_a_size_is_told_in_the_unit_that_suits_it() -> None:
+    assert (size(5.588), size(0.0035), size(0.25)) == ("5.6 GiB", "3.6 MiB", "256.0 MiB")
 
 
 def test_the_size_of_a_model_that_is_here_is_that_of_its_files(tmp_path: Path) -> None:

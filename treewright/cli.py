@@ -37,7 +37,7 @@ FAULTS = {
     "treewright.replica.StartRefused": 2,
     "treewright.experiment.NotResumable": 4,
     "search.ports.ReplayError": 4,
-    "treewright.lock.LockError": 1,
+    "treewright.lock.LockError": 2,
     "treewright.appender.JournalError": 1,
     "benchmarks.grading_pool.GradingError": 1,
     "policies.engine.EngineError": 1,

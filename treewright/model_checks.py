@@ -18,7 +18,7 @@ from scorers.verdict_ids import UnfitTokenizer, VerdictIds
 from treewright.checks import HUB_NAME
 from treewright.config import Config
 from treewright.findings import Finding, fail, ok, warn
-from treewright.plan import weights_gib
+from treewright.plan import size, weights_gib
 
 LONGEST_QUESTIONS = 32
 """How many of the longest questions are tokenised."""
@@ -95,10 +95,10 @@ def _weights(side: str, model: str) -> Finding:
         return fail(check, f"{model}: no such folder", f"see {side}.model in the config")
     if not (folder / "config.json").is_file():
         return fail(check, f"{model} has no config.json", "give the folder of a checkpoint")
-    size = weights_gib(model)
-    if not size:
+    weights = weights_gib(model)
+    if not weights:
         return fail(check, f"{model} has no *.safetensors", "give the folder of a checkpoint")
-    return ok(check, f"{model}, {size:.3f} GiB")
+    return ok(check, f"{model}, {size(weights)}")
 
 
 def _cached(model: str) -> bool:

@@ -128,6 +128,11 @@ def weights_gib(model: str) -> float | None:
     return float(named[1]) * 1e9 * BYTES_PER_PARAMETER / GIB if named else None
 
 
+def size(gib: float) -> str:
+    """`5.6 GiB`, `3.5 MiB`."""
+    return f"{gib:.1f} GiB" if gib >= 1 else f"{gib * 1024:.1f} MiB"
+
+
 def _arms(config: Config) -> Iterator[tuple[str | None, str]]:
     from search.selection import SELECTIONS
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from treewright.checks import notes
 from treewright.config import load_runnable
-from treewright.plan import Plan, Side, make_plan
+from treewright.plan import Plan, Side, make_plan, size
 from treewright.terminal import line
 
 
@@ -55,8 +55,8 @@ def _gpus(gpus: float | None) -> str:
 
 
 def _memory(side: Side) -> str:
-    weights = "size unknown" if side.weights_gib is None else f"{side.weights_gib:.2f} GiB"
-    cache = "" if side.cache_gib is None else f" and {side.cache_gib:.2f} GiB of KV cache"
+    weights = "of unknown size" if side.weights_gib is None else size(side.weights_gib)
+    cache = "" if side.cache_gib is None else f" and {size(side.cache_gib)} of KV cache"
     return f"weights {weights}{cache} each"
 
 
