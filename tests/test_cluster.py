@@ -8,6 +8,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path as FilePath
 
@@ -226,6 +227,26 @@ def test_the_inline_backend_gives_the_same_replies_without_ray() -> None:
         config = ClusterConfig(backend="inline", policy_replicas=3)
         async with open_cluster(config, POLICY, SCORER) as ports:
             assert await ports.policy.extend(batch) == alone
+
+    run(work())
+
+
+@dataclass(frozen=True)
+class LoadingConfig:
+    """A port that never finishes loading."""
+
+
+async def build(config: LoadingConfig) -> ScriptedPolicy:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+def test_a_scorer_that_cannot_be_built_ends_the_start_before_the_policy_is_loaded() -> None:
+    async def work() -> None:
+        config = ClusterConfig(backend="inline")
+        with pytest.raises(ClusterError, match=r"scorer cannot be started: .*no attribute 'build'"):
+            async with open_cluster(config, LoadingConfig(), config):
+                pass
 
     run(work())
 

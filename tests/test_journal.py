@@ -458,6 +458,13 @@ def test_closing_twice_is_harmless(tmp_path: FilePath, close: Callable[[Journal]
         close(journal)
 
 
+def test_a_closed_journal_refuses_instead_of_waiting(tmp_path: FilePath) -> None:
+    with Journal.open(tmp_path) as journal:
+        pass
+    with pytest.raises(JournalError, match="is closed"):
+        asyncio.run(journal.append("grade", "p", {}))
+
+
 def test_a_copy_of_a_running_journal_can_be_read(tmp_path: FilePath) -> None:
     """`score` reads while a run writes."""
 

@@ -44,6 +44,7 @@ class Appender:
 
     def close(self) -> None:
         """Finish the write under way and close. Idempotent."""
+        self._broken = self._broken or f"{self.path}: is closed"
         self._thread.shutdown()
         if self._fd >= 0:
             os.close(self._fd)

@@ -71,19 +71,24 @@ async def open_cluster(
         policies = Pool(make_policy, config.policy_replicas, limits)
         scorers = Pool(make_scorer, config.scorer_replicas, limits)
         try:
-            await asyncio.gather(policies.start(), scorers.start())
-            check_started(policies, scorers)
+            await asyncio.gather(start_policies(policies), start_scorers(scorers))
             yield Ports(PooledPolicy(policies), PooledScorer(scorers))
         finally:
             await asyncio.gather(policies.close(), scorers.close())
 
 
-def check_started(policies: Pool, scorers: Pool) -> None:
-    """Raise `ClusterError` when a run makes no sense."""
-    if policies.extinct is not None:
-        raise ClusterError(f"the policy cannot be started: {policies.extinct}")
-    if scorers.extinct is not None and scorers.refused:
-        raise ClusterError(f"the scorer cannot be started: {scorers.extinct}")
+async def start_policies(pool: Pool) -> None:
+    """Raises `ClusterError` when there will be no policy: then there is nothing to run."""
+    await pool.start()
+    if pool.extinct is not None:
+        raise ClusterError(f"the policy cannot be started: {pool.extinct}")
+
+
+async def start_scorers(pool: Pool) -> None:
+    """Raises `ClusterError` when the scorer cannot be built; one that died may live another day."""
+    await pool.start()
+    if pool.extinct is not None and pool.refused:
+        raise ClusterError(f"the scorer cannot be started: {pool.extinct}")
 
 
 def load_actors(address: str | None) -> ModuleType:

@@ -1,0 +1,86 @@
+"""How many GPUs each replica asks for, and what a cluster config refuses."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from policies.engine import EngineConfig
+from treewright.cluster_config import ClusterConfig
+from treewright.placement import place_gpus
+
+
+@dataclass(frozen=True)
+class Served:
+    """A port config with an engine."""
+
+    engine: EngineConfig = field(default_factory=EngineConfig)
+
+
+AUTO, CPU, TWO = (
+    Served(),
+    Served(EngineConfig(device="cpu")),
+    Served(EngineConfig(tensor_parallel_size=2)),
+)
+CUDA = Served(EngineConfig(device="cuda"))
+
+
+@pytest.mark.parametrize(
+    ("policy", "scorer", "available", "expected"),
+    [
+        (AUTO, AUTO, 0, (0, 0)),
+        (AUTO, AUTO, 2, (1, 1)),
+        (AUTO, AUTO, 1, (0.5, 0.5)),
+        (AUTO, CPU, 1, (1, 0)),
+        (TWO, AUTO, 8, (2, 1)),
+        (TWO, AUTO, 2, (2, 1)),
+        (CUDA, CUDA, 0, (1, 1)),
+        (object(), AUTO, 4, (0, 1)),
+    ],
+    ids=[
+        "a machine without GPUs",
+        "one each",
+        "one shared",
+        "an engine on the CPU needs none",
+        "tensor parallel",
+        "a replica of two cannot share",
+        "a GPU that was asked for is waited for",
+        "a port without an engine",
+    ],
+)
+def test_each_replica_asks_for_what_its_engine_needs(
+    policy: object, scorer: object, available: float, expected: tuple[float, float]
+) -> None:
+    assert place_gpus(ClusterConfig(), policy, scorer, available) == expected
+
+
+def test_replicas_that_share_fit() -> None:
+    config = ClusterConfig(policy_replicas=3, scorer_replicas=2)
+    of_policy, of_scorer = place_gpus(config, AUTO, AUTO, 2)
+    assert 3 * of_policy + 2 * of_scorer <= 2
+
+
+def test_what_the_config_says_is_not_changed() -> None:
+    config = ClusterConfig(policy_gpus=0.25, scorer_gpus=2)
+    assert place_gpus(config, AUTO, AUTO, 1) == (0.25, 2)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("backend", "rya", "did you mean 'ray'"),
+        ("policy_replicas", 0, "from 1 up"),
+        ("scorer_replicas", -1, "scorer.kind: none"),
+        ("problems_in_flight", 0, "from 1 up"),
+        ("calls_in_flight", 0, "from 1 up"),
+        ("max_restarts", -1, "from 0 up"),
+        ("policy_gpus", float("nan"), "finite"),
+        ("scorer_gpus", -0.5, "from 0"),
+        ("cpus", float("inf"), "finite"),
+        ("call_timeout_s", 0.0, "seconds"),
+        ("start_timeout_s", float("nan"), "seconds"),
+    ],
+)
+def test_a_value_out_of_range_is_refused_by_name(field: str, value: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{field}: .*{message}"):
+        ClusterConfig(**{field: value})
