@@ -1,7 +1,10 @@
 """Whole runs with the doubles, through the command a person types: run, resume, score, faults."""
 
 import json
+import os
+import resource
 import shutil
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +12,7 @@ from typing import Any
 import pytest
 
 from treewright.cli import main
+from treewright.lock import RunLock
 
 Run = Callable[..., tuple[int, dict[str, Any]]]
 
@@ -243,17 +247,29 @@ def test_a_folder_that_is_no_run_gets_one_line(
 def test_a_second_run_on_the_folder_is_refused_with_pid_and_host(
     treewright: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import os
-    import socket
-
-    from treewright.lock import RunLock
-
     _, run = treewright("run", "config.yaml")
     with RunLock(Path(run["run"])):
         assert main(["resume", run["run"]]) == 2
     told = capsys.readouterr().err
     assert str(os.getpid()) in told
     assert socket.gethostname() in told
+
+
+def test_a_full_disk_stops_the_run_names_the_file_and_loses_nothing(
+    treewright: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, whole = treewright("run", "config.yaml", "output_dir=whole")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (journal(whole["run"]).stat().st_size // 2, hard))
+    try:
+        code = main(["run", "config.yaml"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert code == 1
+    assert "journal/driver.jsonl: cannot be written" in capsys.readouterr().err
+    code, resumed = treewright("run", "config.yaml")
+    assert code == 0
+    assert metrics(resumed["run"]) == metrics(whole["run"])
 
 
 def test_a_run_without_a_journal_yet_can_be_resumed(treewright: Run) -> None:

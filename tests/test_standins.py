@@ -14,6 +14,8 @@ from benchmarks.arithmetic.learning import load_checkpoint
 from benchmarks.arithmetic.sampling import Solution, sample_solutions
 from benchmarks.arithmetic.splits import read_split
 from benchmarks.arithmetic.vocabulary import build_tokenizer
+from policies.tokenizer import HfTokenizer
+from scorers.prompt import user_message
 
 FOLDER = Path(__file__).parent.parent / "benchmarks" / "arithmetic"
 PROBLEMS = read_split("validation")[:12]
@@ -48,6 +50,17 @@ def test_a_checkpoint_is_a_qwen2_model_with_the_tokenizer_of_its_role(role: str)
     assert (tokenizer.eos_token, tokenizer.bos_token) == (built.eos_token, built.bos_token)
     assert model.generation_config.eos_token_id == tokenizer.eos_token_id
     assert model.config.vocab_size >= len(tokenizer)
+
+
+@pytest.mark.parametrize("role", ["policy", "verifier"])
+def test_a_loaded_tokenizer_gives_the_ids_of_training(role: str) -> None:
+    """AutoTokenizer would not: it rebuilds a Qwen2 tokenizer with another split."""
+    built = build_tokenizer(role)
+    loaded = checkpoint(role)[1]
+    served = HfTokenizer.load(str(FOLDER / role))
+    for problem in PROBLEMS:
+        text = user_message(problem.question, problem.solution())
+        assert loaded.encode(text) == built.encode(text) == list(served.encode(text))
 
 
 def test_the_policy_solves_some_problems_and_fails_others_at_temperature_1() -> None:

@@ -33,11 +33,13 @@ LISTED = (
 FAULTS = {
     "treewright.errors.ConfigError": 2,
     "treewright.run_folder.RunFolderError": 2,
+    "treewright.run_folder.RunWriteError": 1,
     "benchmarks.dataset_files.DatasetError": 2,
     "treewright.replica.StartRefused": 2,
     "treewright.experiment.NotResumable": 4,
     "search.ports.ReplayError": 4,
     "treewright.lock.LockError": 2,
+    "treewright.cluster.ClusterError": 1,
     "treewright.appender.JournalError": 1,
     "benchmarks.grading_pool.GradingError": 1,
     "policies.engine.EngineError": 1,

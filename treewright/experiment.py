@@ -28,8 +28,6 @@ OK, INTERNAL, USAGE, FAILURES, NOT_RESUMABLE, INTERRUPTED = 0, 1, 2, 3, 4, 130
 class NotResumable(Exception):
     """The run's config, data or models are not what they were. One line that names the keys."""
 
-    exit_code = NOT_RESUMABLE
-
 
 def run(config: Config, *, as_json: bool = False) -> int:
     """Run an experiment, or go on with the newest run of the same name and fingerprint.

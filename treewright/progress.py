@@ -28,6 +28,10 @@ class Tally:
     started: float = field(default_factory=time.monotonic)
     resumed: int = 0
 
+    def start(self) -> None:
+        """Count seconds from now: the engines are ready."""
+        self.started = time.monotonic()
+
     @property
     def seconds(self) -> float:
         """Since the start."""

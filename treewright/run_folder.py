@@ -6,7 +6,6 @@ import json
 import os
 import platform
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,7 +33,9 @@ class Status(StrEnum):
 class RunFolderError(Exception):
     """A folder that is not a run, or cannot be one. One line with a hint."""
 
-    exit_code = 2
+
+class RunWriteError(Exception):
+    """A file of a run cannot be written, for want of space say. One line that names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,16 +125,19 @@ class RunFolder:
         It is the old one or the whole new one, whenever the machine stops.
         """
         target = self.path / name
-        handle, temporary = tempfile.mkstemp(dir=self.path, prefix=f".{name}.")
+        temporary = self.path / f".{name}.new"
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
+            with temporary.open("w", encoding="utf-8") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(temporary).replace(target)
+            temporary.replace(target)
         except OSError as error:
-            Path(temporary).unlink(missing_ok=True)
-            raise RunFolderError(f"{target}: cannot be written: {error.strerror}") from error
+            temporary.unlink(missing_ok=True)
+            raise RunWriteError(
+                f"{target}: cannot be written: {error.strerror}; "
+                "the journal has all replies: make room, then resume the run"
+            ) from error
 
 
 def environment() -> dict[str, Any]:

@@ -9,11 +9,13 @@ from benchmarks.grading import Outcome, open_grader
 from search.aggregation import Aggregator
 from search.ports import Failure, FailureKind
 from treewright.cluster import open_cluster
+from treewright.cluster_config import ClusterConfig
 from treewright.config import Config
 from treewright.controller import Controller, Failed, Grading
 from treewright.journal import Journal
 from treewright.memory import FINAL, RunMemory
 from treewright.metrics import Metrics, Reporting, Solved, choose, measure, outcome_of
+from treewright.pool import PoolStats
 from treewright.progress import Progress, Tally, add_spent, open_progress
 from treewright.replay import Replayed, replay, unjudged
 from treewright.run_folder import Status
@@ -85,8 +87,11 @@ class Session:
         tally = self.tally()
         with open_progress(tally) as progress, listen(progress.say) as stopping:
             cluster = self.config.cluster
+            progress.say(f"starting {replicas(cluster)}")
             async with open_cluster(cluster, self.config.policy, self.config.scorer) as ports:
                 stopping.draining = True
+                progress.say(f"ready after {tally.seconds:.0f} s")
+                tally.start()
                 controller = Controller(
                     strategy=self.config.strategy,
                     policy=ports.policy,
@@ -98,6 +103,9 @@ class Session:
                     on_done=lambda item: self.done(item, tally, progress),
                 )
                 await controller.run(recorded.pending, cluster.problems_in_flight, stopping.asked)
+                for side, stats in ports.stats().items():
+                    if stats.deaths:
+                        progress.say(incidents(side, stats))
 
     def tally(self) -> Tally:
         """The figures of the progress display, with what was replayed already in them."""
@@ -141,6 +149,22 @@ class Session:
         pending = problems - len(bad_rows) - len(self.solved) - len(self.failed)
         metrics = measure(self.solved, len(failed), problems, reporting(self.config))
         return Ending(metrics, failed, pending)
+
+
+def replicas(cluster: ClusterConfig) -> str:
+    """`replicas: 1 policy, 2 scorer (ray)`."""
+    return (
+        f"replicas: {cluster.policy_replicas} policy, {cluster.scorer_replicas} scorer "
+        f"({cluster.backend})"
+    )
+
+
+def incidents(side: str, stats: PoolStats) -> str:
+    """What the table cannot know: how often a replica died, and what is lost with it."""
+    return (
+        f"{side}: {stats.deaths} deaths of a replica, {stats.retries} calls asked again; "
+        f"the tokens of {stats.lost_calls} lost attempts are not in the ledger"
+    )
 
 
 def reporting(config: Config) -> Reporting:

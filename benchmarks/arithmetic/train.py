@@ -108,6 +108,7 @@ def name_special_tokens(model: Any, tokenizer: Any) -> None:
 def save(model: Any, role: str, directory: Path) -> None:
     """Writes a Hugging Face checkpoint: weights and configuration, tokenizer, chat template."""
     model.cpu().save_pretrained(directory)
+    (directory / "model.safetensors").chmod(0o644)
     save_tokenizer(build_tokenizer(role), directory)
 
 
