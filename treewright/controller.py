@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from benchmarks.datasets import Sample
-
 from benchmarks.grading import Grader, Grades, GradingConfig, Outcome
 from search.core import Strategy
 from search.driver import Searched, SearchFailed, drive, together

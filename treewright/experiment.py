@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.datasets import Dataset, load_dataset
-
 from search.aggregation import MissingRule
 from treewright.config import Config, load_config, load_runnable, to_yaml
 from treewright.fingerprint import differences, fingerprint, identity_of

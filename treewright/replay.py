@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.datasets import Sample
-
 from search.core import Missing, Strategy
 from search.driver import drive
 from search.ports import Failure, FailureKind
