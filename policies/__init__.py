@@ -1,1 +1,1 @@
-"""Policies: what proposes steps. Generators behind the `Policy` port, and the engines they run on."""
+"""Policies: generators of steps behind the `Policy` port, and the engines they run on."""
