@@ -1,0 +1,164 @@
+"""The quickstart with its real engines in real actors: undisturbed, robbed of its actors, killed.
+
+Every run is a process of its own, as a person starts it, on fewer problems.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROBLEMS, N = 24, 4
+CONFIG = (
+    "quickstart",
+    f"dataset.limit={PROBLEMS}",
+    f"strategy.n={N}",
+    "cluster.problems_in_flight=4",
+    "aggregate=min,last,history.last",
+    "select=first,best,majority",
+)
+LIMIT_S = 240.0
+
+pytestmark = pytest.mark.engine
+
+
+@dataclass
+class Runs:
+    """Starts `treewright` in a folder of its own."""
+
+    folder: Path
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "treewright.cli", *arguments]
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env={**os.environ, "TREEWRIGHT_RUNS": str(self.folder / "runs")},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def finish(self, *arguments: str) -> dict[str, Any]:
+        """Run to the end; the object it printed."""
+        process = self.start(*arguments, "--json")
+        printed, told = process.communicate(timeout=LIMIT_S)
+        assert process.returncode == 0, told
+        loaded: dict[str, Any] = json.loads(printed)
+        return loaded
+
+    def run_folder(self) -> Path:
+        (found,) = (self.folder / "runs" / "quickstart").iterdir()
+        return found
+
+    def records(self) -> list[dict[str, Any]]:
+        """The whole records of the journal, none before there is one."""
+        found = list(self.folder.glob("runs/quickstart/*/journal/driver.jsonl"))
+        text = found[0].read_text() if found else ""
+        return [json.loads(line) for line in text.split("\n")[:-1]]
+
+    def wait_for(self, process: subprocess.Popen[str], replies: int) -> None:
+        """Until the journal holds this many replies."""
+        end = time.monotonic() + LIMIT_S
+        while len(self.records()) < replies:
+            assert process.poll() is None, process.communicate()[1]
+            assert time.monotonic() < end, "the run made no progress"
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Iterator[Runs]:
+    yield Runs(tmp_path)
+    for pid in processes(b"treewright.cli", str(tmp_path)):
+        os.kill(pid, signal.SIGKILL)
+
+
+def processes(name: bytes, folder: str = "") -> list[int]:
+    """Processes whose command line holds `name` and whose working folder is `folder`, if given."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            named = entry.name.isdigit() and name in (entry / "cmdline").read_bytes()
+            if named and folder in ("", str((entry / "cwd").readlink())):
+                found.append(int(entry.name))
+        except OSError:  # it ended while we looked
+            continue
+    return found
+
+
+def actors_of(process: subprocess.Popen[str]) -> list[int]:
+    """The actors that this run started: the raylet that is its child is their parent."""
+    return [pid for pid in processes(b"ray::PortActor") if process.pid in ancestors(pid)]
+
+
+def ancestors(pid: int) -> list[int]:
+    chain: list[int] = []
+    while pid > 1:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+        pid = int(stat.rpartition(")")[2].split()[1])
+        chain.append(pid)
+    return chain
+
+
+def check_complete(measured: dict[str, Any], records: Sequence[dict[str, Any]]) -> None:
+    """Every candidate once, every arm over all problems, and nothing failed."""
+    assert (measured["problems"], measured["failures"]) == (PROBLEMS, 0)
+    keys = [record["key"] for record in records if record["kind"] in ("policy", "scorer")]
+    assert len(keys) == len(set(keys)), "a reply was counted twice"
+    assert sum(key.startswith("policy/") for key in keys) == PROBLEMS * N
+    for arm in measured["arms"]:
+        assert arm["problems"] + arm["unscored"] == PROBLEMS
+    ledger = measured["ledger"]
+    assert ledger["policy"]["calls"] == PROBLEMS * N
+    assert 0 < ledger["policy"]["cached"] < ledger["policy"]["prompt"]
+    assert ledger["verifier"]["generated"] > ledger["verifier"]["calls"] > 0
+
+
+def arm(measured: dict[str, Any], aggregation: str | None, selection: str, n: int) -> float:
+    (found,) = (
+        arm["accuracy"]
+        for arm in measured["arms"]
+        if (arm["aggregation"], arm["selection"], arm["n"]) == (aggregation, selection, n)
+    )
+    assert isinstance(found, float)
+    return found
+
+
+def test_the_quickstart_finishes_and_the_verifier_pays(runs: Runs) -> None:
+    measured = runs.finish("run", *CONFIG)
+    check_complete(measured, runs.records())
+    assert arm(measured, "min", "best", N) > arm(measured, None, "first", N)
+    before = runs.records()
+    assert runs.finish("run", *CONFIG) == measured
+    rescored = runs.finish("score", str(runs.run_folder()), "--aggregate", "product")
+    assert rescored["ledger"] == measured["ledger"]
+    assert runs.records() == before
+
+
+def test_a_killed_run_goes_on_and_survives_the_death_of_both_actors(runs: Runs) -> None:
+    first = runs.start("run", *CONFIG)
+    runs.wait_for(first, PROBLEMS * N // 4)
+    first.kill()
+    first.communicate()
+    durable = runs.records()
+
+    second = runs.start("resume", str(runs.run_folder()), "--json")
+    runs.wait_for(second, PROBLEMS * N)
+    victims = actors_of(second)
+    assert len(victims) == 2, "a policy actor and a verifier actor"
+    for victim in victims:
+        os.kill(victim, signal.SIGKILL)
+    printed, told = second.communicate(timeout=LIMIT_S)
+    assert second.returncode == 0, told
+    assert "policy: 1 deaths of a replica" in told
+    assert "scorer: 1 deaths of a replica" in told
+    check_complete(json.loads(printed), runs.records())
+    assert runs.records()[: len(durable)] == durable, "what was paid for was kept"
