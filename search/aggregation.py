@@ -53,10 +53,7 @@ def minimum(probabilities: Sequence[float]) -> float:
 
 
 def product(probabilities: Sequence[float]) -> float:
-    """The chance that all steps are right if they were independent (Lightman et al.
-
-    2023), summed in log space.
-    """
+    """The chance that all steps are right, were they independent (Lightman et al. 2023)."""
     return math.exp(_log_sum(probabilities))
 
 

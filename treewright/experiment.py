@@ -109,6 +109,8 @@ def go_on(folder: RunFolder, config: Config, dataset: Dataset, *, as_json: bool)
     """Finish a run as far as it can be finished, under its lock."""
     print(f"run {folder.path}", file=sys.stderr if as_json else sys.stdout, flush=True)
     with RunLock(folder.path), Journal.open(folder.journal) as journal:
+        if noted := str(journal.counts):
+            print(f"journal: {noted}", file=sys.stderr)
         folder.set_status(Status.RUNNING)
         try:
             ending = asyncio.run(Session(config, dataset, journal).run())
