@@ -110,6 +110,11 @@ class EngineError(RuntimeError):
     """The engine died or could not start; nothing it was asked will be answered."""
 
 
+def one_line(error: BaseException) -> str:
+    """What an exception says, in one line; its type when it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 class Engine(Protocol):
     """Generates. Cancelling the awaiting task aborts its requests in the engine."""
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from policies.engine import EngineError, Generation, Refused, Request
+from policies.engine import EngineError, Generation, Refused, Request, one_line
 
 
 class Core(Protocol):
@@ -178,7 +178,7 @@ def _engine_error(cause: BaseException) -> EngineError:
     """A fresh error for each who waits: an exception that is raised twice mixes its tracebacks."""
     if isinstance(cause, EngineError):
         return EngineError(str(cause))
-    error = EngineError(f"the engine died: {type(cause).__name__}: {' '.join(str(cause).split())}")
+    error = EngineError(f"the engine died: {type(cause).__name__}: {one_line(cause)}")
     error.__cause__ = cause
     return error
 

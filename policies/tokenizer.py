@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any, Protocol
 
+from policies.engine import one_line
+
 PRIVATE_USE = range(0xE000, 0xF900)
 """Characters without a meaning; one that no message contains marks what a template must not see."""
 
@@ -95,7 +97,7 @@ class HfTokenizer:
             loaded = cls(tokenizer, _eos_ids(model, revision))
         except Exception as error:
             raise TokenizerError(
-                f"{model}: its tokenizer cannot be read: {_line(error)}"
+                f"{model}: its tokenizer cannot be read: {one_line(error)}"
             ) from error
         if not tokenizer.chat_template:
             raise TokenizerError(
@@ -165,7 +167,7 @@ class HfTokenizer:
                 )
             )
         except TemplateError as error:
-            raise TokenizerError(f"the chat template refuses: {_line(error)}") from error
+            raise TokenizerError(f"the chat template refuses: {one_line(error)}") from error
 
     def _hide(self, content: str, mark: str, hidden: list[str]) -> str:
         """Replace each control token by its number in `hidden`, between marks."""
@@ -222,7 +224,3 @@ def _eos_ids(model: str, revision: str | None) -> list[int]:
         ids = content.get("eos_token_id")
         found += ids if isinstance(ids, list) else [] if ids is None else [ids]
     return found
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -24,6 +24,7 @@ from policies.engine import (
     Generation,
     Refused,
     Request,
+    one_line,
     refusal,
     room,
 )
@@ -88,7 +89,7 @@ class VllmEngine:
                 starting = _start_in_process if device == "cpu" else _start_async
                 return cls(*await starting(arguments, frozenset(eos_ids)))
         except Exception as error:
-            raise EngineError(f"{model}: the engine does not start: {_line(error)}") from error
+            raise EngineError(f"{model}: the engine does not start: {one_line(error)}") from error
 
     @property
     def max_model_len(self) -> int:
@@ -209,10 +210,6 @@ def _logprobs(flat: Any, ids: Sequence[int]) -> Iterator[dict[int, float]]:
         yield dict(zip(ids, values, strict=True))
 
 
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
-
-
 # On a CPU.
 
 
@@ -236,6 +233,7 @@ class InProcessCore:
         try:
             self._start(arguments, eos_ids)
         except BaseException:
+            gc.unfreeze()
             IN_PROCESS.release()
             raise
 
@@ -260,7 +258,7 @@ class InProcessCore:
             parameters = sampling_parameters(request, self.max_model_len, self._eos_ids)
             self._engine.add_request(key, tokens_input(list(request.prompt)), parameters)
         except VLLMClientError as error:
-            return Refused(_line(error))
+            return Refused(one_line(error))
         self._requests[key] = request
         return None
 
@@ -339,9 +337,9 @@ class GpuServer:
             async for output in self._llm.generate(prompt, parameters, str(next(self._keys))):
                 final = output
         except VLLMClientError as error:
-            return Refused(_line(error))
+            return Refused(one_line(error))
         except VLLMServerError as error:
-            raise EngineError(f"the engine died: {_line(error)}") from error
+            raise EngineError(f"the engine died: {one_line(error)}") from error
         if final is None:
             raise EngineError("the engine ended a request without an answer")
         return generation(final, request, self._eos_ids)

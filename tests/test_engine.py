@@ -320,9 +320,10 @@ def sampled(first: int, seed: int | None = 1, **sampling: Any) -> Request:
 
 @on_vllm
 def test_a_seed_gives_the_same_tokens_alone_and_in_a_batch(served: Served) -> None:
-    batch = served.ask(*(sampled(20, seed) for seed in range(12)))
-    alone = [served.ask(sampled(20, seed))[0] for seed in range(3)]
-    assert [a.token_ids for a in alone] == [a.token_ids for a in batch[:3]]
+    seeds = [*range(11), (1 << 63) - 1]
+    batch = served.ask(*(sampled(20, seed) for seed in seeds))
+    alone = [served.ask(sampled(20, seed))[0] for seed in seeds]
+    assert [a.token_ids for a in alone] == [a.token_ids for a in batch]
     assert len({answer.token_ids for answer in batch}) == 12
 
 
