@@ -390,7 +390,8 @@ def test_cancelling_frees_the_request_in_the_engine(
         abort(core, keys)
 
     async def run() -> None:
-        task = asyncio.create_task(served.engine.generate([sampled(23), sampled(24)]))
+        endless = [Request(prompt(first), only(7, CONTEXT)) for first in (23, 24)]
+        task = asyncio.create_task(served.engine.generate(endless))
         await asyncio.sleep(0.01)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
