@@ -15,8 +15,8 @@ import pytest
 from search.aggregation import AGGREGATIONS
 from search.selection import SELECTIONS
 from treewright import cli
-from treewright.checks import notes
-from treewright.config import load_config
+from treewright.config.checks import notes
+from treewright.config.load import load_config
 from treewright.listing import LISTS
 from treewright.plan import make_plan, size, weights_gib
 from treewright.terminal import clean, line

@@ -20,8 +20,8 @@ from scorers.no_scorer import NoScorerConfig
 from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
 from search.core import Path, Problem, Until
 from search.ports import Failure, FailureKind, PolicyCall, PolicyReply, ScorerCall
-from treewright.cluster import ClusterError, Ports, load_actors, open_cluster
-from treewright.cluster_config import ClusterConfig
+from treewright.cluster.cluster import ClusterError, Ports, load_actors, open_cluster
+from treewright.cluster.config import ClusterConfig
 
 MORTAL = '''
 """Ports that cannot be built, each in its own way."""
@@ -252,7 +252,8 @@ def test_a_scorer_that_cannot_be_built_ends_the_start_before_the_policy_is_loade
 
 
 def test_importing_the_cluster_does_not_import_ray(root: FilePath) -> None:
-    code = "import sys, treewright.cluster, treewright.journal; sys.exit('ray' in sys.modules)"
+    modules = "treewright.cluster.cluster, treewright.journal.journal"
+    code = f"import sys, {modules}; sys.exit('ray' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
 
 
@@ -264,8 +265,8 @@ from policies.scripted import ScriptedPolicyConfig
 from scorers.scripted import ScriptedScorerConfig
 from search.core import Path, Problem, Until
 from search.ports import PolicyCall, PolicyReply
-from treewright.cluster import open_cluster
-from treewright.cluster_config import ClusterConfig
+from treewright.cluster.cluster import open_cluster
+from treewright.cluster.config import ClusterConfig
 
 async def main(address):
     stop = asyncio.Event()

@@ -20,7 +20,7 @@ from search.core import (
     VerdictStatus,
 )
 from search.ports import PolicyCall, PolicyReply, ScorerReply
-from treewright import codec
+from treewright.journal import codec
 
 NASTY = [
     "\u2028\u2029",

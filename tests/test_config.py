@@ -14,17 +14,10 @@ from hypothesis import strategies as st
 
 from search.aggregation import MissingRule
 from search.strategies import STRATEGIES
-from treewright.config import (
-    Config,
-    differences,
-    fingerprint,
-    identity_of,
-    load_config,
-    load_runnable,
-    to_yaml,
-)
+from treewright.config.config import Config
+from treewright.config.fingerprint import differences, fingerprint, identity_of, model_digest
+from treewright.config.load import load_config, load_runnable, to_yaml
 from treewright.errors import ConfigError
-from treewright.fingerprint import model_digest
 
 BASE = """\
 name: base

@@ -23,8 +23,9 @@ from policies.segmentation import Segmenter
 from scorers.prompt import VerifierPrompt
 from scorers.thinkprm import ThinkPrmConfig
 from search.core import StopReason
-from treewright.config import Config, load_config, to_yaml
-from treewright.location import configs
+from treewright.config.config import Config
+from treewright.config.load import load_config, to_yaml
+from treewright.config.location import configs
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "math500_prompt.json").read_text())
 QWEN2_SPLIT = (

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from treewright import cli, machine, model_checks
-from treewright.config import load_config
-from treewright.findings import Finding, Health
-from treewright.machine import Needs
+from treewright import cli
+from treewright.config.load import load_config
+from treewright.doctor import machine, model_checks
+from treewright.doctor.findings import Finding, Health
+from treewright.doctor.machine import Needs
 
 Usage = namedtuple("Usage", "total used free")
 

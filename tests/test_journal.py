@@ -16,8 +16,8 @@ from search.core import Judgement, Path, Problem, Spent, Step, StepVerdict, Stop
 from search.core import VerdictStatus as Status
 from search.keys import policy_digest, policy_key, scorer_digest, scorer_key
 from search.ports import PolicyCall, PolicyReply, ReplayError, ScorerCall, ScorerReply
-from treewright import records
-from treewright.journal import Journal, JournalError
+from treewright.journal import records
+from treewright.journal.journal import Journal, JournalError
 
 ROOT = Path.start(Problem("p/1", "what is 1 + 1?"))
 NASTY = "\u2028\x00\ud83d\ude00\n</script>"

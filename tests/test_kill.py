@@ -15,7 +15,7 @@ from pathlib import Path
 from policies.scripted import ScriptedPolicy
 from scorers.scripted import ScriptedScorer
 from search.keys import policy_key, scorer_key
-from treewright.appender import Appender
+from treewright.journal.appender import Appender
 from treewright.cli import main
 import treewright.experiment  # so that no child imports it again
 

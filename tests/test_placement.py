@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from policies.engine import EngineConfig
-from treewright.cluster_config import ClusterConfig
-from treewright.placement import place_gpus
+from treewright.cluster.config import ClusterConfig
+from treewright.cluster.placement import place_gpus
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from policies.engine import EngineError
 from search.core import Judgement, Path, Problem, Spent, Step, StopReason, Until
 from search.ports import Failure, FailureKind, PolicyCall, PolicyReply, ScorerCall, ScorerReply
-from treewright.pool import Pool, PoolLimits
-from treewright.pooled import PooledPolicy, PooledScorer
-from treewright.quarantine import GROUPS
-from treewright.replica import (
+from treewright.cluster.pool import Pool, PoolLimits
+from treewright.cluster.pooled import PooledPolicy, PooledScorer
+from treewright.cluster.quarantine import GROUPS
+from treewright.cluster.replica import (
     Call,
     Info,
     InlineReplica,

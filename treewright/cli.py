@@ -35,12 +35,12 @@ FAULTS = {
     "treewright.run_folder.RunFolderError": 2,
     "treewright.run_folder.RunWriteError": 1,
     "benchmarks.dataset_files.DatasetError": 2,
-    "treewright.replica.StartRefused": 2,
+    "treewright.cluster.replica.StartRefused": 2,
     "treewright.experiment.NotResumable": 4,
     "search.ports.ReplayError": 4,
     "treewright.lock.LockError": 2,
-    "treewright.cluster.ClusterError": 1,
-    "treewright.appender.JournalError": 1,
+    "treewright.cluster.cluster.ClusterError": 1,
+    "treewright.journal.appender.JournalError": 1,
     "benchmarks.grading_pool.GradingError": 1,
     "policies.engine.EngineError": 1,
 }
@@ -82,7 +82,7 @@ def treewright(
 ) -> None:
     """Answer `--version`; the verbs do the rest."""
     if version:
-        from treewright.fingerprint import installed
+        from treewright.config.fingerprint import installed
 
         typer.echo(f"treewright {installed('treewright') or 'not installed: run `make setup`'}")
         raise typer.Exit
@@ -115,8 +115,8 @@ def run(
         from treewright.validate import validate as check
 
         return check(config, changes, as_json=as_json)
-    from treewright.checks import notes
-    from treewright.config import load_runnable
+    from treewright.config.checks import notes
+    from treewright.config.load import load_runnable
 
     loaded = load_runnable(config, changes)
     for remark in notes(loaded):
@@ -167,7 +167,7 @@ def score(
 
     - `treewright score runs/quickstart/… --aggregate min,product,mean --select best,weighted`
     """
-    from treewright.checks import check_aggregate, check_missing, check_select
+    from treewright.config.checks import check_aggregate, check_missing, check_select
 
     aggregations, selections = _names(aggregate), _names(select)
     check_aggregate(aggregations, _command_line)
@@ -240,7 +240,7 @@ def doctor(
     - `treewright doctor`
     - `treewright doctor quickstart`
     """
-    from treewright.doctor import doctor as examine
+    from treewright.doctor.doctor import doctor as examine
 
     return examine(config, _overrides(overrides), as_json=as_json)
 

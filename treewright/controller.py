@@ -15,7 +15,7 @@ from benchmarks.grading import Grader, Grades, GradingConfig, Outcome
 from search.core import Strategy
 from search.driver import Searched, SearchFailed, drive, together
 from search.ports import Failure, FailureKind, Memory, Policy, ReplayError, Scorer
-from treewright.journal import Journal, JournalError
+from treewright.journal.journal import Journal, JournalError
 from treewright.memory import failure_payload
 from treewright.metrics import Solved
 

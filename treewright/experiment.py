@@ -12,9 +12,10 @@ from pathlib import Path
 
 from benchmarks.datasets import Dataset, load_dataset
 from search.aggregation import MissingRule
-from treewright.config import Config, load_config, load_runnable, to_yaml
-from treewright.fingerprint import differences, fingerprint, identity_of
-from treewright.journal import Journal
+from treewright.config.config import Config
+from treewright.config.fingerprint import differences, fingerprint, identity_of
+from treewright.config.load import load_config, load_runnable, to_yaml
+from treewright.journal.journal import Journal
 from treewright.lock import RunLock
 from treewright.run_folder import RunFolder, Status, environment
 from treewright.session import Ending, Session

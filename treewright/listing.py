@@ -11,8 +11,8 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from treewright.kinds import SECTIONS, settings_class
-from treewright.location import configs
+from treewright.config.kinds import SECTIONS, settings_class
+from treewright.config.location import configs
 from treewright.terminal import line
 
 Row: TypeAlias = dict[str, str]

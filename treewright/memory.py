@@ -14,7 +14,7 @@ from search.ports import (
     ScorerCall,
     ScorerReply,
 )
-from treewright.journal import Journal
+from treewright.journal.journal import Journal
 
 FINAL = frozenset({FailureKind.INVALID, FailureKind.POISON})
 """Failures that asking again would only repeat."""

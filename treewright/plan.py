@@ -9,8 +9,9 @@ from pathlib import Path
 
 from benchmarks.datasets import load_dataset
 from policies.engine import EngineConfig
-from treewright.config import Config, fingerprint
-from treewright.kinds import kind_of
+from treewright.config.config import Config
+from treewright.config.fingerprint import fingerprint
+from treewright.config.kinds import kind_of
 
 GIB = 2**30
 BILLIONS = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)B(?![A-Za-z])", re.IGNORECASE)

@@ -10,7 +10,7 @@ from search.core import Missing, Strategy
 from search.driver import drive
 from search.ports import Failure, FailureKind
 from treewright.controller import Failed, Grading
-from treewright.journal import Journal
+from treewright.journal.journal import Journal
 from treewright.memory import (
     FINAL,
     RecordedMemory,

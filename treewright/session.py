@@ -8,14 +8,14 @@ from benchmarks.datasets import Dataset
 from benchmarks.grading import Outcome, open_grader
 from search.aggregation import Aggregator
 from search.ports import Failure, FailureKind
-from treewright.cluster import open_cluster
-from treewright.cluster_config import ClusterConfig
-from treewright.config import Config
+from treewright.cluster.cluster import open_cluster
+from treewright.cluster.config import ClusterConfig
+from treewright.cluster.pool import PoolStats
+from treewright.config.config import Config
 from treewright.controller import Controller, Failed, Grading
-from treewright.journal import Journal
+from treewright.journal.journal import Journal
 from treewright.memory import FINAL, RunMemory
 from treewright.metrics import Metrics, Reporting, Solved, choose, measure, outcome_of
-from treewright.pool import PoolStats
 from treewright.progress import Progress, Tally, add_spent, open_progress
 from treewright.replay import Replayed, replay, unjudged
 from treewright.run_folder import Status

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from policies.engine import EngineConfig
-from treewright.cluster_config import ClusterConfig
+from treewright.cluster.config import ClusterConfig
 
 
 def place_gpus(

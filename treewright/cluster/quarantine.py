@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from treewright.slot import Slot, Ticket
+from treewright.cluster.slot import Slot, Ticket
 
 GROUPS = 8
 """Eight trials clear 64 innocents, where one by one would take 64. A poison among them costs a

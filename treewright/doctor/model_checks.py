@@ -15,9 +15,9 @@ from policies.tokenizer import HfTokenizer, Tokenizer, TokenizerError
 from scorers.prompt import VerifierPrompt
 from scorers.thinkprm import ThinkPrmConfig
 from scorers.verdict_ids import UnfitTokenizer, VerdictIds
-from treewright.checks import HUB_NAME
-from treewright.config import Config
-from treewright.findings import Finding, fail, ok, warn
+from treewright.config.checks import HUB_NAME
+from treewright.config.config import Config
+from treewright.doctor.findings import Finding, fail, ok, warn
 from treewright.plan import size, weights_gib
 
 LONGEST_QUESTIONS = 32

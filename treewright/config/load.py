@@ -1,4 +1,4 @@
-"""The config of one experiment: its keys, and how it is read from YAML and a command line.
+"""How the config of one experiment is read from YAML and a command line, and written back.
 
     config = load_config("configs/quickstart.yaml", ["strategy.n=4", "seed=1"])
 
@@ -9,68 +9,25 @@ of the kind's own dataclass. Everything is checked here, before any engine start
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, get_type_hints
 
 import yaml  # type: ignore[import-untyped]  # PyYAML, which OmegaConf brings, ships no types
 
-from benchmarks.datasets import DatasetConfig
-from benchmarks.grading import GradingConfig
-from search.aggregation import MissingRule
 from search.selection import SELECTIONS
-from treewright.checks import check, check_models, unjudged
-from treewright.cluster_config import ClusterConfig
-from treewright.compose import KIND, child, compose, place
+from treewright.config.checks import check, check_models, unjudged
+from treewright.config.compose import KIND, child, compose, place
+from treewright.config.config import Config
+from treewright.config.kinds import SECTIONS, kind_of, settings_class
+from treewright.config.location import portable
+from treewright.config.redaction import redact
+from treewright.config.resolving import FILES, resolve
+from treewright.config.schema import check_keys, dotted_keys, fit, required
+from treewright.config.yamldump import dump, to_plain
+from treewright.config.yamlfile import Node
 from treewright.errors import ConfigError, suggest
-from treewright.fingerprint import differences, fingerprint, identity_of
-from treewright.kinds import SECTIONS, kind_of, settings_class
-from treewright.location import portable
-from treewright.redaction import redact
-from treewright.resolving import FILES, resolve
-from treewright.schema import check_keys, dotted_keys, fit, required
-from treewright.yamldump import dump, to_plain
-from treewright.yamlfile import Node
-
-__all__ = [
-    "Config",
-    "differences",
-    "fingerprint",
-    "identity_of",
-    "load_config",
-    "load_runnable",
-    "to_yaml",
-]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Config:
-    """One experiment, every value resolved and checked.
-
-    `policy`, `scorer`: the dataclass of the kind, which its module's `build` takes. `strategy`: the
-    search itself, ready to be called with a problem. `aggregate` (`min`, `history.last`),
-    `missing` and `select` are what is reported; none of them changes a generation.
-    Left out, `aggregate` and `select` become all that the run can report.
-    `fail_on_error`: how many problems may fail before a run counts as failed, or, below 1, which
-    share of them. `written`: the composed YAML with its `${…}`, as config.yaml keeps it.
-    """
-
-    name: str
-    seed: int = 0
-    output_dir: str = "${oc.env:TREEWRIGHT_RUNS,runs}"
-    dataset: DatasetConfig
-    policy: Any
-    scorer: Any
-    strategy: Any
-    aggregate: tuple[str, ...] = ()
-    missing: MissingRule = MissingRule.WORST
-    select: tuple[str, ...] = ()
-    grading: GradingConfig = field(default_factory=GradingConfig)
-    cluster: ClusterConfig = field(default_factory=ClusterConfig)
-    fail_on_error: int | float = 0
-    written: str = field(default="", repr=False, compare=False)
-
 
 KEYS = tuple(f.name for f in fields(Config) if f.name != "written")
 """What a YAML file may say, besides `extends`."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-from treewright.codec import Json
+from treewright.journal.codec import Json
 
 VERSION = 1
 DATA = b',"data":'

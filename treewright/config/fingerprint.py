@@ -14,13 +14,11 @@ from enum import Enum
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from treewright.kinds import SECTIONS, kind_of
-from treewright.schema import join
-
-if TYPE_CHECKING:
-    from treewright.config import Config
+from treewright.config.config import Config
+from treewright.config.kinds import SECTIONS, kind_of
+from treewright.config.schema import join
 
 RESOURCES = frozenset(
     {

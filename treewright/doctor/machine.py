@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from treewright.findings import Finding, fail, ok, warn
-from treewright.fingerprint import installed
+from treewright.config.fingerprint import installed
+from treewright.doctor.findings import Finding, fail, ok, warn
 
 if TYPE_CHECKING:
-    from treewright.config import Config
+    from treewright.config.config import Config
 
 GIB = 2**30
 OLDEST, TOO_NEW = (3, 11), (3, 15)

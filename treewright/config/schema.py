@@ -13,9 +13,9 @@ from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
-from treewright.compose import COMMAND_LINE
+from treewright.config.compose import COMMAND_LINE
+from treewright.config.yamlfile import Node, parse_value
 from treewright.errors import ConfigError, suggest
-from treewright.yamlfile import Node, parse_value
 
 Plain: TypeAlias = str | int | float | bool | list[Any] | dict[str, Any] | None
 """What OmegaConf takes."""

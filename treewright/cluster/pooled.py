@@ -12,8 +12,8 @@ from search.ports import (
     ScorerCall,
     ScorerReply,
 )
-from treewright.pool import Pool
-from treewright.replica import Outcome
+from treewright.cluster.pool import Pool
+from treewright.cluster.replica import Outcome
 
 
 class PooledPolicy:

@@ -13,11 +13,11 @@ from types import ModuleType
 from typing import TypeAlias
 
 from scorers.no_scorer import NoScorerConfig
-from treewright.cluster_config import ClusterConfig
-from treewright.placement import place_gpus
-from treewright.pool import Pool, PoolLimits, PoolStats
-from treewright.pooled import PooledPolicy, PooledScorer
-from treewright.replica import InlineReplica, Replica, builder
+from treewright.cluster.config import ClusterConfig
+from treewright.cluster.placement import place_gpus
+from treewright.cluster.pool import Pool, PoolLimits, PoolStats
+from treewright.cluster.pooled import PooledPolicy, PooledScorer
+from treewright.cluster.replica import InlineReplica, Replica, builder
 
 Make: TypeAlias = Callable[[], Replica]
 
@@ -92,10 +92,10 @@ async def start_scorers(pool: Pool) -> None:
 
 
 def load_actors(address: str | None) -> ModuleType:
-    """The module `treewright.actors`, and Ray with it, imported for a cluster at this address."""
+    """Import `treewright.cluster.actors`, and Ray with it, for a cluster at this address."""
     for name, value in {**RAY, **({} if address else LOOPBACK)}.items():
         os.environ.setdefault(name, value)
-    return import_module("treewright.actors")
+    return import_module("treewright.cluster.actors")
 
 
 @contextmanager

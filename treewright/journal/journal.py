@@ -17,15 +17,23 @@ from typing import Self
 
 from search.core import Missing
 from search.ports import PolicyCall, PolicyReply, ReplayError, ScorerCall, ScorerReply
-from treewright.appender import Appender, JournalError
-from treewright.codec import (
+from treewright.journal.appender import Appender, JournalError
+from treewright.journal.codec import (
     Json,
     decode_policy_reply,
     decode_scorer_reply,
     encode_policy_reply,
     encode_scorer_reply,
 )
-from treewright.records import CorruptRecord, Line, Record, UnknownVersion, scan, seal, unseal
+from treewright.journal.records import (
+    CorruptRecord,
+    Line,
+    Record,
+    UnknownVersion,
+    scan,
+    seal,
+    unseal,
+)
 
 __all__ = ["Journal", "JournalCounts", "JournalError"]
 

@@ -7,9 +7,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from treewright.config import Config, load_config
-from treewright.findings import Finding, Health
-from treewright.machine import examine_machine
+from treewright.config.config import Config
+from treewright.config.load import load_config
+from treewright.doctor.findings import Finding, Health
+from treewright.doctor.machine import examine_machine
 from treewright.terminal import line
 
 MARKS = {Health.OK: "ok  ", Health.WARN: "warn", Health.FAIL: "FAIL"}
@@ -39,7 +40,7 @@ def examine(config: Config | None) -> Iterator[Finding]:
     """The machine, then what the config needs."""
     yield from examine_machine(config)
     if config is not None:
-        from treewright.model_checks import examine_config
+        from treewright.doctor.model_checks import examine_config
 
         yield from examine_config(config)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-PACKAGE = Path(__file__).resolve().parent
+PACKAGE = Path(__file__).resolve().parents[1]
 INSTALLED = PACKAGE.parent
 """The folder that holds the packages: the checkout, or site-packages."""
 

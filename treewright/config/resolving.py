@@ -14,11 +14,11 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
-from treewright.compose import KIND
+from treewright.config.compose import KIND
+from treewright.config.kinds import SECTIONS, settings_class
+from treewright.config.location import find
+from treewright.config.schema import join
 from treewright.errors import ConfigError
-from treewright.kinds import SECTIONS, settings_class
-from treewright.location import find
-from treewright.schema import join
 
 T = TypeVar("T")
 

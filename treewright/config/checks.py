@@ -7,16 +7,14 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from search.aggregation import AGGREGATIONS, Aggregator, MissingRule
 from search.selection import SELECTIONS
+from treewright.config.config import Config
+from treewright.config.kinds import kind_of
+from treewright.config.schema import join
 from treewright.errors import ConfigError, suggest
-from treewright.kinds import kind_of
-from treewright.schema import join
-
-if TYPE_CHECKING:
-    from treewright.config import Config
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")

@@ -1,8 +1,8 @@
 """The edge to Ray: a port in an actor, the replica that speaks to it, the connection to a cluster.
 
 Only plain values cross the wire. Whatever goes wrong in an actor comes back as a `Failure`; a dead
-actor shows in the poll, which is always under way. Call `treewright.cluster.load_actors` to import
-this module: Ray reads its environment when it is imported.
+actor shows in the poll, which is always under way. To import this module call `load_actors` of
+`treewright.cluster.cluster`: Ray reads its environment when it is imported.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
 from search.ports import Failure, FailureKind
-from treewright.replica import (
+from treewright.cluster.replica import (
     Call,
     Info,
     Outcome,
@@ -223,7 +223,7 @@ def _init(address: str | None, cpus: float) -> None:
 
 def python_path() -> str:
     """What this process can import beyond its installation, so that workers can too."""
-    here = str(Path(__file__).resolve().parents[1])
+    here = str(Path(__file__).resolve().parents[2])
     installed = (sys.prefix, sys.base_prefix)
     extra = [entry for entry in sys.path if entry and not entry.startswith(installed)]
     return os.pathsep.join(dict.fromkeys([here, *extra]))

@@ -15,8 +15,8 @@ from typing import Any, NoReturn
 
 import yaml  # type: ignore[import-untyped]  # PyYAML, which OmegaConf brings, ships no types
 
+from treewright.config.location import configs
 from treewright.errors import ConfigError, suggest
-from treewright.location import configs
 
 LARGEST_FILE = 256 * 1024
 DEEPEST = 50

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from treewright.config.location import find_config
+from treewright.config.yamlfile import Node, read_yaml
 from treewright.errors import ConfigError
-from treewright.location import find_config
-from treewright.yamlfile import Node, read_yaml
 
 COMMAND_LINE = "command line"
 MOST_FILES = 50

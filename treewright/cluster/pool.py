@@ -16,8 +16,8 @@ from functools import partial
 from itertools import count
 
 from search.ports import Failure, FailureKind
-from treewright.quarantine import Quarantine
-from treewright.replica import (
+from treewright.cluster.quarantine import Quarantine
+from treewright.cluster.replica import (
     Call,
     Info,
     Outcome,
@@ -26,7 +26,7 @@ from treewright.replica import (
     StartRefused,
     one_line,
 )
-from treewright.slot import Slot, Ticket
+from treewright.cluster.slot import Slot, Ticket
 
 POLL_S = 1.0
 """The longest wait for news of a replica before its calls' ages are looked at."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from treewright.replica import Call, Info, Outcome, Replica
+from treewright.cluster.replica import Call, Info, Outcome, Replica
 
 
 @dataclass(eq=False, slots=True)

@@ -1,0 +1,1 @@
+"""Cluster: replicas of the two ports, in Ray actors or in this process. Start at `cluster`."""

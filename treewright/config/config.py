@@ -1,0 +1,39 @@
+"""The config of one experiment: its keys and what they mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmarks.datasets import DatasetConfig
+from benchmarks.grading import GradingConfig
+from search.aggregation import MissingRule
+from treewright.cluster.config import ClusterConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """One experiment, every value resolved and checked.
+
+    `policy`, `scorer`: the dataclass of the kind, which its module's `build` takes. `strategy`: the
+    search itself, ready to be called with a problem. `aggregate` (`min`, `history.last`),
+    `missing` and `select` are what is reported; none of them changes a generation.
+    Left out, `aggregate` and `select` become all that the run can report.
+    `fail_on_error`: how many problems may fail before a run counts as failed, or, below 1, which
+    share of them. `written`: the composed YAML with its `${…}`, as config.yaml keeps it.
+    """
+
+    name: str
+    seed: int = 0
+    output_dir: str = "${oc.env:TREEWRIGHT_RUNS,runs}"
+    dataset: DatasetConfig
+    policy: Any
+    scorer: Any
+    strategy: Any
+    aggregate: tuple[str, ...] = ()
+    missing: MissingRule = MissingRule.WORST
+    select: tuple[str, ...] = ()
+    grading: GradingConfig = field(default_factory=GradingConfig)
+    cluster: ClusterConfig = field(default_factory=ClusterConfig)
+    fail_on_error: int | float = 0
+    written: str = field(default="", repr=False, compare=False)

@@ -1,0 +1,1 @@
+"""Journal: what was answered, on disk, durable before it is used. Start at `journal`."""
