@@ -1,6 +1,7 @@
 """The committed policy and verifier: they load, the policy errs, the verifier really judges."""
 
 import random
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from benchmarks.arithmetic.learning import load_checkpoint
 from benchmarks.arithmetic.sampling import Solution, sample_solutions
 from benchmarks.arithmetic.splits import read_split
 from benchmarks.arithmetic.vocabulary import build_tokenizer
+from benchmarks.arithmetic.wording import word_expression, word_story
 from policies.tokenizer import HfTokenizer
 from scorers.prompt import user_message
 
@@ -108,17 +110,21 @@ def test_swapping_the_problem_under_a_right_solution_flips_verdicts() -> None:
 
 
 def test_changing_one_operand_of_the_problem_flips_the_verdict_of_its_step() -> None:
-    """The solution stays the same: only re-reading the problem can tell."""
-    edits = []
-    for problem in (p for p in PROBLEMS if p.kind == "expression"):
-        symbol, operand = problem.operations[-1].symbol, problem.operations[-1].operand
-        changed = problem.question.replace(f"{symbol} {operand}", f"{symbol} {operand + 3}")
-        edits.append((problem, changed))
-    solutions = [
-        (type(p)(p.kind, p.start, p.operations, question), p.solution()) for p, question in edits
-    ]
+    """The solution stays the same: only re-reading the problem can tell.
+
+    The model finds 94 % of such edits in expressions and 84 % in stories; the card says so.
+    """
+    rng = random.Random(0)
+    solutions = []
+    for problem in read_split("validation")[:40]:
+        stated = [(o.symbol, o.operand) for o in problem.operations]
+        at = rng.randrange(len(stated))
+        stated[at] = stated[at][0], stated[at][1] + 2
+        write = word_story if problem.kind == "word" else word_expression
+        question = write(rng, problem.start, stated)
+        solutions.append((replace(problem, question=question), problem.solution()))
     flipped = [reading.first_error is not None for reading in judged(solutions)]
-    assert sum(flipped) >= len(flipped) - 1
+    assert sum(flipped) >= 28
 
 
 def test_an_unfinished_right_solution_is_accepted() -> None:
