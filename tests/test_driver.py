@@ -140,6 +140,22 @@ def test_best_of_n_driven_by_hand() -> None:
     assert (second.path, second.judgement, second.history) == (cut, None, ())
 
 
+@pytest.mark.parametrize("dedup", [True, False])
+def test_solutions_that_say_the_same_are_judged_once_unless_told_otherwise(dedup: bool) -> None:
+    flow = BestOfN(n=3, dedup=dedup)(PROBLEM)
+    root = Path.start(PROBLEM)
+    next(flow)
+    one, twin, other = (root.grow(child, [step(said)]) for child, said in enumerate("227"))
+    asked = (one, other) if dedup else (one, twin, other)
+    assert flow.send(Extended(((one, twin, other),), Spent())) == Judge(asked)
+    replies = tuple(judgement(path, 0.25 * (1 + path.place[0])) for path in asked)
+    with pytest.raises(StopIteration) as stop:
+        flow.send(Judged(replies, Spent()))
+    of_one, of_twin, of_other = (candidate.judgement for candidate in stop.value.value.candidates)
+    assert (of_one, of_other) == (replies[0], replies[-1])
+    assert of_twin == (of_one if dedup else replies[1])
+
+
 def test_greedy_asks_for_one_greedy_solution() -> None:
     flow = Greedy()(PROBLEM)
     assert next(flow) == Extend((Path.start(PROBLEM),), n=1, until=Until.END, greedy=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from search.checks import at_least_one
@@ -10,12 +11,14 @@ from search.core import Candidate, Flow, Judgement, Path, Problem, Result, Until
 
 @dataclass(frozen=True)
 class BestOfN:
-    """`n` independent solutions.
+    """`n` independent solutions; the finished ones are judged.
 
-    The finished ones are judged. Candidates stay in the order of their numbers.
+    Candidates stay in the order of their numbers. With `dedup`, solutions that are the same token
+    by token are judged once: the first is, and the others have its judgement.
     """
 
     n: int = 16
+    dedup: bool = True
 
     def __post_init__(self) -> None:
         at_least_one("n", self.n)
@@ -37,11 +40,18 @@ class BestOfN:
         """
         (drafts,) = yield from extend([Path.start(problem)], self.n, Until.END)
         finished = [draft for draft in drafts if draft.finished]
-        judgements = yield from judge(finished)
-        judged = {path.id: judgement for path, judgement in zip(finished, judgements, strict=True)}
-        return Result(tuple(_candidate(draft, judged) for draft in drafts))
+        distinct = originals(finished) if self.dedup else {draft: draft for draft in finished}
+        asked = list(dict.fromkeys(distinct.values()))
+        judgements = dict(zip(asked, (yield from judge(asked)), strict=True))
+        judged = {draft: judgements[original] for draft, original in distinct.items()}
+        return Result(tuple(_candidate(draft, judged.get(draft)) for draft in drafts))
 
 
-def _candidate(draft: Path, judged: dict[str, Judgement]) -> Candidate:
-    judgement = judged.get(draft.id)
+def originals(paths: Sequence[Path]) -> dict[Path, Path]:
+    """Maps each path to the first one with the same tokens."""
+    first: dict[tuple[int, ...], Path] = {}
+    return {path: first.setdefault(path.token_ids, path) for path in paths}
+
+
+def _candidate(draft: Path, judgement: Judgement | None) -> Candidate:
     return Candidate(draft, judgement, (judgement.prefix,) if judgement else ())
