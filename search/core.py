@@ -195,6 +195,11 @@ class Spent:
     generated: int = 0
     failed: int = 0
 
+    @property
+    def computed(self) -> int:
+        """Tokens that went through the model: prompt tokens not cached, and generated ones."""
+        return self.prompt - self.cached + self.generated
+
     def __add__(self, other: Spent) -> Spent:
         return Spent(
             self.calls + other.calls,
@@ -203,6 +208,17 @@ class Spent:
             self.generated + other.generated,
             self.failed + other.failed,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What a question spent at each of the two ports."""
+
+    policy: Spent = field(default_factory=Spent)
+    verifier: Spent = field(default_factory=Spent)
+
+    def __add__(self, other: Spending) -> Spending:
+        return Spending(self.policy + other.policy, self.verifier + other.verifier)
 
 
 class Until(StrEnum):
@@ -235,7 +251,7 @@ class Extended:
     """
 
     children: tuple[tuple[Path, ...], ...]
-    spent: Spent
+    spent: Spending
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +266,7 @@ class Judged:
     """`judgements[i]` is of `paths[i]`; `spent` sums over the question."""
 
     judgements: tuple[Judgement, ...]
-    spent: Spent
+    spent: Spending
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +284,7 @@ class Grown:
 
     children: tuple[tuple[Path, ...], ...]
     judgements: tuple[tuple[Judgement, ...], ...]
-    spent: Spent
+    spent: Spending
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,14 +296,15 @@ class Fork:
 
 @dataclass(frozen=True, slots=True)
 class Forked:
-    """`results[i]` is what `flows[i]` returned."""
+    """`results[i]` is what `flows[i]` returned; `spent` sums over all of them."""
 
     results: tuple[Result, ...]
+    spent: Spending
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A path that the strategy hands to selection, with its last judgement (None: never judged).
+    """A path as a strategy holds it, with its last judgement (None: never judged).
 
     `history` holds the whole-prefix probabilities judged along the path, oldest first.
     """
@@ -296,15 +313,30 @@ class Candidate:
     judgement: Judgement | None = None
     history: tuple[Score, ...] = ()
 
+    def child(self, path: Path, judgement: Judgement) -> Candidate:
+        """A continuation of this candidate, judged."""
+        return Candidate(path, judgement, (*self.history, judgement.prefix))
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """A path that the search gave up, by id, and why: a few words for a person."""
+
+    path_id: str
+    reason: str
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
     """What a search returns.
 
-    Its candidates in the order in which ties are broken (earliest wins).
+    Its candidates stand in the order in which ties are broken (earliest wins). `exhausted` says
+    which limit of the budget ended the search before it ended by itself.
     """
 
-    candidates: tuple[Candidate, ...] = field(default=())
+    candidates: tuple[Candidate, ...] = ()
+    pruned: tuple[Pruned, ...] = ()
+    exhausted: str | None = None
 
 
 Question: TypeAlias = Extend | Judge | Grow | Fork

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from search.core import (
@@ -29,6 +29,7 @@ from search.core import (
     Question,
     Reply,
     Result,
+    Spending,
     Spent,
     Until,
 )
@@ -90,7 +91,7 @@ async def drive(
     on.
     """
     search = _Search(policy, scorer, memory, run_seed)
-    result = await search.run(flow)
+    result, _ = await search.run(flow)
     return Searched(result, search.costs, search.paths)
 
 
@@ -104,16 +105,21 @@ class _Search:
         self.run_seed = run_seed
         self.costs = Costs()
         self.paths: dict[str, Path] = {}
+        self.seen: set[str] = set()
+        """Keys that this search was charged for: what is asked again costs nothing."""
 
-    async def run(self, flow: Flow) -> Result:
+    async def run(self, flow: Flow) -> tuple[Result, Spending]:
+        """The flow's result and what its own questions spent."""
         reply: Reply | None = None
+        spent = Spending()
         while True:
             try:
                 question = flow.send(reply)
             except StopIteration as stop:
                 result: Result = stop.value
-                return result
+                return result, spent
             reply = await self.answer(question)
+            spent += reply.spent
 
     async def answer(self, question: Question) -> Reply:
         match question:
@@ -124,17 +130,20 @@ class _Search:
             case Grow():
                 return await self.grow(question)
             case Fork():
-                return Forked(tuple(await together(self.run(flow) for flow in question.flows)))
+                return await self.fork(question)
 
     async def extend(self, question: Extend) -> Extended:
         replies = await together(self.ask_policy(call) for call in self.policy_calls(question))
         children = rows([reply.path for reply in replies], question.n)
-        return Extended(children, total(reply.spent for reply in replies))
+        return Extended(children, Spending(policy=total(reply.spent for reply in replies)))
 
     async def judge(self, question: Judge) -> Judged:
-        replies = await together(self.ask_scorer(self.scorer_call(path)) for path in question.paths)
+        distinct = list(dict.fromkeys(question.paths))
+        replies = await together(self.ask_scorer(self.scorer_call(path)) for path in distinct)
+        judgements = {path: reply.judgement for path, reply in zip(distinct, replies, strict=True)}
         return Judged(
-            tuple(reply.judgement for reply in replies), total(reply.spent for reply in replies)
+            tuple(judgements[path] for path in question.paths),
+            Spending(verifier=total(reply.spent for reply in replies)),
         )
 
     async def grow(self, question: Grow) -> Grown:
@@ -143,8 +152,16 @@ class _Search:
         return Grown(
             rows([drawn.path for drawn, _ in replies], question.n),
             rows([judged.judgement for _, judged in replies], question.n),
-            total(reply.spent for pair in replies for reply in pair),
+            Spending(
+                total(drawn.spent for drawn, _ in replies),
+                total(judged.spent for _, judged in replies),
+            ),
         )
+
+    async def fork(self, question: Fork) -> Forked:
+        ended = await together(self.run(flow) for flow in question.flows)
+        spent = sum((spent for _, spent in ended), Spending())
+        return Forked(tuple(result for result, _ in ended), spent)
 
     async def draw_and_judge(self, call: PolicyCall) -> tuple[PolicyReply, ScorerReply]:
         drawn = await self.ask_policy(call)
@@ -161,6 +178,9 @@ class _Search:
             await self.memory.record(key, digest, drawn)
             reply = drawn
         assert isinstance(reply, PolicyReply)
+        if key in self.seen:
+            return replace(reply, spent=Spent())
+        self.seen.add(key)
         self.costs.policy[reply.path.id] = reply.spent
         self.paths[reply.path.id] = reply.path
         return reply
@@ -177,6 +197,9 @@ class _Search:
             await self.memory.record(key, digest, judged)
             reply = judged
         assert isinstance(reply, ScorerReply)
+        if key in self.seen:
+            return replace(reply, spent=Spent())
+        self.seen.add(key)
         self.costs.verifier[call.path.id] = reply.spent
         return reply
 
@@ -196,7 +219,9 @@ class _Search:
         return reply
 
     def policy_calls(self, question: Extend) -> list[PolicyCall]:
-        """One call per child, path by path."""
+        """One call per child, path by path. Raises ValueError for a path that is named twice."""
+        if len(set(question.paths)) < len(question.paths):
+            raise ValueError("a path is extended twice in one question: number its children apart")
         return [
             PolicyCall(
                 path,

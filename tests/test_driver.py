@@ -10,6 +10,7 @@ from search.core import (
     Extend,
     Extended,
     Flow,
+    Fork,
     Judge,
     Judged,
     Judgement,
@@ -17,6 +18,7 @@ from search.core import (
     Path,
     Problem,
     Result,
+    Spending,
     Spent,
     Step,
     StepVerdict,
@@ -132,9 +134,9 @@ def test_best_of_n_driven_by_hand() -> None:
     root = Path.start(PROBLEM)
     assert next(flow) == Extend((root,), n=2, until=Until.END)
     done, cut = root.grow(0, [step("2")]), root.grow(1, [step("3", StopReason.LENGTH)])
-    assert flow.send(Extended(((done, cut),), Spent())) == Judge((done,))
+    assert flow.send(Extended(((done, cut),), Spending())) == Judge((done,))
     with pytest.raises(StopIteration) as stop:
-        flow.send(Judged((judgement(done),), Spent()))
+        flow.send(Judged((judgement(done),), Spending()))
     first, second = stop.value.value.candidates
     assert (first.path, first.judgement, first.history) == (done, judgement(done), (0.75,))
     assert (second.path, second.judgement, second.history) == (cut, None, ())
@@ -147,10 +149,10 @@ def test_solutions_that_say_the_same_are_judged_once_unless_told_otherwise(dedup
     next(flow)
     one, twin, other = (root.grow(child, [step(said)]) for child, said in enumerate("227"))
     asked = (one, other) if dedup else (one, twin, other)
-    assert flow.send(Extended(((one, twin, other),), Spent())) == Judge(asked)
+    assert flow.send(Extended(((one, twin, other),), Spending())) == Judge(asked)
     replies = tuple(judgement(path, 0.25 * (1 + path.place[0])) for path in asked)
     with pytest.raises(StopIteration) as stop:
-        flow.send(Judged(replies, Spent()))
+        flow.send(Judged(replies, Spending()))
     of_one, of_twin, of_other = (candidate.judgement for candidate in stop.value.value.candidates)
     assert (of_one, of_other) == (replies[0], replies[-1])
     assert of_twin == (of_one if dedup else replies[1])
@@ -312,6 +314,38 @@ def test_judging_one_path_twice_asks_once() -> None:
 
     search(flow(), scorer=scorer)
     assert len(scorer.asked) == 1
+
+
+def test_a_path_extended_twice_in_one_question_is_an_error() -> None:
+    def flow() -> Flow:
+        root = Path.start(PROBLEM)
+        yield from grow([root, root], 1)
+        return Result()
+
+    with pytest.raises(ValueError, match="extended twice in one question"):
+        search(flow())
+
+
+def test_what_is_asked_again_costs_nothing() -> None:
+    def flow() -> Flow:
+        path = Path.start(PROBLEM).grow(0, [step("2")])
+        first = yield Judge((path, path))
+        again = yield Judge((path,))
+        assert first.judgements == (judgement(path), judgement(path))
+        assert first.spent == Spending(verifier=Spent(1, 20, 0, 7, 0))
+        assert again.spent == Spending()
+        return Result()
+
+    search(flow())
+
+
+def test_a_fork_says_what_its_flows_spent() -> None:
+    def flow() -> Flow:
+        forked = yield Fork((BestOfN(n=2)(PROBLEM), Majority(n=1)(Problem("two", "?"))))
+        assert forked.spent == Spending(Spent(3, 30, 12, 15, 0), Spent(2, 40, 0, 14, 0))
+        return Result()
+
+    search(flow())
 
 
 @pytest.mark.parametrize("value", [float("nan"), -0.1, 1.1, float("inf")])

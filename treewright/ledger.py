@@ -97,8 +97,4 @@ def candidate_tokens(search: Searched, n: int, *, judged: bool) -> tuple[int, in
 
 def computed(costs: Mapping[str, Spent], paths: Collection[str]) -> int:
     """Tokens that went through the model for these paths."""
-    return sum(
-        spent.prompt - spent.cached + spent.generated
-        for path, spent in costs.items()
-        if path in paths
-    )
+    return sum(spent.computed for path, spent in costs.items() if path in paths)

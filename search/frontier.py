@@ -1,0 +1,50 @@
+"""What tree searches share: growing judged candidates and ranking them."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+
+from search.aggregation import Aggregator, MissingRule
+from search.core import Candidate, Grow, Grown, Missing, Path, Problem, Score, grow
+
+
+def root(problem: Problem) -> Candidate:
+    """The empty prefix, never judged."""
+    return Candidate(Path.start(problem))
+
+
+def grow_candidates(
+    parents: Sequence[Candidate], n: int, *, first: int = 0
+) -> Generator[Grow, Grown, tuple[tuple[Candidate, ...], ...]]:
+    """Ask for `n` one-step children of each parent, each judged the moment it ends.
+
+    `children[i]` continue `parents[i]`; they are numbered from `first`.
+    """
+    grown = yield from grow([parent.path for parent in parents], n, first=first)
+    return tuple(
+        tuple(
+            parent.child(path, judgement) for path, judgement in zip(paths, judgements, strict=True)
+        )
+        for parent, paths, judgements in zip(parents, grown.children, grown.judgements, strict=True)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """The score that steers a search: an aggregation and what it does with missing verdicts."""
+
+    aggregator: Aggregator
+    missing: MissingRule = MissingRule.WORST
+
+    def score(self, candidate: Candidate) -> Score:
+        """The candidate's score, or why it has none."""
+        return self.aggregator.score(candidate, self.missing)
+
+    def rank(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Best first; the earliest wins a tie; those without a score come last."""
+        return sorted(candidates, key=self._key)
+
+    def _key(self, candidate: Candidate) -> tuple[bool, float]:
+        score = self.score(candidate)
+        return (True, 0.0) if isinstance(score, Missing) else (False, -score)

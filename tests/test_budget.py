@@ -1,0 +1,104 @@
+"""Budgets: where a search is stopped, that it ends in order, and what may not be a budget."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from search.budget import Budget, Exhausted, bounded
+from search.core import (
+    Candidate,
+    Extended,
+    Flow,
+    Path,
+    Problem,
+    Result,
+    Spending,
+    Spent,
+    Step,
+    StopReason,
+    extend,
+)
+
+ROOT = Path.start(Problem("p", "?"))
+
+
+def patient() -> Flow:
+    """Draws one child after the other until it is stopped, then returns what it has."""
+    drawn: list[Candidate] = []
+    try:
+        while True:
+            ((child,),) = yield from extend([ROOT], 1, first=len(drawn))
+            drawn.append(Candidate(child))
+    except Exhausted:
+        return Result(tuple(drawn))
+
+
+def stubborn() -> Flow:
+    """Asks on after it was stopped."""
+    while True:
+        try:
+            yield from extend([ROOT], 1)
+        except Exhausted:
+            yield from extend([ROOT], 1)
+
+
+def run(flow: Flow, spent: Spending) -> tuple[Result, int]:
+    """Answer every question at the same price; the result and the number of answers."""
+    answers = 0
+    try:
+        question = next(flow)
+        while True:
+            child = ROOT.grow(question.first, [Step("x", (1,), StopReason.STEP_END)])  # type: ignore[union-attr]  # Extend is all that is asked
+            answers += 1
+            question = flow.send(Extended(((child,),), spent))
+    except StopIteration as stop:
+        return stop.value, answers
+
+
+PRICE = Spending(Spent(calls=1, prompt=10, cached=4, generated=4), Spent(calls=2, generated=5))
+
+
+@pytest.mark.parametrize(
+    ("budget", "answers", "why"),
+    [
+        (Budget(policy_tokens=30), 3, "policy_tokens: 30 of 30"),
+        (Budget(policy_tokens=31), 4, "policy_tokens: 40 of 31"),
+        (Budget(verifier_tokens=5), 1, "verifier_tokens: 5 of 5"),
+        (Budget(total_tokens=16), 2, "total_tokens: 30 of 16"),
+        (Budget(calls=7), 3, "calls: 9 of 7"),
+    ],
+)
+def test_a_search_is_stopped_at_the_first_question_after_its_budget_is_spent(
+    budget: Budget, answers: int, why: str
+) -> None:
+    result, asked = run(bounded(patient(), budget), PRICE)
+    assert (asked, result.exhausted) == (answers, why)
+    assert len(result.candidates) == answers
+
+
+def test_a_search_that_ends_by_itself_is_not_marked() -> None:
+    def brief() -> Flow:
+        ((child,),) = yield from extend([ROOT], 1)
+        return Result((Candidate(child),))
+
+    result, _ = run(bounded(brief(), Budget(calls=3)), PRICE)
+    assert result.exhausted is None
+
+
+def test_a_search_that_asks_on_is_an_error() -> None:
+    with pytest.raises(RuntimeError, match="asked another question"):
+        run(bounded(stubborn(), Budget(calls=1)), PRICE)
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+@pytest.mark.parametrize("name", ["policy_tokens", "verifier_tokens", "total_tokens", "calls"])
+def test_a_budget_of_nothing_is_refused(name: str, limit: int) -> None:
+    with pytest.raises(ValueError, match=f"{name}: {limit} must be 1 or more"):
+        Budget(**{name: limit})
+
+
+@given(st.integers(1, 10_000), st.integers(1, 64))
+def test_shares_of_a_budget_do_not_exceed_it(limit: int, parts: int) -> None:
+    share = Budget(total_tokens=limit).share(parts)
+    assert share.calls is None
+    assert share.total_tokens == max(1, limit // parts)
