@@ -468,6 +468,50 @@ def test_several_poisons_are_all_found() -> None:
     run(work())
 
 
+@pytest.mark.parametrize("poisons", [16, 256])
+def test_one_problem_whose_every_call_kills_does_not_use_the_replica_up(poisons: int) -> None:
+    """As when all candidates of a problem are drawn, or judged, at once by the only replica."""
+
+    async def work() -> None:
+        async with stage() as scene:
+            killing = scene.policy.extend([call("die", i) for i in range(poisons)])
+            for outcome in await killing:
+                assert isinstance(outcome, Failure)
+                assert outcome.kind is FailureKind.POISON
+            assert await scene.policy.extend([call("p")]) == [reply(call("p"))]
+
+    run(work())
+
+
+def test_once_a_poison_is_found_its_cancelled_siblings_are_not_tried() -> None:
+    """The driver cancels the other draws of a problem as soon as one has failed."""
+
+    async def work() -> None:
+        async with stage() as scene:
+            draws = [scene.policy.extend([call("die", i)]) for i in range(16)]
+            tasks = [asyncio.create_task(draw) for draw in draws]
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            assert await scene.policy.extend([call("p")]) == [reply(call("p"))]
+            assert scene.pool.stats().deaths == 3
+
+    run(work())
+
+
+def test_a_replica_on_which_every_problem_dies_is_given_up() -> None:
+    async def work() -> None:
+        async with stage() as scene:
+            outcomes = await scene.policy.extend([call(f"die-{i}") for i in range(64)])
+            kinds = Counter(one.kind for one in outcomes if isinstance(one, Failure))
+            assert kinds[FailureKind.POISON] == LIMITS.max_restarts
+            assert kinds.total() == 64
+            assert scene.pool.extinct is not None
+
+    run(work())
+
+
 def test_while_a_suspect_is_tried_other_calls_go_to_other_replicas() -> None:
     async def work() -> None:
         gate = asyncio.Event()
@@ -683,6 +727,31 @@ def test_a_bug_in_a_replica_ends_in_failures_not_in_silence() -> None:
         assert "KeyError" in failure.message
         await pool.close()
 
+    run(work())
+
+
+def test_the_calls_at_a_replica_with_a_bug_are_asked_elsewhere() -> None:
+    class Buggy(InlineReplica):
+        async def poll(self, wait_s: float) -> list[tuple[int, Outcome]]:
+            ended = await super().poll(wait_s)
+            if ended and not bugs:
+                bugs.append("once")
+                raise KeyError("bug")
+            return ended
+
+    async def build() -> Port:
+        return Port()
+
+    async def work() -> None:
+        pool = Pool(lambda: Buggy(build), 2, LIMITS)
+        await pool.start()
+        batch = [call(f"p{i}") for i in range(6)]
+        async with asyncio.timeout(5):
+            assert await PooledPolicy(pool).extend(batch) == [reply(one) for one in batch]
+        assert pool.stats().deaths == 1
+        await pool.close()
+
+    bugs: list[str] = []
     run(work())
 
 

@@ -92,6 +92,7 @@ class Pool:
         self._started = asyncio.Event()
         self._waiting: deque[Ticket] = deque()
         self._quarantine = Quarantine()
+        self._convicted: set[str] = set()
         self._homes: dict[str, Slot] = {}
         self._ids = count()
         self._scheduled = False
@@ -233,6 +234,8 @@ class Pool:
                 return
             except ReplicaDied as death:
                 self._bury(slot, death)
+            except Exception as bug:  # noqa: BLE001 - whatever it is, its calls are asked elsewhere
+                self._bury(slot, ReplicaDied(one_line(bug)))
             finally:
                 slot.replica = None
                 await replica.stop()
@@ -266,13 +269,19 @@ class Pool:
                 raise ReplicaHung(f"a call got no reply within {limit:g} s")
 
     def _bury(self, slot: Slot, death: ReplicaDied) -> None:
-        """The replica is dead: its calls are suspects, and one of them may be convicted."""
+        """The replica is dead: its calls are suspects, and one of them may be convicted.
+
+        A trial that ends so is not the replica's fault, nor is a problem that was convicted before:
+        only the first conviction of each problem counts against it, so that a machine on which
+        every call dies is given up.
+        """
         slot.cause = str(death)
-        slot.deaths += 1
         self._deaths += 1
+        tried = self._quarantine.tries(slot)
         tickets = slot.empty()
         self._lost += len(tickets)
-        culprit = self._quarantine.died(slot, tickets)
+        culprit = self._quarantine.died(slot, tickets, tried=tried)
+        slot.deaths += self._convicts(culprit) if tried else not self._has_convicted(tickets)
         if culprit is None:
             self._retries += len(tickets)
         elif isinstance(death, ReplicaHung):
@@ -280,6 +289,16 @@ class Pool:
         else:
             self._fail(culprit, FailureKind.POISON, f"it killed two replicas: {death}")
         self._wake()
+
+    def _convicts(self, culprit: Ticket | None) -> bool:
+        """Whether there is a culprit, and it is the first of its problem."""
+        if culprit is None or self._has_convicted([culprit]):
+            return False
+        self._convicted.add(culprit.call.path.problem.id)
+        return True
+
+    def _has_convicted(self, tickets: Sequence[Ticket]) -> bool:
+        return any(ticket.call.path.problem.id in self._convicted for ticket in tickets)
 
     def _backoff(self, deaths: int) -> float:
         """0 at first, then doubling."""

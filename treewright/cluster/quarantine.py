@@ -2,7 +2,8 @@
 
 All of them become suspects. They are tried again apart from other calls, in at most `GROUPS`
 groups, one group at a time: with few suspects each is alone. A group that survives is innocent; one
-that dies is divided again; a single call that dies has killed twice and is the poison.
+that dies is divided again and its parts come next; a single call that dies has killed twice and is
+the poison.
 """
 
 from __future__ import annotations
@@ -26,13 +27,6 @@ class Quarantine:
         self._groups: deque[list[Ticket]] = deque()
         self._on_trial = False
 
-    def admit(self, suspects: Sequence[Ticket]) -> None:
-        """Let suspects wait for their trial."""
-        size = -(-len(suspects) // GROUPS) or 1
-        self._groups.extend(
-            list(suspects[start : start + size]) for start in range(0, len(suspects), size)
-        )
-
     def next_trial(self, slots: Sequence[Slot]) -> list[Ticket]:
         """The group to be sent to the ward now; empty when there is none, or the ward is busy.
 
@@ -50,14 +44,21 @@ class Quarantine:
             return []
         return self._groups.popleft()
 
-    def died(self, slot: Slot, tickets: Sequence[Ticket]) -> Ticket | None:
+    def tries(self, slot: Slot) -> bool:
+        """Whether suspects are in flight at this slot, and nothing else."""
+        return slot is self.ward and self._on_trial and slot.load > 0
+
+    def died(self, slot: Slot, tickets: Sequence[Ticket], *, tried: bool) -> Ticket | None:
         """Take in what was in flight at a dead replica; returns the culprit if it is found."""
-        tried = slot is self.ward and self._on_trial
         if slot is self.ward:
             self.ward, self._on_trial = None, False
         if tried and len(tickets) == 1:
             return tickets[0]
-        self.admit(tickets)
+        parts = divided(tickets)
+        if tried:  # its other calls wait no longer than it takes to find the one
+            self._groups.extendleft(reversed(parts))
+        else:
+            self._groups.extend(parts)
         return None
 
     def release(self) -> list[Ticket]:
@@ -73,3 +74,9 @@ class Quarantine:
         """Nobody waits for a cancelled call."""
         kept = ([t for t in group if not t.answer.done()] for group in self._groups)
         self._groups = deque(group for group in kept if group)
+
+
+def divided(suspects: Sequence[Ticket]) -> list[list[Ticket]]:
+    """The suspects in at most `GROUPS` groups of one size."""
+    size = -(-len(suspects) // GROUPS) or 1
+    return [list(suspects[start : start + size]) for start in range(0, len(suspects), size)]
