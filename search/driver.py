@@ -73,12 +73,14 @@ class Costs:
 class Searched:
     """What a finished search leaves.
 
-    Its result, what each path cost, and every path that was drawn, by id.
+    Its result; by path id what each path cost, every path that was drawn, and why the scorer gave
+    no reply for it. (A path that the scorer refuses as invalid has a reply: it is Missing.)
     """
 
     result: Result
     costs: Costs
     paths: dict[str, Path]
+    failures: dict[str, Failure] = field(default_factory=dict)
 
 
 async def drive(
@@ -92,7 +94,7 @@ async def drive(
     """
     search = _Search(policy, scorer, memory, run_seed)
     result, _ = await search.run(flow)
-    return Searched(result, search.costs, search.paths)
+    return Searched(result, search.costs, search.paths, search.failures)
 
 
 class _Search:
@@ -105,6 +107,7 @@ class _Search:
         self.run_seed = run_seed
         self.costs = Costs()
         self.paths: dict[str, Path] = {}
+        self.failures: dict[str, Failure] = {}
         self.seen: set[str] = set()
         """Keys that this search was charged for: what is asked again costs nothing."""
 
@@ -206,15 +209,13 @@ class _Search:
     async def unjudged(
         self, key: str, digest: str, call: ScorerCall, failure: Failure
     ) -> ScorerReply:
-        """A failed judgement is Missing.
-
-        Only where asking again is no use is it remembered as the reply.
-        """
-        final = failure.kind is FailureKind.INVALID
-        reply = ScorerReply(Judgement.missing(failure.message, transient=not final), Spent())
-        if final:
+        """A failed judgement is Missing. A refusal is remembered as the reply, all else noted."""
+        transient = not failure.kind.final
+        reply = ScorerReply(Judgement.missing(failure.message, transient=transient), Spent())
+        if failure.kind is FailureKind.INVALID:
             await self.memory.record(key, digest, reply)
         else:
+            self.failures[call.path.id] = failure
             await self.memory.fail(key, call.path.problem.id, failure)
         return reply
 

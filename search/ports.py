@@ -30,6 +30,11 @@ class FailureKind(StrEnum):
     INTERNAL = "internal"
     """The port raised something unforeseen; the message carries it."""
 
+    @property
+    def final(self) -> bool:
+        """Whether asking again would only repeat it: such a call is never asked again."""
+        return self in (FailureKind.INVALID, FailureKind.POISON)
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -114,9 +119,9 @@ class Memory(Protocol):
         ...
 
     async def fail(self, key: str, problem_id: str, failure: Failure) -> None:
-        """Note that infrastructure gave no reply.
+        """Note that the scorer gave no reply.
 
-        The failure is reported; the call is asked again on resume.
+        The failure is reported; unless it is final the call is asked again on resume.
         """
         ...
 

@@ -215,14 +215,22 @@ def test_a_bad_row_is_an_error_record_and_the_rest_goes_on(treewright: Run, here
     assert all(arm["problems"] + arm["unscored"] <= 12 for arm in run["arms"])
 
 
-def test_a_poisoned_problem_fails_and_the_rest_finishes(treewright: Run, here: Path) -> None:
-    with (here / "data.jsonl").open("a") as file:
-        file.write("\n" + json.dumps({"problem": "POISON 1 + 1?", "answer": "2"}))
-    die = ("policy.faults.die_on=POISON", "cluster.max_restarts=50")
-    code, run = treewright("run", "config.yaml", *die)
+@pytest.mark.parametrize(("side", "n"), [("policy", 16), ("scorer", 5)])
+def test_a_poisoned_problem_fails_and_the_rest_finishes(
+    treewright: Run, here: Path, side: str, n: int
+) -> None:
+    """It comes first, so that no reply of another excuses the deaths of the only replica."""
+    rows = [{"problem": "POISON 1 + 1?", "answer": "2"}, *map(question, range(1, 13))]
+    (here / "data.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    whole = (f"strategy.n={n}", "scorer.missing=0", "policy.cut=0")
+    code, run = treewright("run", "config.yaml", f"{side}.faults.die_on=POISON", *whole)
     assert (code, run["problems"], run["failures"]) == (3, 13, 1)
-    first = next(arm for arm in run["arms"] if arm["selection"] == "first")
-    assert first["problems"] == 12
+    best = next(arm for arm in run["arms"] if arm["selection"] == "best")
+    assert best["problems"] == 12
+    assert (Path(run["run"]) / "STATUS").read_text() == "complete\n"
+    before = journal(run["run"]).read_bytes()
+    assert treewright("resume", run["run"]) == (code, run)
+    assert journal(run["run"]).read_bytes() == before
 
 
 def test_resume_refuses_other_data_and_names_it(

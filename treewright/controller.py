@@ -68,8 +68,7 @@ class Controller:
         except SearchFailed as error:
             return await self.fail(problem.id, error.failure)
         except Exception as error:  # noqa: BLE001 - whatever a strategy or grader raises becomes a record
-            lines = traceback.format_exception(error)
-            return await self.fail(problem.id, Failure(FailureKind.INTERNAL, "".join(lines)))
+            return await self.fail(problem.id, internal(error))
         return Solved(problem.id, searched, grades)
 
     async def fail(self, problem_id: str, failure: Failure) -> Failed:
@@ -78,6 +77,11 @@ class Controller:
             "failure", f"problem/{problem_id}", failure_payload(problem_id, failure)
         )
         return Failed(problem_id, failure)
+
+
+def internal(error: Exception) -> Failure:
+    """What a strategy or a grader raised, with its traceback; the last line says what it was."""
+    return Failure(FailureKind.INTERNAL, "".join(traceback.format_exception(error)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from search.core import Spent
 from search.keys import scorer_key
@@ -11,13 +11,11 @@ from search.ports import (
     FailureKind,
     PolicyCall,
     PolicyReply,
+    Scorer,
     ScorerCall,
     ScorerReply,
 )
 from treewright.journal.journal import Journal
-
-FINAL = frozenset({FailureKind.INVALID, FailureKind.POISON})
-"""Failures that asking again would only repeat."""
 
 
 class RunMemory:
@@ -78,21 +76,32 @@ class RecordedPolicy:
 
 
 class RecordedScorer:
-    """The scorer of a replay.
+    """The scorer of a replay: it has nothing to say beyond the journal."""
 
-    It repeats the failures that the journal noted, and knows nothing else.
-    """
+    async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:
+        """Raise `Unrecorded`."""
+        raise Unrecorded
 
-    def __init__(self, failures: dict[str, Failure]) -> None:
+
+class SparedScorer:
+    """A scorer that is spared the calls whose failure the journal noted."""
+
+    def __init__(self, scorer: Scorer, failures: Mapping[str, Failure]) -> None:
+        self.scorer = scorer
         self.failures = failures
 
     async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:
-        """The noted failure of each call. Raises `Unrecorded` where there is none."""
+        """The noted failure of each call, else the scorer's reply."""
         noted = [self.failures.get(scorer_key(call)) for call in batch]
-        known: list[ScorerReply | Failure] = [failure for failure in noted if failure is not None]
-        if len(known) < len(noted):
-            raise Unrecorded
-        return known
+        asked = [call for call, failure in zip(batch, noted, strict=True) if failure is None]
+        replies = iter(await self.scorer.judge(asked) if asked else ())
+        return [failure or next(replies) for failure in noted]
+
+
+def noted_failures(journal: Journal, *, final: bool) -> dict[str, Failure]:
+    """What failed last at each key: only what is never asked again, or all."""
+    noted = {key: read_failure(payload) for key, payload in journal.latest("failure").items()}
+    return {key: failure for key, failure in noted.items() if failure.kind.final or not final}
 
 
 def failure_payload(problem_id: str, failure: Failure) -> dict[str, str]:

@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.datasets import Sample
-from search.core import Missing, Strategy
+from search.core import Strategy
 from search.driver import drive
-from search.ports import Failure, FailureKind
-from treewright.controller import Failed, Grading
-from treewright.journal.journal import Journal
+from search.ports import ReplayError
+from treewright.controller import Failed, Grading, internal
+from treewright.journal.journal import Journal, JournalError
 from treewright.memory import (
-    FINAL,
     RecordedMemory,
     RecordedPolicy,
     RecordedScorer,
+    SparedScorer,
     Unrecorded,
-    read_failure,
+    noted_failures,
 )
 from treewright.metrics import Solved
 
@@ -45,14 +45,11 @@ async def replay(
 ) -> Replayed:
     """Answer every search from the journal.
 
-    With `retry`, what failed in infrastructure is pending again.
+    With `retry`, what failed in infrastructure is pending again. What a strategy raises after its
+    last question it would raise again: that problem has failed.
     """
-    noted = {
-        key: failure
-        for key, payload in journal.latest("failure").items()
-        if (failure := read_failure(payload)).kind in FINAL or not retry
-    }
-    memory, scorer = RecordedMemory(journal), RecordedScorer(noted)
+    noted = noted_failures(journal, final=retry)
+    memory, scorer = RecordedMemory(journal), SparedScorer(RecordedScorer(), noted)
     replayed = Replayed()
     for sample in samples:
         problem = sample.problem
@@ -64,16 +61,11 @@ async def replay(
                 replayed.failed.append(Failed(problem.id, reason))
             else:
                 replayed.pending.append(sample)
+        except (JournalError, ReplayError):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a strategy raises becomes a record
+            replayed.failed.append(Failed(problem.id, internal(error)))
         else:
             grades = await grading.grade(sample, searched)
             replayed.solved.append(Solved(problem.id, searched, grades))
     return replayed
-
-
-def unjudged(item: Solved) -> Failure | None:
-    """The failure that left a candidate without a judgement, None when there is none."""
-    for candidate in item.search.result.candidates:
-        prefix = candidate.judgement.prefix if candidate.judgement else None
-        if isinstance(prefix, Missing) and prefix.transient:
-            return Failure(FailureKind.UNAVAILABLE, prefix.reason)
-    return None

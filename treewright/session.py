@@ -14,10 +14,10 @@ from treewright.cluster.pool import PoolStats
 from treewright.config.config import Config
 from treewright.controller import Controller, Failed, Grading
 from treewright.journal.journal import Journal
-from treewright.memory import FINAL, RunMemory
+from treewright.memory import RunMemory, SparedScorer, noted_failures
 from treewright.metrics import Metrics, Reporting, Solved, choose, measure, outcome_of
 from treewright.progress import Progress, Tally, add_spent, open_progress
-from treewright.replay import Replayed, replay, unjudged
+from treewright.replay import Replayed, replay
 from treewright.run_folder import Status
 from treewright.stopping import listen
 
@@ -35,7 +35,7 @@ class Ending:
         """What STATUS says afterwards."""
         if self.pending:
             return Status.INTERRUPTED
-        again = any(item.failure.kind not in FINAL for item in self.failed)
+        again = any(not item.failure.kind.final for item in self.failed)
         return Status.INCOMPLETE if again else Status.COMPLETE
 
 
@@ -95,7 +95,7 @@ class Session:
                 controller = Controller(
                     strategy=self.config.strategy,
                     policy=ports.policy,
-                    scorer=ports.scorer,
+                    scorer=SparedScorer(ports.scorer, noted_failures(self.journal, final=True)),
                     memory=RunMemory(self.journal, add_spent(tally)),
                     journal=self.journal,
                     grading=grading,
@@ -149,6 +149,16 @@ class Session:
         pending = problems - len(bad_rows) - len(self.solved) - len(self.failed)
         metrics = measure(self.solved, len(failed), problems, reporting(self.config))
         return Ending(metrics, failed, pending)
+
+
+def unjudged(item: Solved) -> Failure | None:
+    """Why a path of this problem was not judged, None where all were.
+
+    Of several failures one that resume asks again, and then the first by path.
+    """
+    failures = item.search.failures.items()
+    told = min(failures, key=lambda pair: (pair[1].kind.final, pair[0]), default=None)
+    return told[1] if told else None
 
 
 def replicas(cluster: ClusterConfig) -> str:

@@ -1,0 +1,190 @@
+"""Sessions at one run: what a failure leaves open, and what the next session asks again."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path as FilePath
+from typing import Any
+
+import pytest
+
+from benchmarks.datasets import load_dataset
+from policies.scripted import ScriptedPolicy
+from scorers.scripted import ScriptedScorer
+from search.core import Flow, Problem
+from search.keys import policy_key, scorer_key
+from search.ports import (
+    Failure,
+    FailureKind,
+    PolicyCall,
+    PolicyReply,
+    ScorerCall,
+    ScorerReply,
+)
+from search.strategies.best_of_n import BestOfN
+from treewright import session
+from treewright.config.config import Config
+from treewright.config.load import load_config
+from treewright.journal.journal import Journal
+from treewright.run_folder import Status
+from treewright.session import Ending, Session
+
+CONFIG = """
+name: sessions
+dataset: {path: data.jsonl}
+policy: {kind: scripted}
+scorer: {kind: scripted}
+strategy: {kind: best_of_n, n: 4, dedup: false}
+cluster: {backend: inline}
+grading: {kind: numeric}
+"""
+UNAVAILABLE, INTERNAL = FailureKind.UNAVAILABLE, FailureKind.INTERNAL
+INVALID, POISON = FailureKind.INVALID, FailureKind.POISON
+
+
+@pytest.fixture
+def config(tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch) -> Config:
+    monkeypatch.chdir(tmp_path)
+    rows = (f'{{"id": "{name}", "problem": "{name}: 1 + 1?", "answer": "2"}}' for name in "ab")
+    FilePath("data.jsonl").write_text("\n".join(rows))
+    FilePath("config.yaml").write_text(CONFIG)
+    return load_config(FilePath("config.yaml"))
+
+
+@dataclass
+class Ports:
+    """The scripted ports; a call whose key is in `fails` gets a failure of that kind instead."""
+
+    config: Config
+    fails: dict[str, FailureKind] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.policy, self.scorer = self, self
+
+    def stats(self) -> dict[str, Any]:
+        return {}
+
+    def failure(self, key: str) -> Failure | None:
+        self.asked.append(key)
+        return Failure(self.fails[key], f"{key}: out") if key in self.fails else None
+
+    async def extend(self, batch: Sequence[PolicyCall]) -> list[PolicyReply | Failure]:
+        (call,) = batch
+        failure = self.failure(policy_key(call))
+        return [failure] if failure else await ScriptedPolicy(self.config.policy).extend(batch)
+
+    async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:
+        (call,) = batch
+        failure = self.failure(scorer_key(call))
+        return [failure] if failure else await ScriptedScorer(self.config.scorer).judge(batch)
+
+
+def run(config: Config, ports: Ports | None, monkeypatch: pytest.MonkeyPatch) -> Ending:
+    """One session in the current folder. Without ports none may be started."""
+
+    @asynccontextmanager
+    async def opened(*_: object) -> AsyncIterator[Ports]:
+        assert ports is not None, "nothing is left to be asked"
+        yield ports
+
+    monkeypatch.setattr(session, "open_cluster", opened)
+    with Journal.open(FilePath("journal")) as journal:
+        dataset = load_dataset(config.dataset)
+        return asyncio.run(Session(config, dataset, journal).run())
+
+
+def read(config: Config) -> Ending:
+    """What `score` sees."""
+    with Journal.open(FilePath("journal"), readonly=True) as journal:
+        return asyncio.run(Session(config, load_dataset(config.dataset), journal).read())
+
+
+def test_after_an_outage_of_the_verifier_exactly_what_it_did_not_judge_is_asked(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run(config, Ports(config), monkeypatch)
+    FilePath("journal").rename("whole")
+    out = {"scorer/a/1": UNAVAILABLE, "scorer/a/2": INTERNAL, "scorer/b/0": UNAVAILABLE}
+    first = run(config, Ports(config, out), monkeypatch)
+    assert (first.status, first.metrics.failures) == (Status.INCOMPLETE, 2)
+    assert read(config).metrics == first.metrics
+    again = Ports(config, {"scorer/a/1": UNAVAILABLE})
+    second = run(config, again, monkeypatch)
+    assert sorted(again.asked) == sorted(out)
+    assert (second.status, [failed.problem_id for failed in second.failed]) == (
+        Status.INCOMPLETE,
+        ["a"],
+    )
+    assert read(config).metrics == second.metrics
+    healed = Ports(config)
+    third = run(config, healed, monkeypatch)
+    assert healed.asked == ["scorer/a/1"]
+    assert (third.status, third.metrics) == (Status.COMPLETE, whole.metrics)
+
+
+def test_a_judgement_that_killed_two_actors_is_not_asked_again_with_the_rest(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run(
+        config, Ports(config, {"scorer/a/0": POISON, "scorer/a/1": UNAVAILABLE}), monkeypatch
+    )
+    assert [failed.failure.kind for failed in first.failed] == [UNAVAILABLE]
+    assert first.status is Status.INCOMPLETE
+    again = Ports(config)
+    second = run(config, again, monkeypatch)
+    assert again.asked == ["scorer/a/1"]
+    assert [failed.failure.kind for failed in second.failed] == [POISON]
+    assert second.status is Status.COMPLETE
+    assert run(config, None, monkeypatch) == second
+    assert read(config) == second
+
+
+@pytest.mark.parametrize("kind", [UNAVAILABLE, INTERNAL])
+def test_a_problem_that_the_policy_left_halfway_goes_on_where_it_stopped(
+    config: Config, monkeypatch: pytest.MonkeyPatch, kind: FailureKind
+) -> None:
+    whole = run(config, Ports(config), monkeypatch)
+    FilePath("journal").rename("whole")
+    first = run(config, Ports(config, {"policy/a//3/end": kind}), monkeypatch)
+    assert [failed.failure.kind for failed in first.failed] == [kind]
+    assert first.status is Status.INCOMPLETE
+    again = Ports(config)
+    second = run(config, again, monkeypatch)
+    assert "policy/a//3/end" in again.asked
+    assert not any("/b/" in key for key in again.asked)
+    assert (second.status, second.metrics) == (Status.COMPLETE, whole.metrics)
+
+
+@pytest.mark.parametrize("kind", [INVALID, POISON])
+def test_a_problem_that_failed_for_good_is_not_asked_again(
+    config: Config, monkeypatch: pytest.MonkeyPatch, kind: FailureKind
+) -> None:
+    first = run(config, Ports(config, {"policy/a//3/end": kind}), monkeypatch)
+    assert [failed.failure.kind for failed in first.failed] == [kind]
+    assert first.status is Status.COMPLETE
+    assert run(config, None, monkeypatch) == first
+
+
+@dataclass(frozen=True)
+class Faulty(BestOfN):
+    """A strategy with a bug that shows after its last question, on one problem."""
+
+    def __call__(self, problem: Problem) -> Flow:
+        result = yield from super().__call__(problem)
+        if problem.id == "a":
+            raise ZeroDivisionError("a bug in the strategy")
+        return result
+
+
+def test_a_strategy_that_raises_costs_its_problem_and_no_later_session(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faulty = replace(config, strategy=Faulty(n=2))
+    first = run(faulty, Ports(config), monkeypatch)
+    assert ("a", INTERNAL) in [(failed.problem_id, failed.failure.kind) for failed in first.failed]
+    assert first.status is Status.INCOMPLETE
+    for later in (run(faulty, None, monkeypatch), read(faulty)):
+        assert "a bug in the strategy" in later.failed[0].failure.message
+        assert (later.status, later.metrics) == (first.status, first.metrics)
