@@ -1,6 +1,7 @@
-"""The quickstart with its real engines in real actors: undisturbed, robbed of its actors, killed.
+"""Runs in real actors: undisturbed, robbed of their actors, killed.
 
-Every run is a process of its own, as a person starts it, on fewer problems.
+The quickstart with its real engines, on fewer problems, and the doubles, whose metrics must not
+change by a byte. Every run is a process of its own, as a person starts it.
 """
 
 import json
@@ -27,7 +28,15 @@ CONFIG = (
 )
 LIMIT_S = 240.0
 
-pytestmark = pytest.mark.engine
+DOUBLES = """
+name: doubles
+dataset: {path: data.jsonl}
+policy: {kind: simulated, accuracy: 0.4, timing: {speed: 20}}
+scorer: {kind: simulated, skill: 0.9, timing: {speed: 20}}
+strategy: {kind: best_of_n, n: 4}
+cluster: {problems_in_flight: 4}
+grading: {kind: numeric}
+"""
 
 
 @dataclass
@@ -55,13 +64,13 @@ class Runs:
         loaded: dict[str, Any] = json.loads(printed)
         return loaded
 
-    def run_folder(self) -> Path:
-        (found,) = (self.folder / "runs" / "quickstart").iterdir()
+    def run_folder(self, name: str = "quickstart") -> Path:
+        (found,) = (self.folder / "runs" / name).iterdir()
         return found
 
     def records(self) -> list[dict[str, Any]]:
-        """The whole records of the journal, none before there is one."""
-        found = list(self.folder.glob("runs/quickstart/*/journal/driver.jsonl"))
+        """The whole records of the one journal, none before there is one."""
+        found = list(self.folder.glob("runs/*/*/journal/driver.jsonl"))
         text = found[0].read_text() if found else ""
         return [json.loads(line) for line in text.split("\n")[:-1]]
 
@@ -132,6 +141,15 @@ def arm(measured: dict[str, Any], aggregation: str | None, selection: str, n: in
     return found
 
 
+def rob(process: subprocess.Popen[str]) -> None:
+    """Kill the policy actor and the verifier actor of a run."""
+    victims = actors_of(process)
+    assert len(victims) == 2, "a policy actor and a verifier actor"
+    for victim in victims:
+        os.kill(victim, signal.SIGKILL)
+
+
+@pytest.mark.engine
 def test_the_quickstart_finishes_and_the_verifier_pays(runs: Runs) -> None:
     measured = runs.finish("run", *CONFIG)
     check_complete(measured, runs.records())
@@ -143,6 +161,7 @@ def test_the_quickstart_finishes_and_the_verifier_pays(runs: Runs) -> None:
     assert runs.records() == before
 
 
+@pytest.mark.engine
 def test_a_killed_run_goes_on_and_survives_the_death_of_both_actors(runs: Runs) -> None:
     first = runs.start("run", *CONFIG)
     runs.wait_for(first, PROBLEMS * N // 4)
@@ -152,13 +171,27 @@ def test_a_killed_run_goes_on_and_survives_the_death_of_both_actors(runs: Runs) 
 
     second = runs.start("resume", str(runs.run_folder()), "--json")
     runs.wait_for(second, PROBLEMS * N)
-    victims = actors_of(second)
-    assert len(victims) == 2, "a policy actor and a verifier actor"
-    for victim in victims:
-        os.kill(victim, signal.SIGKILL)
+    rob(second)
     printed, told = second.communicate(timeout=LIMIT_S)
     assert second.returncode == 0, told
     assert "policy: 1 deaths of a replica" in told
     assert "scorer: 1 deaths of a replica" in told
     check_complete(json.loads(printed), runs.records())
     assert runs.records()[: len(durable)] == durable, "what was paid for was kept"
+
+
+def test_doubles_robbed_of_both_actors_give_the_undisturbed_metrics(runs: Runs) -> None:
+    problems = 40
+    rows = [json.dumps({"problem": f"{n} + {n}?", "answer": str(2 * n)}) for n in range(problems)]
+    (runs.folder / "data.jsonl").write_text("\n".join(rows))
+    (runs.folder / "doubles.yaml").write_text(DOUBLES)
+    robbed = runs.start("run", "doubles.yaml")
+    runs.wait_for(robbed, problems)
+    rob(robbed)
+    _, told = robbed.communicate(timeout=LIMIT_S)
+    assert robbed.returncode == 0, told
+    assert "policy: 1 deaths of a replica" in told
+    disturbed = (runs.run_folder("doubles") / "metrics.json").read_bytes()
+    elsewhere = ("output_dir=undisturbed", "cluster.backend=inline")
+    undisturbed = Path(runs.finish("run", "doubles.yaml", *elsewhere)["run"])
+    assert disturbed == (runs.folder / undisturbed / "metrics.json").read_bytes()
