@@ -13,6 +13,7 @@ import pytest
 
 from treewright.cli import main
 from treewright.lock import RunLock
+from treewright.session import Session
 
 Run = Callable[..., tuple[int, dict[str, Any]]]
 
@@ -278,6 +279,20 @@ def test_a_full_disk_stops_the_run_names_the_file_and_loses_nothing(
     code, resumed = treewright("run", "config.yaml")
     assert code == 0
     assert metrics(resumed["run"]) == metrics(whole["run"])
+
+
+def test_a_run_that_is_interrupted_before_it_asks_can_be_resumed(
+    treewright: Run, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def interrupted(_: Session) -> None:
+        raise KeyboardInterrupt  # as asyncio does while the journal is replayed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "run", interrupted)
+        assert treewright("run", "config.yaml") == (130, {})
+    (status,) = here.glob("runs/*/*/STATUS")
+    assert status.read_text() == "interrupted\n"
+    assert treewright("resume", str(status.parent))[0] == 0
 
 
 def test_a_run_without_a_journal_yet_can_be_resumed(treewright: Run) -> None:

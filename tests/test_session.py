@@ -1,6 +1,7 @@
 """Sessions at one run: what a failure leaves open, and what the next session asks again."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 
 from benchmarks.datasets import load_dataset
+from benchmarks.grading import Grader
+from benchmarks.grading_pool import GradingError
 from policies.scripted import ScriptedPolicy
 from scorers.scripted import ScriptedScorer
 from search.core import Flow, Problem
@@ -26,7 +29,10 @@ from search.strategies.best_of_n import BestOfN
 from treewright import session
 from treewright.config.config import Config
 from treewright.config.load import load_config
+from treewright.experiment import too_many
 from treewright.journal.journal import Journal
+from treewright.ledger import Ledger
+from treewright.metrics import Metrics
 from treewright.run_folder import Status
 from treewright.session import Ending, Session
 
@@ -93,6 +99,12 @@ def run(config: Config, ports: Ports | None, monkeypatch: pytest.MonkeyPatch) ->
     with Journal.open(FilePath("journal")) as journal:
         dataset = load_dataset(config.dataset)
         return asyncio.run(Session(config, dataset, journal).run())
+
+
+def journaled(kind: str) -> list[str]:
+    """The lines of one kind."""
+    lines = FilePath("journal/driver.jsonl").read_text().splitlines()
+    return [line for line in lines if json.loads(line)["kind"] == kind]
 
 
 def read(config: Config) -> Ending:
@@ -167,6 +179,36 @@ def test_a_problem_that_failed_for_good_is_not_asked_again(
     assert run(config, None, monkeypatch) == first
 
 
+def test_a_grade_of_other_settings_is_made_again_and_no_reply_is_asked(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = run(config, Ports(config), monkeypatch)
+    strict = replace(config, grading=replace(config.grading, max_answer_chars=1, cues=False))
+    lenient = run(strict, None, monkeypatch)
+    assert lenient.metrics.ledger == before.metrics.ledger
+    numbers = [json.loads(line)["key"] for line in journaled("grade")]
+    assert sorted(numbers) == ["a", "a", "b", "b"]
+    assert run(strict, None, monkeypatch) == lenient
+    assert len(list(journaled("grade"))) == 4
+
+
+def test_a_grader_that_does_not_start_ends_the_session_and_costs_no_reply(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise GradingError("no worker")
+
+    ports = Ports(config)
+    with monkeypatch.context() as patch:
+        patch.setattr(Grader, "grade", broken)
+        with pytest.raises(GradingError, match="no worker"):
+            run(config, ports, monkeypatch)
+    again = Ports(config)
+    ended = run(config, again, monkeypatch)
+    assert (ended.status, ended.failed) == (Status.COMPLETE, [])
+    assert len(again.asked) < len(ports.asked)
+
+
 @dataclass(frozen=True)
 class Faulty(BestOfN):
     """A strategy with a bug that shows after its last question, on one problem."""
@@ -188,3 +230,12 @@ def test_a_strategy_that_raises_costs_its_problem_and_no_later_session(
     for later in (run(faulty, None, monkeypatch), read(faulty)):
         assert "a bug in the strategy" in later.failed[0].failure.message
         assert (later.status, later.metrics) == (first.status, first.metrics)
+
+
+@pytest.mark.parametrize(
+    ("limit", "exceeded"), [(0.29, False), (0.28, True), (29, False), (28, True)]
+)
+def test_as_many_failures_as_are_allowed_are_not_too_many(limit: float, exceeded: bool) -> None:
+    """Of 100 problems 29 failed; 0.29 x 100 is 28.999999999999996."""
+    ending = Ending(Metrics(100, 29, (), Ledger.of([])), [], 0)
+    assert too_many(ending, limit) is exceeded

@@ -115,7 +115,7 @@ def go_on(folder: RunFolder, config: Config, dataset: Dataset, *, as_json: bool)
         folder.set_status(Status.RUNNING)
         try:
             ending = asyncio.run(Session(config, dataset, journal).run())
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, KeyboardInterrupt):
             folder.set_status(Status.INTERRUPTED)
             return interrupted(folder)
         except BaseException:
@@ -146,5 +146,6 @@ def tell(folder: RunFolder, ending: Ending, *, as_json: bool) -> None:
 
 def too_many(ending: Ending, limit: float) -> bool:
     """Whether there are more failures than `fail_on_error`: a count or, below 1, a share."""
-    allowed = limit * ending.metrics.problems if 0 < limit < 1 else limit
-    return ending.metrics.failures > allowed
+    failures, problems = ending.metrics.failures, ending.metrics.problems
+    # A quotient: 0.29 x 100 is below 29.
+    return (failures / problems if 0 < limit < 1 else failures) > limit
