@@ -190,8 +190,10 @@ class Qwen:
         (generation,) = await self.engine.generate([Request(prompt, sampling)])
         if isinstance(generation, Refused):
             raise _Unusable(FailureKind.INVALID, generation.message)
-        if not generation.token_ids:
-            message = f"the engine gave no token, finish {generation.finish}"
+        if generation.finish is Finish.ABORT or not generation.token_ids:
+            # No fault of the model's: as a solution that is cut it would count as a wrong one.
+            tokens = len(generation.token_ids)
+            message = f"the engine gave up after {tokens} tokens, finish {generation.finish}"
             raise _Unusable(FailureKind.UNAVAILABLE, message)
         return generation
 
@@ -232,8 +234,7 @@ def _stop(generation: Generation) -> StopReason:
 
 def _spent(generation: Generation) -> Spent:
     generated = len(generation.token_ids)
-    failed = generated if generation.finish is Finish.ABORT else 0
-    return Spent(1, generation.prompt_tokens, generation.cached_tokens, generated, failed)
+    return Spent(1, generation.prompt_tokens, generation.cached_tokens, generated)
 
 
 async def build(config: QwenConfig) -> Qwen:

@@ -128,10 +128,11 @@ class Aggregator:
         """The candidate's number, or why it has none."""
         if candidate.judgement is None:
             return Missing("never judged")
-        if isinstance(candidate.judgement.prefix, Missing) and not candidate.judgement.verdicts:
-            return candidate.judgement.prefix
         values = fill(self._input(candidate), rule)
-        return values if isinstance(values, Missing) else AGGREGATIONS[self.name].reduce(values)
+        if not isinstance(values, Missing):
+            return AGGREGATIONS[self.name].reduce(values)
+        prefix, verdicts = candidate.judgement.prefix, candidate.judgement.verdicts
+        return prefix if isinstance(prefix, Missing) and not verdicts else values
 
     def _input(self, candidate: Candidate) -> list[float | None]:
         if self.over is Over.HISTORY:

@@ -131,3 +131,15 @@ def test_a_judgement_that_failed_never_scores(name: str, rule: MissingRule) -> N
         score = Aggregator(name, over).score(Candidate(path, failed, (failed.prefix,)), rule)
         assert score == Missing("verifier down", transient=True)
         assert isinstance(Aggregator(name, over).score(Candidate(path), rule), Missing)
+
+
+def test_over_the_history_a_failed_last_judgement_is_a_missing_one_like_any_other() -> None:
+    failed = Missing("verifier down", transient=True)
+    path = Path.start(Problem("p", "?"))
+    judged = Candidate(path, Judgement((), failed), (0.9, 0.4, failed))
+    scores = {rule: Aggregator.parse("history.last").score(judged, rule) for rule in MissingRule}
+    assert scores == {
+        MissingRule.SKIP: 0.4,
+        MissingRule.WORST: 0.4,
+        MissingRule.FAIL: failed,
+    }

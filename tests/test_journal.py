@@ -262,6 +262,20 @@ def test_after_a_failure_of_the_problem_stale_replies_are_asked_again(tmp_path: 
         assert recall(journal, policy_call(0)) == policy_reply(policy_call(0))
 
 
+def test_what_followed_a_corrupt_line_is_asked_again_where_it_no_longer_fits(
+    tmp_path: FilePath,
+) -> None:
+    """A real engine draws another child at the place of the one that was lost."""
+    first, *others = write(tmp_path, 2).splitlines(keepends=True)
+    (tmp_path / "driver.jsonl").write_bytes(
+        b"".join([first.replace(b"policy", b"POLICY"), *others])
+    )
+    with Journal.open(tmp_path) as journal:
+        assert journal.counts.corrupt == 1
+        assert recall(journal, policy_call(1, seed=6)) is None
+        assert recall(journal, policy_call(1)) == policy_reply(policy_call(1))
+
+
 def test_a_failure_of_another_problem_excuses_nothing(tmp_path: FilePath) -> None:
     write(tmp_path, 1)
 

@@ -147,17 +147,11 @@ def test_a_solution_is_cut_into_its_steps() -> None:
     assert path.token_ids[-1] == END
 
 
-@pytest.mark.parametrize("finish", [Finish.LENGTH, Finish.LOOP, Finish.ABORT])
+@pytest.mark.parametrize("finish", [Finish.LENGTH, Finish.LOOP])
 def test_a_solution_that_was_cut_is_not_finished(finish: Finish) -> None:
     path = child(Recital("Step 1: a\nStep 2: b", finish=finish))
     assert [step.stop.value for step in path.steps] == ["step_end", finish.value]
     assert not path.finished
-
-
-def test_an_aborted_generation_counts_as_failed_tokens() -> None:
-    answer = reply(Recital("Step", finish=Finish.ABORT))
-    assert isinstance(answer, PolicyReply)
-    assert answer.spent.failed == answer.spent.generated == 4
 
 
 def test_tokens_are_counted_as_the_engine_counts_them() -> None:
@@ -388,8 +382,9 @@ def test_a_path_that_has_ended_cannot_be_extended(stop: StopReason) -> None:
     assert refused.message == "problem p1, path 0: it has ended and cannot be extended"
 
 
-def test_an_engine_that_says_nothing_is_unavailable() -> None:
-    assert failure(Recital("", finish=Finish.ABORT)).kind is FailureKind.UNAVAILABLE
+@pytest.mark.parametrize("said", ["", "Step 1: a"])
+def test_a_generation_that_the_engine_gave_up_is_no_solution(said: str) -> None:
+    assert failure(Recital(said, finish=Finish.ABORT)).kind is FailureKind.UNAVAILABLE
 
 
 # Configuration

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from benchmarks.datasets import Sample
 from benchmarks.grading import Grader, Grades, GradingConfig, Outcome
+from benchmarks.grading_pool import GradingError
 from search.core import Strategy
 from search.driver import Searched, SearchFailed, drive, together
 from search.ports import Failure, FailureKind, Memory, Policy, ReplayError, Scorer
@@ -57,13 +58,16 @@ class Controller:
         await together(work() for _ in range(min(in_flight, len(samples))))
 
     async def solve(self, sample: Sample) -> Solved | Failed:
-        """Search and grade one problem. Only a fault of the journal ends the run."""
+        """Search and grade one problem.
+
+        Only a fault of the journal, or a grader that does not start, ends the run.
+        """
         problem = sample.problem
         try:
             flow = self.strategy(problem)
             searched = await drive(flow, self.policy, self.scorer, self.memory, self.seed)
             grades = await self.grading.grade(sample, searched)
-        except (JournalError, ReplayError):
+        except (JournalError, ReplayError, GradingError):
             raise
         except SearchFailed as error:
             return await self.fail(problem.id, error.failure)

@@ -141,13 +141,14 @@ class Journal:
         Raises:
             ReplayError: the key was recorded with another digest. Not after a failure of the same
                 problem: then the search went on without a reply that it may have now, so what
-                followed is out of date and is asked again.
+                followed is out of date and is asked again. Nor in a journal with corrupt lines: a
+                real engine gives another reply to the call that is asked again.
             JournalError: the record cannot be read any more.
         """
         recorded = self._replies.get(key, {})
         if (place := recorded.get(digest)) is not None:
             return self._reply(place, call)
-        if recorded and call.path.problem.id not in self._failed:
+        if recorded and not self.counts.corrupt and call.path.problem.id not in self._failed:
             raise ReplayError(key)
         if isinstance(call, PolicyCall):
             self._known[key] = len(call.path.steps)
