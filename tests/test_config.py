@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from search.aggregation import MissingRule
 from search.strategies import STRATEGIES
+from treewright.config.checks import notes
 from treewright.config.config import Config
 from treewright.config.fingerprint import differences, fingerprint, identity_of, model_digest
 from treewright.config.load import load_config, load_runnable, to_yaml
@@ -222,6 +224,9 @@ def test_an_error_in_a_base_names_the_base(tmp_path: Path) -> None:
         ("strategy.n=" + "9" * 5000, ["strategy.n", "whole number"]),
         ("strategy.m=3", ["strategy.m", "no such key", "choose from n"]),
         ("strategy=best_of_n", ["strategy", "must be a mapping"]),
+        ("strategy={kind: best_of_n, n: 0}", ["strategy.n", "1 or more"]),
+        ("strategy={kind: best_of_n", ["strategy", "not YAML"]),
+        ("strategy.n=999999999999", ["strategy", "999,999,999,999 candidates", "100,000"]),
         ("strategy.kind=bestofn", ["bestofn", "did you mean best_of_n?"]),
         ("policy.kind=scriptd", ["scriptd", "did you mean scripted?"]),
         ("policy.accuracy=nan", ["policy.accuracy", "nan"]),
@@ -231,10 +236,12 @@ def test_an_error_in_a_base_names_the_base(tmp_path: Path) -> None:
         ("policy.steps=four", ["policy.steps", "four", "whole number"]),
         ("scorer.skil=1", ["scorer.skil", "did you mean skill?"]),
         ("n=8", ["n:", "did you mean strategy.n?"]),
+        ("--limt=8", ["limt:", "did you mean dataset.limit?"]),
         ("fail=1", ["did you mean policy.faults.fail?"]),
         ("aggregator=[min]", ["aggregator", "did you mean aggregate?"]),
         ("aggregate=min,mni", ["mni", "no such aggregation", "did you mean min?"]),
         ("aggregate=min,steps.min", ["steps.min", "listed twice"]),
+        ("aggregate=[min", ["aggregate", "not YAML"]),
         ("aggregate={a: min}", ["{a: min}", "no such aggregation"]),
         ("select=bst", ["bst", "did you mean best?"]),
         ("select=[]", ["select", "nothing to report"]),
@@ -246,13 +253,15 @@ def test_an_error_in_a_base_names_the_base(tmp_path: Path) -> None:
         ("name=../up", ["name", "../up", "folder"]),
         ("name=", ["name", "folder"]),
         ("name=a\ud800", ["name", "UTF-8"]),
-        ("output_dir=", ["output_dir", "folder"]),
+        ("output_dir=", ["output_dir", "folder", "TREEWRIGHT_RUNS"]),
+        ("dataset={path: }", ["dataset.name", "either"]),
         ("dataset.limit=0", ["dataset.limit", "0"]),
         ("dataset.name=arithmetik", ["dataset.name", "arithmetik", "arithmetic"]),
         ("fail_on_error=-1", ["fail_on_error", "-1"]),
         ("fail_on_error=1.5", ["fail_on_error", "1.5", "share"]),
         ("fail_on_error=some", ["fail_on_error", "a whole number or a number"]),
         ("cluster.policy_replicas=0", ["cluster.policy_replicas", "0"]),
+        ("cluster.scorer_replicas=0", ["cluster.scorer_replicas", "scorer.kind: none"]),
         ("name=${nam}", ["name", "'nam' not found", r"\${"]),
         ("name=${", ["name", r"\${"]),
         ("name=${name}", ["name"]),
@@ -349,6 +358,58 @@ def test_a_directory_is_no_config(tmp_path: Path) -> None:
         load_config(tmp_path)
 
 
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(ConfigError, match="is not a regular file"):
+        load_config(tmp_path / "pipe.yaml")
+
+
+def test_only_files_are_suggested(tmp_path: Path) -> None:
+    (tmp_path / "folder.yaml").mkdir()
+    with pytest.raises(ConfigError) as caught:
+        load_config(tmp_path / "foldr.yaml")
+    assert "folder.yaml" not in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["", " "])
+def test_no_name_is_no_config(path: str) -> None:
+    with pytest.raises(ConfigError, match=r"command line: CONFIG: '.?': names no file"):
+        load_config(path)
+
+
+def test_an_empty_dataset_path_is_not_the_current_folder(load: Load) -> None:
+    error = refused(load, BASE.replace("name: arithmetic", 'path: ""'))
+    assert "dataset.path: '' is not the path of a file" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("nowhere.yaml", "no such file"), (".", "is a directory"), ("x" * 5000, "no such file")],
+)
+def test_a_bad_extends_names_the_file_that_says_it(load: Load, name: str, words: str) -> None:
+    error = refused(load, f"extends: {name}\n{BASE}")
+    assert error.where.endswith("test.yaml:1")
+    assert error.key == "extends"
+    assert words in error.problem
+
+
+def test_a_section_can_be_said_whole_on_the_command_line(load: Load) -> None:
+    config = load(BASE, "strategy={kind: best_of_n, n: 2}", "policy={kind: scripted, steps: 3}")
+    assert (config.strategy.n, config.policy.steps) == (2, 3)
+
+
+@pytest.mark.parametrize("lacking", ["config.json", "tokenizer.json"])
+def test_a_model_folder_without_its_files_is_refused_before_an_engine_starts(
+    tmp_path: Path, lacking: str
+) -> None:
+    path = tmp_path / "test.yaml"
+    path.write_text(QWEN)
+    for name in {"config.json", "tokenizer.json"} - {lacking}:
+        (tmp_path / name).write_text("{}")
+    with pytest.raises(ConfigError, match=rf"policy\.model: .*has no {lacking};"):
+        load_runnable(path, [f"policy.model={tmp_path}"])
+
+
 @pytest.mark.parametrize("change", ["select=[best]", "aggregate=[min]"])
 @pytest.mark.parametrize("unjudged", ["scorer.kind=none", "strategy.kind=majority"])
 def test_scores_cannot_be_reported_where_nobody_judges(
@@ -403,6 +464,11 @@ def test_any_override_is_understood_or_one_line(
 def test_an_endless_key_or_value_is_shown_by_its_beginning(load: Load) -> None:
     assert len(str(refused(load, BASE + "x" * 100_000 + ": 1\n"))) < 1000
     assert len(str(refused(load, BASE, "seed=" + "x" * 100_000))) < 1000
+
+
+def test_a_scorer_of_none_is_not_advised_to_score(load: Load) -> None:
+    config = load(BASE, "scorer.kind=none", "aggregate=[]", "select=[first,majority]")
+    assert notes(config) == []
 
 
 def test_an_error_crosses_processes() -> None:

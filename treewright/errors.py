@@ -32,7 +32,8 @@ class ConfigError(Exception):
     def __str__(self) -> str:
         value = "" if self.value is None else quote(self.value)
         key, problem = shorten(self.key, LONGEST_VALUE), shorten(self.problem, LONGEST_PROBLEM)
-        head = ": ".join(part for part in (self.where, key, value, problem) if part)
+        where = shorten(self.where, LONGEST_PROBLEM)
+        head = ": ".join(part for part in (where, key, value, problem) if part)
         return line(f"{head}; {self.hint}" if self.hint else head)
 
 

@@ -37,9 +37,8 @@ class ClusterConfig:
     def __post_init__(self) -> None:
         check_choice("backend", self.backend, ("ray", "inline"))
         for name in ("policy_replicas", "scorer_replicas"):
-            check_count(
-                name, getattr(self, name), hint="a run without a scorer has scorer.kind: none"
-            )
+            hint = "a run without a scorer has scorer.kind: none" if "scorer" in name else ""
+            check_count(name, getattr(self, name), hint=hint)
         for name in ("problems_in_flight", "calls_in_flight"):
             check_count(name, getattr(self, name))
         check_count("max_restarts", self.max_restarts, least=0)

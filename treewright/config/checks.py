@@ -18,6 +18,9 @@ from treewright.errors import ConfigError, suggest
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+CHECKPOINT = ("config.json", "tokenizer.json")
+"""What a model's folder holds beside its weights."""
+MOST_CANDIDATES = 100_000
 LARGEST_SEED = 2**63 - 1
 
 Where = Callable[[str], str]
@@ -34,6 +37,10 @@ def check(config: Config, where: Where) -> None:
     check_select(config.select, where)
     _check_reporting(config, where)
     _check_temperature(config, where)
+    if config.strategy.candidates > MOST_CANDIDATES:
+        problem = f"makes {config.strategy.candidates:,} candidates of a problem"
+        hint = f"at most {MOST_CANDIDATES:,} fit in memory"
+        raise ConfigError(where("strategy.n"), "strategy", None, problem, hint)
 
 
 def notes(config: Config) -> list[str]:
@@ -43,7 +50,7 @@ def notes(config: Config) -> list[str]:
     if not config.strategy.judges and scorer != "none":
         strategy = kind_of("strategy", config.strategy)
         found.append(f"strategy {strategy} asks no verifier: scorer {scorer} will not be used")
-    if config.strategy.judges and not _scoring(config.select):
+    if not unjudged(config) and not _scoring(config.select):
         found.append("no selection uses a score: select=[first,best,weighted,majority] would")
     for key, settings, sampling in (
         ("policy.sampling", config.policy, getattr(config.policy, "sampling", None)),
@@ -93,10 +100,17 @@ def check_models(config: Config, where: Where) -> None:
     """A model must be a folder that is there, or can be a name on the Hugging Face hub."""
     for section in ("policy", "scorer"):
         key, model = f"{section}.model", getattr(getattr(config, section), "model", None)
-        if not isinstance(model, str) or Path(model).is_dir() or HUB_NAME.fullmatch(model):
+        if not isinstance(model, str):
             continue
-        hint = "give a folder with config.json, or a name like Qwen/Qwen2.5-3B-Instruct"
-        raise ConfigError(where(key), key, model, "no such folder", hint)
+        folder = Path(model)
+        if folder.is_dir():
+            lacking = [name for name in CHECKPOINT if not (folder / name).is_file()]
+            problem = f"has no {' and no '.join(lacking)}" if lacking else ""
+        else:
+            problem = "" if HUB_NAME.fullmatch(model) else "no such folder"
+        if problem:
+            hint = "give the folder of a checkpoint, or a name like Qwen/Qwen2.5-3B-Instruct"
+            raise ConfigError(where(key), key, model, problem, hint)
 
 
 def _check_list(
@@ -126,7 +140,8 @@ def _check_name(config: Config, where: Where) -> None:
     if not 0 <= config.seed <= LARGEST_SEED:
         raise ConfigError(where("seed"), "seed", config.seed, "must be from 0 to 2^63 - 1")
     if not config.output_dir:
-        raise ConfigError(where("output_dir"), "output_dir", "", "must name a folder")
+        hint = "so must TREEWRIGHT_RUNS, where that is set"
+        raise ConfigError(where("output_dir"), "output_dir", "", "must name a folder", hint)
 
 
 def _check_tolerance(config: Config, where: Where) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from treewright.config.location import find_config
+from treewright.config.location import exists, find_config
 from treewright.config.yamlfile import Node, read_yaml
 from treewright.errors import ConfigError
 
@@ -22,6 +22,8 @@ KIND = "kind"
 
 def compose(path: str, overrides: Sequence[str] = ()) -> Node:
     """The whole tree, `extends` consumed. Raises `ConfigError`."""
+    if not path.strip():
+        raise ConfigError(COMMAND_LINE, "CONFIG", path, "names no file", "give a YAML file")
     file = find_config(path)
     tree = _Files().read(file, str(file), ())
     parsed = [Override.parse(text) for text in overrides]
@@ -133,10 +135,10 @@ class _Files:
     def _base(self, base: Node, path: Path, chain: tuple[Path, ...]) -> Node:
         name = str(base.value)
         beside = path.parent / name
-        file = beside if beside.exists() else find_config(name)
-        if not file.exists():
-            problem = f"{beside}: no such file"
-            hint = "extends is relative to the file that says it"
+        file = beside if exists(beside) else find_config(name)
+        if not exists(file) or file.is_dir():
+            problem = f"{beside} is a directory" if exists(file) else f"no such file: {beside}"
+            hint = "extends is relative to the file that says it, or names a shipped config"
             raise ConfigError(base.where, "extends", name, problem, hint)
         if file.resolve() in chain:
             circle = " → ".join(step.name for step in (*chain, file.resolve()))

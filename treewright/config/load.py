@@ -24,7 +24,7 @@ from treewright.config.kinds import SECTIONS, kind_of, settings_class
 from treewright.config.location import portable
 from treewright.config.redaction import redact
 from treewright.config.resolving import FILES, resolve
-from treewright.config.schema import check_keys, dotted_keys, fit, required
+from treewright.config.schema import check_keys, dotted_keys, fit, required, unfold
 from treewright.config.yamldump import dump, to_plain
 from treewright.config.yamlfile import Node
 from treewright.errors import ConfigError, suggest
@@ -106,7 +106,7 @@ def _fit(tree: Node, entries: dict[str, Node]) -> dict[str, Any]:
 
 def _fit_section(tree: Node, entries: dict[str, Node], section: str) -> dict[str, Any]:
     kinds = SECTIONS[section]
-    node = entries.get(section, Node({}, tree.where))
+    node = unfold(entries.get(section, Node({}, tree.where)), "{", section)
     known = node.value if isinstance(node.value, dict) else ()
     said = check_keys(node, known, section)
     if KIND not in said:

@@ -17,8 +17,10 @@ INSTALLED = PACKAGE.parent
 def find(path: str) -> Path | None:
     """The absolute place of an existing file or folder, or None."""
     wanted = Path(path).expanduser()
+    if not path.strip():
+        return None
     places = [wanted] if wanted.is_absolute() else [Path.cwd() / wanted, INSTALLED / wanted]
-    return next((place.resolve() for place in places if _exists(place)), None)
+    return next((place.resolve() for place in places if exists(place)), None)
 
 
 def portable(path: str) -> str:
@@ -49,13 +51,14 @@ def find_config(given: str) -> Path:
     A path that does not exist is returned as it is: who reads it reports it.
     """
     path = Path(given).expanduser()
-    if _exists(path):
+    if exists(path):
         return path
     bare = path.parent.as_posix() in (".", "configs") and path.suffix in ("", ".yaml")
     return configs().get(path.stem, path) if bare else path
 
 
-def _exists(path: Path) -> bool:
+def exists(path: Path) -> bool:
+    """Whether there is such a file or folder; False too for what cannot be a path."""
     try:
         return path.exists()
     except (OSError, ValueError):  # a name too long, or with a NUL: no such file

@@ -25,6 +25,8 @@ T = TypeVar("T")
 FILES = ("policy.model", "scorer.model", "dataset.path")
 FIELD = re.compile(r"([A-Za-z_][\w.\[\]]*): (.*)", re.DOTALL)
 """How a dataclass reports a bad field."""
+JARGON = re.compile(r"^KeyError raised while resolving interpolation: |^While dereferencing ")
+"""What OmegaConf says before it says what is wrong."""
 DOLLAR_HINT = (
     r"${oc.env:NAME,default} reads the environment, ${policy.model} another key; "
     r"write a literal ${ as \${"
@@ -57,7 +59,7 @@ def _make(node: Any, key: str, where: Callable[[str], str]) -> object:
 
 def explain(error: Exception, key: str, where: Callable[[str], str]) -> ConfigError:
     """What OmegaConf or a dataclass found wrong at `key`, as one line."""
-    problem = str(error).partition("\n")[0]
+    problem = JARGON.sub("", str(error).partition("\n")[0])
     if isinstance(error, OmegaConfBaseException):
         key = error.full_key or key
         hint = ""

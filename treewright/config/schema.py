@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, fields, is_dataclass
+from difflib import get_close_matches
 from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
@@ -62,10 +63,16 @@ def check_keys(
     names = list(known)
     for name, child in node.value.items():
         if name not in names:
-            meant = [dotted for dotted in deeper if dotted.endswith(f".{name}")]
-            hint = f"did you mean {meant[0]}?" if meant else suggest(name, names)
+            leaves = {dotted.rpartition(".")[2]: dotted for dotted in reversed(list(deeper))}
+            meant = [] if get_close_matches(name, names, n=1) else _nearest(name, leaves)
+            hint = f"did you mean {leaves[meant[0]]}?" if meant else suggest(name, names)
             raise ConfigError(child.where, join(key, name), None, "no such key", hint)
     return node.value
+
+
+def _nearest(name: str, leaves: Iterable[str]) -> list[str]:
+    """The key of a deeper section that is meant, if one is hard to mistake."""
+    return get_close_matches(name.rpartition(".")[2], leaves, n=1, cutoff=0.8)
 
 
 def join(*parts: str) -> str:
@@ -90,7 +97,7 @@ def required(kind: type) -> list[str]:
 
 def _mapping(node: Node, kind: type, key: str) -> dict[str, Any]:
     hints = get_type_hints(kind)
-    node = _unfold(node, "{")
+    node = unfold(node, "{", key)
     entries = check_keys(node, (f.name for f in fields(kind)), key, dotted_keys(kind, key))
     for name in required(kind):
         if name not in entries:
@@ -99,33 +106,33 @@ def _mapping(node: Node, kind: type, key: str) -> dict[str, Any]:
 
 
 def _dict(node: Node, kind: Any, key: str) -> dict[str, Any]:
-    node = _unfold(node, "{")
+    node = unfold(node, "{", key)
     if not isinstance(node.value, dict):
         raise ConfigError(node.where, key, _shown(node), "must be a mapping", "write {name: value}")
     return {name: fit(child, kind, join(key, name)) for name, child in node.value.items()}
 
 
 def _list(node: Node, kind: Any, key: str) -> list[Any]:
-    items = _split(node)
+    items = _split(node, key)
     if not isinstance(items.value, list):
         raise ConfigError(node.where, key, _shown(node), "must be a list", "write [a, b]")
     return [fit(item, kind, f"{key}[{index}]") for index, item in enumerate(items.value)]
 
 
-def _split(node: Node) -> Node:
+def _split(node: Node, key: str) -> Node:
     """A list as a command line spells it: `[a, b]`, `a,b`, or nothing for none."""
-    node = _unfold(node, "[")
+    node = unfold(node, "[", key)
     if not isinstance(node.value, str) or node.where != COMMAND_LINE:
         return node
     parts = [part.strip() for part in node.value.split(",")] if node.value else []
     return Node([Node(part, node.where, plain=True) for part in parts], node.where)
 
 
-def _unfold(node: Node, opening: str) -> Node:
+def unfold(node: Node, opening: str, key: str) -> Node:
     """A list or a mapping that a command line spells in YAML."""
     folded = isinstance(node.value, str) and node.value.lstrip().startswith(opening)
     if folded and node.where == COMMAND_LINE:
-        return parse_value(str(node.value), COMMAND_LINE) or node
+        return parse_value(str(node.value), COMMAND_LINE, key=key) or node
     return node
 
 

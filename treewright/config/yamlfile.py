@@ -50,8 +50,8 @@ def parse_yaml(text: str, shown: str) -> Node:
     return node
 
 
-def parse_value(text: str, shown: str, *, numbered: bool = False) -> Node | None:
-    """The value in `text`; None when it holds nothing. `numbered`: places have lines."""
+def parse_value(text: str, shown: str, *, key: str = "", numbered: bool = False) -> Node | None:
+    """The value of `key` in `text`; None when it holds nothing. `numbered`: places have lines."""
     try:
         return _Reader(text, shown, numbered).document()
     except yaml.MarkedYAMLError as error:
@@ -59,15 +59,17 @@ def parse_value(text: str, shown: str, *, numbered: bool = False) -> Node | None
         place = f"{shown}:{mark.line + 1}:{mark.column + 1}" if mark and numbered else shown
         tab = mark is not None and text[mark.index : mark.index + 1] == "\t"
         hint = "indent with spaces, not tabs" if tab else "check indentation, quotes and colons"
-        raise ConfigError(place, "", None, f"not YAML: {error.problem}", hint) from None
+        raise ConfigError(place, key, None, f"not YAML: {error.problem}", hint) from None
     except yaml.YAMLError as error:
-        raise ConfigError(shown, "", None, f"not YAML: {error}", BINARY_HINT) from None
+        raise ConfigError(shown, key, None, f"not YAML: {error}", BINARY_HINT) from None
 
 
 def _read_text(path: Path, shown: str) -> str:
     try:
         if path.is_dir():
             raise ConfigError(shown, "", None, "is a directory", "give a YAML file in it")
+        if path.exists() and not path.is_file():  # a pipe may never end, and is read only once
+            raise ConfigError(shown, "", None, "is not a regular file", "give a YAML file")
         with path.open("rb") as file:
             data = file.read(LARGEST_FILE + 1)
     except FileNotFoundError:
@@ -91,7 +93,7 @@ def _read_text(path: Path, shown: str) -> str:
 def _neighbours(path: Path) -> str:
     folder = path.parent
     found = sorted(chain(folder.glob("*.yaml"), folder.glob("*.yml"))) if folder.is_dir() else []
-    names = [str(folder / neighbour.name) for neighbour in found[:20]]
+    names = [str(folder / neighbour.name) for neighbour in found if neighbour.is_file()][:20]
     return suggest(str(path), [*names, *configs()])
 
 
