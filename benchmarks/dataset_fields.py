@@ -23,7 +23,7 @@ ALIASES = {
 }
 """Column names by field, the first that a file has wins; case, spaces and hyphens do not matter."""
 
-MAX_QUESTION_BYTES = 1 << 20
+MAX_TEXT_BYTES = 1 << 20
 MAX_ID_CHARS = 256
 GSM8K_MARK = "####"
 """What GSM8K writes before the final answer."""
@@ -140,10 +140,7 @@ def _question(value: object, name: str) -> str:
         raise RowFault(f"the question ({name}) is {kind_of(value)}, not a text")
     if not value.strip():
         raise RowFault(f"the question ({name}) is empty")
-    size = len(_encodable(value, f"the question ({name})").encode())
-    if size > MAX_QUESTION_BYTES:
-        raise RowFault(f"the question ({name}) is {size} bytes long; at most 1 MiB is allowed")
-    return value
+    return _encodable(value, f"the question ({name})")
 
 
 def _answer(value: object, name: str) -> str:
@@ -178,11 +175,13 @@ def _final_answer(text: str, name: str) -> str:
 
 def _encodable(text: str, what: str) -> str:
     try:
-        text.encode()
+        size = len(text.encode())
     except UnicodeEncodeError as error:
         raise RowFault(
             f"{what} has half a character (a lone surrogate) at position {error.start + 1}"
         ) from None
+    if size > MAX_TEXT_BYTES:
+        raise RowFault(f"{what} is {size} bytes long; at most 1 MiB is allowed")
     return text
 
 

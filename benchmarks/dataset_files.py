@@ -102,11 +102,12 @@ def _json_row(number: int, raw: bytes) -> Row:
     except UnicodeDecodeError as error:
         return Row(number, None, f"not UTF-8 at byte {error.start + 1} of the line", raw)
     except json.JSONDecodeError as error:
-        return Row(number, None, f"not JSON: {error.msg} at character {error.pos + 1}", raw)
+        reason = error.msg.removesuffix(" at")
+        return Row(number, None, f"not JSON: {reason} at character {error.pos + 1}", raw)
     except RecursionError:
         return Row(number, None, "nested too deeply", raw)
-    except ValueError as error:  # an integer of thousands of digits
-        return Row(number, None, f"not usable JSON: {error}", raw)
+    except ValueError:
+        return Row(number, None, "holds a whole number of thousands of digits", raw)
     if not isinstance(value, dict):
         return Row(number, None, f"not an object but {kind_of(value)}", raw)
     return Row(number, value, "", raw)

@@ -95,6 +95,7 @@ BAD_ROWS = [
     ({"id": "b", "problem": "\ud800", "answer": "2"}, "question .* lone surrogate"),
     ({"id": "b", "problem": "q", "answer": "\udfff"}, "answer .* lone surrogate"),
     ({"id": "b", "problem": "q" * 10_000_000, "answer": "2"}, "10000000 bytes long"),
+    ({"id": "b", "problem": "q", "answer": "2" * 10_000_000}, "answer .* 10000000 bytes long"),
     ({"id": ["b"], "problem": "q", "answer": "2"}, "id is a list"),
     ({"id": "b" * 300, "problem": "q", "answer": "2"}, "id is 300 characters"),
     ({"id": "\ud800", "problem": "q", "answer": "2"}, "id has half a character"),
@@ -123,7 +124,8 @@ BAD_LINES = [
     (b'{"id": "b", "problem": "q", "answer"', "not JSON: .* at character"),
     (b'{"id": "b", "problem": "\xff", "answer": "2"}', "not UTF-8 at byte 25"),
     (b'{"problem": ' + b"[" * 100_000, "nested too deeply"),
-    (b'{"problem": "q", "answer": ' + b"9" * 5000 + b"}", "not usable JSON"),
+    (b'{"problem": "q", "answer": ' + b"9" * 5000 + b"}", "number of thousands of digits"),
+    (b'{"problem": "q', "not JSON: Unterminated string starting at character 13"),
     (
         b'{"problem": "q", "answer": "2", "x": ' + b"[" * 900 + b"]" * 900 + b"}",
         "nested too deeply",
