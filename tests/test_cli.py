@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import subprocess
 import sys
 from dataclasses import asdict
@@ -22,6 +23,7 @@ from treewright.plan import make_plan, size, weights_gib
 from treewright.terminal import clean, line
 
 VERBS = ["run", "resume", "score", "ls", "validate", "doctor"]
+SECRET = "correct-horse-battery"
 HEAVY = ["ray", "vllm", "torch", "transformers", "math_verify", "pyarrow"]
 DOUBLES = """\
 name: doubles
@@ -71,6 +73,7 @@ def in_fresh_process(root: Path, commands: list[list[str]]) -> tuple[list[Any], 
         capture_output=True,
         text=True,
         check=True,
+        env={**os.environ, "SECRET_TOKEN": SECRET},
     )
     outcomes, imported = json.loads(done.stdout)
     return outcomes, imported
@@ -84,6 +87,15 @@ BAD = [
     (["run"], "Missing argument 'CONFIG'"),
     (["run", "quikstart"], "did you mean quickstart?"),
     (["run", "."], "is a directory"),
+    (["run", ""], "names no file"),
+    (["run", "x" * 5000], "File name too long"),
+    (["run", "--strategy.n=4", "quickstart"], "CONFIG goes before KEY=VALUE"),
+    (["run", "quickstart", "--limt=3"], "did you mean dataset.limit?"),
+    (["run", "quickstart", "seed=${oc.env:SECRET_TOKEN}"], "'<redacted>'"),
+    (["run", "quickstart", "name=a ${oc.env:SECRET_TOKEN}"], "a <redacted>: cannot name"),
+    (["doctor", "--jsn"], "did you mean --json?"),
+    (["frob"], "see `treewright --help`"),
+    (["validate"], "see `treewright validate --help`"),
     (["run", "quickstart", "--limt", "3"], "did you mean --limit?"),
     (["run", "quickstart", "--limit", "x"], "--limit"),
     (["run", "quickstart", "--limit", "0"], "dataset.limit: 0"),
@@ -100,6 +112,8 @@ BAD = [
     (["validate", "nowhere.yaml"], "no such file"),
     (["doctor", "nowhere.yaml"], "no such file"),
     (["resume", "nowhere"], "no such run"),
+    (["resume", "x" * 5000], "File name too long"),
+    (["score", "nowhere", "--select", ""], "nothing to report"),
     (["score", "nowhere"], "no such run"),
     (["score", "nowhere", "--aggregate", "mni"], "did you mean min?"),
     (["score", "nowhere", "--select", "bets"], "did you mean best?"),
@@ -128,6 +142,10 @@ def test_a_bad_command_exits_2_with_one_line(
     assert BAD[index][1] in err
 
 
+def test_no_secret_of_the_environment_is_told(refusals: tuple[list[Any], list[str]]) -> None:
+    assert SECRET not in str(refusals[0])
+
+
 def test_a_bad_command_imports_no_engine(refusals: tuple[list[Any], list[str]]) -> None:
     assert refusals[1] == []
 
@@ -150,6 +168,8 @@ def test_every_fault_with_an_exit_code_exists() -> None:
             1,
             "internal error: ZeroDivisionError: a b (--debug shows where; please report it)\n",
         ),
+        (OSError(28, "No space left on device"), 1, "error: output: No space left on device\n"),
+        (PermissionError(13, "Denied", "a.txt"), 1, "error: a.txt: Denied\n"),
     ],
 )
 def test_what_nobody_foresaw_is_at_most_one_line(

@@ -46,6 +46,7 @@ FAULTS = {
 }
 """Exit codes of the faults whose message tells a person all. By name: importing all of them to
 catch one would cost more than the verb."""
+OPTIONS = ("--limit", "--json", "--debug", "--dry-run", "--help")
 PASS_ON = {"ignore_unknown_options": True}
 """Lets `--strategy.n=4` reach the overrides."""
 
@@ -114,11 +115,11 @@ def run(
     if dry_run:
         from treewright.validate import validate as check
 
-        return check(config, changes, as_json=as_json)
+        return check(_config(config), changes, as_json=as_json)
     from treewright.config.checks import notes
     from treewright.config.load import load_runnable
 
-    loaded = load_runnable(config, changes)
+    loaded = load_runnable(_config(config), changes)
     for remark in notes(loaded):
         _say(f"note: {remark}")
     from treewright.experiment import run as start  # after the config's faults: they are told fast
@@ -171,7 +172,7 @@ def score(
 
     aggregations, selections = _names(aggregate), _names(select)
     check_aggregate(aggregations, _command_line)
-    if selections:
+    if select is not None:
         check_select(selections, _command_line)
     if missing:
         check_missing(missing, _command_line)
@@ -219,7 +220,7 @@ def validate(
     """
     from treewright.validate import validate as check
 
-    return check(config, _overrides(overrides, limit), as_json=as_json)
+    return check(_config(config), _overrides(overrides, limit), as_json=as_json)
 
 
 @app.command(context_settings=PASS_ON)
@@ -242,7 +243,7 @@ def doctor(
     """
     from treewright.doctor.doctor import doctor as examine
 
-    return examine(config, _overrides(overrides), as_json=as_json)
+    return examine(config and _config(config), _overrides(overrides), as_json=as_json)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -266,28 +267,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _diagnosis(error: Exception) -> tuple[str, int]:
     """The line to print, and the exit code."""
     if isinstance(error, TyperException):
-        message = error.format_message()
-        return (f"error: {message}" if message else ""), error.exit_code
+        message, context = error.format_message(), getattr(error, "ctx", None)
+        hint = f"; see `{context.command_path} --help`" if context is not None else ""
+        return (f"error: {message.rstrip('.')}{hint}" if message else ""), error.exit_code
     kind = f"{type(error).__module__}.{type(error).__qualname__}"
     if kind in FAULTS:
         return f"error: {error}", FAULTS[kind]
+    if isinstance(error, OSError) and error.strerror:
+        return f"error: {error.filename or 'output'}: {error.strerror}", 1
     told = f"{type(error).__name__}: {error}"
     return f"internal error: {told} (--debug shows where; please report it)", 1
 
 
 def _say(message: str) -> None:
-    """One line on stderr, if there is anything to say."""
+    """One line on stderr, if there is anything to say; no secret of the environment is in it."""
     if message:
-        print(line(message), file=sys.stderr, flush=True)
+        from treewright.config.redaction import scrub
+
+        print(line(scrub(message)), file=sys.stderr, flush=True)
+
+
+def _config(given: str) -> str:
+    """The CONFIG of a command line, which an option or an override in its place is not."""
+    if given.startswith("-"):
+        _overrides([given])
+        hint = "CONFIG goes before KEY=VALUE"
+        raise ConfigError("command line", given, None, "is no config", hint)
+    return given
 
 
 def _overrides(given: Sequence[str] | None, limit: int | None = None) -> list[str]:
     """The overrides, `--limit` among them. A mistyped option is told apart from an override."""
     overrides = list(given or ())
-    options = ("--limit", "--json", "--debug", "--dry-run", "--help")
     for text in overrides:
         if text.startswith("-") and "=" not in text:
-            raise ConfigError("command line", text, None, "no such option", suggest(text, options))
+            raise ConfigError("command line", text, None, "no such option", suggest(text, OPTIONS))
     return overrides if limit is None else [*overrides, f"dataset.limit={limit}"]
 
 

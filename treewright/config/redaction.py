@@ -6,6 +6,7 @@ text; wherever a value is written out, this module decides.
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any
 
@@ -26,6 +27,9 @@ SECRET_TEXT = re.compile(
     r"|github_pat_\w{20,}|AKIA[A-Z0-9]{16}|xox[abp]-[\w-]{10,})|(?<=://)[^\s/@:]+:[^\s/@]+(?=@)"
 )
 """Tokens of well-known services, and user:password in an address."""
+
+SHORTEST_SECRET = 8
+"""Characters; a shorter value would be found inside ordinary words."""
 
 FROM_ENVIRONMENT = re.compile(r"\$\{\s*oc\.env\s*:\s*([^,}\s]+)")
 
@@ -50,6 +54,14 @@ def redact(value: Any, written: Any = None, key: str = "") -> Any:
         return value
     named = SECRET_NAME.search(key) and not FROM_ENVIRONMENT.search(value)
     return REDACTED if named or _from_secret(written) else SECRET_TEXT.sub(REDACTED, value)
+
+
+def scrub(message: str) -> str:
+    """An error message without the secrets that a config may have read from the environment."""
+    for name, value in os.environ.items():
+        if len(value) >= SHORTEST_SECRET and SECRET_VARIABLE.search(name):
+            message = message.replace(value, REDACTED)
+    return SECRET_TEXT.sub(REDACTED, message)
 
 
 def _from_secret(written: Any) -> bool:
