@@ -135,11 +135,14 @@ class ThinkPrm:
             outcomes = await self._attempt(sheet, call.seed, attempt)
             if refused := [outcome for outcome in outcomes if isinstance(outcome, Refused)]:
                 return failure(FailureKind.INVALID, call.path, refused[0].message)
-            unread += [outcome for outcome in outcomes if isinstance(outcome, Unread)]
+            lost = [outcome for outcome in outcomes if isinstance(outcome, Unread)]
+            if any(chain.aborted for chain in lost):
+                # No fault of the model's: fewer chains, or warmer ones, would be another judgement.
+                message = "a verification chain was aborted by the engine"
+                return failure(FailureKind.UNAVAILABLE, call.path, message)
+            unread += lost
             if chains := [outcome for outcome in outcomes if isinstance(outcome, Chain)]:
                 return read(chains, unread)
-        if any(chain.aborted for chain in unread):
-            return failure(FailureKind.UNAVAILABLE, call.path, why(unread))
         return ScorerReply(Judgement.missing(why(unread)), total(unread))
 
     def _sheet(self, path: Path) -> Sheet:

@@ -451,14 +451,15 @@ def test_a_chain_cut_before_any_verdict_is_not_asked_the_closing_question() -> N
     assert len(engine.requests) == 1
 
 
-def test_aborted_chains_are_a_fault_of_the_engine_not_of_the_model() -> None:
+@pytest.mark.parametrize("others", [(), (RIGHT,), (ENDLESS, RIGHT)])
+def test_an_aborted_chain_is_a_fault_of_the_engine_and_the_judgement_asked_again(
+    others: tuple[Recorded, ...],
+) -> None:
     aborted = Recorded(r"Step 1: \boxed{correct} so", finish=Finish.ABORT)
-    (reply,) = judge(RecordedEngine(aborted, aborted))
-    assert reply == Failure(
-        FailureKind.UNAVAILABLE,
-        "problem p7, path 0/3: none of 2 verification chains could be read: "
-        "aborted by the engine (2)",
-    )
+    engine = RecordedEngine(aborted, *others, *[RIGHT] * 3)
+    (reply,) = judge(engine, chains=1 + len(others), max_tokens=200)
+    message = "problem p7, path 0/3: a verification chain was aborted by the engine"
+    assert reply == Failure(FailureKind.UNAVAILABLE, message)
 
 
 def test_a_text_that_is_no_text_is_invalid() -> None:

@@ -29,7 +29,11 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """Both sides' accounts."""
+    """Both sides' accounts, over the problems whose search ended.
+
+    What was spent on a problem that failed is in its journal only: it is counted here once the
+    problem has a result.
+    """
 
     policy: Account
     verifier: Account

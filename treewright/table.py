@@ -42,6 +42,8 @@ def print_table(metrics: Metrics) -> None:
             style=style,
         )
     console.print(table)
+    for note in left_out(metrics.arms):
+        console.print(note, highlight=False)
     console.print(ledger_line(metrics), style="dim", highlight=False)
 
 
@@ -57,6 +59,19 @@ def by_name(arms: Sequence[Arm]) -> list[tuple[tuple[str, str], list[Arm]]]:
     for arm in arms:
         groups.setdefault((arm.aggregation or "–", arm.selection), []).append(arm)
     return list(groups.items())
+
+
+def left_out(arms: Sequence[Arm]) -> list[str]:
+    """One line for each arm, at its largest n, whose accuracy is not over all searched problems."""
+    notes = []
+    for (aggregation, selection), of_one in by_name(arms):
+        arm = of_one[-1]
+        counts = {"without any score": arm.unscored, "that could not be graded": arm.ungraded}
+        reasons = [f"{count} {reason}" for reason, count in counts.items() if count]
+        if reasons:
+            name = f"{aggregation} {selection}" if arm.aggregation else selection
+            notes.append(f"{name}: over {arm.problems} problems, not {' and '.join(reasons)}")
+    return notes
 
 
 def percent(accuracy: float | None) -> str:
