@@ -17,6 +17,7 @@ from scorers.thinkprm import ThinkPrmConfig
 from scorers.verdict_ids import UnfitTokenizer, VerdictIds
 from treewright.config.checks import HUB_NAME
 from treewright.config.config import Config
+from treewright.doctor.checkpoint import damage
 from treewright.doctor.findings import Finding, fail, ok, warn
 from treewright.plan import size, weights_gib
 
@@ -93,12 +94,10 @@ def _weights(side: str, model: str) -> Finding:
             advice = "the first run downloads it; its tokenizer was not checked"
             return warn(check, f"{model} is not on this machine", advice)
         return fail(check, f"{model}: no such folder", f"see {side}.model in the config")
-    if not (folder / "config.json").is_file():
-        return fail(check, f"{model} has no config.json", "give the folder of a checkpoint")
-    weights = weights_gib(model)
-    if not weights:
-        return fail(check, f"{model} has no *.safetensors", "give the folder of a checkpoint")
-    return ok(check, f"{model}, {size(weights)}")
+    if found := damage(folder):
+        advice = "give the folder of a checkpoint, or copy it there again"
+        return fail(check, f"{model}: {found}", advice)
+    return ok(check, f"{model}, {size(weights_gib(model) or 0.0)}")
 
 
 def _cached(model: str) -> bool:
@@ -141,5 +140,5 @@ def _context(model: str) -> int | None:
         read = json.loads((Path(model) / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    found = read.get("max_position_embeddings")
+    found = read.get("max_position_embeddings") if isinstance(read, dict) else None
     return found if isinstance(found, int) else None
