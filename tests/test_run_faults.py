@@ -150,3 +150,10 @@ def test_a_lock_that_cannot_be_signed_is_one_line(
     monkeypatch.setattr("treewright.lock.os.pwrite", lambda fd, *_: no_space(fd))
     with pytest.raises(LockError, match="LOCK: cannot be written: No space left"):
         RunLock(tmp_path).__enter__()
+
+
+def test_a_verifier_that_is_down_has_no_running_accuracy(tell: Tell) -> None:
+    code, _, err = tell("run", "config.yaml", "scorer.faults.fail=1", "--json")
+    assert code == 3
+    assert "2/2 problems" in err
+    assert "best" not in err

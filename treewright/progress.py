@@ -17,13 +17,16 @@ PLAIN_SECONDS = 10.0
 
 @dataclass
 class Tally:
-    """The figures that progress shows. Accuracy is over the problems that were graded so far."""
+    """The figures that progress shows.
+
+    `right` and `decided` count, by arm, problems that it got right and those it could be judged by.
+    """
 
     total: int
     done: int = 0
     failed: int = 0
-    graded: int = 0
     right: dict[str, int] = field(default_factory=dict)
+    decided: dict[str, int] = field(default_factory=dict)
     tokens: int = 0
     started: float = field(default_factory=time.monotonic)
     resumed: int = 0
@@ -51,15 +54,16 @@ class Tally:
         fresh = self.done - self.resumed
         return (self.total - self.done) * self.seconds / fresh if fresh > 0 else None
 
+    def book(self, arm: str, right: bool | None) -> None:
+        """Count one problem for an arm; None where it is neither right nor wrong."""
+        self.right[arm] = self.right.get(arm, 0) + (right is True)
+        self.decided[arm] = self.decided.get(arm, 0) + (right is not None)
+
     def accuracies(self) -> str:
-        """`first 41 %  min+best 78 %`."""
-        return (
-            "  ".join(
-                f"{name} {100 * right / self.graded:.0f} %" for name, right in self.right.items()
-            )
-            if self.graded
-            else "accuracy not known yet"
-        )
+        """`first 41 %  min+best 78 %`, of those arms that are known."""
+        known = {arm: self.right[arm] / decided for arm, decided in self.decided.items() if decided}
+        told = (f"{arm} {100 * accuracy:.0f} %" for arm, accuracy in known.items())
+        return "  ".join(told) or "accuracy not known yet"
 
 
 class Progress(Protocol):

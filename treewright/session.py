@@ -15,7 +15,7 @@ from treewright.config.config import Config
 from treewright.controller import Controller, Failed, Grading
 from treewright.journal.journal import Journal
 from treewright.memory import RunMemory, SparedScorer, noted_failures
-from treewright.metrics import Metrics, Reporting, Solved, choose, measure, outcome_of
+from treewright.metrics import UNDECIDED, Metrics, Reporting, Solved, choose, measure, outcome_of
 from treewright.progress import Progress, Tally, add_spent, open_progress
 from treewright.replay import Replayed, replay
 from treewright.run_folder import Status
@@ -131,9 +131,8 @@ class Session:
         if isinstance(item, Failed):
             tally.failed += 1
             return
-        tally.graded += 1
-        for name, right in running_arms(item, self.config).items():
-            tally.right[name] = tally.right.get(name, 0) + right
+        for arm, right in running_arms(item, self.config).items():
+            tally.book(arm, right)
 
     def ending(self) -> Ending:
         """The figures over all that is known now."""
@@ -183,8 +182,11 @@ def reporting(config: Config) -> Reporting:
     return Reporting(aggregators, config.select, config.missing)
 
 
-def running_arms(item: Solved, config: Config) -> dict[str, bool]:
-    """Whether pass@1 and the first configured aggregation x best got this problem right."""
+def running_arms(item: Solved, config: Config) -> dict[str, bool | None]:
+    """Whether pass@1 and the first configured aggregation x best got this problem right.
+
+    None where the table leaves the problem out: it was not scored, or could not be graded.
+    """
     how = reporting(config)
     n = len(item.search.result.candidates)
     arms: list[tuple[Aggregator | None, str]] = [(None, "first")]
@@ -192,10 +194,11 @@ def running_arms(item: Solved, config: Config) -> dict[str, bool]:
         arms += [(aggregator, "best") for aggregator in how.aggregate[:1]]
     else:
         arms += [(None, "majority")]
-    return {
-        f"{aggregator}+{selection}" if aggregator else selection: outcome_of(
-            item, choose(item, aggregator, selection, n, how.missing)
-        )
-        is Outcome.CORRECT
-        for aggregator, selection in arms
-    }
+    right: dict[str, bool | None] = {}
+    for aggregator, selection in arms:
+        choice = choose(item, aggregator, selection, n, how.missing)
+        outcome = outcome_of(item, choice)
+        undecided = choice.unscored or outcome in UNDECIDED
+        arm = f"{aggregator}+{selection}" if aggregator else selection
+        right[arm] = None if undecided else outcome is Outcome.CORRECT
+    return right
