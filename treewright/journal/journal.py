@@ -8,7 +8,7 @@ its call is asked again, and the first of two records of one call counts.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,7 +85,6 @@ class Journal:
         self.readonly = readonly
         self.counts = JournalCounts()
         self._replies: dict[str, dict[str, Place]] = {}
-        self._others: dict[str, list[Place]] = {}
         self._latest: dict[str, dict[str, Json]] = {}
         self._failed: set[str] = set()
         self._known: dict[str, int] = {}
@@ -186,12 +185,6 @@ class Journal:
         """The last payload of each key; not for replies."""
         return self._latest.get(kind, {})
 
-    def records(self, kind: str) -> Iterator[tuple[str, Json]]:
-        """All payloads of a kind with their keys, oldest first; not for replies."""
-        for place in self._others.get(kind, []):
-            record = self._read(place)
-            yield record.key, record.data
-
     async def _append(self, kind: str, key: str, data: Json, digest: str | None) -> None:
         if self._appender is None:
             raise JournalError(f"{self.folder}: is open for reading only")
@@ -261,7 +254,6 @@ class Journal:
                 self.counts.duplicates += 1
             return
         data = record.data
-        self._others.setdefault(record.kind, []).append(place)
         self._latest.setdefault(record.kind, {})[record.key] = data
         if record.kind == FAILURE:
             self._failed.add(data.get("problem", record.key))
