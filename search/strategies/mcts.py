@@ -1,0 +1,137 @@
+"""Monte Carlo tree search over reasoning steps.
+
+Kocsis & Szepesvári 2006 (UCT), Silver et al. 2017 (PUCT), Chaslot et al. 2008 (widening, virtual
+loss).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from math import fsum
+from typing import Literal
+
+from search.aggregation import Aggregator, MissingRule, Scale
+from search.budget import Budget, Exhausted, bounded
+from search.checks import at_least_one
+from search.core import Candidate, Flow, Missing, Problem, Result, Score, Until, extend, fork
+from search.frontier import Steering, grow_candidates, root
+from search.strategies.mcts_ends import ending, judged
+from search.strategies.mcts_tree import Node, Place, TreePolicy, Widening, add
+
+
+@dataclass(frozen=True)
+class Mcts:
+    """Each simulation goes down the tree, draws one new step there, and backs its value up.
+
+    Going down, a node that may have another child gets it; else the child with the largest bound
+    (`TreePolicy.bound`) is next, the earliest on ties.
+
+    `simulations`: steps drawn at most. `parallel`: how many of them are in flight at once; the
+    next round waits for all. Each in flight lowers Q as `virtual_loss` values of 0 would; 0 counts
+    it among the visits only (Liu et al. 2020, WU-UCT). `children`: most per node; `widen`: fewer
+    at first. `depth`: most steps; a node there is judged but not extended. `rollouts`: ends drawn
+    per node where `value` is `rollout`, `greedy` (then one) or sampled.
+
+    A solution that ended is valued once and never visited again. A step that was cut, or whose
+    value stays missing under the rule `missing`, backs up nothing and is never visited again.
+    Candidates are all finished solutions, best first; without any, the best unfinished one.
+    """
+
+    simulations: int = 32
+    parallel: int = 4
+    children: int = 4
+    widen: Widening | None = None
+    selection: Literal["uct", "puct"] = "uct"
+    exploration: float = 1.0
+    virtual_loss: float = 1.0
+    value: Literal["judge", "rollout"] = "judge"
+    rollouts: int = 1
+    rollout: Literal["sampled", "greedy"] = "sampled"
+    backup: Literal["mean", "max"] = "mean"
+    depth: int = 40
+    aggregate: str = "history.last"
+    missing: MissingRule = MissingRule.WORST
+    budget: Budget = field(default_factory=Budget)
+
+    def __post_init__(self) -> None:
+        for name in ("simulations", "parallel", "children", "rollouts", "depth"):
+            at_least_one(name, getattr(self, name))
+        for name in ("exploration", "virtual_loss"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name}: {getattr(self, name)} must be 0 or more")
+        if self.parallel > self.simulations:
+            raise ValueError(
+                f"parallel: {self.parallel} must be at most simulations; use {self.simulations}"
+            )
+        if self.rollout == "greedy" and self.rollouts > 1:
+            raise ValueError(f"rollouts: {self.rollouts} greedy ones would be equal; use 1")
+        self._check_aggregate()
+
+    def _check_aggregate(self) -> None:
+        try:
+            aggregator = Aggregator.parse(self.aggregate)
+        except ValueError as error:
+            raise ValueError(f"aggregate: {error}") from error
+        if aggregator.scale is not Scale.PROBABILITY:
+            raise ValueError(
+                f"aggregate: {self.aggregate} is no value from 0 to 1; use history.last"
+            )
+
+    @property
+    def candidates(self) -> int:
+        """How many candidates a search returns at most."""
+        return self.simulations * (self.rollouts if self.value == "rollout" else 1)
+
+    @property
+    def judges(self) -> bool:
+        """Whether the search asks the verifier."""
+        return True
+
+    @property
+    def steering(self) -> Steering:
+        """What scores a candidate."""
+        return Steering(Aggregator.parse(self.aggregate), self.missing)
+
+    def __call__(self, problem: Problem) -> Flow:
+        """Start a search of `problem`."""
+        return bounded(self.search(problem), self.budget)
+
+    def search(self, problem: Problem) -> Flow:
+        """Round by round until no simulation is left, or no place for one."""
+        policy = TreePolicy(**{each.name: getattr(self, each.name) for each in fields(TreePolicy)})
+        top = Node(root(problem), value=0.0)
+        nodes: list[Node] = []
+        try:
+            while places := policy.places(top, min(self.parallel, self.simulations - len(nodes))):
+                results = yield from fork([self.simulate(place) for place in places])
+                for place, result in zip(places, results, strict=True):
+                    child, *ends = result.candidates
+                    nodes.append(add(place, child, self.worth(child, ends), ends))
+        except Exhausted:
+            pass  # what is in the tree so far is the best there is
+        return ending(nodes, self.steering, self.depth)
+
+    def simulate(self, place: Place) -> Flow:
+        """Draw one child, and its rollouts; its result lists the child first."""
+        parent = place.parent.candidate
+        if self.value == "judge":
+            ((child,),) = yield from grow_candidates([parent], 1, first=place.number)
+            return Result((child,))
+        ((path,),) = yield from extend([parent.path], 1, first=place.number)
+        if path.stopped:
+            return Result((yield from judged([Candidate(path)])))
+        # Numbered from `simulations`: no node has so many children, so no number is used twice.
+        greedy, first = self.rollout == "greedy", self.simulations
+        (ends,) = yield from extend([path], self.rollouts, Until.END, first=first, greedy=greedy)
+        return Result((Candidate(path), *(yield from judged([Candidate(end) for end in ends]))))
+
+    def worth(self, child: Candidate, ends: Sequence[Candidate]) -> Score:
+        """The value of a new node: the child's score, or the mean over its finished rollouts."""
+        if child.path.stopped and not child.path.finished:
+            return Missing(f"cut: {child.path.steps[-1].stop}")
+        if self.value == "judge" or child.path.finished:
+            return self.steering.score(child)
+        scores = [self.steering.score(end) for end in ends if end.path.finished]
+        known = [score for score in scores if not isinstance(score, Missing)]
+        return fsum(known) / len(known) if known else Missing("no finished rollout was judged")
