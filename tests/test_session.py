@@ -14,8 +14,9 @@ from benchmarks.datasets import load_dataset
 from benchmarks.grading import Grader
 from benchmarks.grading_pool import GradingError
 from policies.scripted import ScriptedPolicy
-from scorers.scripted import ScriptedScorer
-from search.core import Flow, Problem
+from scorers.no_scorer import NoScorerConfig
+from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
+from search.core import Flow, Problem, Strategy
 from search.keys import policy_key, scorer_key
 from search.ports import (
     Failure,
@@ -26,6 +27,7 @@ from search.ports import (
     ScorerReply,
 )
 from search.strategies.best_of_n import BestOfN
+from search.strategies.majority import Majority
 from treewright import session
 from treewright.config.config import Config
 from treewright.config.load import load_config
@@ -207,6 +209,26 @@ def test_a_grader_that_does_not_start_ends_the_session_and_costs_no_reply(
     ended = run(config, again, monkeypatch)
     assert (ended.status, ended.failed) == (Status.COMPLETE, [])
     assert len(again.asked) < len(ports.asked)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "started"), [(BestOfN(n=1), ScriptedScorerConfig), (Majority(n=1), NoScorerConfig)]
+)
+def test_a_verifier_that_is_never_asked_is_not_started(
+    config: Config, monkeypatch: pytest.MonkeyPatch, strategy: Strategy, started: type
+) -> None:
+    scorers = []
+
+    @asynccontextmanager
+    async def opened(_: object, __: object, scorer: object) -> AsyncIterator[Ports]:
+        scorers.append(scorer)
+        yield Ports(config)
+
+    monkeypatch.setattr(session, "open_cluster", opened)
+    chosen = replace(config, strategy=strategy)
+    with Journal.open(FilePath("journal")) as journal:
+        asyncio.run(Session(chosen, load_dataset(config.dataset), journal).run())
+    assert [type(scorer) for scorer in scorers] == [started]
 
 
 @dataclass(frozen=True)

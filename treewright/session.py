@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.datasets import Dataset
 from benchmarks.grading import Outcome, open_grader
+from scorers.no_scorer import NoScorerConfig
 from search.aggregation import Aggregator
 from search.ports import Failure, FailureKind
 from treewright.cluster.cluster import open_cluster
@@ -86,9 +87,9 @@ class Session:
         """Start the engines and search what is pending."""
         tally = self.tally()
         with open_progress(tally) as progress, listen(progress.say) as stopping:
-            cluster = self.config.cluster
-            progress.say(f"starting {replicas(cluster)}")
-            async with open_cluster(cluster, self.config.policy, self.config.scorer) as ports:
+            cluster, scorer = self.config.cluster, scorer_asked(self.config)
+            progress.say(f"starting {replicas(cluster, scorer)}")
+            async with open_cluster(cluster, self.config.policy, scorer) as ports:
                 stopping.draining = True
                 progress.say(f"ready after {tally.seconds:.0f} s")
                 tally.start()
@@ -160,12 +161,17 @@ def unjudged(item: Solved) -> Failure | None:
     return told[1] if told else None
 
 
-def replicas(cluster: ClusterConfig) -> str:
+def scorer_asked(config: Config) -> object:
+    """The scorer to start: none for a strategy that asks none, whatever is configured."""
+    return config.scorer if config.strategy.judges else NoScorerConfig()
+
+
+def replicas(cluster: ClusterConfig, scorer: object) -> str:
     """`replicas: 1 policy, 2 scorer (ray)`."""
-    return (
-        f"replicas: {cluster.policy_replicas} policy, {cluster.scorer_replicas} scorer "
-        f"({cluster.backend})"
-    )
+    sides = [f"{cluster.policy_replicas} policy"]
+    if not isinstance(scorer, NoScorerConfig):
+        sides.append(f"{cluster.scorer_replicas} scorer")
+    return f"replicas: {', '.join(sides)} ({cluster.backend})"
 
 
 def incidents(side: str, stats: PoolStats) -> str:
