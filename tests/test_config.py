@@ -466,6 +466,11 @@ def test_an_endless_key_or_value_is_shown_by_its_beginning(load: Load) -> None:
     assert len(str(refused(load, BASE, "seed=" + "x" * 100_000))) < 1000
 
 
+def test_an_engine_is_refused_where_only_doubles_run(load: Load) -> None:
+    error = refused(load, QWEN, "cluster.backend=inline")
+    assert "cluster.backend: inline: runs doubles only, and policy has an engine" in str(error)
+
+
 def test_a_scorer_of_none_is_not_advised_to_score(load: Load) -> None:
     config = load(BASE, "scorer.kind=none", "aggregate=[]", "select=[first,majority]")
     assert notes(config) == []

@@ -37,6 +37,7 @@ def check(config: Config, where: Where) -> None:
     check_select(config.select, where)
     _check_reporting(config, where)
     _check_temperature(config, where)
+    _check_backend(config, where)
     if config.strategy.candidates > MOST_CANDIDATES:
         problem = f"makes {config.strategy.candidates:,} candidates of a problem"
         hint = f"at most {MOST_CANDIDATES:,} fit in memory"
@@ -172,6 +173,14 @@ def _check_temperature(config: Config, where: Where) -> None:
         hint = "use strategy.kind=greedy, or a temperature above 0 (0.8, say)"
         key = "policy.sampling.temperature"
         raise ConfigError(where(key), key, temperature, problem, hint)
+
+
+def _check_backend(config: Config, where: Where) -> None:
+    """Engines share no process: they load in threads, and one's fault would end the other."""
+    engines = [name for name in ("policy", "scorer") if hasattr(getattr(config, name), "engine")]
+    if config.cluster.backend == "inline" and engines:
+        key, problem = "cluster.backend", f"runs doubles only, and {engines[0]} has an engine"
+        raise ConfigError(where(key), key, "inline", problem, "use cluster.backend=ray")
 
 
 def _scoring(select: Sequence[str]) -> list[str]:
