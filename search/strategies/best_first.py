@@ -1,0 +1,117 @@
+"""Best-first search: of all open paths, whatever their depth, the best are extended next.
+
+Koh et al. (2024, 2407.01476) search with language models so; here the verifier gives the value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from search.aggregation import MissingRule
+from search.budget import Budget, Exhausted, bounded
+from search.checks import at_least_one
+from search.core import Candidate, Flow, Missing, Path, Problem
+from search.frontier import Steering, grow_candidates, root
+from search.strategies.fields import between, steering
+from search.strategies.pruning import result
+
+
+@dataclass(frozen=True)
+class BestFirst:
+    """The `expand` best paths of the frontier get `children` children each, again and again.
+
+    The value of a path is its score plus `depth_bonus` for each step: above 0 it favours going deep
+    over going back, which scores that fall with every step otherwise do. The `frontier` best open
+    paths are kept, the rest given up; the earliest drawn wins a tie, and a path without a score
+    comes last. The search ends when `solutions` have finished, after `expansions` extended paths,
+    or with nothing open; a path of `depth` steps is not extended.
+
+    Finished paths are candidates in the order in which they were found, also those beyond
+    `solutions` that the last question brought; where they are fewer, unfinished
+    ones make up the number, the best open ones first.
+    """
+
+    children: int = 4
+    expand: int = 1
+    frontier: int = 16
+    depth_bonus: float = 0.0
+    solutions: int = 4
+    expansions: int = 64
+    aggregate: str = "history.last"
+    missing: MissingRule = MissingRule.WORST
+    depth: int = 40
+    budget: Budget = field(default_factory=Budget)
+
+    def __post_init__(self) -> None:
+        for name in ("children", "expand", "frontier", "solutions", "expansions", "depth"):
+            at_least_one(name, getattr(self, name))
+        if self.expand > self.frontier:
+            raise ValueError(
+                f"expand: {self.expand} must be at most frontier {self.frontier}; "
+                f"nearest {self.frontier}"
+            )
+        between("depth_bonus", self.depth_bonus, -1e6, 1e6)
+        steering(self.aggregate, self.missing)
+
+    @property
+    def candidates(self) -> int:
+        """How many candidates a search returns at most: one more question may find many."""
+        return self.solutions - 1 + self.expand * self.children
+
+    @property
+    def judges(self) -> bool:
+        """Whether the search asks the verifier."""
+        return True
+
+    @property
+    def steering(self) -> Steering:
+        """The score that is the value of a path."""
+        return steering(self.aggregate, self.missing)
+
+    def __call__(self, problem: Problem) -> Flow:
+        """The search within its budget."""
+        return bounded(self.search(problem), self.budget)
+
+    def search(self, problem: Problem) -> Flow:
+        """Extend the best, put the children beside the rest, until there is enough."""
+        found: list[Candidate] = []
+        barred: list[Candidate] = []
+        given_up: dict[Path, str] = {}
+        frontier = [root(problem)]
+        left = self.expansions
+        with suppress(Exhausted):
+            while frontier and left and len(found) < self.solutions:
+                best = frontier[: min(self.expand, left)]
+                families = yield from grow_candidates(best, self.children)
+                left -= len(best)
+                waiting = frontier[len(best) :]
+                for child in (child for family in families for child in family):
+                    if child.path.finished:
+                        found.append(child)
+                    elif child.path.stopped or len(child.path.steps) >= self.depth:
+                        barred.append(child)
+                    else:
+                        waiting.append(child)
+                ranked = self.rank(waiting)
+                frontier, worst = ranked[: self.frontier], ranked[self.frontier :]
+                given_up |= {child.path: "not among the best of the frontier" for child in worst}
+        given_up |= {child.path: _why_barred(child.path) for child in barred}
+        given_up |= {child.path: "still open when the search ended" for child in frontier}
+        spare = max(0, self.solutions - len(found))
+        return result([*found, *[*frontier, *barred][:spare]], given_up)
+
+    def rank(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Best first; the earliest wins a tie; those without a score come last."""
+        return sorted(candidates, key=self._key)
+
+    def _key(self, candidate: Candidate) -> tuple[bool, float]:
+        score = self.steering.score(candidate)
+        if isinstance(score, Missing):
+            return True, 0.0
+        return False, -(score + self.depth_bonus * len(candidate.path.steps))
+
+
+def _why_barred(path: Path) -> str:
+    return "cut before its end" if path.stopped else "at the depth limit"

@@ -1,0 +1,134 @@
+"""Particle filtering over steps, weighted by the verifier (Puri et al. 2025, 2502.01618)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Literal
+
+from search.aggregation import MissingRule, Scale
+from search.budget import Budget, Exhausted, bounded
+from search.checks import at_least_one
+from search.core import Candidate, Flow, Missing, Path, Problem, Question, Score
+from search.frontier import Steering, grow_candidates, root
+from search.seeds import call_seed
+from search.strategies.fields import above_zero, between, steering
+from search.strategies.offspring import grow_uneven, softmax
+from search.strategies.pruning import result
+from search.strategies.resampling import RESAMPLINGS, effective_sample_size
+
+
+@dataclass(frozen=True)
+class Particles:
+    """`particles` paths that grow step by step and are resampled by weight between the steps.
+
+    A weight is softmax(logit(p) / `temperature`), p the probability of the whole prefix, kept
+    `clip` away from 0 and 1 (an aggregate on the log-odds scale is taken as it is). Weights do not
+    add up over the steps: p speaks of all of them. The particles are resampled by `resampling`
+    when their effective sample size is below `ess` × `particles`; `ess` 1 does so at every step
+    (the paper), 0 never.
+
+    A finished particle keeps its weight, takes part in each resampling and is never extended; its
+    copies are one candidate, so that they do not vote twice. One that was cut or has no score has
+    no weight beside one that has. `depth`: the most steps of a path. `seed`: of the resampling.
+    """
+
+    particles: int = 16
+    resampling: Literal["multinomial", "systematic", "stratified"] = "multinomial"
+    ess: float = 1.0
+    temperature: float = 1.0
+    clip: float = 1e-7
+    aggregate: str = "history.last"
+    missing: MissingRule = MissingRule.WORST
+    depth: int = 40
+    seed: int = 0
+    budget: Budget = field(default_factory=Budget)
+
+    def __post_init__(self) -> None:
+        at_least_one("particles", self.particles)
+        at_least_one("depth", self.depth)
+        between("ess", self.ess, 0.0, 1.0)
+        above_zero("temperature", self.temperature)
+        between("clip", self.clip, 1e-12, 0.1)
+        if self.resampling not in RESAMPLINGS:
+            allowed = ", ".join(RESAMPLINGS)
+            raise ValueError(f"resampling: {self.resampling!r} must be one of {allowed}")
+        steering(self.aggregate, self.missing)
+
+    @property
+    def candidates(self) -> int:
+        """How many candidates a search returns at most."""
+        return self.particles
+
+    @property
+    def judges(self) -> bool:
+        """Whether the search asks the verifier."""
+        return True
+
+    @property
+    def steering(self) -> Steering:
+        """The score that is the probability of a prefix."""
+        return steering(self.aggregate, self.missing)
+
+    def __call__(self, problem: Problem) -> Flow:
+        """The search within its budget."""
+        return bounded(self.search(problem), self.budget)
+
+    def search(self, problem: Problem) -> Flow:
+        """Grow all open particles by a step, resample, until none is open."""
+        rng = Random(call_seed(self.seed, problem.id, "resampling"))
+        given_up: dict[Path, str] = {}
+        cloud: Sequence[Candidate] = ()
+        with suppress(Exhausted):
+            (cloud,) = yield from grow_candidates([root(problem)], self.particles)
+            for _ in range(1, self.depth):
+                if all(particle.path.stopped for particle in cloud):
+                    break
+                copies = self.copies(cloud, rng)
+                grown = yield from _step(cloud, copies)
+                for particle, count in zip(cloud, copies, strict=True):
+                    if count == 0:
+                        given_up[particle.path] = "not resampled"
+                cloud = grown
+        return result(list(dict.fromkeys(cloud)), given_up)
+
+    def copies(self, cloud: Sequence[Candidate], rng: Random) -> list[int]:
+        """How many copies of each particle go on; one of each where none is resampled."""
+        weights = self.weights(cloud)
+        if self.ess < 1.0 and effective_sample_size(weights) >= self.ess * len(cloud):
+            return [1] * len(cloud)
+        return RESAMPLINGS[self.resampling](weights, len(cloud), rng.random)
+
+    def weights(self, cloud: Sequence[Candidate]) -> list[float]:
+        """The share of each particle; they sum to 1."""
+        return softmax([self.log_odds(particle) for particle in cloud], self.temperature)
+
+    def log_odds(self, particle: Candidate) -> Score:
+        """logit(p) of the particle; one that was cut has none, as it leads to no answer."""
+        score = self.steering.score(particle)
+        if particle.path.stopped and not particle.path.finished:
+            return Missing("cut before its end")
+        if isinstance(score, Missing) or self.steering.aggregator.scale is Scale.LOGIT:
+            return score
+        clipped = min(max(score, self.clip), 1.0 - self.clip)
+        return math.log(clipped) - math.log1p(-clipped)
+
+
+def _step(
+    cloud: Sequence[Candidate], copies: Sequence[int]
+) -> Generator[Question, Any, list[Candidate]]:
+    """The next cloud: `copies[i]` children of an open particle, or copies of one that ended."""
+    going = [
+        (particle, count)
+        for particle, count in zip(cloud, copies, strict=True)
+        if not particle.path.stopped
+    ]
+    families = yield from grow_uneven([parent for parent, _ in going], [n for _, n in going])
+    children = iter(families)
+    following: list[Candidate] = []
+    for particle, count in zip(cloud, copies, strict=True):
+        following += [particle] * count if particle.path.stopped else next(children)
+    return following

@@ -1,0 +1,37 @@
+"""Why each drawn path was given up that no candidate continues."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from search.core import Candidate, Path, Pruned, Result
+
+Place = tuple[int, ...]
+
+
+def finished_first(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Those that have an answer before those that have none, each in the order given."""
+    return sorted(candidates, key=lambda candidate: not candidate.path.finished)
+
+
+def result(candidates: Sequence[Candidate], given_up: Mapping[Path, str]) -> Result:
+    """The result with `candidates`, finished first.
+
+    `given_up` holds the leaves that the search left behind and why, in that order. A path whose
+    every continuation was given up is named too, after them: the searches that call this draw one
+    step at a time, so each ancestor of a leaf was drawn.
+    """
+    kept = {place for candidate in candidates for place in _prefixes(candidate.path.place)}
+    reasons = {path.place: why for path, why in given_up.items() if path.place not in kept}
+    for place in [above for leaf in reasons for above in _prefixes(leaf[:-1])]:
+        if place not in kept:
+            reasons.setdefault(place, "all its continuations were given up")
+    return Result(
+        tuple(finished_first(candidates)),
+        tuple(Pruned("/".join(map(str, place)), why) for place, why in reasons.items()),
+    )
+
+
+def _prefixes(place: Place) -> list[Place]:
+    """The place itself and those above it, without the root."""
+    return [place[:length] for length in range(len(place), 0, -1)]

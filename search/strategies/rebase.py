@@ -1,0 +1,130 @@
+"""REBASE: the width of a level is shared among its paths by reward (Wu et al. 2024, 2408.00724)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Literal
+
+from search.aggregation import MissingRule
+from search.budget import Budget, Exhausted, bounded
+from search.checks import at_least_one
+from search.core import Candidate, Flow, Path, Problem
+from search.frontier import Steering, root
+from search.strategies.fields import above_zero, steering
+from search.strategies.offspring import grow_uneven, softmax
+from search.strategies.pruning import result
+
+ROUNDING = 1e-9
+"""A share this close to a border counts as lying on it, so that sums of floats do not decide."""
+
+
+def paper(shares: Sequence[float], width: int) -> list[int]:
+    """Each share of `width`, rounded, halves up: Round(B · softmax(r / T)).
+
+    The counts need not sum to `width`; their sum is at most twice that. Where every share rounds to
+    nothing, the largest has one child: the paper is silent, and the search would end unfinished.
+    """
+    counts = [math.floor(width * share + 0.5 + ROUNDING) for share in shares]
+    if not any(counts):
+        counts[shares.index(max(shares))] = 1
+    return counts
+
+
+def code(shares: Sequence[float], width: int) -> list[int]:
+    """From the largest share down: its part of what is left, rounded up; it spends `width` exactly.
+
+    This is what the authors' `rebase.py` does. The earliest wins a tie (theirs: the latest).
+    """
+    counts = [0] * len(shares)
+    order = sorted(range(len(shares)), key=lambda index: -shares[index])
+    left = width
+    for rank, index in enumerate(order):
+        if left == 0:
+            break
+        remaining = math.fsum(shares[later] for later in order[rank:])
+        counts[index] = math.ceil(left * (shares[index] / remaining) - ROUNDING)
+        left -= counts[index]
+    return counts
+
+
+ALLOCATIONS: dict[str, Callable[[Sequence[float], int], list[int]]] = {"paper": paper, "code": code}
+"""From shares that sum to 1 and a width of 1 or more to numbers of children."""
+
+
+@dataclass(frozen=True)
+class Rebase:
+    """`width` first steps; then each level's width is shared among its open paths by reward.
+
+    `allocation`: how shares become numbers of children, `paper` (softmax, rounded) or `code`
+    (greedy from the best, spends the width exactly). `temperature`: of the softmax; it is in units
+    of the score, so logits need another one than probabilities. Each path that ends takes one off
+    the width and is a candidate, whatever its reward; one that was cut is one too and abstains.
+    `depth`: the most steps of a path. A path without a score has no share beside one that has.
+
+    The paper's final pick is the weighted vote (`select: [weighted]`).
+    """
+
+    width: int = 16
+    allocation: Literal["paper", "code"] = "code"
+    temperature: float = 0.2
+    aggregate: str = "history.last"
+    missing: MissingRule = MissingRule.WORST
+    depth: int = 40
+    budget: Budget = field(default_factory=Budget)
+
+    def __post_init__(self) -> None:
+        at_least_one("width", self.width)
+        at_least_one("depth", self.depth)
+        above_zero("temperature", self.temperature)
+        if self.allocation not in ALLOCATIONS:
+            raise ValueError(f"allocation: {self.allocation!r} must be one of paper, code")
+        steering(self.aggregate, self.missing)
+
+    @property
+    def candidates(self) -> int:
+        """How many candidates a search returns at most: rounding may double the width."""
+        return self.width if self.allocation == "code" else 2 * self.width
+
+    @property
+    def judges(self) -> bool:
+        """Whether the search asks the verifier."""
+        return True
+
+    @property
+    def steering(self) -> Steering:
+        """The score that is the reward."""
+        return steering(self.aggregate, self.missing)
+
+    def __call__(self, problem: Problem) -> Flow:
+        """The search within its budget."""
+        return bounded(self.search(problem), self.budget)
+
+    def search(self, problem: Problem) -> Flow:
+        """Level by level, until all ended, the width is used up, or the depth is reached."""
+        leaves: list[Candidate] = []
+        given_up: dict[Path, str] = {}
+        level = [root(problem)]
+        with suppress(Exhausted):
+            for _ in range(self.depth):
+                if not level or len(leaves) >= self.width:
+                    break
+                counts = self.allocate(level, self.width - len(leaves))
+                families = yield from grow_uneven(level, counts)
+                for parent, family in zip(level, families, strict=True):
+                    if not family:
+                        given_up[parent.path] = "no share of the width"
+                drawn = [child for family in families for child in family]
+                leaves += [child for child in drawn if child.path.stopped]
+                level = [child for child in drawn if not child.path.stopped]
+        if len(leaves) >= self.width:
+            given_up |= {child.path: "ended paths took the whole width" for child in level}
+            return result(leaves, given_up)
+        return result([*leaves, *level], given_up)
+
+    def allocate(self, level: Sequence[Candidate], width: int) -> list[int]:
+        """How many children each path of a level has."""
+        rewards = [self.steering.score(candidate) for candidate in level]
+        return ALLOCATIONS[self.allocation](softmax(rewards, self.temperature), width)
