@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from search.core import Strategy
-from search.strategies.best_first import BestFirst
 from search.strategies.beam import Beam
+from search.strategies.best_first import BestFirst
 from search.strategies.best_of_n import BestOfN
 from search.strategies.dvts import Dvts
 from search.strategies.greedy import Greedy

@@ -1,0 +1,150 @@
+"""Beam search against a process verifier (Snell et al. 2024, 2408.03314, section 5.2).
+
+Draw N first steps; then, level by level, keep the N / M best paths and draw M steps of each. What
+becomes of finished paths, and of a level with fewer open ones, is where systems differ: each
+difference is a field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from search.aggregation import MissingRule
+from search.budget import Budget, Exhausted, bounded
+from search.checks import at_least_one
+from search.core import Candidate, Flow, Problem
+from search.frontier import Steering, root
+from search.strategies.beam_frontier import Frontier
+from search.strategies.beam_level import Reach, grow_level
+from search.strategies.beam_rules import (
+    REFILLS,
+    Final,
+    Finish,
+    FirstLevel,
+    Refill,
+    Slots,
+    check_choices,
+    check_lookahead,
+    check_widths,
+)
+from search.strategies.fields import between, steering
+from search.strategies.pruning import result
+
+
+@dataclass(frozen=True)
+class Beam:
+    """`paths` N are drawn per level, `children` M of each of the N / M that are kept.
+
+    - `first_level`: the root has N (`paths`) or M (`children`) children.
+    - `finish`: finished paths `compete` for the N / M slots at every level, and hold no more than
+      that; or they leave the frontier for a `bank`, where nothing outranks them any more.
+    - `slots`, with a bank: `fixed`, every finished path is banked, and N / M open ones are kept
+      beside them; `shrink`, a path must win a slot to be banked, and keeps it for good.
+    - `refill`: with fewer than N / M open paths, N are drawn all the same, as `cyclic` copies in
+      rank order; or as many as are `even`; or `none` beyond M of each.
+    - `dedup`: paths of a level with the same text, white space aside, are one: the earliest.
+    - `final`: the N `best` finished paths, best first; the N `first` to finish; or `all`, in the
+      order in which they finished. Those that compete include the last level before it is cut.
+    - `lookahead`: a child is ranked by the end of its greedy rollout of so many further steps. The
+      child itself is then judged only if it is finished.
+    - `score_every`: judge and prune only every so many steps; between, each path goes on alone. A
+      path that ends before is judged as it ends, and ranked with the level.
+    - `depth`: the most steps of a path.
+
+    A path that was cut takes no slot. Where nothing finished, the open paths are returned, or else
+    those that were cut: they abstain. The earliest drawn wins a tie: parents in rank order, then
+    the children's numbers.
+    """
+
+    paths: int = 16
+    children: int = 4
+    first_level: FirstLevel = "paths"
+    finish: Finish = "compete"
+    slots: Slots = "fixed"
+    refill: Refill = "none"
+    dedup: bool = True
+    final: Final = "best"
+    lookahead: int = 0
+    score_every: int = 1
+    aggregate: str = "history.last"
+    missing: MissingRule = MissingRule.WORST
+    depth: int = 40
+    budget: Budget = field(default_factory=Budget)
+
+    def __post_init__(self) -> None:
+        names = ("first_level", "finish", "slots", "refill", "final")
+        check_choices({name: getattr(self, name) for name in names})
+        needs_whole = "" if self.refill == "cyclic" else f"refill {self.refill}"
+        check_widths(self.paths, self.children, needs_whole)
+        at_least_one("depth", self.depth)
+        between("score_every", self.score_every, 1, self.depth)
+        check_lookahead(self.lookahead)
+        if self.finish == "compete" and self.slots == "shrink":
+            raise ValueError("slots: 'shrink' needs finish bank; nearest fixed")
+        steering(self.aggregate, self.missing)
+
+    @property
+    def keep(self) -> int:
+        """N / M: how many slots a level has."""
+        return self.paths // self.children
+
+    @property
+    def candidates(self) -> int:
+        """How many candidates a search returns at most."""
+        if self.final != "all" or self.slots == "shrink":
+            return self.paths
+        levels = -(-self.depth // self.score_every)
+        beside = self.keep if self.finish == "compete" else (self.paths - 1) * (levels - 1)
+        return self.paths + beside
+
+    @property
+    def judges(self) -> bool:
+        """Whether the search asks the verifier."""
+        return True
+
+    @property
+    def steering(self) -> Steering:
+        """The score that ranks."""
+        return steering(self.aggregate, self.missing)
+
+    def __call__(self, problem: Problem) -> Flow:
+        """The search within its budget."""
+        return bounded(self.search(problem), self.budget)
+
+    def search(self, problem: Problem) -> Flow:
+        """Level by level, until no open path holds a slot."""
+        frontier = Frontier(self.keep, self.finish, self.slots, self.dedup, self.steering)
+        frontier.open = [root(problem)]
+        why = "depth reached"
+        try:
+            for done in range(0, self.depth, self.score_every):
+                if self.settled(frontier):
+                    why = "enough paths finished"
+                    break
+                steps = min(self.score_every, self.depth - done)
+                reach = Reach(steps, self.lookahead, apart=self.paths)
+                level = yield from grow_level(frontier.open, self.counts(frontier.open), reach)
+                frontier.settle(level, last=done + steps == self.depth)
+        except Exhausted:
+            why = "budget spent"
+        frontier.leave(why)
+        return result(self.pick(frontier), frontier.given_up)
+
+    def counts(self, parents: Sequence[Candidate]) -> list[int]:
+        """How many children each open path has."""
+        if not parents[0].path.steps:
+            return [self.paths if self.first_level == "paths" else self.children]
+        return REFILLS[self.refill](self.paths, self.children, len(parents))
+
+    def settled(self, frontier: Frontier) -> bool:
+        """Whether further levels cannot change which finished paths are returned."""
+        full = self.finish == "bank" and self.final == "first"
+        return not frontier.open or (full and len(frontier.finished) >= self.paths)
+
+    def pick(self, frontier: Frontier) -> list[Candidate]:
+        """The candidates to return."""
+        best = self.final == "best"
+        finished = self.steering.rank(frontier.finished) if best else frontier.finished
+        most = len(finished) if self.final == "all" else self.paths
+        return finished[:most] or frontier.open or frontier.cut[: self.paths]

@@ -1,0 +1,98 @@
+"""The rules in which beam searches differ, as pure functions, and checks of their fields."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, get_args
+
+from search.checks import at_least_one
+from search.strategies.beam_level import Child
+
+Finish = Literal["compete", "bank"]
+Slots = Literal["fixed", "shrink"]
+Refill = Literal["cyclic", "even", "none"]
+Final = Literal["best", "first", "all"]
+FirstLevel = Literal["paths", "children"]
+Siblings = Literal["none", "finished"]
+CHOICES: dict[str, tuple[str, ...]] = {
+    "finish": get_args(Finish),
+    "slots": get_args(Slots),
+    "refill": get_args(Refill),
+    "final": get_args(Final),
+    "first_level": get_args(FirstLevel),
+    "siblings": get_args(Siblings),
+}
+
+
+def cyclic(paths: int, children: int, open_paths: int) -> list[int]:
+    """`paths` in all: copies of the open paths in rank order, again and again."""
+    each, more = divmod(paths, open_paths)
+    return [each + (index < more) for index in range(open_paths)]
+
+
+def even(paths: int, children: int, open_paths: int) -> list[int]:
+    """The same number for each open path, the largest whose sum is at most `paths`."""
+    return [paths // open_paths] * open_paths
+
+
+def none(paths: int, children: int, open_paths: int) -> list[int]:
+    """`children` for each open path, whatever the sum."""
+    return [children] * open_paths
+
+
+REFILLS: dict[str, Callable[[int, int, int], list[int]]] = {
+    "cyclic": cyclic,
+    "even": even,
+    "none": none,
+}
+"""From N, M and how many paths are open, 1 to N/M, to each one's number of children, best first."""
+
+
+def originals(children: Sequence[Child], known: Sequence[Child] = ()) -> list[Child]:
+    """For each child the earliest with its text, of `known` or of the children up to it.
+
+    Texts are compared whole, from the first step on, with runs of white space as one space. A
+    finished path and one that goes on are never the same.
+    """
+    earliest: dict[tuple[bool, str], Child] = {}
+    for child in known:
+        earliest.setdefault(_said(child), child)
+    return [earliest.setdefault(_said(child), child) for child in children]
+
+
+def _said(child: Child) -> tuple[bool, str]:
+    return child.path.finished, " ".join(child.path.text.split())
+
+
+def check_choices(rules: Mapping[str, Any]) -> None:
+    """Raise ValueError for a rule that has no such value."""
+    for name, value in rules.items():
+        if value not in CHOICES[name]:
+            raise ValueError(f"{name}: {value!r} must be one of {', '.join(CHOICES[name])}")
+
+
+def check_widths(paths: int, children: int, needs_whole: str = "") -> None:
+    """Raise ValueError unless `paths` / `children` keeps a path or more.
+
+    `needs_whole` names what needs `paths` to be a multiple of `children`, if anything does.
+    """
+    at_least_one("paths", paths)
+    at_least_one("children", children)
+    if children > paths:
+        raise ValueError(
+            f"children: {children} must be at most paths ({paths}), "
+            f"or paths / children keeps none; nearest {paths}"
+        )
+    over = paths % children
+    if needs_whole and over:
+        nearest = paths - over if 2 * over <= children else paths - over + children
+        raise ValueError(
+            f"paths: {paths} must be a multiple of children ({children}) with {needs_whole}; "
+            f"nearest {nearest}"
+        )
+
+
+def check_lookahead(steps: int) -> None:
+    """Raise ValueError for less than no lookahead."""
+    if steps < 0:
+        raise ValueError(f"lookahead: {steps} must be 0 or more; nearest 0")

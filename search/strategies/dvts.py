@@ -1,0 +1,112 @@
+"""Diverse verifier tree search: independent subtrees that each follow their best child.
+
+The method is Hugging Face's (Beeching et al. 2024, "Scaling test-time compute with open models").
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import chain
+
+from search.aggregation import MissingRule
+from search.budget import Budget, Exhausted, bounded
+from search.checks import at_least_one
+from search.core import Candidate, Flow, Path, Problem, Result, fork
+from search.frontier import Steering, root
+from search.strategies.beam_level import Child, Reach, grow_level, rank
+from search.strategies.beam_rules import Siblings, check_choices, check_lookahead, check_widths
+from search.strategies.fields import steering
+from search.strategies.pruning import finished_first, result
+
+
+@dataclass(frozen=True)
+class Dvts:
+    """`paths` N / `children` M subtrees, which never wait for nor compete with one another.
+
+    Each draws M children of its leaf and goes on from the best one, until that is finished or
+    `depth` steps long. A child that was cut is never the best while another is not.
+
+    - `siblings`: beside the leaf of each subtree return `none`, or those of its siblings that are
+      `finished`; they come after all leaves. (The original returns unfinished ones as well.)
+    - `lookahead`: a child is ranked by the end of its greedy rollout of so many further steps.
+    - `budget`: each subtree has an equal share; what one leaves, no other has.
+
+    The earliest drawn wins a tie. A leaf that is not finished abstains.
+    """
+
+    paths: int = 16
+    children: int = 4
+    siblings: Siblings = "none"
+    lookahead: int = 0
+    aggregate: str = "history.last"
+    missing: MissingRule = MissingRule.WORST
+    depth: int = 40
+    budget: Budget = field(default_factory=Budget)
+
+    def __post_init__(self) -> None:
+        check_widths(self.paths, self.children, "dvts")
+        check_choices({"siblings": self.siblings})
+        at_least_one("depth", self.depth)
+        check_lookahead(self.lookahead)
+        steering(self.aggregate, self.missing)
+
+    @property
+    def subtrees(self) -> int:
+        """N / M."""
+        return self.paths // self.children
+
+    @property
+    def candidates(self) -> int:
+        """How many candidates a search returns at most."""
+        return self.subtrees if self.siblings == "none" else self.paths
+
+    @property
+    def judges(self) -> bool:
+        """Whether the search asks the verifier."""
+        return True
+
+    @property
+    def steering(self) -> Steering:
+        """The score that ranks."""
+        return steering(self.aggregate, self.missing)
+
+    def __call__(self, problem: Problem) -> Flow:
+        """All subtrees side by side, each within its share of the budget."""
+        share = self.budget.share(self.subtrees)
+        flows = [bounded(self.subtree(problem, tree), share) for tree in range(self.subtrees)]
+        grown = yield from fork(flows)
+        leaves = [candidate for tree in grown for candidate in tree.candidates[:1]]
+        siblings = [candidate for tree in grown for candidate in tree.candidates[1:]]
+        return Result(
+            tuple(finished_first([*leaves, *siblings])),
+            tuple(chain.from_iterable(tree.pruned for tree in grown)),
+            next((tree.exhausted for tree in grown if tree.exhausted), None),
+        )
+
+    def subtree(self, problem: Problem, number: int) -> Flow:
+        """Follow the best child; the root's children are numbered apart from other subtrees'."""
+        leaf, siblings, given_up = root(problem), list[Candidate](), dict[Path, str]()
+        reach = Reach(1, self.lookahead, apart=self.paths)
+        with suppress(Exhausted):
+            for depth in range(self.depth):
+                if leaf.path.stopped:
+                    break
+                first = number * self.children if depth == 0 else 0
+                level = yield from grow_level([leaf], [self.children], reach, first=first)
+                best, *others = self.rank(level)
+                leaf = best.candidate
+                siblings = [child.candidate for child in others if child.path.finished]
+                for child in level:
+                    given_up |= dict.fromkeys(child.rollout, "lookahead")
+                given_up |= {child.path: left_because(child) for child in others}
+        return result([leaf, *(siblings if self.siblings == "finished" else [])], given_up)
+
+    def rank(self, level: list[Child]) -> list[Child]:
+        """Best first; those that were cut come last."""
+        return sorted(rank(self.steering, level), key=lambda child: child.cut)
+
+
+def left_because(child: Child) -> str:
+    """Why a child that is not the best was left."""
+    return f"cut: {child.path.steps[-1].stop}" if child.cut else "outranked by a sibling"

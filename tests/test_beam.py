@@ -1,0 +1,596 @@
+"""Beam search: trees worked out by hand, each rule alone, and laws over random trees."""
+
+import asyncio
+import pickle
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
+from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
+from search.budget import Budget
+from search.core import (
+    Extend,
+    Extended,
+    Flow,
+    Fork,
+    Forked,
+    Grow,
+    Grown,
+    Judge,
+    Judged,
+    Judgement,
+    Path,
+    Problem,
+    Question,
+    Reply,
+    Result,
+    Spending,
+    Spent,
+    Step,
+    StepVerdict,
+    StopReason,
+    VerdictStatus,
+)
+from search.driver import Searched, drive
+from search.ports import Failure, PolicyCall, PolicyReply, ScorerCall, ScorerReply
+from search.strategies.beam import Beam
+from search.strategies.beam_rules import cyclic, even, none
+
+PROBLEM = Problem("p", "1 + 2 + 3?")
+STOPS = {"!": StopReason.EOS, "~": StopReason.LENGTH, "": StopReason.STEP_END}
+
+
+@dataclass
+class Tree:
+    """Answers questions from a tree that is written down as `{id: "70"}`.
+
+    `70` is the prefix probability in percent, `?` a missing one; `!` after it finishes the path,
+    `~` cuts it; `=words` is the text of the step, which else is unique. What is not written down is
+    `1!`. Each step and each judgement costs one call and one token.
+    """
+
+    nodes: dict[str, str] | Callable[[str], str]
+    drawn: dict[str, Path] = field(default_factory=dict)
+    judged: list[str] = field(default_factory=list)
+    greedy: list[str] = field(default_factory=list)
+    questions: list[Question] = field(default_factory=list)
+
+    def node(self, path_id: str) -> str:
+        said = self.nodes(path_id) if callable(self.nodes) else self.nodes.get(path_id, "1!")
+        return said.partition("=")[0]
+
+    def text(self, path_id: str) -> str:
+        said = self.nodes(path_id) if callable(self.nodes) else self.nodes.get(path_id, "1!")
+        return said.partition("=")[2] or path_id
+
+    def play(self, flow: Flow) -> Result:
+        reply: Reply | None = None
+        while True:
+            try:
+                question = flow.send(reply)
+            except StopIteration as stop:
+                result: Result = stop.value
+                return result
+            self.questions.append(question)
+            reply = self.answer(question)
+
+    def answer(self, question: Question) -> Reply:
+        match question:
+            case Extend():
+                rows = self.rows(question.paths, question.n, question.first)
+                if question.greedy:
+                    self.greedy += [child.id for row in rows for child in row]
+                return Extended(rows, price(policy=sum(map(len, rows))))
+            case Judge():
+                judgements = tuple(self.judge(path) for path in question.paths)
+                return Judged(judgements, price(verifier=len(judgements)))
+            case Grow():
+                rows = self.rows(question.paths, question.n, question.first)
+                judged = tuple(tuple(self.judge(child) for child in row) for row in rows)
+                count = sum(map(len, rows))
+                return Grown(rows, judged, price(count, count))
+            case Fork():
+                before = len(self.drawn), len(self.judged)
+                results = tuple(self.play(flow) for flow in question.flows)
+                spent = price(len(self.drawn) - before[0], len(self.judged) - before[1])
+                return Forked(results, spent)
+
+    def rows(self, paths: tuple[Path, ...], n: int, first: int) -> tuple[tuple[Path, ...], ...]:
+        assert len(set(paths)) == len(paths), "a path is extended twice in one question"
+        return tuple(
+            tuple(self.draw(path, child) for child in range(first, first + n)) for path in paths
+        )
+
+    def draw(self, path: Path, child: int) -> Path:
+        assert not path.stopped, f"{path.id} cannot be extended"
+        place = "/".join(map(str, (*path.place, child)))
+        assert place not in self.drawn, f"{place} is drawn twice"
+        text = f"{self.text(place)}\n"
+        step = Step(text, tuple(text.encode()), STOPS[self.node(place).lstrip("0123456789?")])
+        self.drawn[place] = path.grow(child, [step])
+        return self.drawn[place]
+
+    def judge(self, path: Path) -> Judgement:
+        self.judged.append(path.id)
+        number = self.node(path.id).rstrip("!~")
+        if number == "?":
+            return Judgement.missing("unreadable")
+        probability = int(number) / 100
+        verdict = StepVerdict(probability, VerdictStatus.READ)
+        return Judgement((verdict,) * len(path.steps), probability, chains=1)
+
+
+def price(policy: int = 0, verifier: int = 0) -> Spending:
+    return Spending(Spent(policy, generated=policy), Spent(verifier, generated=verifier))
+
+
+def ids(result: Result) -> list[str]:
+    return [candidate.path.id for candidate in result.candidates]
+
+
+def pruned(result: Result) -> dict[str, str]:
+    return {given_up.path_id: given_up.reason for given_up in result.pruned}
+
+
+@dataclass(frozen=True)
+class Golden:
+    """A beam search of one tree, worked out by hand, and single changes that must show in it."""
+
+    beam: Beam
+    nodes: dict[str, str]
+    candidates: list[str]
+    pruned: dict[str, str]
+    changes: tuple[dict[str, Any], ...]
+
+
+# N = 4, M = 2, so 2 are kept.
+# 1: 0 60, 1 65, 2 30, 3 90          -> 3, 1 kept; 0, 2 outranked
+# 2: 3/0 70, 3/1 68, 1/0 50, 1/1 85! -> 1/1 (finished, holds its slot), 3/0
+# 3: 3/0 alone goes on, with M = 2:  3/0/0 95, 3/0/1 40!; beside 1/1 85! -> 3/0/0, 1/1
+# 4: 3/0/0/0 65!, 3/0/0/1 75!; beside 1/1 85! -> the best two are finished: the end, and the level
+#    is not cut: all three are candidates (the paper's best-of-N weighted is over the last level).
+SNELL = Golden(
+    Beam(4, 2, finish="compete", refill="none", dedup=False, final="all"),
+    {
+        **{"0": "60", "1": "65", "2": "30", "3": "90"},
+        **{"3/0": "70", "3/1": "68", "1/0": "50", "1/1": "85!"},
+        **{"3/0/0": "95", "3/0/1": "40!", "3/0/0/0": "65!", "3/0/0/1": "75!"},
+    },
+    ["1/1", "3/0/0/0", "3/0/0/1"],
+    dict.fromkeys(["0", "2", "1/0", "3/1", "3/0/1"], "outranked"),
+    (
+        {"first_level": "children"},
+        {"finish": "bank"},
+        {"refill": "cyclic"},
+        {"refill": "even"},
+        {"final": "best"},
+        {"lookahead": 1},
+        {"score_every": 2},
+        {"depth": 3},
+        {"aggregate": "history.min"},
+    ),
+)
+
+# N = 4, M = 2; finished paths leave for the bank, the two best others are kept, and 4 are drawn
+# however few these are. The first four to finish are the result.
+# 1: 0 60, 1 90, 2 70, 3 80             -> 1, 3; 0, 2 outranked
+# 2: 1/0 50!, 1/1 40, 3/0 30!, 3/1 95!  -> bank 1/0, 3/0, 3/1; 1/1 goes on alone
+# 3: four copies of 1/1: 10!, 99!, 35, 20 -> bank 1/1/0, 1/1/1: five have finished, enough. The
+#    fifth is not returned though it is the best: the bias to early finishers is this rule's.
+SEARCH_AND_LEARN = Golden(
+    Beam(4, 2, finish="bank", slots="fixed", refill="cyclic", dedup=False, final="first"),
+    {
+        **{"0": "60", "1": "90", "2": "70", "3": "80"},
+        **{"1/0": "50!", "1/1": "40", "3/0": "30!", "3/1": "95!"},
+        **{"1/1/0": "10!", "1/1/1": "99!", "1/1/2": "35", "1/1/3": "20"},
+    },
+    ["1/0", "3/0", "3/1", "1/1/0"],
+    {
+        **{"0": "outranked", "2": "outranked", "1/1/2": "enough paths finished"},
+        **{"1/1/3": "enough paths finished", "1/1/1": "enough others finished"},
+    },
+    (
+        {"first_level": "children"},
+        {"finish": "compete"},
+        {"slots": "shrink"},
+        {"refill": "none"},
+        {"final": "best"},
+        {"final": "all"},
+        {"lookahead": 1},
+        {"score_every": 2},
+        {"depth": 2},
+        {"aggregate": "history.min", "final": "best"},
+    ),
+)
+
+# N = 4, M = 2, and the first level has only M.
+# 1: 0 50, 1 60                         -> 1, 0
+# 2: 1/0 90!, 1/1 20, 0/0 80, 0/1 70    -> 1/0 (finished, competes), 0/0
+# 3: 0/0/0 95, 0/0/1 92 beside 1/0 90!  -> both; the finished 1/0 is outranked and lost
+# 4: 0/0/0/0 30!, 0/0/0/1 10, 0/0/1/0 60!, 0/0/1/1 55! -> the best two are finished: the end;
+#    finished ones of the last level, best first: 60, 55, 30
+ITS_HUB = Golden(
+    Beam(4, 2, "children", finish="compete", refill="none", dedup=False, final="best"),
+    {
+        **{"0": "50", "1": "60", "1/0": "90!", "1/1": "20", "0/0": "80", "0/1": "70"},
+        **{"0/0/0": "95", "0/0/1": "92", "0/0/0/0": "30!", "0/0/0/1": "10"},
+        **{"0/0/1/0": "60!", "0/0/1/1": "55!"},
+    },
+    ["0/0/1/0", "0/0/1/1", "0/0/0/0"],
+    {
+        **dict.fromkeys(["1/1", "0/1", "1/0", "0/0/0/1"], "outranked"),
+        "1": "all its continuations were given up",
+    },
+    (
+        {"first_level": "paths"},
+        {"finish": "bank"},
+        {"refill": "cyclic"},
+        {"refill": "even"},
+        {"final": "first"},
+        {"final": "all"},
+        {"lookahead": 1},
+        {"score_every": 2},
+        {"depth": 3},
+        {"aggregate": "history.min"},
+    ),
+)
+
+# N = 4, M = 2, the first level has M; two slots, and what is banked keeps its own for good.
+# 1: 0 50, 1 45!                  -> 1 banked (1 slot left), 0 goes on
+# 2: 0/0 55!, 0/1 60              -> the slot is 0/1's; 0/0 finished but won no slot: not banked
+# 3: 0/1/0 20, 0/1/1 30!          -> 0/1/1 banked, no slot left: the end
+OPENR = Golden(
+    Beam(4, 2, "children", finish="bank", slots="shrink", refill="none", dedup=False, final="all"),
+    {
+        **{"0": "50", "1": "45!", "0/0": "55!", "0/1": "60", "0/1/0": "20", "0/1/1": "30!"},
+    },
+    ["1", "0/1/1"],
+    {"0/0": "outranked", "0/1/0": "outranked"},
+    (
+        {"first_level": "paths"},
+        {"finish": "compete", "slots": "fixed"},
+        {"slots": "fixed"},
+        {"refill": "cyclic"},
+        {"refill": "even"},
+        {"lookahead": 1},
+        {"score_every": 2},
+        {"depth": 2},
+    ),
+)
+GOLDEN = {
+    "snell": SNELL,
+    "search_and_learn": SEARCH_AND_LEARN,
+    "its_hub": ITS_HUB,
+    "openr": OPENR,
+}
+
+
+@pytest.mark.parametrize("golden", GOLDEN.values(), ids=GOLDEN)
+def test_a_tree_worked_out_by_hand(golden: Golden) -> None:
+    tree = Tree(golden.nodes)
+    result = tree.play(golden.beam(PROBLEM))
+    assert ids(result) == golden.candidates
+    assert pruned(result) == golden.pruned
+    assert set(tree.drawn) == set(golden.nodes)
+    assert tree.judged == list(tree.drawn)
+
+
+@pytest.mark.parametrize(
+    ("golden", "change"),
+    [
+        pytest.param(golden, change, id=f"{name}-{change}")
+        for name, golden in GOLDEN.items()
+        for change in golden.changes
+    ],
+)
+def test_changing_one_rule_changes_the_tree(golden: Golden, change: dict[str, Any]) -> None:
+    result = Tree(golden.nodes).play(replace(golden.beam, **change)(PROBLEM))
+    assert (ids(result), pruned(result)) != (golden.candidates, golden.pruned)
+
+
+def test_a_level_is_one_question_without_a_barrier_inside() -> None:
+    tree = Tree(SNELL.nodes)
+    tree.play(SNELL.beam(PROBLEM))
+    assert [type(question) for question in tree.questions] == [Grow] * 4
+
+
+def test_histories_are_judged_prefixes_along_the_path() -> None:
+    result = Tree(SNELL.nodes).play(SNELL.beam(PROBLEM))
+    assert [candidate.history for candidate in result.candidates] == [
+        (0.65, 0.85),
+        (0.90, 0.70, 0.95, 0.65),
+        (0.90, 0.70, 0.95, 0.75),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("refill", "width", "expected"),
+    [
+        (cyclic, (10, 3), {1: [10], 2: [5, 5], 3: [4, 3, 3]}),
+        (even, (12, 3), {1: [12], 2: [6, 6], 3: [4, 4, 4], 4: [3, 3, 3, 3]}),
+        (even, (16, 4), {3: [5, 5, 5]}),
+        (none, (12, 3), {1: [3], 2: [3, 3], 4: [3, 3, 3, 3]}),
+    ],
+)
+def test_how_a_level_is_filled(
+    refill: Callable[[int, int, int], list[int]],
+    width: tuple[int, int],
+    expected: dict[int, list[int]],
+) -> None:
+    assert {count: refill(*width, count) for count in expected} == expected
+
+
+def test_uneven_children_belong_to_their_parents_best_first() -> None:
+    """N = 5, M = 2: 1 and 2 are kept; five children make three of the better, two of the other."""
+    tree = Tree({"0": "10", "1": "80", "2": "90", "3": "10", "4": "10"})
+    tree.play(Beam(5, 2, refill="cyclic", depth=2)(PROBLEM))
+    assert set(tree.drawn) - set("01234") == {"2/0", "2/1", "2/2", "1/0", "1/1"}
+
+
+EQUAL = {"0": "90=x  y", "1": "80=x y", "2": "70=z", "3": "60=w"}
+
+
+def test_dedup_keeps_the_earliest_of_equal_texts() -> None:
+    """Without it 0 and 1 are kept; with it 1 is 0 again, and 2 takes its place."""
+    result = Tree(EQUAL).play(Beam(4, 2, dedup=True, final="all")(PROBLEM))
+    assert ids(result) == ["0/0", "0/1", "2/0", "2/1"]
+    assert pruned(result) == {"1": "says the same as 0", "3": "outranked"}
+    assert ids(Tree(EQUAL).play(Beam(4, 2, dedup=False, final="all")(PROBLEM)))[2:] == [
+        "1/0",
+        "1/1",
+    ]
+
+
+def test_dedup_finds_the_later_of_two_even_if_it_is_judged_better() -> None:
+    nodes = {"0": "10=x", "1": "90=x", "2": "30=y", "3": "20=z"}
+    result = Tree(nodes).play(Beam(4, 2, final="all")(PROBLEM))
+    assert pruned(result)["1"] == "says the same as 0"
+
+
+def test_dedup_does_not_take_a_finished_path_for_one_that_goes_on() -> None:
+    nodes = {"0": "90=x", "1": "80!=x", "2": "10", "3": "10"}
+    result = Tree(nodes).play(Beam(4, 2, depth=1)(PROBLEM))
+    assert ids(result) == ["1"]
+
+
+def test_dedup_compares_a_finished_path_with_those_held() -> None:
+    """0 is held, finished; 1/0 says the same two steps in other white space."""
+    nodes = {"0": "90!=a\nb", "1": "80=a", "2": "1", "3": "1", "1/0": "95!=b", "1/1": "70!=c"}
+    result = Tree(nodes).play(Beam(4, 2)(PROBLEM))
+    assert ids(result) == ["0", "1/1"]
+    assert pruned(result)["1/0"] == "says the same as 0"
+
+
+# Ranked by themselves 0 and 1 would be kept. Their rollouts, numbered from N = 4, say otherwise:
+# 0/4/0 10, 1/4 20 (finished after one step), 2/4/0 90, 3/4/0 80.
+AHEAD = {
+    **{"0": "99", "1": "98", "2": "2", "3": "1", "0/4": "90", "0/4/0": "10", "1/4": "20!"},
+    **{"2/4": "3", "2/4/0": "90", "3/4": "3", "3/4/0": "80", "2/0": "50!", "2/1": "40!"},
+    **{"3/0": "30!", "3/1": "60!"},
+}
+
+
+def test_lookahead_ranks_by_the_ends_of_greedy_rollouts() -> None:
+    tree = Tree(AHEAD)
+    result = tree.play(Beam(4, 2, lookahead=2)(PROBLEM))
+    assert ids(result) == ["3/1", "2/0", "2/1", "3/0"]
+    rollouts = {"0/4", "0/4/0", "1/4", "2/4", "2/4/0", "3/4", "3/4/0"}
+    assert set(tree.greedy) == rollouts
+    assert pruned(result) == dict.fromkeys(rollouts, "lookahead") | {
+        "0": "outranked",
+        "1": "outranked",
+    }
+
+
+def test_lookahead_judges_only_ends_and_books_every_step() -> None:
+    tree = Tree(AHEAD)
+    result = tree.play(Beam(4, 2, lookahead=2)(PROBLEM))
+    assert tree.judged == ["0/4/0", "1/4", "2/4/0", "3/4/0", "2/0", "2/1", "3/0", "3/1"]
+    first = tree.questions[0]
+    assert isinstance(first, Fork)
+    assert len(first.flows) == 4
+    assert all(len(candidate.history) == 1 for candidate in result.candidates)
+    exhausted = Tree(AHEAD).play(Beam(4, 2, lookahead=2, budget=Budget(calls=15))(PROBLEM))
+    assert exhausted.exhausted == "calls: 15 of 15"
+
+
+def test_judging_every_second_step_prunes_nothing_between() -> None:
+    """1: four go on, one child each. 2: 0/0 80, 1/0 90, 2/0 10, 3/0 20 -> 1/0, 0/0. 3 is the last
+    level (depth 3), of one step: M = 2 of each, judged."""
+    nodes = {
+        **{"0": "0", "1": "0", "2": "0", "3": "0"},
+        **{"0/0": "80", "1/0": "90", "2/0": "10", "3/0": "20"},
+        **{"1/0/0": "50!", "1/0/1": "60!", "0/0/0": "70", "0/0/1": "40!"},
+    }
+    tree = Tree(nodes)
+    result = tree.play(Beam(4, 2, score_every=2, depth=3)(PROBLEM))
+    assert set(tree.drawn) == set(nodes)
+    assert set(tree.judged) == set(nodes) - {"0", "1", "2", "3"}
+    assert ids(result) == ["1/0/1", "1/0/0", "0/0/1"]
+    assert result.candidates[0].history == (0.90, 0.60)
+    assert pruned(result)["2"] == "all its continuations were given up"
+
+
+def test_a_path_that_ends_between_judgements_is_judged() -> None:
+    tree = Tree({"0": "70!", "1": "0", "2": "0", "3": "0"})
+    result = tree.play(Beam(4, 2, score_every=2)(PROBLEM))
+    assert "0" in tree.judged
+    assert ids(result)[0] == "0"
+
+
+def test_the_earliest_wins_a_tie() -> None:
+    nodes = dict.fromkeys(["0", "1", "2", "3"], "50") | {"1/1": "9!"}
+    result = Tree(nodes).play(Beam(4, 2)(PROBLEM))
+    assert ids(result) == ["1/1", "0/0", "0/1", "1/0"]
+
+
+def test_a_missing_score_never_wins_over_a_number() -> None:
+    nodes = {"0": "?", "1": "1", "2": "?", "3": "2"}
+    result = Tree(nodes).play(Beam(4, 2)(PROBLEM))
+    assert {candidate.path.place[0] for candidate in result.candidates} == {1, 3}
+
+
+def test_a_path_that_was_cut_takes_no_slot() -> None:
+    nodes = {"0": "99~", "1": "50", "2": "40", "3": "30"}
+    result = Tree(nodes).play(Beam(4, 2)(PROBLEM))
+    assert {candidate.path.place[0] for candidate in result.candidates} == {1, 2}
+    assert pruned(result)["0"] == "cut: length"
+
+
+def test_where_nothing_finished_the_open_paths_abstain() -> None:
+    result = Tree({"0": "10", "1": "20", "2": "30", "3": "40"}).play(Beam(4, 2, depth=1)(PROBLEM))
+    assert ids(result) == ["3", "2"]
+    assert not any(candidate.path.finished for candidate in result.candidates)
+
+
+def test_where_all_were_cut_they_abstain() -> None:
+    result = Tree(dict.fromkeys("0123", "50~")).play(Beam(4, 2)(PROBLEM))
+    assert ids(result) == ["0", "1", "2", "3"]
+    assert result.pruned == ()
+
+
+def test_at_the_depth_limit_what_is_finished_is_returned() -> None:
+    nodes = {"0": "90", "1": "80", "2": "10!", "3": "20"}
+    result = Tree(nodes).play(Beam(4, 2, depth=1)(PROBLEM))
+    assert ids(result) == ["2"]
+    assert pruned(result) == {"0": "depth reached", "1": "depth reached", "3": "outranked"}
+
+
+def test_a_spent_budget_ends_the_search_with_what_finished() -> None:
+    """The first two levels cost 16 calls; at the third question the 10 allowed are spent."""
+    result = Tree(SNELL.nodes).play(replace(SNELL.beam, budget=Budget(calls=10))(PROBLEM))
+    assert result.exhausted == "calls: 16 of 10"
+    assert ids(result) == ["1/1"]
+    assert pruned(result)["3/0"] == "budget spent"
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (
+            {"paths": 10, "children": 4},
+            r"paths: 10 must be a multiple of .* refill none; nearest 8",
+        ),
+        ({"paths": 11, "children": 4, "refill": "even"}, "paths: 11 must .* even; nearest 12"),
+        ({"paths": 4, "children": 8}, r"children: 8 must be at most paths \(4\).*nearest 4"),
+        ({"paths": 0}, "paths: 0 must be 1 or more"),
+        ({"children": 0}, "children: 0 must be 1 or more"),
+        ({"lookahead": -1}, "lookahead: -1 must be 0 or more; nearest 0"),
+        ({"score_every": 0}, "score_every: 0 must be from 1 to 40; nearest 1"),
+        ({"score_every": 9, "depth": 5}, "score_every: 9 must be from 1 to 5; nearest 5"),
+        ({"depth": 0}, "depth: 0 must be 1 or more"),
+        ({"slots": "shrink"}, "slots: 'shrink' needs finish bank; nearest fixed"),
+        ({"refill": "evenly"}, "refill: 'evenly' must be one of cyclic, even, none"),
+        ({"aggregate": "lats"}, "aggregate: unknown aggregation 'lats'"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Beam(**fields)
+
+
+def test_cyclic_copies_need_no_whole_number_of_children() -> None:
+    assert Beam(10, 4, refill="cyclic").keep == 2
+
+
+beams = st.builds(
+    lambda keep, children, **rest: Beam(keep * children, children, **rest),
+    st.integers(1, 3),
+    st.integers(1, 3),
+    first_level=st.sampled_from(["paths", "children"]),
+    finish=st.just("bank"),
+    slots=st.sampled_from(["fixed", "shrink"]),
+    refill=st.sampled_from(["cyclic", "even", "none"]),
+    dedup=st.booleans(),
+    final=st.sampled_from(["best", "first", "all"]),
+    lookahead=st.integers(0, 2),
+    score_every=st.integers(1, 2),
+    depth=st.integers(2, 5),
+    budget=st.builds(Budget, calls=st.none() | st.integers(1, 60)),
+)
+any_beam = beams | beams.map(lambda beam: replace(beam, finish="compete", slots="fixed"))
+
+
+def sprouting(seed: int) -> Callable[[str], str]:
+    """A tree in which anything may happen anywhere."""
+
+    def node(path_id: str) -> str:
+        rng = random.Random(f"{seed}:{path_id}")
+        score = rng.choice(["?", *map(str, range(0, 101, 10))])
+        return f"{score}{rng.choice(['', '', '', '!', '~'])}={rng.choice('abcdef')}"
+
+    return node
+
+
+@settings(max_examples=150, deadline=None)
+@given(any_beam, st.integers(0, 1000))
+def test_laws_of_every_beam(beam: Beam, seed: int) -> None:
+    """Every drawn path is continued by a candidate or given up once, with a reason."""
+    tree = Tree(sprouting(seed))
+    result = tree.play(beam(PROBLEM))
+    kept = {
+        "/".join(map(str, candidate.path.place[:length]))
+        for candidate in result.candidates
+        for length in range(1, len(candidate.path.place) + 1)
+    }
+    given_up = [item.path_id for item in result.pruned]
+    assert len(set(given_up)) == len(given_up)
+    assert kept | set(given_up) == set(tree.drawn)
+    assert not kept & set(given_up)
+    assert 0 < len(result.candidates) <= beam.candidates
+    finished = [candidate.path.finished for candidate in result.candidates]
+    assert len(set(finished)) == 1
+    if beam.dedup and all(finished):
+        texts = [" ".join(candidate.path.text.split()) for candidate in result.candidates]
+        assert len(set(texts)) == len(texts)
+    assert all(len(path.steps) <= beam.depth + beam.lookahead for path in tree.drawn.values())
+
+
+@dataclass
+class Recorded:
+    """Replies in a dict."""
+
+    replies: dict[str, PolicyReply | ScorerReply] = field(default_factory=dict)
+
+    def recall(
+        self, key: str, digest: str, call: PolicyCall | ScorerCall
+    ) -> PolicyReply | ScorerReply | None:
+        return self.replies.get(key + digest)
+
+    async def record(self, key: str, digest: str, reply: PolicyReply | ScorerReply) -> None:
+        self.replies[key + digest] = reply
+
+    async def fail(self, key: str, problem_id: str, failure: Failure) -> None:
+        raise AssertionError(failure)
+
+
+@pytest.mark.parametrize("change", [{}, {"lookahead": 2}, {"score_every": 2, "refill": "cyclic"}])
+def test_a_search_killed_anywhere_resumes_to_the_same_tree(change: dict[str, Any]) -> None:
+    beam = replace(Beam(8, 2, finish="bank"), **change)
+    policy = ScriptedPolicy(ScriptedPolicyConfig(steps=3))
+    scorer = ScriptedScorer(ScriptedScorerConfig())
+
+    def search(memory: Recorded) -> Searched:
+        return asyncio.run(drive(beam(PROBLEM), policy, scorer, memory, 0))
+
+    whole = Recorded()
+    live = search(whole)
+    assert any(candidate.path.finished for candidate in live.result.candidates)
+    for kept in range(0, len(whole.replies), 7):
+        assert search(Recorded(dict(list(whole.replies.items())[:kept]))) == live
+
+
+def test_it_pickles() -> None:
+    assert pickle.loads(pickle.dumps(SNELL.beam)) == SNELL.beam
+
+
+def test_the_score_of_a_candidate_is_its_last_judgement() -> None:
+    result = Tree(OPENR.nodes).play(OPENR.beam(PROBLEM))
+    scores = [OPENR.beam.steering.score(candidate) for candidate in result.candidates]
+    assert scores == [0.45, 0.30]

@@ -1,0 +1,253 @@
+"""DVTS: a tree worked out by hand, each rule alone, and laws over random trees."""
+
+import asyncio
+import pickle
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from search.budget import Budget
+from search.core import (
+    Judgement,
+    Path,
+    Problem,
+    Result,
+    Spent,
+    Step,
+    StepVerdict,
+    StopReason,
+    VerdictStatus,
+)
+from search.driver import Searched, drive
+from search.ports import Failure, PolicyCall, PolicyReply, ScorerCall, ScorerReply
+from search.strategies.dvts import Dvts
+
+PROBLEM = Problem("p", "1 + 2 + 3?")
+STOPS = {"!": StopReason.EOS, "~": StopReason.LENGTH, "": StopReason.STEP_END}
+Nodes = Callable[[str], str]
+
+
+@dataclass
+class Tree:
+    """Policy, scorer and memory of a tree that is written down as a function of path ids.
+
+    `70` is the prefix probability in percent, `?` a missing one; `!` after it finishes the path,
+    `~` cuts it. Each step and each judgement costs one call.
+    """
+
+    nodes: Nodes
+    replies: dict[str, PolicyReply | ScorerReply] = field(default_factory=dict)
+    greedy: set[str] = field(default_factory=set)
+    judged: set[str] = field(default_factory=set)
+
+    async def extend(self, batch: Sequence[PolicyCall]) -> list[PolicyReply | Failure]:
+        await asyncio.sleep(0)
+        return [PolicyReply(self.child(call), Spent(1)) for call in batch]
+
+    def child(self, call: PolicyCall) -> Path:
+        place = "/".join(map(str, (*call.path.place, call.child)))
+        stop = STOPS[self.nodes(place).lstrip("0123456789?")]
+        if call.greedy:
+            self.greedy.add(place)
+        return call.path.grow(call.child, [Step(f"{place}\n", tuple(place.encode()), stop)])
+
+    async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:
+        await asyncio.sleep(0)
+        return [ScorerReply(self.judgement(call.path), Spent(1)) for call in batch]
+
+    def judgement(self, path: Path) -> Judgement:
+        self.judged.add(path.id)
+        number = self.nodes(path.id).rstrip("!~")
+        if number == "?":
+            return Judgement.missing("unreadable")
+        verdict = StepVerdict(int(number) / 100, VerdictStatus.READ)
+        return Judgement((verdict,) * len(path.steps), int(number) / 100, chains=1)
+
+    def recall(
+        self, key: str, digest: str, call: PolicyCall | ScorerCall
+    ) -> PolicyReply | ScorerReply | None:
+        return self.replies.get(key + digest)
+
+    async def record(self, key: str, digest: str, reply: PolicyReply | ScorerReply) -> None:
+        self.replies[key + digest] = reply
+
+    async def fail(self, key: str, problem_id: str, failure: Failure) -> None:
+        raise AssertionError(failure)
+
+
+def play(dvts: Dvts, tree: Tree) -> Searched:
+    return asyncio.run(drive(dvts(PROBLEM), tree, tree, tree, 0))
+
+
+def ids(result: Result) -> list[str]:
+    return [candidate.path.id for candidate in result.candidates]
+
+
+# N = 4, M = 2: two subtrees of two children per step.
+# First:  0 60, 1 90             -> 1
+#         1/0 50!, 1/1 70        -> 1/1; 1/0 is finished, but its subtree goes on
+#         1/1/0 80!, 1/1/1 30!   -> 1/1/0, the leaf; its sibling is finished
+# Second: 2 20, 3 10             -> 2, worse than all that the first one left
+#         2/0 15!, 2/1 5         -> 2/0, the leaf; its sibling is not finished
+GOLDEN = {
+    **{"0": "60", "1": "90", "1/0": "50!", "1/1": "70", "1/1/0": "80!", "1/1/1": "30!"},
+    **{"2": "20", "3": "10", "2/0": "15!", "2/1": "5"},
+}
+
+
+def test_a_tree_worked_out_by_hand() -> None:
+    tree = Tree(GOLDEN.__getitem__)
+    searched = play(Dvts(4, 2), tree)
+    assert ids(searched.result) == ["1/1/0", "2/0"]
+    assert [(item.path_id, item.reason) for item in searched.result.pruned] == [
+        (path_id, "outranked by a sibling") for path_id in ["0", "1/0", "1/1/1", "3", "2/1"]
+    ]
+    assert set(searched.paths) == tree.judged == set(GOLDEN)
+    assert searched.result.candidates[0].history == (0.90, 0.70, 0.80)
+
+
+def test_siblings_of_a_leaf_are_returned_after_all_leaves_when_finished() -> None:
+    result = play(Dvts(4, 2, siblings="finished"), Tree(GOLDEN.__getitem__)).result
+    assert ids(result) == ["1/1/0", "2/0", "1/1/1"]
+    assert [item.path_id for item in result.pruned] == ["0", "1/0", "3", "2/1"]
+
+
+def test_a_leaf_at_the_depth_limit_abstains_behind_what_is_finished() -> None:
+    """At depth 2 the first leaf is 1/1, which goes on; its sibling 1/0 and 2/0 are finished."""
+    tree = Tree(GOLDEN.__getitem__)
+    assert ids(play(Dvts(4, 2, depth=2, siblings="finished"), tree).result) == ["1/0", "2/0", "1/1"]
+    assert ids(play(Dvts(4, 2, depth=2), Tree(GOLDEN.__getitem__)).result) == ["2/0", "1/1"]
+
+
+def test_each_subtree_has_its_share_of_the_budget() -> None:
+    """8 calls are 4 for each, which the first level costs; the second subtree is not robbed."""
+    searched = play(Dvts(4, 2, budget=Budget(calls=8)), Tree(GOLDEN.__getitem__))
+    assert set(searched.paths) == {"0", "1", "2", "3"}
+    assert searched.result.exhausted == "calls: 4 of 4"
+    assert ids(searched.result) == ["1", "2"]
+
+
+def test_a_subtree_that_ends_leaves_nothing_to_the_other() -> None:
+    """The first needs 12 calls, the second 8: 10 each admit the first's last question, 8 do not."""
+    searched = play(Dvts(4, 2, budget=Budget(calls=20)), Tree(GOLDEN.__getitem__))
+    assert searched.result.exhausted is None
+    searched = play(Dvts(4, 2, budget=Budget(calls=16)), Tree(GOLDEN.__getitem__))
+    assert searched.result.exhausted == "calls: 8 of 8"
+    assert ids(searched.result) == ["2/0", "1/1"]
+
+
+def test_lookahead_follows_the_child_whose_rollout_ends_best() -> None:
+    """Rollouts are numbered from N = 4, apart from all children: 0/4 10!, 1/4 40, 1/4/0 90."""
+    nodes = {
+        **{"0": "99", "1": "1", "0/4": "10!", "1/4": "40", "1/4/0": "90"},
+        **{"2": "30!", "3": "20!", "1/0": "80!", "1/1": "60!"},
+    }
+    tree = Tree(nodes.__getitem__)
+    searched = play(Dvts(4, 2, lookahead=2), tree)
+    assert ids(searched.result) == ["1/0", "2"]
+    assert tree.greedy == {"0/4", "1/4", "1/4/0"}
+    assert tree.judged == {"0/4", "1/4/0", "2", "3", "1/0", "1/1"}
+    reasons = {item.path_id: item.reason for item in searched.result.pruned}
+    assert {path_id for path_id, why in reasons.items() if why == "lookahead"} == tree.greedy
+    assert set(searched.costs.policy) == set(nodes)
+
+
+def test_the_earliest_wins_a_tie() -> None:
+    nodes = {"0": "50!", "1": "50!", "2": "?", "3": "?", "2/0": "?!", "2/1": "?!"}
+    assert ids(play(Dvts(4, 2), Tree(nodes.__getitem__)).result) == ["0", "2/0"]
+
+
+def test_a_missing_score_never_wins_over_a_number() -> None:
+    nodes = {"0": "?!", "1": "0!", "2": "?!", "3": "1!"}
+    assert ids(play(Dvts(4, 2), Tree(nodes.__getitem__)).result) == ["1", "3"]
+
+
+def test_a_cut_child_is_followed_only_where_all_are_cut() -> None:
+    nodes = {"0": "99~", "1": "10!", "2": "20~", "3": "30~"}
+    result = play(Dvts(4, 2), Tree(nodes.__getitem__)).result
+    assert ids(result) == ["1", "3"]
+    assert {item.path_id: item.reason for item in result.pruned} == {
+        "0": "cut: length",
+        "2": "cut: length",
+    }
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"paths": 10, "children": 4}, r"paths: 10 must be a multiple of children .*nearest 8"),
+        ({"paths": 2, "children": 4}, r"children: 4 must be at most paths \(2\).*nearest 2"),
+        ({"paths": 0}, "paths: 0 must be 1 or more"),
+        ({"depth": 0}, "depth: 0 must be 1 or more"),
+        ({"lookahead": -2}, "lookahead: -2 must be 0 or more; nearest 0"),
+        ({"siblings": "all"}, "siblings: 'all' must be one of none, finished"),
+        ({"aggregate": "history"}, "aggregate: unknown aggregation 'history'"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Dvts(**fields)
+
+
+def sprouting(seed: int) -> Nodes:
+    """A tree in which anything may happen anywhere."""
+
+    def node(path_id: str) -> str:
+        rng = random.Random(f"{seed}:{path_id}")
+        score = rng.choice(["?", *map(str, range(0, 101, 10))])
+        return f"{score}{rng.choice(['', '', '', '!', '~'])}"
+
+    return node
+
+
+searches = st.builds(
+    lambda trees, children, **rest: Dvts(trees * children, children, **rest),
+    st.integers(1, 3),
+    st.integers(1, 3),
+    siblings=st.sampled_from(["none", "finished"]),
+    lookahead=st.integers(0, 2),
+    depth=st.integers(1, 5),
+    budget=st.builds(Budget, calls=st.none() | st.integers(1, 40)),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(searches, st.integers(0, 1000))
+def test_laws_of_every_dvts(dvts: Dvts, seed: int) -> None:
+    """Every drawn path is continued by a candidate or given up once; each subtree has a leaf."""
+    searched = play(dvts, Tree(sprouting(seed)))
+    result = searched.result
+    kept = {
+        "/".join(map(str, candidate.path.place[:length]))
+        for candidate in result.candidates
+        for length in range(1, len(candidate.path.place) + 1)
+    }
+    given_up = [item.path_id for item in result.pruned]
+    assert len(set(given_up)) == len(given_up)
+    assert kept | set(given_up) == set(searched.paths)
+    assert not kept & set(given_up)
+    trees = {candidate.path.place[0] // dvts.children for candidate in result.candidates}
+    assert trees == set(range(dvts.subtrees))
+    assert len(result.candidates) <= dvts.candidates
+    finished = [candidate.path.finished for candidate in result.candidates]
+    assert finished == sorted(finished, reverse=True)
+
+
+@pytest.mark.parametrize("lookahead", [0, 1])
+def test_a_search_killed_anywhere_resumes_to_the_same_tree(lookahead: int) -> None:
+    dvts = Dvts(6, 2, lookahead=lookahead)
+    whole = Tree(sprouting(1))
+    live = play(dvts, whole)
+    assert any(candidate.path.finished for candidate in live.result.candidates)
+    for kept in range(len(whole.replies)):
+        assert play(dvts, Tree(sprouting(1), dict(list(whole.replies.items())[:kept]))) == live
+
+
+def test_it_pickles() -> None:
+    dvts = replace(Dvts(4, 2), budget=Budget(calls=3))
+    assert pickle.loads(pickle.dumps(dvts)) == dvts
