@@ -111,12 +111,13 @@ def test_the_folder_says_what_the_run_was(treewright: Run) -> None:
     assert json.loads((folder / "env.json").read_text())["python"].startswith("3.")
 
 
-def test_the_same_command_again_is_a_no_op(treewright: Run) -> None:
+def test_the_same_command_again_is_a_no_op_and_so_is_resume(treewright: Run) -> None:
     _, first = treewright("run", "config.yaml")
-    before = journal(first["run"]).read_bytes()
-    code, again = treewright("run", "config.yaml")
-    assert (code, again) == (0, first)
-    assert journal(first["run"]).read_bytes() == before
+    files = [path for path in Path(first["run"]).rglob("*") if path.is_file()]
+    before = {path: path.read_bytes() for path in files}
+    for command in (("run", "config.yaml"), ("resume", first["run"])):
+        assert treewright(*command) == (0, first)
+        assert {path: path.read_bytes() for path in files} == before
 
 
 def test_two_runs_of_one_config_give_the_same_trees(treewright: Run, here: Path) -> None:
@@ -161,6 +162,7 @@ def test_changing_the_aggregation_in_the_config_asks_no_model(treewright: Run) -
     assert other["run"] == run["run"]
     assert journal(run["run"]).read_bytes() == before
     assert {arm["aggregation"] for arm in other["arms"]} == {"max"}
+    assert treewright("score", run["run"]) == (0, other), "the folder tells what was said last"
 
 
 def test_a_torn_journal_resumes_to_the_same_metrics(treewright: Run) -> None:

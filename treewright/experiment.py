@@ -112,8 +112,7 @@ def create(config: Config, dataset: Dataset, identity: str) -> RunFolder:
     """A new run folder that says what it is."""
     folder = RunFolder.create(Path(config.output_dir), config.name, identity)
     folder.journal.mkdir(exist_ok=True)
-    folder.write_text("config.yaml", to_yaml(config, resolved=False))
-    folder.write_text("config.resolved.yaml", to_yaml(config, resolved=True))
+    write_config(folder, config)
     folder.write_json("env.json", environment())
     folder.write_json(
         "manifest.json",
@@ -127,6 +126,12 @@ def create(config: Config, dataset: Dataset, identity: str) -> RunFolder:
     return folder
 
 
+def write_config(folder: RunFolder, config: Config) -> None:
+    """The config, as it was said and in full."""
+    folder.write_text("config.yaml", to_yaml(config, resolved=False))
+    folder.write_text("config.resolved.yaml", to_yaml(config, resolved=True))
+
+
 def go_on(folder: RunFolder, config: Config, dataset: Dataset, *, as_json: bool) -> int:
     """Finish a run as far as it can be finished, under its lock."""
     told = clean(f"run {folder.path}")
@@ -135,6 +140,7 @@ def go_on(folder: RunFolder, config: Config, dataset: Dataset, *, as_json: bool)
         if noted := str(journal.counts):
             print(f"journal: {noted}", file=sys.stderr)
         folder.set_status(Status.RUNNING)
+        write_config(folder, config)  # reporting and cluster may differ from the last session's
         try:
             ending = asyncio.run(Session(config, dataset, journal).run())
         except (asyncio.CancelledError, KeyboardInterrupt):
@@ -144,8 +150,8 @@ def go_on(folder: RunFolder, config: Config, dataset: Dataset, *, as_json: bool)
             with suppress(RunWriteError):  # what went wrong first is what is told
                 folder.set_status(Status.INCOMPLETE)
             raise
-        folder.set_status(ending.status)
         folder.write_json("metrics.json", ending.metrics.to_json())
+        folder.set_status(ending.status)
     if ending.status is Status.INTERRUPTED:
         return interrupted(folder)
     tell(folder, ending, as_json=as_json)
