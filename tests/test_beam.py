@@ -462,6 +462,18 @@ def test_at_the_depth_limit_what_is_finished_is_returned() -> None:
     assert pruned(result) == {"0": "depth reached", "1": "depth reached", "3": "outranked"}
 
 
+def test_the_first_to_finish_are_enough_once_there_are_n() -> None:
+    """Two finish on each of two levels; the two open paths are not continued."""
+    nodes = {
+        **{"0": "9!", "1": "8!", "2": "7", "3": "6"},
+        **{"2/0": "5!", "2/1": "4", "3/0": "3!", "3/1": "2"},
+    }
+    tree = Tree(nodes)
+    result = tree.play(Beam(4, 2, finish="bank", refill="cyclic", final="first")(PROBLEM))
+    assert ids(result) == ["0", "1", "2/0", "3/0"]
+    assert set(tree.drawn) == set(nodes)
+
+
 def test_a_spent_budget_ends_the_search_with_what_finished() -> None:
     """The first two levels cost 16 calls; at the third question the 10 allowed are spent."""
     result = Tree(SNELL.nodes).play(replace(SNELL.beam, budget=Budget(calls=10))(PROBLEM))
