@@ -182,6 +182,43 @@ def score(
 
 
 @app.command()
+def tree(
+    run: RunPath,
+    problem: Annotated[
+        str | None,
+        typer.Argument(metavar="PROBLEM", help="Its id, the beginning of one, or a number."),
+    ] = None,
+    form: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="text|json|dot|mermaid.")
+    ] = "text",
+    every: Annotated[
+        bool, typer.Option("--all", help="Write trees/PROBLEM.json for every problem instead.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    debug: Debug = False,
+) -> int:
+    """Draw the tree of a problem's search.
+
+    Every path that was drawn: its probabilities, its cost, and why it was given up. It is replayed
+    from the journal; no model is asked.
+
+    **Examples**
+
+    - `treewright tree runs/quickstart/… 1`
+    - `treewright tree runs/quickstart/… expression-5b --format mermaid`
+    - `treewright tree runs/quickstart/… --all`
+    """
+    if every == (problem is not None):
+        hint = "give one of the two: an id, the beginning of one or a number from 1; or --all"
+        raise ConfigError("command line", "PROBLEM or --all", problem, "not both, not none", hint)
+    from treewright.trees import show, write_all
+
+    if problem is None:
+        return write_all(run)
+    return show(run, problem, "json" if as_json else form)
+
+
+@app.command()
 def ls(
     what: Annotated[str, typer.Argument(metavar="WHAT", help=", ".join(LISTED))],
     as_json: Json = False,

@@ -1,0 +1,155 @@
+"""The tree of a search as a graph: one node per drawn path, below the path that it continues.
+
+    graph = tree_of(searched, judgements)     # a networkx DiGraph, the root is the node ""
+    json.dumps(to_json(graph))                # node-link JSON, as trees/<problem>.json keeps it
+
+A node's id is its path's id. Its attributes are those of `Drawn`; the root has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+import networkx as nx
+
+from search.core import Judgement, Missing, Path, Problem, Spent
+from search.driver import Searched
+
+Graph: TypeAlias = Any
+"""A `networkx.DiGraph`; networkx ships no types."""
+ROOT = ""
+
+
+class Fate(StrEnum):
+    """What became of a path."""
+
+    CANDIDATE = "candidate"
+    """The search returned it."""
+    CONTINUED = "continued"
+    """A candidate continues it."""
+    PRUNED = "pruned"
+    """No candidate continues it."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnStep:
+    """A step that a node adds. `probability` of *correct* and its `status`: None if not judged."""
+
+    text: str
+    probability: float | None
+    status: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A drawn path.
+
+    `steps` are those beyond its parent's: one, or all of a whole solution. `prefix` is the judged
+    probability of the whole prefix; without one, `unjudged` says why. `stop` is why the last step
+    ended. `rank` is a candidate's place among the candidates, from 0. `reason` says why a path was
+    pruned. `policy` and `verifier` are what drawing and judging it cost, None if not asked.
+    """
+
+    steps: list[DrawnStep]
+    prefix: float | None
+    unjudged: str | None
+    stop: str
+    fate: Fate
+    rank: int | None
+    reason: str | None
+    policy: dict[str, int] | None
+    verifier: dict[str, int] | None
+
+
+def tree_of(problem: Problem, searched: Searched, judgements: Mapping[str, Judgement]) -> Graph:
+    """The graph of a search. `judgements` has that of each judged path, by its id.
+
+    Siblings stand in the order of their numbers.
+    """
+    result = searched.result
+    graph = nx.DiGraph(problem=problem.id, question=problem.question, exhausted=result.exhausted)
+    graph.add_node(ROOT)
+    candidates = [candidate.path for candidate in result.candidates]
+    ranks = {path.id: rank for rank, path in enumerate(candidates)}
+    continued = {path.place[:end] for path in candidates for end in range(len(path.place))}
+    reasons = {pruned.path_id: pruned.reason for pruned in result.pruned}
+    for path in sorted(searched.paths.values(), key=lambda path: path.place):
+        parent = _parent(path, searched.paths)
+        if path.id in ranks:
+            fate = Fate.CANDIDATE
+        else:
+            fate = Fate.CONTINUED if path.place in continued else Fate.PRUNED
+        judgement = judgements.get(path.id)
+        drawn = Drawn(
+            steps=_steps(path, len(parent.steps) if parent else 0, judgement),
+            prefix=_prefix(judgement),
+            unjudged=_unjudged(judgement),
+            stop=path.steps[-1].stop.value,
+            fate=fate,
+            rank=ranks.get(path.id),
+            reason=reasons.get(path.id) if fate is Fate.PRUNED else None,
+            policy=_cost(searched.costs.policy.get(path.id)),
+            verifier=_cost(searched.costs.verifier.get(path.id)),
+        )
+        graph.add_node(path.id, **asdict(drawn))
+        graph.add_edge(parent.id if parent else ROOT, path.id)
+    return graph
+
+
+def lineage(graph: Graph, id: str) -> list[str]:
+    """The ids from the root's child down to the node."""
+    line: list[str] = []
+    while id != ROOT:
+        line.insert(0, id)
+        (id,) = graph.predecessors(id)
+    return line
+
+
+def to_json(graph: Graph) -> dict[str, Any]:
+    """Node-link data: `graph`, `nodes` and `edges`."""
+    data: dict[str, Any] = nx.node_link_data(graph, edges="edges")
+    return data
+
+
+def from_json(data: Mapping[str, Any]) -> Graph:
+    """The inverse of `to_json`."""
+    return nx.node_link_graph(data, edges="edges")
+
+
+def _parent(path: Path, drawn: Mapping[str, Path]) -> Path | None:
+    """The nearest drawn path that this one continues, None for the root."""
+    for end in range(len(path.place) - 1, 0, -1):
+        above = drawn.get("/".join(map(str, path.place[:end])))
+        if above is not None and path.steps[: len(above.steps)] == above.steps:
+            return above
+    return None
+
+
+def _steps(path: Path, known: int, judgement: Judgement | None) -> list[DrawnStep]:
+    """The steps from number `known` on; a judgement has a verdict for each step, or none at all."""
+    steps = path.steps[known:]
+    if judgement is None or not judgement.verdicts:
+        return [DrawnStep(step.text, None, None) for step in steps]
+    return [
+        DrawnStep(step.text, verdict.probability, verdict.status.value)
+        for step, verdict in zip(steps, judgement.verdicts[known:], strict=True)
+    ]
+
+
+def _prefix(judgement: Judgement | None) -> float | None:
+    if judgement is None or isinstance(judgement.prefix, Missing):
+        return None
+    return judgement.prefix
+
+
+def _unjudged(judgement: Judgement | None) -> str | None:
+    if judgement is None:
+        return "not judged"
+    return judgement.prefix.reason if isinstance(judgement.prefix, Missing) else None
+
+
+def _cost(spent: Spent | None) -> dict[str, int] | None:
+    return None if spent is None else asdict(spent)
