@@ -358,6 +358,11 @@ class Strategy(Protocol):
         ...
 
     @property
+    def draws(self) -> int:
+        """How often a search asks the policy at most; what it draws is judged once or never."""
+        ...
+
+    @property
     def judges(self) -> bool:
         """Whether the search asks the verifier."""
         ...

@@ -25,8 +25,9 @@ CPU_KV_CACHE_GIB = 0.25
 class Side:
     """One of the two models' sides.
 
-    `calls`: solutions to write, or to judge. `tokens`: the most that it may generate, None for a
-    double, which generates none. `gpus` None: as many as there are, up to one engine's need.
+    `calls`: solutions or steps to write, or to judge, at most. `tokens`: the most that it may
+    generate, None for a double, which generates none. `gpus` None: as many as there are, up to one
+    engine's need.
     `weights_gib`, `cache_gib`: of one replica, None where it cannot be told from here; the cache
     of a GPU is what `gpu_memory_utilization` leaves it.
     """
@@ -61,7 +62,8 @@ def make_plan(config: Config) -> Plan:
     dataset = load_dataset(config.dataset)
     problems = len(dataset.samples)
     candidates = problems * config.strategy.candidates
-    judged = candidates if config.strategy.judges else 0
+    draws = problems * config.strategy.draws
+    judged = draws if config.strategy.judges else 0
     return Plan(
         name=config.name,
         fingerprint=fingerprint(config, dataset.digest),
@@ -69,7 +71,7 @@ def make_plan(config: Config) -> Plan:
         bad_rows=len(dataset.bad_rows),
         strategy=kind_of("strategy", config.strategy),
         candidates=candidates,
-        policy=_side(config, "policy", candidates, _solution_tokens(config.policy)),
+        policy=_side(config, "policy", draws, _draw_tokens(config.policy)),
         scorer=_side(config, "scorer", judged, _judgement_tokens(config.scorer)),
         arms=len(list(_arms(config))),
     )
@@ -91,7 +93,8 @@ def _side(config: Config, section: str, calls: int, tokens: int | None) -> Side:
     )
 
 
-def _solution_tokens(policy: object) -> int | None:
+def _draw_tokens(policy: object) -> int | None:
+    """The most tokens of one solution, and of one step, where a step has no limit of its own."""
     sampling = getattr(policy, "sampling", None)
     return getattr(sampling, "max_tokens", None)
 

@@ -30,8 +30,8 @@ def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
     bad = f", and {plan.bad_rows} bad rows become error records" if plan.bad_rows else ""
     yield "config", f"{plan.name} is valid; fingerprint {plan.fingerprint[:8]}"
     yield "problems", f"{plan.problems:,}{bad}"
-    yield "strategy", f"{plan.strategy}: {plan.candidates:,} candidates"
-    yield "policy", _side(plan.policy, "solutions")
+    yield "strategy", f"{plan.strategy}: at most {plan.candidates:,} candidates"
+    yield "policy", _side(plan.policy, "draws")
     yield "scorer", _side(plan.scorer, "judgements")
     yield "report", f"{plan.arms} arms (aggregation × selection), each over n = 1, 2, 4, …"
     yield "generates", _total(plan)
@@ -39,7 +39,7 @@ def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
 
 def _side(side: Side, noun: str) -> str:
     parts = [side.kind if side.model is None else f"{side.kind} {side.model}"]
-    parts.append(f"{side.calls:,} {noun}")
+    parts.append(f"at most {side.calls:,} {noun}")
     if side.tokens is not None:
         parts.append(f"at most {side.tokens:,} tokens generated")
     parts.append(f"{side.replicas} replica{'s' if side.replicas > 1 else ''}")

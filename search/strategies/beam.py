@@ -99,6 +99,12 @@ class Beam:
         return self.paths + beside
 
     @property
+    def draws(self) -> int:
+        """How often a search asks the policy at most."""
+        levels = -(-self.depth // self.score_every)
+        return self.paths * (self.depth + levels * self.lookahead)
+
+    @property
     def judges(self) -> bool:
         """Whether the search asks the verifier."""
         return True

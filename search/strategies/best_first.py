@@ -61,6 +61,11 @@ class BestFirst:
         return self.solutions - 1 + self.expand * self.children
 
     @property
+    def draws(self) -> int:
+        """How often a search asks the policy at most."""
+        return self.expansions * self.children
+
+    @property
     def judges(self) -> bool:
         """Whether the search asks the verifier."""
         return True

@@ -29,6 +29,11 @@ class BestOfN:
         return self.n
 
     @property
+    def draws(self) -> int:
+        """How often a search asks the policy at most."""
+        return self.n
+
+    @property
     def judges(self) -> bool:
         """Whether the search asks the verifier."""
         return True

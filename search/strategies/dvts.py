@@ -62,6 +62,11 @@ class Dvts:
         return self.subtrees if self.siblings == "none" else self.paths
 
     @property
+    def draws(self) -> int:
+        """How often a search asks the policy at most."""
+        return self.subtrees * self.children * self.depth * (1 + self.lookahead)
+
+    @property
     def judges(self) -> bool:
         """Whether the search asks the verifier."""
         return True

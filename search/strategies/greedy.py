@@ -17,6 +17,11 @@ class Greedy:
         return 1
 
     @property
+    def draws(self) -> int:
+        """How often a search asks the policy at most."""
+        return 1
+
+    @property
     def judges(self) -> bool:
         """Whether the search asks the verifier."""
         return False

@@ -26,6 +26,11 @@ class Majority:
         return self.n
 
     @property
+    def draws(self) -> int:
+        """How often a search asks the policy at most."""
+        return self.n
+
+    @property
     def judges(self) -> bool:
         """Whether the search asks the verifier."""
         return False

@@ -84,6 +84,11 @@ class Mcts:
         return self.simulations * (self.rollouts if self.value == "rollout" else 1)
 
     @property
+    def draws(self) -> int:
+        """How often a search asks the policy at most."""
+        return self.simulations * (1 + (self.rollouts if self.value == "rollout" else 0))
+
+    @property
     def judges(self) -> bool:
         """Whether the search asks the verifier."""
         return True

@@ -64,6 +64,11 @@ class Particles:
         return self.particles
 
     @property
+    def draws(self) -> int:
+        """How often a search asks the policy at most."""
+        return self.particles * self.depth
+
+    @property
     def judges(self) -> bool:
         """Whether the search asks the verifier."""
         return True

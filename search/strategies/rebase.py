@@ -89,6 +89,11 @@ class Rebase:
         return self.width if self.allocation == "code" else 2 * self.width
 
     @property
+    def draws(self) -> int:
+        """How often a search asks the policy at most."""
+        return self.width * self.depth * (2 if self.allocation == "paper" else 1)
+
+    @property
     def judges(self) -> bool:
         """Whether the search asks the verifier."""
         return True
