@@ -4,6 +4,7 @@ import asyncio
 import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Literal
 
 import pytest
@@ -107,11 +108,14 @@ def order(mcts: Mcts, table: Table) -> list[str]:
     return table.drawn
 
 
+judging = partial(Mcts, value="judge", finish=0)
+
+
 # --- Golden trees -------------------------------------------------------------------------------
 
 GOLDEN = {"0": 0.75, "1": 0.5, "0/0": 0.25, "1/0": 0.5, "0/1": 0.875, "1/1": 0.25, "0/0/0": 0.5}
 FINISHED = {"0/1": StopReason.EOS}
-ONE_BY_ONE = Mcts(simulations=7, parallel=1, children=2, exploration=1.0)
+ONE_BY_ONE = judging(simulations=7, parallel=1, children=2, exploration=1.0)
 
 
 def test_uct_draws_the_tree_worked_out_by_hand() -> None:
@@ -161,7 +165,7 @@ def test_the_prior_of_puct_is_shared_among_the_siblings() -> None:
     5    0: 0.75 + 0.4 √4 / 3 = 1.017   1: 0.5 + 0.4 √4 / 2 = 0.9  -> 0/1
          (with a prior of 1: 0.75 + 1.2 √4 / 3 = 1.55 and 0.5 + 1.2 √4 / 2 = 1.7 -> 1/0)
     """
-    mcts = Mcts(simulations=5, parallel=1, children=3, selection="puct", exploration=1.2)
+    mcts = judging(simulations=5, parallel=1, children=3, selection="puct", exploration=1.2)
     table = Table({"0": 0.75, "1": 0.5, "2": 0.25, "0/0": 0.75})
     assert order(mcts, table) == ["0", "1", "2", "0/0", "0/1"]
 
@@ -177,7 +181,7 @@ def test_virtual_loss_sends_the_second_simulation_in_flight_elsewhere(
       loss  0: 1·1/(1+1) + √(ln 3 / 2) = 1.241   1: 0.25 + √(ln 3) = 1.298  -> 1/0
       none  0: 1         + √(ln 3 / 2) = 1.741   1: 0.25 + √(ln 3) = 1.298  -> 0/1
     """
-    mcts = Mcts(simulations=4, parallel=2, children=2, exploration=1.0, virtual_loss=loss)
+    mcts = judging(simulations=4, parallel=2, children=2, exploration=1.0, virtual_loss=loss)
     assert order(mcts, Table({"0": 1.0, "1": 0.25})) == ["0", "1", "0/0", second]
 
 
@@ -193,7 +197,7 @@ def test_max_backup_follows_the_best_child_and_mean_the_average(
     5  mean  0: 0.4375                        1: (0.5 + 0.25) / 2 = 0.375  -> 0/1
        max   0: 0.125                         1: 0.25              -> 1/1
     """
-    mcts = Mcts(simulations=5, parallel=1, children=2, exploration=0.0)
+    mcts = judging(simulations=5, parallel=1, children=2, exploration=0.0)
     table = Table({"0": 0.75, "1": 0.5, "0/0": 0.125, "1/0": 0.25})
     drawn = order(replace(mcts, backup=backup), table)
     assert drawn == ["0", "1", "0/0", "1/0", fifth]
@@ -206,7 +210,7 @@ def test_max_backup_takes_the_best_of_several_children() -> None:
     4  0: 0.375     1: 0.25      -> 0/1 (0.125)
     5  0: still 0.375, and below it 0/0 is best -> 0/0/0
     """
-    mcts = Mcts(simulations=5, parallel=1, children=2, exploration=0.0, backup="max")
+    mcts = judging(simulations=5, parallel=1, children=2, exploration=0.0, backup="max")
     table = Table({"0": 0.75, "1": 0.25, "0/0": 0.375, "0/1": 0.125})
     assert order(mcts, table) == ["0", "1", "0/0", "0/1", "0/0/0"]
 
@@ -221,13 +225,13 @@ def test_widening_lets_children_grow_with_the_root_of_the_visits() -> None:
     5  root n=4: 2        -> 0 (Q ⅔), n=3: 2 -> 0/0 (0.75) -> 0/0/0
     6  root n=5: 3        -> 2
     """
-    mcts = Mcts(simulations=6, parallel=1, children=4, exploration=0.0, widen=Widening(1.0, 0.5))
+    mcts = judging(simulations=6, parallel=1, children=4, exploration=0.0, widen=Widening(1.0, 0.5))
     table = Table({"0": 0.75, "0/0": 0.75, "1": 0.5, "0/1": 0.5})
     assert order(mcts, table) == ["0", "0/0", "1", "0/1", "0/0/0", "2"]
 
 
 def test_widening_never_exceeds_children() -> None:
-    mcts = Mcts(simulations=4, parallel=1, children=2, widen=Widening(c=100.0))
+    mcts = judging(simulations=4, parallel=1, children=2, widen=Widening(c=100.0))
     assert order(mcts, Table({}))[:3] == ["0", "1", "0/0"]
 
 
@@ -235,7 +239,7 @@ def test_widening_never_exceeds_children() -> None:
 
 
 def test_a_leaf_whose_value_is_missing_backs_up_nothing_and_is_not_visited() -> None:
-    mcts = Mcts(simulations=5, parallel=1, children=2, exploration=1.0)
+    mcts = judging(simulations=5, parallel=1, children=2, exploration=1.0)
     table = Table({"0": None, "1": 0.125})
     searched = run(mcts, table, table)
     assert table.drawn == ["0", "1", "1/0", "1/1", "1/0/0"]
@@ -257,14 +261,14 @@ def test_a_missing_value_is_no_visit() -> None:
 
 def test_a_step_that_was_cut_is_not_extended_however_well_it_is_judged() -> None:
     table = Table({"0": 1.0, "1": 0.125}, {"0": StopReason.LENGTH})
-    searched = run(Mcts(simulations=4, parallel=1, children=2), table, table)
+    searched = run(judging(simulations=4, parallel=1, children=2), table, table)
     assert table.drawn == ["0", "1", "1/0", "1/1"]
     assert {each.path_id: each.reason for each in searched.result.pruned}["0"] == "cut: length"
 
 
 def test_a_step_that_was_cut_backs_up_nothing() -> None:
     """3: 0/0 is cut and judged 0.0. Counted, 0 would fall to 0.25, below 1."""
-    mcts = Mcts(simulations=4, parallel=1, children=2, exploration=0.0)
+    mcts = judging(simulations=4, parallel=1, children=2, exploration=0.0)
     table = Table({"0": 0.5, "1": 0.375, "0/0": 0.0}, {"0/0": StopReason.LENGTH})
     assert order(mcts, table) == ["0", "1", "0/0", "0/1"]
 
@@ -272,13 +276,13 @@ def test_a_step_that_was_cut_backs_up_nothing() -> None:
 def test_a_missing_score_never_wins_over_a_number() -> None:
     ends = dict.fromkeys(("0", "1"), StopReason.EOS)
     table = Table({"0": None, "1": 0.0}, ends)
-    searched = run(Mcts(simulations=2, parallel=2, children=2), table, table)
+    searched = run(judging(simulations=2, parallel=2, children=2), table, table)
     assert [each.path.id for each in searched.result.candidates] == ["1", "0"]
 
 
 def test_the_search_ends_when_no_place_is_left() -> None:
     """Two children, each of them at the depth limit."""
-    mcts = Mcts(simulations=9, parallel=4, children=2, depth=1)
+    mcts = judging(simulations=9, parallel=4, children=2, depth=1)
     table = Table({"1": 0.75})
     searched = run(mcts, table, table)
     assert table.drawn == ["0", "1"]
@@ -290,7 +294,7 @@ def test_the_search_ends_when_no_place_is_left() -> None:
 def test_candidates_are_finished_and_best_first_and_the_earliest_wins_a_tie() -> None:
     ends = dict.fromkeys(("0", "1", "2"), StopReason.EOS)
     table = Table({"0": 0.25, "1": 0.75, "2": 0.75}, ends)
-    searched = run(Mcts(simulations=4, parallel=4, children=4), table, table)
+    searched = run(judging(simulations=4, parallel=4, children=4), table, table)
     assert [each.path.id for each in searched.result.candidates] == ["1", "2", "0"]
 
 
@@ -334,6 +338,19 @@ def test_a_node_none_of_whose_rollouts_ends_is_not_visited_again() -> None:
     mcts = Mcts(simulations=3, parallel=1, children=2, value="rollout")
     table = Table({"1/3": 0.0}, {"0/3": StopReason.LENGTH})
     assert order(mcts, table) == ["0", "0/3", "1", "1/3", "1/0", "1/0/3"]
+
+
+def test_judged_prefixes_are_finished_from_the_most_visited_leaf() -> None:
+    """Visits: 0 has 3 (0, 0/0, 0/1), 1 has 1; below 0 both have 1, the earlier is 0/0."""
+    mcts = replace(judging(simulations=4, parallel=1, children=2, exploration=0.0), finish=2)
+    table = Table({"0": 0.75, "1": 0.125, "0/0/4": 0.25, "0/0/5": None})
+    searched = run(mcts, table, table)
+    assert table.drawn == ["0", "1", "0/0", "0/1", "0/0/4", "0/0/5"]
+    assert [(each.path.id, each.path.finished) for each in searched.result.candidates] == [
+        ("0/0/5", True),
+        ("0/0/4", True),
+    ]
+    assert searched.result.candidates[1].history == (0.75, 0.5, 0.25)
 
 
 # --- Fields -------------------------------------------------------------------------------------
@@ -382,6 +399,7 @@ SETTINGS = st.builds(
     selection=st.sampled_from(["uct", "puct"]),
     exploration=st.sampled_from([0.0, 0.3, 1.0]),
     value=st.sampled_from(["judge", "rollout"]),
+    finish=st.integers(0, 2),
     backup=st.sampled_from(["mean", "max"]),
     depth=st.integers(1, 6),
     aggregate=st.sampled_from(["history.last", "min", "product"]),
@@ -427,7 +445,7 @@ def test_whatever_the_settings_replay_equals_run_and_every_path_is_accounted_for
 def test_the_budget_is_exceeded_by_no_more_than_the_round_in_flight(
     calls: int, parallel: int
 ) -> None:
-    mcts = Mcts(simulations=24, parallel=parallel, budget=Budget(calls=calls))
+    mcts = judging(simulations=24, parallel=parallel, budget=Budget(calls=calls))
     searched = run(mcts, *doubles())
     spent = sum(each.calls for each in searched.costs.policy.values()) + sum(
         each.calls for each in searched.costs.verifier.values()

@@ -177,7 +177,7 @@ name: doubles
 dataset: {path: data.jsonl}
 policy: {kind: scripted, accuracy: 0.4, cut: 0.1, steps: 2}
 scorer: {kind: scripted, skill: 0.9, missing: 0.1}
-strategy: {kind: mcts, simulations: 8, exploration: 0.3}
+strategy: {kind: mcts, simulations: 8, value: judge, finish: 0}
 cluster: {backend: inline, problems_in_flight: 4}
 grading: {kind: numeric}
 """

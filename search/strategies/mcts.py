@@ -6,17 +6,15 @@ loss).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from math import fsum
 from typing import Literal
 
 from search.aggregation import Aggregator, MissingRule, Scale
 from search.budget import Budget, Exhausted, bounded
 from search.checks import at_least_one
-from search.core import Candidate, Flow, Missing, Problem, Result, Score, Until, extend, fork
+from search.core import Candidate, Flow, Problem, Result, Until, extend, fork
 from search.frontier import Steering, grow_candidates, root
-from search.strategies.mcts_ends import ending, judged
+from search.strategies.mcts_ends import ending, judged, most_visited, worth
 from search.strategies.mcts_tree import Node, Place, TreePolicy, Widening, add
 
 
@@ -31,7 +29,8 @@ class Mcts:
     next round waits for all. Each in flight lowers Q as `virtual_loss` values of 0 would; 0 counts
     it among the visits only (Liu et al. 2020, WU-UCT). `children`: most per node; `widen`: fewer
     at first. `depth`: most steps; a node there is judged but not extended. `rollouts`: ends drawn
-    per node where `value` is `rollout`, `greedy` (then one) or sampled.
+    per node where `value` is `rollout`, `greedy` (then one) or sampled. Where it is `judge`, the
+    tree may hold no solution yet: at last `finish` ends are drawn from its most visited leaf.
 
     A solution that ended is valued once and never visited again. A step that was cut, or whose
     value stays missing under the rule `missing`, backs up nothing and is never visited again.
@@ -43,11 +42,12 @@ class Mcts:
     children: int = 4
     widen: Widening | None = None
     selection: Literal["uct", "puct"] = "uct"
-    exploration: float = 1.0
+    exploration: float = 0.5
     virtual_loss: float = 1.0
-    value: Literal["judge", "rollout"] = "judge"
+    value: Literal["judge", "rollout"] = "rollout"
     rollouts: int = 1
     rollout: Literal["sampled", "greedy"] = "sampled"
+    finish: int = 4
     backup: Literal["mean", "max"] = "mean"
     depth: int = 40
     aggregate: str = "history.last"
@@ -57,7 +57,7 @@ class Mcts:
     def __post_init__(self) -> None:
         for name in ("simulations", "parallel", "children", "rollouts", "depth"):
             at_least_one(name, getattr(self, name))
-        for name in ("exploration", "virtual_loss"):
+        for name in ("exploration", "virtual_loss", "finish"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name}: {getattr(self, name)} must be 0 or more")
         if self.parallel > self.simulations:
@@ -81,12 +81,16 @@ class Mcts:
     @property
     def candidates(self) -> int:
         """How many candidates a search returns at most."""
-        return self.simulations * (self.rollouts if self.value == "rollout" else 1)
+        if self.value == "judge":
+            return self.simulations + self.finish
+        return self.simulations * self.rollouts
 
     @property
     def draws(self) -> int:
         """How often a search asks the policy at most."""
-        return self.simulations * (1 + (self.rollouts if self.value == "rollout" else 0))
+        if self.value == "judge":
+            return self.simulations + self.finish
+        return self.simulations * (1 + self.rollouts)
 
     @property
     def judges(self) -> bool:
@@ -112,10 +116,14 @@ class Mcts:
                 results = yield from fork([self.simulate(place) for place in places])
                 for place, result in zip(places, results, strict=True):
                     child, *ends = result.candidates
-                    nodes.append(add(place, child, self.worth(child, ends), ends))
+                    nodes.append(add(place, child, worth(child, ends, self.steering), ends))
+            if self.value == "judge" and self.finish:
+                leaf = most_visited(top)
+                (result,) = yield from fork([self.to_the_end(leaf.candidate, self.finish)])
+                leaf.rollouts = result.candidates
         except Exhausted:
             pass  # what is in the tree so far is the best there is
-        return ending(nodes, self.steering, self.depth)
+        return ending([top, *nodes], self.steering, self.depth)
 
     def simulate(self, place: Place) -> Flow:
         """Draw one child, and its rollouts; its result lists the child first."""
@@ -126,17 +134,16 @@ class Mcts:
         ((path,),) = yield from extend([parent.path], 1, first=place.number)
         if path.stopped:
             return Result((yield from judged([Candidate(path)])))
-        # Numbered from `simulations`: no node has so many children, so no number is used twice.
-        greedy, first = self.rollout == "greedy", self.simulations
-        (ends,) = yield from extend([path], self.rollouts, Until.END, first=first, greedy=greedy)
-        return Result((Candidate(path), *(yield from judged([Candidate(end) for end in ends]))))
+        greedy = self.rollout == "greedy"
+        ends = yield from self.to_the_end(Candidate(path), self.rollouts, greedy=greedy)
+        return Result((Candidate(path), *ends.candidates))
 
-    def worth(self, child: Candidate, ends: Sequence[Candidate]) -> Score:
-        """The value of a new node: the child's score, or the mean over its finished rollouts."""
-        if child.path.stopped and not child.path.finished:
-            return Missing(f"cut: {child.path.steps[-1].stop}")
-        if self.value == "judge" or child.path.finished:
-            return self.steering.score(child)
-        scores = [self.steering.score(end) for end in ends if end.path.finished]
-        known = [score for score in scores if not isinstance(score, Missing)]
-        return fsum(known) / len(known) if known else Missing("no finished rollout was judged")
+    def to_the_end(self, parent: Candidate, n: int, *, greedy: bool = False) -> Flow:
+        """`n` continuations drawn to the end, those that finished judged.
+
+        Numbered from `simulations`: no node has so many children, so no number is used twice.
+        """
+        first = self.simulations
+        (ends,) = yield from extend([parent.path], n, Until.END, first=first, greedy=greedy)
+        drawn = [Candidate(end, None, parent.history) for end in ends]
+        return Result((yield from judged(drawn)))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from math import fsum
 
-from search.core import Candidate, Judge, Judged, Missing, Path, Pruned, Result, judge
+from search.core import Candidate, Judge, Judged, Missing, Path, Pruned, Result, Score, judge
 from search.frontier import Steering
 from search.strategies.mcts_tree import Node
 
@@ -19,18 +20,41 @@ def judged(candidates: Sequence[Candidate]) -> Generator[Judge, Judged, tuple[Ca
     )
 
 
+def worth(child: Candidate, ends: Sequence[Candidate], steering: Steering) -> Score:
+    """The value of a new node: the mean over its finished, judged ends; without ends its score."""
+    if child.path.stopped and not child.path.finished:
+        return Missing(f"cut: {child.path.steps[-1].stop}")
+    if not ends:
+        return steering.score(child)
+    scores = [steering.score(end) for end in ends if end.path.finished]
+    known = [score for score in scores if not isinstance(score, Missing)]
+    return fsum(known) / len(known) if known else Missing("no finished rollout was judged")
+
+
+def most_visited(node: Node) -> Node:
+    """The leaf that lies down the most visited children, the earliest on ties (Silver et al.)."""
+    while going := [
+        each for each in node.children if each.visits and not each.candidate.path.stopped
+    ]:
+        node = max(going, key=lambda each: each.visits)
+    return node
+
+
 def ending(nodes: Sequence[Node], steering: Steering, depth: int) -> Result:
     """All finished solutions, best first, the earliest drawn first on ties.
 
-    Without any, the best unfinished path. `nodes` stand in the order in which they were drawn.
+    Without any, the best unfinished path. `nodes` stand in the order in which they were drawn, the
+    root first.
     """
-    drawn = [each for node in nodes for each in (node.candidate, *node.rollouts)]
+    drawn = [each for node in nodes for each in (node.candidate, *node.rollouts)][1:]
     finished = steering.rank([each for each in drawn if each.path.finished])
     whole = [each for each in drawn if not each.path.stopped]  # a path that was cut is none
     candidates = finished or steering.rank(whole or drawn)[:1]
     kept = {each.path.place[:end] for each in candidates for end in range(len(each.path.place) + 1)}
     reasons = [(path, why) for node in nodes for path, why in _reasons(node, depth)]
-    pruned = tuple(Pruned(path.id, why) for path, why in reasons if path.place not in kept)
+    pruned = tuple(
+        Pruned(path.id, why) for path, why in reasons if path.place and path.place not in kept
+    )
     return Result(tuple(candidates), pruned)
 
 

@@ -52,7 +52,7 @@ class Node:
     growing: int = 0
 
     def line(self) -> Iterator[Node]:
-        """This node and all above it, the root last."""
+        """This node and all above it."""
         node: Node | None = self
         while node is not None:
             yield node
