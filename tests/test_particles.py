@@ -321,6 +321,7 @@ def test_every_drawn_path_is_part_of_a_candidate_or_given_up_with_a_reason(
     assert continued | set(given_up) == set(searched.paths)
     assert not continued & set(given_up)
     assert len(set(ids(result))) == len(ids(result)) <= strategy.candidates
+    assert len(searched.paths) <= strategy.draws
     assert all(len(path.steps) <= strategy.depth for path in searched.paths.values())
     finished = [candidate.path.finished for candidate in result.candidates]
     assert finished == sorted(finished, reverse=True)
