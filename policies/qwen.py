@@ -24,9 +24,10 @@ from policies.engine import (
 from policies.failures import ENDED, failure
 from policies.segmentation import Segmentation, Segmenter
 from policies.tokenizer import Tokenizer, TokenizerError
-from search.core import Path, Spent, Step, StopReason, Until
+from search.core import Path, Spent, Step, StopReason
 from search.driver import together
 from search.ports import Failure, FailureKind, PolicyCall, PolicyReply
+from search.questions import Until
 from search.seeds import call_seed
 
 LONGEST_TOKEN = 128

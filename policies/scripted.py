@@ -24,9 +24,10 @@ from policies.byte_tokenizer import END
 from policies.checks import check_count, check_number
 from policies.failures import ENDED, failure
 from policies.faults import Faults
-from search.core import Path, Spent, Step, StopReason, Until
+from search.core import Path, Spent, Step, StopReason
 from search.driver import together
 from search.ports import Failure, FailureKind, PolicyCall, PolicyReply
+from search.questions import Until
 from search.seeds import call_seed
 
 FILLER = ("amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "heron", "iris", "kite")

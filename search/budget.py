@@ -11,7 +11,8 @@ from collections.abc import Generator
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from search.core import Flow, Question, Result, Spending
+from search.core import Result, Spending
+from search.questions import Flow, Question
 
 
 class Exhausted(Exception):

@@ -1,16 +1,11 @@
-"""The nouns of a search and the questions that a strategy asks.
-
-A strategy is a generator: it yields a question (`Extend`, `Judge`, `Grow`, `Fork`), is sent the
-reply, and returns a `Result`. It does no I/O. `search.driver` answers the questions from the
-journal and the ports.
-"""
+"""The nouns of a search: problems, steps, paths, judgements, what was spent, results."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol, TypeAlias
+from typing import TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,87 +216,6 @@ class Spending:
         return Spending(self.policy + other.policy, self.verifier + other.verifier)
 
 
-class Until(StrEnum):
-    """How far an `Extend` grows each child."""
-
-    STEP = "step"
-    END = "end"
-
-
-@dataclass(frozen=True, slots=True)
-class Extend:
-    """Draw `n` children of each path: one step each (`Until.STEP`) or to the end (`Until.END`).
-
-    Children are numbered from `first`, so that a path can be extended again. `greedy` overrides the
-    temperature with 0.
-    """
-
-    paths: tuple[Path, ...]
-    n: int
-    until: Until = Until.STEP
-    first: int = 0
-    greedy: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Extended:
-    """`children[i]` continue `paths[i]`, in the order of their numbers.
-
-    `spent` sums over the question.
-    """
-
-    children: tuple[tuple[Path, ...], ...]
-    spent: Spending
-
-
-@dataclass(frozen=True, slots=True)
-class Judge:
-    """Judge every step of each path."""
-
-    paths: tuple[Path, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """`judgements[i]` is of `paths[i]`; `spent` sums over the question."""
-
-    judgements: tuple[Judgement, ...]
-    spent: Spending
-
-
-@dataclass(frozen=True, slots=True)
-class Grow:
-    """`Extend` by one step and `Judge`, each child judged the moment it ends."""
-
-    paths: tuple[Path, ...]
-    n: int
-    first: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Grown:
-    """`judgements[i][j]` is of `children[i][j]`."""
-
-    children: tuple[tuple[Path, ...], ...]
-    judgements: tuple[tuple[Judgement, ...], ...]
-    spent: Spending
-
-
-@dataclass(frozen=True, slots=True)
-class Fork:
-    """Run independent sub-searches side by side, with no barrier between them."""
-
-    flows: tuple[Flow, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Forked:
-    """`results[i]` is what `flows[i]` returned; `spent` sums over all of them."""
-
-    results: tuple[Result, ...]
-    spent: Spending
-
-
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A path as a strategy holds it, with its last judgement (None: never judged).
@@ -337,62 +251,3 @@ class Result:
     candidates: tuple[Candidate, ...] = ()
     pruned: tuple[Pruned, ...] = ()
     exhausted: str | None = None
-
-
-Question: TypeAlias = Extend | Judge | Grow | Fork
-Reply: TypeAlias = Extended | Judged | Grown | Forked
-Flow: TypeAlias = Generator[Question, Any, Result]
-"""A running search. It is sent the reply that belongs to the question it yielded."""
-
-
-class Strategy(Protocol):
-    """A frozen dataclass whose fields are its configuration; calling it starts a search."""
-
-    def __call__(self, problem: Problem) -> Flow:
-        """Start a search of `problem`."""
-        ...
-
-    @property
-    def candidates(self) -> int:
-        """How many candidates a search returns at most."""
-        ...
-
-    @property
-    def draws(self) -> int:
-        """How often a search asks the policy at most; what it draws is judged once or never."""
-        ...
-
-    @property
-    def judges(self) -> bool:
-        """Whether the search asks the verifier."""
-        ...
-
-
-def extend(
-    paths: Sequence[Path],
-    n: int,
-    until: Until = Until.STEP,
-    *,
-    first: int = 0,
-    greedy: bool = False,
-) -> Generator[Extend, Extended, tuple[tuple[Path, ...], ...]]:
-    """Ask for `n` children of each path; returns them aligned with `paths`."""
-    reply = yield Extend(tuple(paths), n, until, first, greedy)
-    return reply.children
-
-
-def judge(paths: Sequence[Path]) -> Generator[Judge, Judged, tuple[Judgement, ...]]:
-    """Ask for the judgement of each path; returns them aligned with `paths`."""
-    reply = yield Judge(tuple(paths))
-    return reply.judgements
-
-
-def grow(paths: Sequence[Path], n: int, *, first: int = 0) -> Generator[Grow, Grown, Grown]:
-    """Ask for `n` judged one-step children of each path."""
-    return (yield Grow(tuple(paths), n, first))
-
-
-def fork(flows: Sequence[Flow]) -> Generator[Fork, Forked, tuple[Result, ...]]:
-    """Run sub-searches side by side; returns their results in order."""
-    reply = yield Fork(tuple(flows))
-    return reply.results

@@ -15,23 +15,11 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from search.core import (
-    Extend,
-    Extended,
-    Flow,
-    Fork,
-    Forked,
-    Grow,
-    Grown,
-    Judge,
-    Judged,
     Judgement,
     Path,
-    Question,
-    Reply,
     Result,
     Spending,
     Spent,
-    Until,
 )
 from search.keys import policy_digest, policy_key, scorer_digest, scorer_key
 from search.ports import (
@@ -44,6 +32,20 @@ from search.ports import (
     Scorer,
     ScorerCall,
     ScorerReply,
+)
+from search.questions import (
+    Extend,
+    Extended,
+    Flow,
+    Fork,
+    Forked,
+    Grow,
+    Grown,
+    Judge,
+    Judged,
+    Question,
+    Reply,
+    Until,
 )
 from search.seeds import call_seed
 

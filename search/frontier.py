@@ -6,7 +6,14 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 from search.aggregation import Aggregator, MissingRule
-from search.core import Candidate, Grow, Grown, Missing, Path, Problem, Score, grow
+from search.core import (
+    Candidate,
+    Missing,
+    Path,
+    Problem,
+    Score,
+)
+from search.questions import Grow, Grown, grow
 
 
 def root(problem: Problem) -> Candidate:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from search.core import Judgement, Path, Spent, Until
+from search.core import Judgement, Path, Spent
+from search.questions import Until
 
 
 class FailureKind(StrEnum):

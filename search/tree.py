@@ -15,7 +15,13 @@ from typing import Any, TypeAlias
 
 import networkx as nx
 
-from search.core import Judgement, Missing, Path, Problem, Spent
+from search.core import (
+    Judgement,
+    Missing,
+    Path,
+    Problem,
+    Spent,
+)
 from search.driver import Searched
 
 Graph: TypeAlias = Any

@@ -15,20 +15,9 @@ from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
 from search.budget import Budget
 from search.core import (
-    Extend,
-    Extended,
-    Flow,
-    Fork,
-    Forked,
-    Grow,
-    Grown,
-    Judge,
-    Judged,
     Judgement,
     Path,
     Problem,
-    Question,
-    Reply,
     Result,
     Spending,
     Spent,
@@ -39,6 +28,19 @@ from search.core import (
 )
 from search.driver import Searched, drive
 from search.ports import Failure, PolicyCall, PolicyReply, ScorerCall, ScorerReply
+from search.questions import (
+    Extend,
+    Extended,
+    Flow,
+    Fork,
+    Forked,
+    Grow,
+    Grown,
+    Judge,
+    Judged,
+    Question,
+    Reply,
+)
 from search.strategies.beam import Beam
 from search.strategies.beam_rules import cyclic, even, none
 

@@ -16,15 +16,10 @@ from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
 from search.budget import Budget
 from search.core import (
     Candidate,
-    Flow,
-    Grow,
-    Grown,
     Judgement,
     Missing,
     Path,
     Problem,
-    Question,
-    Reply,
     Result,
     Spending,
     Spent,
@@ -33,6 +28,13 @@ from search.core import (
 )
 from search.driver import Searched, drive
 from search.ports import Failure, PolicyCall, PolicyReply, ScorerCall, ScorerReply
+from search.questions import (
+    Flow,
+    Grow,
+    Grown,
+    Question,
+    Reply,
+)
 from search.strategies.best_first import BestFirst
 
 PROBLEM = Problem("one", "1 + 1?")

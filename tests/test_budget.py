@@ -7,8 +7,6 @@ from hypothesis import strategies as st
 from search.budget import Budget, Exhausted, bounded
 from search.core import (
     Candidate,
-    Extended,
-    Flow,
     Path,
     Problem,
     Result,
@@ -16,8 +14,8 @@ from search.core import (
     Spent,
     Step,
     StopReason,
-    extend,
 )
+from search.questions import Extended, Flow, extend
 
 ROOT = Path.start(Problem("p", "?"))
 

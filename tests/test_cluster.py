@@ -18,8 +18,9 @@ from policies.faults import Faults
 from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 from scorers.no_scorer import NoScorerConfig
 from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
-from search.core import Path, Problem, Until
+from search.core import Path, Problem
 from search.ports import Failure, FailureKind, PolicyCall, PolicyReply, ScorerCall
+from search.questions import Until
 from treewright.cluster.cluster import ClusterError, Ports, load_actors, open_cluster
 from treewright.cluster.config import ClusterConfig
 
@@ -263,7 +264,8 @@ DRIVER = """
 import asyncio, signal, sys
 from policies.scripted import ScriptedPolicyConfig
 from scorers.scripted import ScriptedScorerConfig
-from search.core import Path, Problem, Until
+from search.core import Path, Problem
+from search.questions import Until
 from search.ports import PolicyCall, PolicyReply
 from treewright.cluster.cluster import open_cluster
 from treewright.cluster.config import ClusterConfig

@@ -16,10 +16,10 @@ from search.core import (
     Step,
     StepVerdict,
     StopReason,
-    Until,
     VerdictStatus,
 )
 from search.ports import PolicyCall, PolicyReply, ScorerReply
+from search.questions import Until
 from treewright.journal import codec
 
 NASTY = [

@@ -7,12 +7,6 @@ from dataclasses import dataclass, field
 import pytest
 
 from search.core import (
-    Extend,
-    Extended,
-    Flow,
-    Fork,
-    Judge,
-    Judged,
     Judgement,
     Missing,
     Path,
@@ -23,11 +17,7 @@ from search.core import (
     Step,
     StepVerdict,
     StopReason,
-    Until,
     VerdictStatus,
-    fork,
-    grow,
-    judge,
 )
 from search.driver import Searched, SearchFailed, drive
 from search.ports import (
@@ -38,6 +28,18 @@ from search.ports import (
     ReplayError,
     ScorerCall,
     ScorerReply,
+)
+from search.questions import (
+    Extend,
+    Extended,
+    Flow,
+    Fork,
+    Judge,
+    Judged,
+    Until,
+    fork,
+    grow,
+    judge,
 )
 from search.strategies.best_of_n import BestOfN
 from search.strategies.greedy import Greedy

@@ -12,10 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.core import Judgement, Path, Problem, Spent, Step, StepVerdict, StopReason, Until
+from search.core import (
+    Judgement,
+    Path,
+    Problem,
+    Spent,
+    Step,
+    StepVerdict,
+    StopReason,
+)
 from search.core import VerdictStatus as Status
 from search.keys import policy_digest, policy_key, scorer_digest, scorer_key
 from search.ports import PolicyCall, PolicyReply, ReplayError, ScorerCall, ScorerReply
+from search.questions import Until
 from treewright.journal import records
 from treewright.journal.journal import Journal, JournalError
 

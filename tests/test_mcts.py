@@ -23,7 +23,6 @@ from search.core import (
     Step,
     StepVerdict,
     StopReason,
-    Until,
     VerdictStatus,
 )
 from search.driver import Searched, drive
@@ -36,6 +35,7 @@ from search.ports import (
     ScorerCall,
     ScorerReply,
 )
+from search.questions import Until
 from search.strategies.mcts import Mcts
 from search.strategies.mcts_tree import Widening
 

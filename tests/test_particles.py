@@ -16,17 +16,10 @@ from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
 from search.budget import Budget
 from search.core import (
     Candidate,
-    Flow,
-    Fork,
-    Forked,
-    Grow,
-    Grown,
     Judgement,
     Missing,
     Path,
     Problem,
-    Question,
-    Reply,
     Result,
     Spending,
     Spent,
@@ -35,6 +28,15 @@ from search.core import (
 )
 from search.driver import Searched, drive
 from search.ports import Failure, PolicyCall, PolicyReply, ScorerCall, ScorerReply
+from search.questions import (
+    Flow,
+    Fork,
+    Forked,
+    Grow,
+    Grown,
+    Question,
+    Reply,
+)
 from search.strategies import particles
 from search.strategies.particles import Particles
 

@@ -25,8 +25,9 @@ from policies.scripted import (
     right_answer,
 )
 from policies.simulated import SimulatedPolicy, SimulatedPolicyConfig, Timing, TokenClock
-from search.core import Path, Problem, StopReason, Until
+from search.core import Path, Problem, StopReason
 from search.ports import Failure, FailureKind, PolicyCall, PolicyReply
+from search.questions import Until
 
 T = TypeVar("T")
 QUESTION = "What is 3 + 4 + 15?"

@@ -22,8 +22,9 @@ from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 from policies.segmentation import Segmentation
 from policies.simulated import SimulatedPolicy, SimulatedPolicyConfig, Timing
 from policies.tokenizer import Tokenizer
-from search.core import Path, Problem, StopReason, Until
+from search.core import Path, Problem, StopReason
 from search.ports import Failure, FailureKind, Policy, PolicyCall, PolicyReply
+from search.questions import Until
 from search.seeds import call_seed
 
 CHECKPOINT = FilePath(policies.__file__).parents[1] / "benchmarks" / "arithmetic" / "policy"

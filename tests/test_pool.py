@@ -11,8 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.engine import EngineError
-from search.core import Judgement, Path, Problem, Spent, Step, StopReason, Until
+from search.core import (
+    Judgement,
+    Path,
+    Problem,
+    Spent,
+    Step,
+    StopReason,
+)
 from search.ports import Failure, FailureKind, PolicyCall, PolicyReply, ScorerCall, ScorerReply
+from search.questions import Until
 from treewright.cluster.pool import Pool, PoolLimits
 from treewright.cluster.pooled import PooledPolicy, PooledScorer
 from treewright.cluster.quarantine import GROUPS

@@ -15,8 +15,15 @@ from policies.engine import EngineError, Finish, Generation, Refused, Request
 from policies.qwen import LoopGuard, PolicySampling, Qwen, QwenConfig
 from policies.segmentation import STRIDE, Segmentation
 from policies.tokenizer import TokenizerError
-from search.core import Path, Problem, Spent, Step, StopReason, Until
+from search.core import (
+    Path,
+    Problem,
+    Spent,
+    Step,
+    StopReason,
+)
 from search.ports import Failure, FailureKind, PolicyCall, PolicyReply
+from search.questions import Until
 
 ROOT = Path.start(Problem("p1", "1+1?"))
 BYTES = ByteTokenizer()

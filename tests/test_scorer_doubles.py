@@ -20,8 +20,16 @@ from scorers.no_scorer import NoScorer
 from scorers.registry import SCORERS
 from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
 from scorers.simulated import SimulatedScorer, SimulatedScorerConfig
-from search.core import Judgement, Missing, Path, Problem, Spent, Until, VerdictStatus
+from search.core import (
+    Judgement,
+    Missing,
+    Path,
+    Problem,
+    Spent,
+    VerdictStatus,
+)
 from search.ports import Failure, FailureKind, PolicyCall, PolicyReply, ScorerCall, ScorerReply
+from search.questions import Until
 
 PROBLEM = Problem("sum", "What is 3 + 4 + 15?")
 

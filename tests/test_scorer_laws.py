@@ -20,7 +20,14 @@ from scorers.no_scorer import NoScorer
 from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
 from scorers.simulated import SimulatedScorer, SimulatedScorerConfig
 from scorers.thinkprm import ThinkPrm, ThinkPrmConfig
-from search.core import Missing, Path, Problem, Step, StopReason, VerdictStatus
+from search.core import (
+    Missing,
+    Path,
+    Problem,
+    Step,
+    StopReason,
+    VerdictStatus,
+)
 from search.ports import Failure, Scorer, ScorerCall, ScorerReply
 
 WORDS = ("correct", "incorrect", " Yes", " No", "<think>", "</think>")

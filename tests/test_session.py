@@ -16,7 +16,7 @@ from benchmarks.grading_pool import GradingError
 from policies.scripted import ScriptedPolicy
 from scorers.no_scorer import NoScorerConfig
 from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
-from search.core import Flow, Problem, Strategy
+from search.core import Problem
 from search.keys import policy_key, scorer_key
 from search.ports import (
     Failure,
@@ -26,6 +26,7 @@ from search.ports import (
     ScorerCall,
     ScorerReply,
 )
+from search.questions import Flow, Strategy
 from search.strategies.best_of_n import BestOfN
 from search.strategies.majority import Majority
 from treewright import session

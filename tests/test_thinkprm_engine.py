@@ -22,7 +22,13 @@ from benchmarks.arithmetic.errors import corrupt
 from benchmarks.arithmetic.splits import read_split
 from policies.engine import EngineConfig
 from scorers.thinkprm import ThinkPrmConfig, build
-from search.core import Path, Problem, Step, StopReason, VerdictStatus
+from search.core import (
+    Path,
+    Problem,
+    Step,
+    StopReason,
+    VerdictStatus,
+)
 from search.ports import ScorerCall, ScorerReply
 
 ROOT = FilePath(__file__).resolve().parents[1]

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from benchmarks.datasets import Sample
 from benchmarks.grading import Grader, Grades, GradingConfig, Outcome
 from benchmarks.grading_pool import GradingError
-from search.core import Strategy
 from search.driver import Searched, SearchFailed, drive, together
 from search.ports import Failure, FailureKind, Memory, Policy, ReplayError, Scorer
+from search.questions import Strategy
 from treewright.journal.journal import Journal, JournalError
 from treewright.memory import failure_payload
 from treewright.metrics import Solved

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.datasets import Sample
-from search.core import Strategy
 from search.driver import drive
 from search.ports import ReplayError
+from search.questions import Strategy
 from treewright.controller import Failed, Grading, internal
 from treewright.journal.journal import Journal, JournalError
 from treewright.memory import (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from search.core import Strategy
+from search.questions import Strategy
 from search.strategies.beam import Beam
 from search.strategies.best_first import BestFirst
 from search.strategies.best_of_n import BestOfN

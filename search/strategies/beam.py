@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from search.aggregation import MissingRule
 from search.budget import Budget, Exhausted, bounded
 from search.checks import at_least_one
-from search.core import Candidate, Flow, Problem
+from search.core import Candidate, Problem
 from search.frontier import Steering, root
+from search.questions import Flow
 from search.strategies.beam_frontier import Frontier
 from search.strategies.beam_level import Reach, grow_level
 from search.strategies.beam_rules import (

@@ -6,8 +6,15 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from search.core import Candidate, Flow, Path, Question, Result, extend, fork, judge
+from search.core import Candidate, Path, Result
 from search.frontier import Steering, grow_candidates
+from search.questions import (
+    Flow,
+    Question,
+    extend,
+    fork,
+    judge,
+)
 from search.strategies.offspring import grow_uneven
 
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from search.aggregation import MissingRule
 from search.budget import Budget, Exhausted, bounded
 from search.checks import at_least_one
-from search.core import Candidate, Flow, Missing, Path, Problem
+from search.core import Candidate, Missing, Path, Problem
 from search.frontier import Steering, grow_candidates, root
+from search.questions import Flow
 from search.strategies.fields import between, steering
 from search.strategies.pruning import result
 

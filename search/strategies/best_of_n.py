@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from search.checks import at_least_one
-from search.core import Candidate, Flow, Judgement, Path, Problem, Result, Until, extend, judge
+from search.core import (
+    Candidate,
+    Judgement,
+    Path,
+    Problem,
+    Result,
+)
+from search.questions import Flow, Until, extend, judge
 
 
 @dataclass(frozen=True)

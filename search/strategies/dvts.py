@@ -12,8 +12,9 @@ from itertools import chain
 from search.aggregation import MissingRule
 from search.budget import Budget, Exhausted, bounded
 from search.checks import at_least_one
-from search.core import Candidate, Flow, Path, Problem, Result, fork
+from search.core import Candidate, Path, Problem, Result
 from search.frontier import Steering, root
+from search.questions import Flow, fork
 from search.strategies.beam_level import Child, Reach, grow_level, rank
 from search.strategies.beam_rules import Siblings, check_choices, check_lookahead, check_widths
 from search.strategies.fields import steering

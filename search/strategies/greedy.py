@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from search.core import Candidate, Flow, Path, Problem, Result, Until, extend
+from search.core import Candidate, Path, Problem, Result
+from search.questions import Flow, Until, extend
 
 
 @dataclass(frozen=True)

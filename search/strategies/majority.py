@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from search.checks import at_least_one
-from search.core import Candidate, Flow, Path, Problem, Result, Until, extend
+from search.core import Candidate, Path, Problem, Result
+from search.questions import Flow, Until, extend
 
 
 @dataclass(frozen=True)

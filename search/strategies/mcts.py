@@ -12,8 +12,9 @@ from typing import Literal
 from search.aggregation import Aggregator, MissingRule, Scale
 from search.budget import Budget, Exhausted, bounded
 from search.checks import at_least_one
-from search.core import Candidate, Flow, Problem, Result, Until, extend, fork
+from search.core import Candidate, Problem, Result
 from search.frontier import Steering, grow_candidates, root
+from search.questions import Flow, Until, extend, fork
 from search.strategies.mcts_ends import ending, judged, most_visited, worth
 from search.strategies.mcts_tree import Node, Place, TreePolicy, Widening, add
 

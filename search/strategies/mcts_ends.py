@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from math import fsum
 
-from search.core import Candidate, Judge, Judged, Missing, Path, Pruned, Result, Score, judge
+from search.core import (
+    Candidate,
+    Missing,
+    Path,
+    Pruned,
+    Result,
+    Score,
+)
 from search.frontier import Steering
+from search.questions import Judge, Judged, judge
 from search.strategies.mcts_tree import Node
 
 

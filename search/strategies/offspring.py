@@ -6,8 +6,9 @@ import math
 from collections.abc import Generator, Sequence
 from typing import Any
 
-from search.core import Candidate, Flow, Missing, Question, Result, Score, fork
+from search.core import Candidate, Missing, Result, Score
 from search.frontier import grow_candidates
+from search.questions import Flow, Question, fork
 
 
 def softmax(scores: Sequence[Score], temperature: float) -> list[float]:

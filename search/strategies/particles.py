@@ -12,8 +12,15 @@ from typing import Any, Literal
 from search.aggregation import MissingRule, Scale
 from search.budget import Budget, Exhausted, bounded
 from search.checks import at_least_one
-from search.core import Candidate, Flow, Missing, Path, Problem, Question, Score
+from search.core import (
+    Candidate,
+    Missing,
+    Path,
+    Problem,
+    Score,
+)
 from search.frontier import Steering, grow_candidates, root
+from search.questions import Flow, Question
 from search.seeds import call_seed
 from search.strategies.fields import above_zero, between, steering
 from search.strategies.offspring import grow_uneven, softmax

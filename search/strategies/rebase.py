@@ -11,8 +11,9 @@ from typing import Literal
 from search.aggregation import MissingRule
 from search.budget import Budget, Exhausted, bounded
 from search.checks import at_least_one
-from search.core import Candidate, Flow, Path, Problem
+from search.core import Candidate, Path, Problem
 from search.frontier import Steering, root
+from search.questions import Flow
 from search.strategies.fields import above_zero, steering
 from search.strategies.offspring import grow_uneven, softmax
 from search.strategies.pruning import result
