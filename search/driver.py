@@ -75,14 +75,16 @@ class Costs:
 class Searched:
     """What a finished search leaves.
 
-    Its result; by path id what each path cost, every path that was drawn, and why the scorer gave
-    no reply for it. (A path that the scorer refuses as invalid has a reply: it is Missing.)
+    Its result; by path id what each path cost, every path that was drawn, why the scorer gave no
+    reply for it, and how it was judged. (A path that the scorer refuses as invalid has a reply: it
+    is Missing.)
     """
 
     result: Result
     costs: Costs
     paths: dict[str, Path]
     failures: dict[str, Failure] = field(default_factory=dict)
+    judgements: dict[str, Judgement] = field(default_factory=dict)
 
 
 async def drive(
@@ -96,7 +98,7 @@ async def drive(
     """
     search = _Search(policy, scorer, memory, run_seed)
     result, _ = await search.run(flow)
-    return Searched(result, search.costs, search.paths, search.failures)
+    return Searched(result, search.costs, search.paths, search.failures, search.judgements)
 
 
 class _Search:
@@ -108,6 +110,7 @@ class _Search:
         self.memory = memory
         self.run_seed = run_seed
         self.costs = Costs()
+        self.judgements: dict[str, Judgement] = {}
         self.paths: dict[str, Path] = {}
         self.failures: dict[str, Failure] = {}
         self.seen: set[str] = set()
@@ -205,6 +208,7 @@ class _Search:
         if key in self.seen:
             return replace(reply, spent=Spent())
         self.seen.add(key)
+        self.judgements[call.path.id] = reply.judgement
         self.costs.verifier[call.path.id] = reply.spent
         return reply
 
@@ -214,6 +218,7 @@ class _Search:
         """A failed judgement is Missing. A refusal is remembered as the reply, all else noted."""
         transient = not failure.kind.final
         reply = ScorerReply(Judgement.missing(failure.message, transient=transient), Spent())
+        self.judgements[call.path.id] = reply.judgement
         if failure.kind is FailureKind.INVALID:
             await self.memory.record(key, digest, reply)
         else:

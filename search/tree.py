@@ -1,6 +1,6 @@
 """The tree of a search as a graph: one node per drawn path, below the path that it continues.
 
-    graph = tree_of(searched, judgements)     # a networkx DiGraph, the root is the node ""
+    graph = tree_of(problem, searched)        # a networkx DiGraph, the root is the node ""
     json.dumps(to_json(graph))                # node-link JSON, as trees/<problem>.json keeps it
 
 A node's id is its path's id. Its attributes are those of `Drawn`; the root has none.
@@ -70,11 +70,8 @@ class Drawn:
     verifier: dict[str, int] | None
 
 
-def tree_of(problem: Problem, searched: Searched, judgements: Mapping[str, Judgement]) -> Graph:
-    """The graph of a search. `judgements` has that of each judged path, by its id.
-
-    Siblings stand in the order of their numbers.
-    """
+def tree_of(problem: Problem, searched: Searched) -> Graph:
+    """The graph of a search. Siblings stand in the order of their numbers."""
     result = searched.result
     graph = nx.DiGraph(problem=problem.id, question=problem.question, exhausted=result.exhausted)
     graph.add_node(ROOT)
@@ -88,7 +85,7 @@ def tree_of(problem: Problem, searched: Searched, judgements: Mapping[str, Judge
             fate = Fate.CANDIDATE
         else:
             fate = Fate.CONTINUED if path.place in continued else Fate.PRUNED
-        judgement = judgements.get(path.id)
+        judgement = searched.judgements.get(path.id)
         drawn = Drawn(
             steps=_steps(path, len(parent.steps) if parent else 0, judgement),
             prefix=_prefix(judgement),

@@ -52,12 +52,13 @@ SEARCHED = Searched(
     Result((Candidate(END), Candidate(DRAFT)), (Pruned("1", "beaten"),)),
     Costs({"0": Spent(1, 9, 2, 3)}, {"0": Spent(1, 20, 0, 5)}),
     {path.id: path for path in (END, BAD, GOOD, DRAFT)},
+    judgements=JUDGEMENTS,
 )
 
 
 @pytest.fixture
 def graph() -> Graph:
-    return tree_of(PROBLEM, SEARCHED, JUDGEMENTS)
+    return tree_of(PROBLEM, SEARCHED)
 
 
 def test_every_drawn_path_is_a_node_below_the_path_that_it_continues(graph: Graph) -> None:
@@ -141,7 +142,7 @@ def test_the_drawing_marks_the_chosen_way_and_cleans_what_models_wrote(
 def test_a_long_step_is_folded(capsys: pytest.CaptureFixture[str]) -> None:
     path = ROOT.grow(0, [step("word " * 100, StopReason.EOS)])
     searched = Searched(Result((Candidate(path),)), Costs(), {path.id: path})
-    draw(tree_of(PROBLEM, searched, {}))
+    draw(tree_of(PROBLEM, searched))
     long = capsys.readouterr().out.splitlines()[1]
     assert len(long) <= 120
     assert long.endswith("…")

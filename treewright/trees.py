@@ -14,9 +14,7 @@ from urllib.parse import quote
 from benchmarks.datasets import Sample, load_dataset
 from benchmarks.grading import open_grader
 from search.aggregation import Aggregator
-from search.core import Judgement
 from search.driver import drive
-from search.ports import PolicyCall, PolicyReply, ScorerCall, ScorerReply
 from search.tree import Graph, from_json, lineage, to_json, tree_of
 from treewright.config.config import Config
 from treewright.config.load import load_config
@@ -52,23 +50,6 @@ FORMATS: dict[str, Callable[[Graph], None]] = {
     "dot": lambda graph: print(to_dot(graph)),
     "mermaid": lambda graph: print(to_mermaid(graph)),
 }
-
-
-class Witness(RecordedMemory):
-    """The memory of a replay that also keeps every judgement, by path id."""
-
-    def __init__(self, journal: Journal) -> None:
-        super().__init__(journal)
-        self.judgements: dict[str, Judgement] = {}
-
-    def recall(
-        self, key: str, digest: str, call: PolicyCall | ScorerCall
-    ) -> PolicyReply | ScorerReply | None:
-        """The recorded reply, or None."""
-        reply = super().recall(key, digest, call)
-        if isinstance(reply, ScorerReply):
-            self.judgements[call.path.id] = reply.judgement
-        return reply
 
 
 def show(path: Path, spelled: str, form: str) -> int:
@@ -160,7 +141,7 @@ async def replayed(
 
 async def tree(config: Config, journal: Journal, grading: Grading, sample: Sample) -> Graph | None:
     """The tree of one search, graded, with the chosen solution marked."""
-    memory, noted = Witness(journal), noted_failures(journal, final=False)
+    memory, noted = RecordedMemory(journal), noted_failures(journal, final=False)
     scorer = SparedScorer(RecordedScorer(), noted)
     flow = config.strategy(sample.problem)
     try:
@@ -168,8 +149,7 @@ async def tree(config: Config, journal: Journal, grading: Grading, sample: Sampl
     except Unrecorded:
         return None
     solved = Solved(sample.problem.id, searched, await grading.grade(sample, searched))
-    failed = {id: Judgement.missing(failure.message) for id, failure in searched.failures.items()}
-    graph = tree_of(sample.problem, searched, {**memory.judgements, **failed})
+    graph = tree_of(sample.problem, searched)
     mark(graph, solved, config)
     return graph
 
