@@ -16,8 +16,8 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
-import treewright.experiment
-import treewright.trees  # noqa: F401 - imported here, so that no child imports it
+import treewright.running.experiment
+import treewright.trees.trees  # noqa: F401 - imported here, so that no child imports it
 from policies.scripted import ScriptedPolicy
 from scorers.scripted import ScriptedScorer
 from search.keys import policy_key, scorer_key

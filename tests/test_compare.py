@@ -27,7 +27,7 @@ from treewright.comparing.source import Found, Source, read
 from treewright.comparing.telling import gathered, points, probability
 from treewright.errors import ConfigError
 from treewright.metrics import choose, measure_arm, outcome_of
-from treewright.session import reporting
+from treewright.running.session import reporting
 
 Run = Callable[..., str]
 Verb = Callable[..., dict[str, Any]]

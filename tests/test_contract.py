@@ -32,9 +32,9 @@ from search.questions import (
     fork,
 )
 from search.strategies.best_of_n import BestOfN
-from treewright.controller import Controller, Failed, Grading
 from treewright.journal.journal import Journal
 from treewright.metrics import Solved
+from treewright.running.controller import Controller, Failed, Grading
 
 ROOT = Path.start(Problem("p", "1 + 1?"))
 POLICY = ScriptedPolicy(ScriptedPolicyConfig())

@@ -31,9 +31,9 @@ from search.ports import Failure, FailureKind
 from search.selection import SELECTIONS, Option
 from treewright.cli import main
 from treewright.config.sources import source_digest, source_files
-from treewright.controller import Failed
-from treewright.run_folder import RunFolder
-from treewright.tracebacks import write_tracebacks
+from treewright.running.controller import Failed
+from treewright.running.run_folder import RunFolder
+from treewright.running.tracebacks import write_tracebacks
 
 Tell = Callable[..., tuple[int, str, str]]
 CONSOLE = Path(sys.executable).with_name("treewright")

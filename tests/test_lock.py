@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from treewright.lock import LockError, RunLock
+from treewright.running.lock import LockError, RunLock
 
 HOLD = """
 import os, sys, time
 from pathlib import Path
-from treewright.lock import RunLock
+from treewright.running.lock import RunLock
 with RunLock(Path(sys.argv[1])):
     if "fork" in sys.argv and os.fork() == 0:
         print(os.getpid(), flush=True)

@@ -13,10 +13,10 @@ from benchmarks.grading_pool import GradingError
 from search.driver import Searched
 from treewright.cli import main
 from treewright.config.load import load_config
-from treewright.controller import Grading
 from treewright.journal.journal import Journal
-from treewright.replay import Replayed, replay
-from treewright.run_folder import RunFolder
+from treewright.running.controller import Grading
+from treewright.running.replay import Replayed, replay
+from treewright.running.run_folder import RunFolder
 
 CONFIG = """
 name: doubles

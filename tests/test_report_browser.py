@@ -28,13 +28,13 @@ from search.core import (
 from search.ports import Failure, PolicyCall, PolicyReply, ScorerCall, ScorerReply
 from treewright.config.config import Config
 from treewright.config.load import load_config
-from treewright.controller import Controller, Grading
-from treewright.experiment import create
 from treewright.journal.journal import Journal
-from treewright.memory import RunMemory
 from treewright.report.embedding import visible
 from treewright.report.page import render
 from treewright.report.report import measured
+from treewright.running.controller import Controller, Grading
+from treewright.running.experiment import create
+from treewright.running.memory import RunMemory
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 HOSTILE = (

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from treewright.cli import main
-from treewright.lock import RunLock
-from treewright.session import Session
+from treewright.running.lock import RunLock
+from treewright.running.session import Session
 
 Run = Callable[..., tuple[int, dict[str, Any]]]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from treewright.cli import main
-from treewright.lock import LockError, RunLock
+from treewright.running.lock import LockError, RunLock
 
 Tell = Callable[..., tuple[int, str, str]]
 
@@ -130,7 +130,7 @@ def test_a_full_disk_is_told_by_the_file_that_met_it_first(
 
     def full(fd: int, data: bytes) -> int:
         if Path(f"/proc/self/fd/{fd}").readlink().name == "driver.jsonl":
-            monkeypatch.setattr("treewright.run_folder.os.fsync", no_space)
+            monkeypatch.setattr("treewright.running.run_folder.os.fsync", no_space)
             no_space(fd)
         return writes(fd, data)
 
@@ -147,7 +147,7 @@ def no_space(_: int) -> None:
 def test_a_lock_that_cannot_be_signed_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("treewright.lock.os.pwrite", lambda fd, *_: no_space(fd))
+    monkeypatch.setattr("treewright.running.lock.os.pwrite", lambda fd, *_: no_space(fd))
     with pytest.raises(LockError, match="LOCK: cannot be written: No space left"):
         RunLock(tmp_path).__enter__()
 

@@ -15,12 +15,12 @@ from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 from scorers.no_scorer import NoScorerConfig
 from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
 from search.ports import Failure, PolicyCall, PolicyReply, ScorerCall, ScorerReply
-from treewright import session
 from treewright.cli import main
 from treewright.config.config import Config
 from treewright.config.load import load_config
-from treewright.run_folder import Status
-from treewright.series import SeriesError, engines, planned, work_off
+from treewright.running import session
+from treewright.running.run_folder import Status
+from treewright.running.series import SeriesError, engines, planned, work_off
 
 CONFIG = """
 name: alone

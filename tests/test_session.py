@@ -29,15 +29,15 @@ from search.ports import (
 from search.questions import Flow, Strategy
 from search.strategies.best_of_n import BestOfN
 from search.strategies.majority import Majority
-from treewright import session
 from treewright.config.config import Config
 from treewright.config.load import load_config
-from treewright.experiment import too_many
 from treewright.journal.journal import Journal
 from treewright.ledger import Ledger
 from treewright.metrics import Metrics
-from treewright.run_folder import Status
-from treewright.session import Ending, Session
+from treewright.running import session
+from treewright.running.experiment import too_many
+from treewright.running.run_folder import Status
+from treewright.running.session import Ending, Session
 
 CONFIG = """
 name: sessions

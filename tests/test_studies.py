@@ -33,7 +33,7 @@ from search.strategies import STRATEGIES
 from search.strategies.best_of_n import BestOfN
 from treewright.errors import ConfigError
 from treewright.metrics import Solved
-from treewright.series import engines
+from treewright.running.series import engines
 from treewright.studies.cells import BUDGETS, ENTRIES, REFERENCES, cells
 from treewright.studies.comparing import Ladder, Versus, rows, same_cost
 from treewright.studies.document import MARKER, document, write

@@ -19,14 +19,14 @@ from hypothesis import strategies as st
 from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
 from search.ports import Failure, PolicyCall, PolicyReply, ScorerCall, ScorerReply
-from treewright import session
 from treewright.cli import main
 from treewright.cluster.cluster import ClusterError
 from treewright.config.load import load_config
 from treewright.config.sweep import combinations
 from treewright.config.yamlfile import parse_yaml
-from treewright.lock import RunLock
-from treewright.run_folder import RunFolder, Status
+from treewright.running import session
+from treewright.running.lock import RunLock
+from treewright.running.run_folder import RunFolder, Status
 from treewright.sweeping.cell import load_cells
 
 BASE = """

@@ -27,10 +27,10 @@ from search.ports import PolicyCall
 from search.questions import Until
 from search.tree import Graph, from_json, lineage, to_json, tree_of
 from treewright.cli import main
-from treewright.diagram import dot_escaped, mermaid_escaped, to_dot, to_mermaid
-from treewright.draw import draw
-from treewright.file_names import file_name
-from treewright.trees import load_tree
+from treewright.running.file_names import file_name
+from treewright.trees.diagram import dot_escaped, mermaid_escaped, to_dot, to_mermaid
+from treewright.trees.draw import draw
+from treewright.trees.trees import load_tree
 
 PROBLEM = Problem("one", "1 + 1?")
 ROOT = Path.start(PROBLEM)

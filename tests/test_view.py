@@ -13,8 +13,8 @@ import pytest
 
 from treewright.cli import main
 from treewright.errors import ConfigError
-from treewright.run_folder import RunFolder, Status
-from treewright.view import Follower, serve
+from treewright.report.view import Follower, serve
+from treewright.running.run_folder import RunFolder, Status
 
 CONFIG = """
 name: viewed

@@ -107,7 +107,9 @@ def run(
     loaded = load_runnable(_config(config), changes)
     for remark in notes(loaded):
         _say(f"note: {remark}")
-    from treewright.experiment import run as start  # after the config's faults: they are told fast
+    from treewright.running.experiment import (
+        run as start,  # after the config's faults: they are told fast
+    )
 
     return start(loaded, as_json=as_json)
 
@@ -137,7 +139,7 @@ def sweep(
     - `treewright sweep mine.yaml --limit 50 sweep.grid.seed=[0,1,2]`
     """
     changes = _overrides(overrides, limit)
-    from treewright.sweep import sweep as start
+    from treewright.sweeping.sweep import sweep as start
 
     return start(_config(config), changes, at_once=at_once, dry_run=dry_run, as_json=as_json)
 
@@ -153,7 +155,7 @@ def resume(run: RunPath, as_json: Json = False, debug: Debug = False) -> int:
 
     - `treewright resume runs/quickstart/20261121T101500Z-1a2b3c4d`
     """
-    from treewright.experiment import resume as go_on
+    from treewright.running.experiment import resume as go_on
 
     return go_on(run, as_json=as_json)
 
@@ -187,7 +189,7 @@ def score(
 
     aggregations, selections = _names(aggregate), _names(select)
     check_told(aggregations, None if select is None else selections, missing)
-    from treewright.experiment import score as rescore
+    from treewright.running.experiment import score as rescore
 
     return rescore(run, aggregations, selections, missing, as_json=as_json)
 
@@ -226,7 +228,7 @@ def compare(
     - `treewright compare RUN_A RUN_B --arm min+weighted`
     - `treewright compare BEST_OF_N BEAM --arm last+best --reference majority@8 --json`
     """
-    from treewright.compare import Asked, compare_runs
+    from treewright.comparing.compare import Asked, compare_runs
 
     asked = Asked(_names(arm), reference, n, missing)
     return compare_runs(runs, asked, as_json=as_json)
@@ -262,7 +264,7 @@ def tree(
     if every == (problem is not None):
         hint = "give one of the two: an id, the beginning of one or a number from 1; or --all"
         raise ConfigError("command line", "PROBLEM or --all", problem, "not both, not none", hint)
-    from treewright.trees import show, write_all
+    from treewright.trees.trees import show, write_all
 
     if problem is None:
         return write_all(run)
@@ -363,7 +365,7 @@ def view(
 
     - `treewright view runs/quickstart/…`
     """
-    from treewright.view import view as serve
+    from treewright.report.view import view as serve
 
     return serve(run, port)
 

@@ -16,7 +16,7 @@ from treewright.config.kinds import SECTIONS, settings_class
 from treewright.config.location import configs
 from treewright.config.schema import required
 from treewright.config.yamldump import to_plain
-from treewright.run_folder import RunFolder
+from treewright.running.run_folder import RunFolder
 from treewright.terminal import line
 
 Row: TypeAlias = dict[str, str]

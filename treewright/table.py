@@ -9,10 +9,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from treewright.controller import Failed
 from treewright.metrics import Arm, Metrics
+from treewright.running.controller import Failed
+from treewright.running.tracebacks import place
 from treewright.terminal import line
-from treewright.tracebacks import place
 
 PLAIN_WIDTH = 120
 """Columns where there is no terminal to ask."""

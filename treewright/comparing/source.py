@@ -15,14 +15,14 @@ from treewright.comparing.arm_name import ArmName
 from treewright.config.config import Config
 from treewright.config.fingerprint import differences, identity_of
 from treewright.config.load import load_config
-from treewright.controller import Grading
 from treewright.errors import ConfigError
-from treewright.experiment import NotResumable, asked_by
 from treewright.journal.journal import Journal
 from treewright.metrics import Solved, rows
-from treewright.replay import Replayed, replay
-from treewright.run_folder import RunFolder
-from treewright.session import reporting
+from treewright.running.controller import Grading
+from treewright.running.experiment import NotResumable, asked_by
+from treewright.running.replay import Replayed, replay
+from treewright.running.run_folder import RunFolder
+from treewright.running.session import reporting
 
 
 @dataclass(frozen=True)

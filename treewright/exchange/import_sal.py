@@ -27,7 +27,7 @@ from treewright.exchange.completions import Completed, read_completions
 from treewright.exchange.pairing import pair
 from treewright.exchange.recording import record
 from treewright.exchange.steps import split_steps
-from treewright.experiment import at_work, create, find, go_on
+from treewright.running.experiment import at_work, create, find, go_on
 
 PARTS = "treewright.exchange.imported"
 PROBLEMS = "problems.jsonl"

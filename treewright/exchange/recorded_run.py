@@ -14,11 +14,11 @@ from search.core import Path as Solution
 from treewright.config.config import Config
 from treewright.config.fingerprint import differences, identity_of
 from treewright.config.load import load_config
-from treewright.experiment import NotResumable, asked_by
 from treewright.journal.journal import Journal
 from treewright.metrics import Solved
-from treewright.run_folder import RunFolder
-from treewright.session import Session
+from treewright.running.experiment import NotResumable, asked_by
+from treewright.running.run_folder import RunFolder
+from treewright.running.session import Session
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from search.questions import Strategy
 from treewright.exchange.completions import Completion
 from treewright.exchange.steps import split_steps
 from treewright.journal.journal import Journal
-from treewright.memory import RunMemory, failure_payload
+from treewright.running.memory import RunMemory, failure_payload
 
 ByProblem: TypeAlias = Mapping[str, Sequence[Completion]]
 

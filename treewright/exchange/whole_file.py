@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from treewright.errors import ConfigError
-from treewright.run_folder import RunWriteError
+from treewright.running.run_folder import RunWriteError
 
 
 @contextmanager

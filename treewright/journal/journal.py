@@ -1,6 +1,6 @@
 """The journal of a run: append-only, the only truth, and what a resumed search replays.
 
-A folder of files `<writer>.jsonl`, each written by one process at a time (`treewright.lock`). On
+A folder of files `<writer>.jsonl`, each written by one process (the run folder's lock). On
 opening, all are read: a torn last line is dropped, a corrupt one is copied to `<writer>.bad` and
 its call is asked again, and the first of two records of one call counts.
 """

@@ -19,7 +19,7 @@ from treewright.ledger import Ledger, candidate_tokens
 from treewright.metrics import UNDECIDED, Solved
 from treewright.report.embedding import packed, visible
 from treewright.report.forest import compact
-from treewright.trees import mark
+from treewright.trees.trees import mark
 
 NEVER = "never judged"
 

@@ -16,7 +16,7 @@ from treewright.report.differences import Standing, against_last, standings
 from treewright.report.plot import Plot
 from treewright.report.reading import Reading
 from treewright.report.verifier import Verifier, verifier
-from treewright.run_folder import Status
+from treewright.running.run_folder import Status
 
 Ends = tuple[float, float] | None
 

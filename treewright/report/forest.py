@@ -51,7 +51,7 @@ def compact(graph: Graph, searched: Searched, answers: Sequence[str | None]) -> 
     root.
 
     Args:
-        graph: of `search.tree`, with the marks of `treewright.trees`.
+        graph: of `search.tree`, with the marks of `treewright.trees.trees`.
         searched: the same search, for the critiques.
         answers: of the candidates, aligned with them.
     """

@@ -12,12 +12,12 @@ from pathlib import Path
 from benchmarks.datasets import Sample
 from benchmarks.grading import open_grader
 from treewright.comparing.source import Source
-from treewright.controller import Failed, Grading
 from treewright.journal.journal import Journal
 from treewright.metrics import Solved
-from treewright.replay import replay
 from treewright.report.case import Case, case_of
-from treewright.session import unjudged
+from treewright.running.controller import Failed, Grading
+from treewright.running.replay import replay
+from treewright.running.session import unjudged
 
 
 @dataclass

@@ -9,7 +9,7 @@ from typing import Any
 
 from treewright.report.axes import x_scale, y_scale
 from treewright.report.plot import Axis, Line, Plot, Series
-from treewright.run_folder import RunWriteError
+from treewright.running.run_folder import RunWriteError
 
 PALETTE = ("#2563b0", "#d2601a", "#15803d", "#9333b5", "#b3261e", "#0e7490", "#a16207", "#475569")
 """As in the page's style sheet."""

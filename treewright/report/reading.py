@@ -9,10 +9,10 @@ from pathlib import Path
 from search.ports import Failure, FailureKind
 from treewright.comparing.source import Source
 from treewright.config.checks import unjudged as no_verifier
-from treewright.controller import Failed
 from treewright.report.case import Case
 from treewright.report.part import replayed
-from treewright.run_folder import RunFolder, Status
+from treewright.running.controller import Failed
+from treewright.running.run_folder import RunFolder, Status
 
 REFERENCE = "last"
 """The aggregation that the others are held against (Snell et al. 2024 found it best)."""

@@ -15,7 +15,7 @@ from treewright.report.page import Page, render
 from treewright.report.plot import Plot
 from treewright.report.plot_files import write_plots
 from treewright.report.reading import read
-from treewright.run_folder import RunFolder
+from treewright.running.run_folder import RunFolder
 from treewright.terminal import clean
 
 FILE, PLOTS = "report.html", "plots"

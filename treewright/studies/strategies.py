@@ -17,9 +17,9 @@ from pathlib import Path
 from treewright.errors import exit_code
 from treewright.journal.journal import Journal
 from treewright.metrics import Solved
-from treewright.run_folder import Status
-from treewright.series import Run, planned, work_off
-from treewright.session import Session
+from treewright.running.run_folder import Status
+from treewright.running.series import Run, planned, work_off
+from treewright.running.session import Session
 from treewright.studies.cells import BASE, BUDGETS, ENTRIES, REFERENCES, Cell, cells
 from treewright.studies.comparing import Ladder, Row, rows
 from treewright.studies.document import document, write

@@ -9,13 +9,13 @@ from benchmarks.datasets import Dataset, load_dataset
 from search.custom import PartError
 from treewright.config.config import Config
 from treewright.config.fingerprint import fingerprint
-from treewright.experiment import too_many
 from treewright.journal.journal import Journal
-from treewright.lock import RunLock
 from treewright.metrics import Metrics
-from treewright.run_folder import Status
-from treewright.series import Run
-from treewright.session import Session
+from treewright.running.experiment import too_many
+from treewright.running.lock import RunLock
+from treewright.running.run_folder import Status
+from treewright.running.series import Run
+from treewright.running.session import Session
 from treewright.sweeping.cell import Cell, reporting_all
 
 PENDING, FAILED = "pending", "failed"

@@ -10,8 +10,8 @@ from typing import Any
 
 from treewright.errors import exit_code
 from treewright.metrics import Arm, Metrics
-from treewright.run_folder import RunFolder, RunFolderError
-from treewright.series import Run
+from treewright.running.run_folder import RunFolder, RunFolderError
+from treewright.running.series import Run
 from treewright.sweeping.cell import Cell
 from treewright.sweeping.generation import FAILED, Generation, Result
 from treewright.table import by_name

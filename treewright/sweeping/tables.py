@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from treewright.metrics import Arm
-from treewright.series import by_engines
+from treewright.running.series import by_engines
 from treewright.sweeping.generation import Generation
 from treewright.sweeping.index import Index, headline
 from treewright.sweeping.plan import SweepPlan

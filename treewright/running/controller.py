@@ -18,8 +18,8 @@ from search.ports import Failure, Memory, Policy, ReplayError, Scorer
 from search.questions import Strategy
 from search.together import together
 from treewright.journal.journal import Journal, JournalError
-from treewright.memory import failure_payload
 from treewright.metrics import Solved
+from treewright.running.memory import failure_payload
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from search.tree import ROOT, Fate, Graph
-from treewright.draw import marks, shown
 from treewright.errors import shorten
 from treewright.terminal import line
+from treewright.trees.draw import marks, shown
 
 LONGEST_TEXT = 60
 """Characters of a node's text that are shown."""

@@ -18,12 +18,12 @@ from treewright.config.config import Config
 from treewright.config.fingerprint import differences, fingerprint, identity_of
 from treewright.config.load import load_config, load_runnable, to_yaml
 from treewright.journal.journal import Journal
-from treewright.lock import RunLock
-from treewright.run_folder import RunFolder, RunWriteError, Status, environment
-from treewright.session import Ending, Session
+from treewright.running.lock import RunLock
+from treewright.running.run_folder import RunFolder, RunWriteError, Status, environment
+from treewright.running.session import Ending, Session
+from treewright.running.tracebacks import write_tracebacks
 from treewright.table import print_failures, print_table
 from treewright.terminal import clean
-from treewright.tracebacks import write_tracebacks
 
 OK, INTERNAL, USAGE, FAILURES, NOT_RESUMABLE, INTERRUPTED = 0, 1, 2, 3, 4, 130
 """Exit codes."""

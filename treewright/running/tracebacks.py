@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from treewright.controller import Failed
-from treewright.file_names import file_name
-from treewright.run_folder import RunFolder, RunWriteError
+from treewright.running.controller import Failed
+from treewright.running.file_names import file_name
+from treewright.running.run_folder import RunFolder, RunWriteError
 from treewright.terminal import clean
 
 FOLDER = "errors"

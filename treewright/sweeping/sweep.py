@@ -10,9 +10,9 @@ from pathlib import Path
 
 from treewright.config.checks import notes
 from treewright.errors import exit_code
-from treewright.experiment import FAILURES, INTERNAL, INTERRUPTED, OK
-from treewright.lock import RunLock
-from treewright.series import work_off
+from treewright.running.experiment import FAILURES, INTERNAL, INTERRUPTED, OK
+from treewright.running.lock import RunLock
+from treewright.running.series import work_off
 from treewright.sweeping.cell import load_cells
 from treewright.sweeping.generation import Generation, generations
 from treewright.sweeping.index import Index

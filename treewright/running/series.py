@@ -16,10 +16,10 @@ from search.together import together
 from treewright.cluster.cluster import ClusterError
 from treewright.config.config import Config
 from treewright.errors import exit_code
-from treewright.experiment import at_work, conclude, create, find
-from treewright.progress import Tally
-from treewright.run_folder import RunFolder, Status
-from treewright.session import Session, Site, open_site
+from treewright.running.experiment import at_work, conclude, create, find
+from treewright.running.progress import Tally
+from treewright.running.run_folder import RunFolder, Status
+from treewright.running.session import Session, Site, open_site
 
 
 class SeriesError(Exception):

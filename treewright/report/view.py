@@ -15,7 +15,7 @@ from time import monotonic
 from treewright.errors import ConfigError
 from treewright.report.page import render
 from treewright.report.report import measured
-from treewright.run_folder import RunFolder, Status
+from treewright.running.run_folder import RunFolder, Status
 from treewright.terminal import clean, line
 
 LOOPBACK = "127.0.0.1"

@@ -10,9 +10,10 @@ from benchmarks.grading_pool import GradingError
 from search.driver import drive
 from search.ports import Failure, ReplayError
 from search.questions import Strategy
-from treewright.controller import Failed, Grading
 from treewright.journal.journal import Journal, JournalError
-from treewright.memory import (
+from treewright.metrics import Solved
+from treewright.running.controller import Failed, Grading
+from treewright.running.memory import (
     RecordedMemory,
     RecordedPolicy,
     RecordedScorer,
@@ -20,7 +21,6 @@ from treewright.memory import (
     Unrecorded,
     noted_failures,
 )
-from treewright.metrics import Solved
 
 
 @dataclass(frozen=True, slots=True)

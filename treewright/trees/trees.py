@@ -16,16 +16,16 @@ from search.core import Problem
 from search.tree import Graph, from_json, lineage, to_json, tree_of
 from treewright.config.config import Config
 from treewright.config.load import load_config
-from treewright.controller import Grading
-from treewright.diagram import to_dot, to_mermaid
-from treewright.draw import draw
 from treewright.errors import ConfigError, suggest
-from treewright.file_names import file_name
 from treewright.journal.journal import Journal
 from treewright.metrics import Solved, choose
-from treewright.replay import Replayed, replay
-from treewright.run_folder import RunFolder, RunFolderError
-from treewright.tracebacks import place
+from treewright.running.controller import Grading
+from treewright.running.file_names import file_name
+from treewright.running.replay import Replayed, replay
+from treewright.running.run_folder import RunFolder, RunFolderError
+from treewright.running.tracebacks import place
+from treewright.trees.diagram import to_dot, to_mermaid
+from treewright.trees.draw import draw
 
 NEAR = 5
 

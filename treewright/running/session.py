@@ -17,14 +17,14 @@ from treewright.cluster.cluster import Ports, open_cluster
 from treewright.cluster.config import ClusterConfig
 from treewright.cluster.pool import PoolStats
 from treewright.config.config import Config
-from treewright.controller import Controller, Failed, Grading
 from treewright.journal.journal import Journal
-from treewright.memory import RunMemory, SparedScorer, noted_failures
 from treewright.metrics import UNDECIDED, Metrics, Reporting, Solved, choose, measure, outcome_of
-from treewright.progress import Progress, Tally, add_spent, open_progress
-from treewright.replay import Replayed, replay
-from treewright.run_folder import Status
-from treewright.stopping import listen
+from treewright.running.controller import Controller, Failed, Grading
+from treewright.running.memory import RunMemory, SparedScorer, noted_failures
+from treewright.running.progress import Progress, Tally, add_spent, open_progress
+from treewright.running.replay import Replayed, replay
+from treewright.running.run_folder import Status
+from treewright.running.stopping import listen
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""The tree of a search, as a person or another program reads it."""
