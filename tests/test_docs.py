@@ -19,7 +19,7 @@ import yaml  # type: ignore[import-untyped]  # PyYAML ships no types
 
 from search.aggregation import AGGREGATIONS, MissingRule
 from search.selection import SELECTIONS
-from treewright.cli import LISTED, app
+from treewright.cli import app
 from treewright.comparing.comparison import Comparison
 from treewright.config.checks import check_told
 from treewright.config.keys import keys
@@ -30,6 +30,7 @@ from treewright.config.reference import COMMAND, page, parts, top
 from treewright.config.remarks import REMARKS
 from treewright.ledger import Account
 from treewright.sweeping.cell import load_cells
+from treewright.verbs.checking import LISTED
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])

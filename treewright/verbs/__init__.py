@@ -1,0 +1,1 @@
+"""What each verb is told on the command line, with its help."""

@@ -1,0 +1,62 @@
+"""The verbs to and from other tools: `import` and `export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from treewright.verbs.options import Debug, Json, Overrides, RunPath, checked_overrides
+
+
+def import_(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Completions as search-and-learn writes them.")
+    ],
+    overrides: Overrides = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FILE", help="What was asked. Without it: the file's own rows."),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Of the run; the file's name is it.")] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """Make a complete run of completions that came from elsewhere.
+
+    Then `score`, `tree` and all other verbs work on it. A file with a fault is refused as a whole.
+
+    **Examples**
+
+    - `treewright import best_of_n_completions.jsonl --dataset math500`
+    - `treewright import mine.jsonl --name theirs grading.kind=numeric`
+    """
+    from treewright.exchange.import_sal import import_completions
+
+    return import_completions(file, dataset, name, checked_overrides(overrides), as_json=as_json)
+
+
+def export(
+    run: RunPath,
+    form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="parquet|sal.")] = (
+        "parquet"
+    ),
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Without it: a file in the run's folder.")
+    ] = None,
+    debug: Debug = False,
+) -> int:
+    """Write the candidates of a run for other tools.
+
+    As a table with one row each (parquet), or as search-and-learn completions (sal). No model is
+    asked, the run is not changed.
+
+    **Examples**
+
+    - `treewright export runs/quickstart/…`
+    - `treewright export runs/quickstart/… --format sal --output completions.jsonl`
+    """
+    from treewright.exchange.export import export as write
+
+    return write(run, form, output)

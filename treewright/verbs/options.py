@@ -1,0 +1,61 @@
+"""Options that several verbs share, and how what was typed is read."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from treewright.errors import ConfigError, suggest
+from treewright.terminal import line
+
+OPTIONS = ("--limit", "--json", "--debug", "--dry-run", "--at-once", "--help")
+"""Of verbs that take overrides: a mistyped one is told from an override by them."""
+
+ConfigPath = Annotated[
+    str, typer.Argument(metavar="CONFIG", help="A YAML file, or the name of a shipped config.")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="KEY=VALUE", help="What to change in it: strategy.n=4 seed=1."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Limit = Annotated[
+    int | None, typer.Option("--limit", metavar="N", help="Only the first N problems.")
+]
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The folder that `run` printed.")]
+
+
+def say(message: str) -> None:
+    """One line on stderr, if there is anything to say; no secret of the environment is in it."""
+    if message:
+        from treewright.config.redaction import scrub
+
+        print(line(scrub(message)), file=sys.stderr, flush=True)
+
+
+def checked_config(given: str) -> str:
+    """The CONFIG of a command line, which an option or an override in its place is not."""
+    if given.startswith("-"):
+        checked_overrides([given])
+        hint = "CONFIG goes before KEY=VALUE"
+        raise ConfigError("command line", given, None, "is no config", hint)
+    return given
+
+
+def checked_overrides(given: Sequence[str] | None, limit: int | None = None) -> list[str]:
+    """The overrides, `--limit` among them. A mistyped option is told apart from an override."""
+    overrides = list(given or ())
+    for text in overrides:
+        if text.startswith("-") and "=" not in text:
+            raise ConfigError("command line", text, None, "no such option", suggest(text, OPTIONS))
+    return overrides if limit is None else [*overrides, f"dataset.limit={limit}"]
+
+
+def split_names(listed: str | None) -> list[str]:
+    """`min,product` as a list; nothing is an empty one."""
+    return [name.strip() for name in (listed or "").split(",") if name.strip()]
