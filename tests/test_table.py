@@ -4,7 +4,7 @@ import pytest
 
 from treewright.ledger import Ledger
 from treewright.metrics import Arm, Metrics
-from treewright.table import left_out, print_table
+from treewright.running.table import left_out, print_table
 
 
 def arm(

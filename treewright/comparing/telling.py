@@ -14,7 +14,7 @@ from treewright.comparing.comparison import Comparison, Side, Verdict
 from treewright.comparing.source import Found
 from treewright.config.fingerprint import differences
 from treewright.config.kinds import kind_of
-from treewright.table import PLAIN_WIDTH, percent
+from treewright.running.table import PLAIN_WIDTH, percent
 from treewright.terminal import line
 
 COLUMNS = (

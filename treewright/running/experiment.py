@@ -21,8 +21,8 @@ from treewright.journal.journal import Journal
 from treewright.running.lock import RunLock
 from treewright.running.run_folder import RunFolder, RunWriteError, Status, environment
 from treewright.running.session import Ending, Session
+from treewright.running.table import print_failures, print_table
 from treewright.running.tracebacks import write_tracebacks
-from treewright.table import print_failures, print_table
 from treewright.terminal import clean
 
 OK, INTERNAL, USAGE, FAILURES, NOT_RESUMABLE, INTERRUPTED = 0, 1, 2, 3, 4, 130

@@ -12,9 +12,9 @@ from treewright.errors import exit_code
 from treewright.metrics import Arm, Metrics
 from treewright.running.run_folder import RunFolder, RunFolderError
 from treewright.running.series import Run
+from treewright.running.table import by_name
 from treewright.sweeping.cell import Cell
 from treewright.sweeping.generation import FAILED, Generation, Result
-from treewright.table import by_name
 from treewright.terminal import line
 
 FILE = "sweep.json"

@@ -12,10 +12,10 @@ from rich.text import Text
 
 from treewright.metrics import Arm
 from treewright.running.series import by_engines
+from treewright.running.table import interval, left_out, percent
 from treewright.sweeping.generation import Generation
 from treewright.sweeping.index import Index, headline
 from treewright.sweeping.plan import SweepPlan
-from treewright.table import interval, left_out, percent
 from treewright.terminal import line
 
 WIDE = 160
