@@ -104,7 +104,7 @@ GRADERS: dict[str, Callable[[GradingConfig], Equality]] = {
     "math": lambda c: MathEquality(GradingPool(c.workers, c.memory_mib), c.timeout_s),
     "numeric": lambda c: NumericEquality(c.tolerance),
     "exact": lambda _: ExactEquality(),
-    "option": lambda _: ExactEquality(),
+    "option": lambda _: NumericEquality(0.0),  # so that a letter as reference is no wrong answer
 }
 
 

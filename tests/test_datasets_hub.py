@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from huggingface_hub.errors import (
 )
 
 from benchmarks.datasets import DATASETS, DatasetConfig, DatasetError, load_dataset
+from published_rows import ROWS, write
 from treewright.cli import main
 
 ROW = {"problem": "1 + 1?", "answer": "2", "unique_id": "one", "subject": "Algebra"}
@@ -34,13 +36,33 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "hub"
 
 
+@pytest.mark.parametrize("name", ROWS)
+def test_a_file_from_the_hub_and_the_same_file_here_are_the_same_dataset(
+    cache: Path, tmp_path: Path, name: str
+) -> None:
+    dataset = DATASETS[name]
+    split, file = next(iter(dataset.files.items()))
+    assert dataset.repository is not None
+    folder = snapshot(cache, name, dataset.repository.revision)
+    (folder / file).parent.mkdir(parents=True, exist_ok=True)
+    here = write(tmp_path, name)
+    (folder / file).write_bytes(here.read_bytes())
+    there = load_dataset(DatasetConfig(name=name, split=split))
+    assert load_dataset(DatasetConfig(name=name, path=str(here))) == there
+
+
 def put(cache: Path, name: str, revision: str, file: str, row: dict[str, Any]) -> None:
     """A file as the Hub's cache keeps it."""
-    repository = DATASETS[name].repository
-    assert repository is not None
-    folder = cache / f"datasets--{repository.id.replace('/', '--')}" / "snapshots" / revision
+    folder = snapshot(cache, name, revision)
     folder.mkdir(parents=True)
     (folder / file).write_text(json.dumps(row) + "\n")
+
+
+def snapshot(cache: Path, name: str, revision: str) -> Path:
+    """Where the Hub's cache keeps the files of one commit."""
+    repository = DATASETS[name].repository
+    assert repository is not None
+    return cache / f"datasets--{repository.id.replace('/', '--')}" / "snapshots" / revision
 
 
 def test_what_is_in_the_cache_is_read_without_network(cache: Path, tmp_path: Path) -> None:
@@ -81,6 +103,17 @@ def test_the_command_ends_with_that_line_and_code_2(capsys: pytest.CaptureFixtur
     assert main(["validate", "quickstart", "dataset.name=aime25"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: dataset aime25 ")
+
+
+@pytest.mark.parametrize("name", ["math500", "mmlu"])
+def test_without_the_extra_the_line_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)  # as if it were not installed
+    assert main(["validate", "quickstart", f"dataset.name={name}"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "needs huggingface-hub, which is not installed; install treewright[datasets], or" in line
+    assert "dataset.path" in line
 
 
 def response(status: int) -> httpx2.Response:

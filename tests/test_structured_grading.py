@@ -1,19 +1,16 @@
-"""Structured responses, graded: three accuracies, the option base, the card's table, its data."""
+"""Structured responses, graded: three accuracies, the option base, the card's table."""
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
 import yaml  # type: ignore[import-untyped]  # PyYAML ships no types
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import structured_rows
 from benchmarks.estimators import wilson_interval
 from benchmarks.expected import agreements, macro_mean, read_expected
 from benchmarks.grading import GradingConfig
@@ -26,10 +23,8 @@ from benchmarks.structured import (
     measure,
     strict_option,
 )
-from benchmarks.structured_rows import SUBJECTS, Question, draw, read_question
-from policies.structured import PROMPT_TEMPLATE
 from policies.structured_protocol import ResponseFormat, read_response
-from treewright.cli import main
+from treewright.config.load import load_config
 
 RULES = ResponseFormat(0, 0, 0)
 OPTIONS = ("seven", "eight", "nine", "ten")
@@ -203,9 +198,9 @@ def table(root: Path) -> Path:
 CARD = (50, 57, 67, 63, 83, 78, 70, 68, 66, 67, 62, 64)
 
 
-def test_the_table_holds_the_cards_twelve_rows(table: Path) -> None:
+def test_the_table_holds_the_cards_twelve_rows_and_the_config_asks_them(table: Path) -> None:
     expected = read_expected(table)
-    assert tuple(expected) == SUBJECTS
+    assert tuple(expected) == load_config("mmlu_structured").dataset.subjects
     assert tuple(rate.hits for rate in expected.values()) == CARD
     assert {rate.trials for rate in expected.values()} == {100}
 
@@ -242,80 +237,7 @@ def test_a_file_that_is_no_table_is_refused_in_one_line(tmp_path: Path, text: st
         read_expected(file)
 
 
-# The questions
-
-
-def row(**fields: Any) -> dict[str, object]:
-    defaults = {"question": "2 + 2?", "subject": "management", "choices": ["3", "4"], "answer": 1}
-    return {**defaults, **fields}
-
-
-def test_the_options_stand_in_the_question_as_the_card_writes_them() -> None:
-    question = read_question(row(choices=["it's", "4"]))
-    turn = PROMPT_TEMPLATE.replace("{question}", question.question)
-    assert turn.endswith("Question: 2 + 2?\nProvided options: [\"it's\", '4']\n")
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [{"question": None}, {"subject": 3}, {"choices": "ab"}, {"answer": 2}, {"answer": "B"}],
-)
-def test_a_row_in_another_schema_is_refused(fields: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="must be"):
-        read_question(row(**fields))
-
-
-def many(subject: str, n: int) -> list[Question]:
-    return [read_question(row(question=f"{subject} {i}?", subject=subject)) for i in range(n)]
-
-
-def test_what_is_drawn_depends_on_the_subjects_own_questions_and_the_seed_only() -> None:
-    a, b = many("a", 30), many("b", 30)
-    drawn = draw([*a, *b], ["a", "b"], 10, 0)
-    assert [question.subject for question in drawn] == ["a"] * 10 + ["b"] * 10
-    assert draw([*reversed(a), *a, *many("c", 5)], ["a"], 10, 0) == drawn[:10]
-    assert draw(a, ["a"], 10, 1) != drawn[:10]
-    assert len({question.id for question in draw(a, ["a"], 100, 0)}) == 30
-
-
-def prepare(tmp_path: Path, rows: list[dict[str, object]], *more: str) -> tuple[int, Path]:
-    file, output = tmp_path / "test.jsonl", tmp_path / "out" / "mmlu.jsonl"
-    file.write_text("".join(json.dumps(one) + "\n" for one in rows))
-    return structured_rows.main([str(file), "--output", str(output), *more]), output
-
-
-def test_the_config_validates_with_questions_that_were_prepared(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    rows = [row(question=f"{subject}?", subject=subject) for subject in (*SUBJECTS, "anatomy")]
-    code, output = prepare(tmp_path, rows, "--per-subject", "1")
-    assert code == 0
-    assert capsys.readouterr().out == f"wrote 12 questions to {output}\n"
-    assert main(["validate", "mmlu_structured", f"dataset.path={output}", "--json"]) == 0
-    plan = json.loads(capsys.readouterr().out)
-    assert (plan["problems"], plan["candidates"], plan["policy"]["kind"]) == (12, 96, "structured")
-    assert plan["policy"]["tokens"] == 96 * 1024
-
-
-@pytest.mark.parametrize(
-    ("rows", "told"),
-    [
-        ([row(answer=9)], "answer must be the index of one of the 2 choices"),
-        ([row(subject="anatomy")], "has no question of these subjects"),
-    ],
-)
-def test_data_that_cannot_be_used_ends_with_2_and_says_why(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], rows: list[dict[str, object]], told: str
-) -> None:
-    assert prepare(tmp_path, rows)[0] == 2
-    assert told in capsys.readouterr().err
-
-
-def test_a_subject_with_fewer_questions_is_told(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert prepare(tmp_path, [row()], "--subjects", "management")[0] == 0
-    assert "management: only 1 questions" in capsys.readouterr().err
+# In a run
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
-"""Multiple choice: a question with lettered options; the answer is a letter."""
+"""Multiple choice: a question with its options, whose order and form a config may choose."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from string import ascii_uppercase as LETTERS
+from typing import TypeAlias
 
 from benchmarks.datasets.samples import (
     Fields,
@@ -24,8 +26,39 @@ GPQA_OPTIONS = (
     *("Correct Answer", "Incorrect Answer 1", "Incorrect Answer 2", "Incorrect Answer 3"),
 )
 
+Form: TypeAlias = Callable[[str, Sequence[str], int], tuple[str, str]]
+"""From a question, its options and the index of the right one to what is asked and its answer."""
 
-def mmlu(option_seed: int | None) -> Reader:
+
+@dataclass(frozen=True, slots=True)
+class OptionStyle:
+    """How options are shown: the settings `dataset.option_format` and `.option_seed`."""
+
+    format: str
+    seed: int | None
+
+
+def in_letters(question: str, options: Sequence[str], right: int) -> tuple[str, str]:
+    """One line per option below the question; the answer is a letter."""
+    if len(options) > len(LETTERS):
+        raise RowFault(f"has {len(options)} options; at most {len(LETTERS)} can have letters")
+    lines = [f"{letter}. {text.strip()}" for letter, text in zip(LETTERS, options, strict=False)]
+    return "\n".join([question, "", *lines]), LETTERS[right]
+
+
+def in_a_list(question: str, options: Sequence[str], right: int) -> tuple[str, str]:
+    """The options as a Python list in the last line; the answer is an index from 0.
+
+    So the model card `alibidaran/Qwen_COG_Thinker_Merged` asks, and the policy `structured`.
+    """
+    return f"{question}\nProvided options: {list(options)!r}", str(right)
+
+
+OPTION_FORMATS: Mapping[str, Form] = {"letters": in_letters, "list": in_a_list}
+DEFAULT_FORMAT = "letters"
+
+
+def mmlu(style: OptionStyle) -> Reader:
     """Rows `question, subject, choices, answer` (the number of the right choice, from 0)."""
 
     def read(_: str | None, row: Fields) -> Sample:
@@ -40,14 +73,14 @@ def mmlu(option_seed: int | None) -> Reader:
             raise RowFault(f"the answer (answer) is {right!r}, not the number of an option")
         subject = plain(row.get("subject"))
         key = content_id("mmlu", json.dumps([subject, question, options]).encode())
-        return _sample(key, question, options, right, option_seed, {"subject": subject})
+        return _sample(key, question, options, right, style, {"subject": subject})
 
     return row_reader(read, None)
 
 
-def gpqa(option_seed: int | None) -> Reader:
+def gpqa(style: OptionStyle) -> Reader:
     """Rows with `Question` and one column per option, the right one first: it must be shuffled."""
-    seed = 0 if option_seed is None else option_seed
+    style = replace(style, seed=0) if style.seed is None else style
 
     def read(own_id: str | None, row: Fields) -> Sample:
         question = read_text(row.get("Question"), "the question (Question)").strip()
@@ -57,7 +90,7 @@ def gpqa(option_seed: int | None) -> Reader:
             "subject": plain(row.get("High-level domain")),
             "subdomain": plain(row.get("Subdomain")),
         }
-        return _sample(key, question, options, 0, seed, about)
+        return _sample(key, question, options, 0, style, about)
 
     return row_reader(read, "Record ID")
 
@@ -67,16 +100,16 @@ def _sample(
     question: str,
     options: Sequence[str],
     right: int,
-    seed: int | None,
+    style: OptionStyle,
     about: dict[str, object],
 ) -> Sample:
-    if not 2 <= len(options) <= len(LETTERS):
-        raise RowFault(f"has {len(options)} options; from 2 to {len(LETTERS)} can have letters")
-    order = option_order(key, options, seed)
-    shown = [options[number].strip() for number in order]
-    lines = [f"{letter}. {text}" for letter, text in zip(LETTERS, shown, strict=False)]
-    problem = Problem(key, "\n".join([question, "", *lines]))
-    return Sample(problem, LETTERS[order.index(right)], {**about, "options": shown})
+    if len(options) < 2:
+        raise RowFault(f"has {len(options)} options; there is nothing to choose")
+    order = option_order(key, options, style.seed)
+    shown = [options[number] for number in order]
+    asked, answer = OPTION_FORMATS[style.format](question, shown, order.index(right))
+    options_shown = [text.strip() for text in shown]
+    return Sample(Problem(key, asked), answer, {**about, "options": options_shown})
 
 
 def option_order(key: str, options: Sequence[str], seed: int | None) -> list[int]:

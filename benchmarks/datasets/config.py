@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from benchmarks.datasets.choices import DEFAULT_FORMAT, OPTION_FORMATS, OptionStyle
 from benchmarks.datasets.columns import ALIASES
 from benchmarks.datasets.named import DATASETS, NamedDataset, plain_rows
 from policies.checks import check_choice, check_count, fault
@@ -22,13 +23,17 @@ class DatasetConfig:
     `fields`: the columns of `problem`, `answer` and `id` where their names are not understood by
     themselves.
 
-    `subjects`: only rows of these (the column `subject`). `exclude`: a file; its questions are not
-    asked, letter case and spaces aside. `shuffle_seed`: rows are shuffled with it; None keeps their
-    order. Of the rows in that order at most `per_subject` of each subject are kept, then `offset`
-    are left out and at most `limit` are taken (None: all).
+    `subjects`: only rows of these (the column `subject`). `exclude`: a file, or a split of a
+    dataset with a name (`gsm8k/train`); its questions are not asked, letter case and spaces aside.
+    `shuffle_seed`: rows are shuffled with it; None keeps their order. `per_subject`: the first so
+    many rows of each subject are kept, after the shuffle; a subject with fewer is refused (None:
+    all). `offset`: so many rows are skipped, of those that all other keys leave. `limit`: at most
+    so many rows are taken, after the `offset` (None: all).
 
     `option_seed`: multiple choice only, the order of a row's options. None is as published, but for
-    GPQA, which publishes the right one first: its None is 0.
+    GPQA, which publishes the right one first: its None is 0. `option_format`: multiple choice only,
+    how options are shown. `letters` is one to a line, and the answer is a letter; `list` is a
+    Python list in one line, and the answer is an index from 0, as the policy `structured` is asked.
     """
 
     name: str | None = None
@@ -43,6 +48,7 @@ class DatasetConfig:
     per_subject: int | None = None
     exclude: str | None = None
     option_seed: int | None = None
+    option_format: str = DEFAULT_FORMAT
 
     def __post_init__(self) -> None:
         if self.name is None and self.path is None:
@@ -55,6 +61,7 @@ class DatasetConfig:
                 raise fault("split", self.split, "possible with path", "a file has no splits")
         if self.exclude is not None:
             _check_path("exclude", self.exclude)
+        check_choice("option_format", self.option_format, list(OPTION_FORMATS))
         self._check_name()
         self._check_counts()
         for name in self.fields:
@@ -64,6 +71,11 @@ class DatasetConfig:
     def named(self) -> NamedDataset | None:
         """The dataset that has this name."""
         return DATASETS[self.name] if self.name is not None else None
+
+    @property
+    def option_style(self) -> OptionStyle:
+        """How options are shown."""
+        return OptionStyle(self.option_format, self.option_seed)
 
     def _check_name(self) -> None:
         """What goes together with a name, and what with this one."""
@@ -80,9 +92,15 @@ class DatasetConfig:
             if not COMMIT.fullmatch(self.revision):
                 hint = "a branch or a tag can move"
                 raise fault("revision", self.revision, "a commit, 40 digits 0-9 and a-f", hint)
-        if self.option_seed is not None and not (self.named and self.named.lettered):
-            lettered = ", ".join(name for name, known in DATASETS.items() if known.lettered)
-            raise fault("option_seed", self.option_seed, "possible here", f"only with {lettered}")
+        if self.named is None or not self.named.multiple_choice:
+            self._check_no_options()
+
+    def _check_no_options(self) -> None:
+        names = ", ".join(name for name, known in DATASETS.items() if known.multiple_choice)
+        if self.option_seed is not None:
+            raise fault("option_seed", self.option_seed, "possible here", f"only with {names}")
+        if self.option_format != DEFAULT_FORMAT:
+            raise fault("option_format", self.option_format, "possible here", f"only with {names}")
 
     def _check_counts(self) -> None:
         if self.limit is not None:

@@ -31,7 +31,19 @@ def fetch(name: str, repository: Repository, file: str, revision: str | None = N
     Raises:
         DatasetError: when it is not in the cache and cannot be downloaded.
     """
-    from huggingface_hub import constants, hf_hub_download  # 0.5 s, and only here is it needed
+    commit = revision or repository.revision
+    where = f"dataset {name} ({repository.id}@{commit[:7]}/{file})"
+    try:
+        import huggingface_hub  # noqa: F401  # 0.5 s, and only here is it needed
+    except ImportError:
+        hint = f"install treewright[datasets], or fetch {file} and give it as dataset.path"
+        raise DatasetError(where, "needs huggingface-hub, which is not installed", hint) from None
+    return _download(where, repository.id, file, commit)
+
+
+def _download(where: str, repository: str, file: str, commit: str) -> Path:
+    """As `fetch`; `where` begins its errors."""
+    from huggingface_hub import constants, hf_hub_download
     from huggingface_hub.errors import (
         GatedRepoError,
         HfHubHTTPError,
@@ -41,12 +53,10 @@ def fetch(name: str, repository: Repository, file: str, revision: str | None = N
         RevisionNotFoundError,
     )
 
-    commit = revision or repository.revision
-    where = f"dataset {name} ({repository.id}@{commit[:7]}/{file})"
     by_hand = f"or fetch {file} where there is one and give it as dataset.path"
     try:
         with _quiet():
-            found = hf_hub_download(repository.id, file, repo_type="dataset", revision=commit)
+            found = hf_hub_download(repository, file, repo_type="dataset", revision=commit)
         return Path(found)
     except GatedRepoError:
         what = "is gated, and this account has not been let in"

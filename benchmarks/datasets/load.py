@@ -12,7 +12,7 @@ from benchmarks.datasets.columns import question_id
 from benchmarks.datasets.config import DatasetConfig
 from benchmarks.datasets.files import DatasetError, Row, read_rows, user_path
 from benchmarks.datasets.named import plain_rows
-from benchmarks.datasets.samples import BadRow, Reader, Sample, content_id
+from benchmarks.datasets.samples import BadRow, Fields, Reader, Sample, content_id
 from benchmarks.datasets.selection import Item, select
 
 
@@ -37,24 +37,33 @@ def load_dataset(config: DatasetConfig) -> Dataset:
         DatasetError: when the file cannot be had or read, lacks a column that it needs, gives an id
             twice, or when nothing usable is selected.
     """
-    path = _path(config)
-    rows = list(read_rows(path))
-    if not rows:
-        raise DatasetError(str(path), "is empty", "write one JSON object per line")
-    reader = _reader(path, rows, config)
-    items = list(_named_twins(rows, reader) if config.named else _unique(path, rows, reader))
-    pairs = [(row.fields or {}, item) for row, item in zip(rows, items, strict=True)]
+    path, pairs = read_items(config)
     chosen, excluded = select(str(path), pairs, config)
     samples = [item for item in chosen if isinstance(item, Sample)]
     bad_rows = [item for item in chosen if isinstance(item, BadRow)]
     if not chosen:
         left_out = f"dataset.exclude leaves out {excluded} and " if excluded else ""
-        what = f"has {len(rows)} rows, and {left_out}dataset.offset leaves out {config.offset}"
+        what = f"has {len(pairs)} rows, and {left_out}dataset.offset leaves out {config.offset}"
         raise DatasetError(str(path), what, "lower it" if config.offset else "exclude less")
     if not samples:
         first = bad_rows[0]
         raise DatasetError(str(path), first.reason, "no usable row was selected", first.number)
     return Dataset(samples, bad_rows, _digest(samples), excluded)
+
+
+def read_items(config: DatasetConfig) -> tuple[Path, list[tuple[Fields, Item]]]:
+    """The file, and of each of its rows the fields and what they were read as. Nothing is selected.
+
+    Raises:
+        DatasetError: as `load_dataset`.
+    """
+    path = _path(config)
+    rows = list(read_rows(path))
+    if not rows:
+        raise DatasetError(str(path), "is empty", "write one JSON object per line")
+    reader = _reader(path, rows, config)
+    items = _named_twins(rows, reader) if config.named else _unique(path, rows, reader)
+    return path, [(row.fields or {}, item) for row, item in zip(rows, items, strict=True)]
 
 
 def _path(config: DatasetConfig) -> Path:
@@ -70,7 +79,7 @@ def _reader(path: Path, rows: list[Row], config: DatasetConfig) -> Reader:
         hint = "a dataset is JSON Lines (one object per line), parquet or CSV"
         raise DatasetError(str(path), rows[0].fault or "has no fields", hint, rows[0].number)
     schema = config.named.read if config.named is not None else plain_rows
-    return schema(str(path), columns, config.fields, config.option_seed)
+    return schema(str(path), columns, config.fields, config.option_style)
 
 
 def _named_twins(rows: list[Row], reader: Reader) -> Iterator[Item]:

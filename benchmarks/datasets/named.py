@@ -11,36 +11,36 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from benchmarks.datasets.choices import GPQA_OPTIONS, gpqa, mmlu
+from benchmarks.datasets.choices import GPQA_OPTIONS, OptionStyle, gpqa, mmlu
 from benchmarks.datasets.columns import listed, questions_and_answers
 from benchmarks.datasets.files import DatasetError
 from benchmarks.datasets.hub import Repository, fetch
 from benchmarks.datasets.samples import Reader
 from benchmarks.datasets.steps import prm800k, processbench
 
-Schema: TypeAlias = Callable[[str, list[str], Mapping[str, str], int | None], Reader]
-"""From a file's name, its columns, `dataset.fields` and `.option_seed` to a reader of its rows."""
+Schema: TypeAlias = Callable[[str, list[str], Mapping[str, str], OptionStyle], Reader]
+"""From a file's name, its columns, `dataset.fields` and the options' style to a reader of rows."""
 
 
 def plain_rows(
-    file: str, columns: list[str], fields: Mapping[str, str], option_seed: int | None
+    file: str, columns: list[str], fields: Mapping[str, str], style: OptionStyle
 ) -> Reader:
     """Questions and answers, in columns under any of their usual names or those of `fields`."""
-    del option_seed
+    del style
     return questions_and_answers(file, columns, fields)
 
 
-def schema(needed: tuple[str, ...], make: Callable[[int | None], Reader]) -> Schema:
+def schema(needed: tuple[str, ...], make: Callable[[OptionStyle], Reader]) -> Schema:
     """A schema of its own: the columns that it needs, and the reader."""
 
     def read(
-        file: str, columns: list[str], fields: Mapping[str, str], option_seed: int | None
+        file: str, columns: list[str], fields: Mapping[str, str], style: OptionStyle
     ) -> Reader:
         del fields
         if missing := [name for name in needed if name not in columns]:
             hint = f"its columns are {listed(columns)}"
             raise DatasetError(file, f"has no column {missing[0]!r}", hint)
-        return make(option_seed)
+        return make(style)
 
     return read
 
@@ -50,7 +50,8 @@ class NamedDataset:
     """A dataset with a name.
 
     `files`: by split, in `repository` or, where that is None, beside this module. `rows`: how many
-    there are, by split. `licence`: as the repository states it. `lettered`: multiple choice.
+    there are, by split. `licence`: as the repository states it. `multiple_choice`: rows have
+    options.
     """
 
     about: str
@@ -59,7 +60,7 @@ class NamedDataset:
     files: Mapping[str, str]
     repository: Repository | None
     read: Schema = plain_rows
-    lettered: bool = False
+    multiple_choice: bool = False
 
     def file(self, name: str, split: str, revision: str | None) -> Path:
         """The file of a split, downloaded where it is not here yet; `revision` None: the pinned.
@@ -127,7 +128,7 @@ DATASETS: Mapping[str, NamedDataset] = {
         _parquet("all", "test", "validation", "dev"),
         Repository("cais/mmlu", "c30699e8356da336a370243923dbaf21066bb9fe"),
         schema(("question", "choices", "answer"), mmlu),
-        lettered=True,
+        multiple_choice=True,
     ),
     "gpqa_diamond": NamedDataset(
         "GPQA Diamond, multiple choice in physics, chemistry and biology for graduates",
@@ -136,7 +137,7 @@ DATASETS: Mapping[str, NamedDataset] = {
         {"test": "gpqa_diamond.csv"},
         Repository("Idavidrein/gpqa", "633f5ee89ab8ad4522a9f850766b73f62147ffdd"),
         schema(("Question", *GPQA_OPTIONS), gpqa),
-        lettered=True,
+        multiple_choice=True,
     ),
     "processbench": NamedDataset(
         "ProcessBench, solutions with their first wrong step: measures verifiers and critics",

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from pathlib import Path
 from random import Random
 from typing import TypeAlias
 
-from benchmarks.datasets.columns import find_column, listed
+from benchmarks.datasets.columns import listed
 from benchmarks.datasets.config import DatasetConfig
-from benchmarks.datasets.files import DatasetError, read_rows, user_path
+from benchmarks.datasets.files import DatasetError
+from benchmarks.datasets.questions import file_of, normalised, question_of, read_questions
 from benchmarks.datasets.samples import BadRow, Fields, Sample
 
 Item: TypeAlias = Sample | BadRow
@@ -26,7 +26,7 @@ def select(
     a row that cannot be read must be reported.
 
     Raises:
-        DatasetError: when no row has a wanted subject, or `exclude` cannot be read.
+        DatasetError: when a wanted subject has no rows or too few, or `exclude` cannot be read.
     """
     kept = list(items)
     if config.shuffle_seed is not None:
@@ -36,36 +36,12 @@ def select(
         kept = [pair for pair in kept if _wanted(*pair, config.subjects)]
     excluded = 0
     if config.exclude is not None:
-        known = questions(user_path(config.exclude))
-        fresh = [pair for pair in kept if _question(pair[0]) not in known]
+        known = {normalised(text) for _, text in read_questions(file_of(config.exclude))}
+        fresh = [pair for pair in kept if normalised(question_of(pair[0]) or "") not in known]
         excluded, kept = len(kept) - len(fresh), fresh
     if config.per_subject is not None:
-        kept = list(_at_most(file, kept, config.per_subject))
+        kept = _per_subject(file, kept, config.per_subject)
     return [item for _, item in kept[config.offset :][: config.limit]], excluded
-
-
-def questions(path: Path) -> set[str]:
-    """The questions of a file, normalised: what a model may have seen in training, say.
-
-    Raises:
-        DatasetError: when the file cannot be read or has no question column.
-    """
-    found = {_question(row.fields) for row in read_rows(path) if row.fields} - {None}
-    if not found:
-        hint = "questions are looked for in the columns problem, question, input, prompt"
-        raise DatasetError(str(path), "has no questions to exclude (dataset.exclude)", hint)
-    return {question for question in found if question is not None}
-
-
-def _question(fields: Fields) -> str | None:
-    """A row's question without letter case and spacing; PRM800K keeps it in an object."""
-    value: object = fields
-    for _ in range(2):
-        if not isinstance(value, dict):
-            break
-        name = find_column("", "problem", list(value), {})
-        value = value[name] if name else None
-    return " ".join(value.casefold().split()) if isinstance(value, str) else None
 
 
 def _subject(fields: Fields, item: Item) -> str | None:
@@ -87,16 +63,22 @@ def _check_subjects(file: str, there: Iterable[str | None], wanted: tuple[str, .
             raise DatasetError(file, f"has no subject {subject!r} (dataset.subjects)", hint)
 
 
-def _at_most(
-    file: str, pairs: list[tuple[Fields, Item]], most: int
-) -> Iterable[tuple[Fields, Item]]:
-    """The first `most` of each subject; rows without one stay."""
-    if not any(_subject(*pair) for pair in pairs):
-        raise DatasetError(file, "has no column 'subject'", "leave out dataset.per_subject")
+def _per_subject(
+    file: str, pairs: list[tuple[Fields, Item]], wanted: int
+) -> list[tuple[Fields, Item]]:
+    """The first `wanted` of each subject; rows without one stay."""
     seen: Counter[str] = Counter()
+    kept = []
     for pair in pairs:
         subject = _subject(*pair)
         if subject is not None:
             seen[subject] += 1
-        if subject is None or seen[subject] <= most:
-            yield pair
+        if subject is None or seen[subject] <= wanted:
+            kept.append(pair)
+    if not seen:
+        raise DatasetError(file, "has no column 'subject'", "leave out dataset.per_subject")
+    scarcest = min(seen, key=seen.__getitem__)
+    if seen[scarcest] < wanted:
+        what = f"has {seen[scarcest]} rows of {scarcest!r}, not {wanted} (dataset.per_subject)"
+        raise DatasetError(file, what, f"ask for {seen[scarcest]}, or for null: all of each")
+    return kept
