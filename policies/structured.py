@@ -23,7 +23,7 @@ from policies.structured_protocol import (
     read_response,
 )
 from policies.tokenizer import Tokenizer
-from search.core import Path, Spent
+from search.core import Path, Spent, StopReason
 from search.ports import Failure, PolicyCall, PolicyReply
 from search.seeds import call_seed
 from search.together import together
@@ -88,8 +88,10 @@ class StructuredConfig(QwenConfig):
 
     `format`: the rules of a response beyond its tags. `redraws`: how often a draw that breaks the
     format is made again, under a seed of its own; its tokens are spent, and counted as failed. What
-    the last one breaks stays in the path. 0 is the model as it is: a rejected response is then a
-    matter of grading. Greedy draws are never made again.
+    the last one breaks stays in the path. 0 is the model as it is. Greedy draws are made once.
+
+    A rejected response is a matter of grading. Step by step a rejected opening ends its path
+    (`invalid`): nothing is drawn from it, and no verifier is asked.
     """
 
     system_prompt: str | None = SYSTEM_PROMPT
@@ -139,7 +141,7 @@ class Structured:
                 return PolicyReply(reply.path, lost + reply.spent)
             self.rejected[reason] += 1
             if attempt == self._config.redraws or self._is_greedy(call):
-                return PolicyReply(reply.path, lost + reply.spent)
+                return PolicyReply(_ended(reply.path), lost + reply.spent)
             lost += replace(reply.spent, failed=reply.spent.generated)
             attempt += 1
 
@@ -155,6 +157,14 @@ class Structured:
 
     def _count(self, text: str) -> int:
         return len(self.qwen.tokenizer.encode(text))
+
+
+def _ended(path: Path) -> Path:
+    """A rejected path: one that would go on cannot."""
+    if path.stopped:
+        return path
+    last = replace(path.steps[-1], stop=StopReason.INVALID)
+    return replace(path, steps=(*path.steps[:-1], last))
 
 
 async def build(config: StructuredConfig) -> Structured:

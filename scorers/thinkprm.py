@@ -19,6 +19,7 @@ from policies.tokenizer import Tokenizer, TokenizerError
 from scorers.chain import Chain, ChainVerifier, Sheet, Unread
 from scorers.prompt import LEADS, Prefill, VerifierPrompt, highest_label
 from scorers.readings import combine
+from scorers.step_texts import STEPS, Steps, step_texts
 from scorers.verdict_ids import UnfitTokenizer, VerdictIds
 from scorers.verdicts import ChainReader
 from search.core import Judgement, Spent
@@ -34,7 +35,10 @@ CLOSING_ROOM = 4
 class ThinkPrmConfig:
     """How a ThinkPRM verifier is run.
 
-    `chains`: K verification chains per judgement, combined in logit space. `temperature`: None is 0
+    `steps`: how it is shown a path's steps, `as_written` or `untagged`: without the tags of a
+    structured response, whose output becomes a sentence that says which option is the answer.
+    `option_base` (`untagged` only): the number of the first option, that of `grading`. `chains`: K
+    verification chains per judgement, combined in logit space. `temperature`: None is 0
     for one chain and 0.6 for several, as in the paper. `max_tokens`: limit of one chain.
     `early_stop`: stop a chain at the first step that it calls incorrect; it was trained to end
     there. `loop_guard`: stop it when it repeats itself. `retries`: how often all chains are written
@@ -46,6 +50,8 @@ class ThinkPrmConfig:
     model: str
     engine: EngineConfig = field(default_factory=EngineConfig)
     prefill: Prefill = "none"
+    steps: Steps = "as_written"
+    option_base: int = 0
     chains: int = 1
     temperature: float | None = None
     top_p: float = 1.0
@@ -59,6 +65,9 @@ class ThinkPrmConfig:
 
     def __post_init__(self) -> None:
         check_choice("prefill", self.prefill, list(LEADS))
+        check_choice("steps", self.steps, STEPS)
+        if self.option_base not in (0, 1):
+            raise fault("option_base", self.option_base, "0 or 1")
         check_count("chains", self.chains)
         check_count("max_tokens", self.max_tokens)
         check_count("retries", self.retries, least=0)
@@ -146,8 +155,10 @@ class ThinkPrm:
         return ScorerReply(Judgement.missing(why(unread)), total(unread))
 
     def _sheet(self, call: ScorerCall) -> Sheet:
-        texts = [step.text for step in call.path.steps]
-        prompt = self._prompt.ids(call.path.problem.question, texts)
+        question = call.path.problem.question
+        written = [step.text for step in call.path.steps]
+        texts = step_texts(self._config.steps, question, written, self._config.option_base)
+        prompt = self._prompt.ids(question, texts)
         free = self._engine.max_model_len - len(prompt) - self._reserve
         room = min(self._config.max_tokens, free)
         return Sheet(prompt, room, len(texts), highest_label(texts), call.cache)

@@ -120,7 +120,13 @@ class Calls:
         return reply
 
     async def judge(self, path: Path, charged: Charged) -> ScorerReply:
-        """The judgement, remembered, made, or on its way; `Missing` when the scorer failed."""
+        """The judgement, remembered, made, or on its way; `Missing` when the scorer failed.
+
+        A path that the policy rejects costs the scorer nothing: it is `Missing` at once.
+        """
+        if path.invalid:
+            self.judgements[path.id] = Judgement.missing("the policy rejects it")
+            return ScorerReply(self.judgements[path.id], Spent())
         seed = call_seed(self.run_seed, path.problem.id, content(path), "judge")
         call = ScorerCall(path, seed)
         key = scorer_key(call)

@@ -32,6 +32,8 @@ class StopReason(StrEnum):
     """The model repeated itself and was stopped. Not a finished solution."""
     ABORT = "abort"
     """The request was cancelled. Not a finished solution."""
+    INVALID = "invalid"
+    """The policy rejects what it drew: no valid solution can begin so. It is never judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +91,13 @@ class Path:
 
     @property
     def stopped(self) -> bool:
-        """Whether the path cannot be extended: finished, cut, looping or aborted."""
+        """Whether the path cannot be extended: finished, cut, looping, aborted or invalid."""
         return bool(self.steps) and self.steps[-1].stop is not StopReason.STEP_END
+
+    @property
+    def invalid(self) -> bool:
+        """Whether the policy rejects it."""
+        return bool(self.steps) and self.steps[-1].stop is StopReason.INVALID
 
     @property
     def token_ids(self) -> tuple[int, ...]:
