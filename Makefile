@@ -1,7 +1,7 @@
 # Treewright. `make run` shows it at work, `make test` checks it. Needs Python 3.11+, venv and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check constraints clean
+.PHONY: help setup run test browser check constraints clean
 BIN := .venv/bin
 export ENGINE PYTHON
 
@@ -17,8 +17,12 @@ setup: ## Set up .venv; returns at once when nothing changed
 run: setup ## Set up, then run configs/quickstart.yaml
 	@$(BIN)/treewright run configs/quickstart.yaml
 
-test: setup ## Set up, then run the tests
+test: setup ## Set up, with a Chromium where one can be had, then run the tests
+	@$(BIN)/python scripts/browser.py --once
 	@$(BIN)/pytest
+
+browser: setup ## Look again for a Chromium for the tests
+	@$(BIN)/python scripts/browser.py
 
 check: setup ## Set up, then lint, formatting, types and import contracts
 	$(BIN)/ruff check .

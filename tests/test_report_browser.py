@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import os
 import re
-import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ import pytest
 
 from benchmarks.datasets import load_dataset
 from benchmarks.grading import open_grader
+from browsers import chromium_program
 from search.core import (
     Judgement,
     Path,
@@ -36,7 +35,6 @@ from treewright.running.controller import Controller, Grading
 from treewright.running.experiment import create
 from treewright.running.memory import RunMemory
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 HOSTILE = (
     "<script>pwned()</script>",
     "</script><script>pwned()</script>",
@@ -180,12 +178,9 @@ def made(
 def chromium() -> Iterator[Any]:
     """A real browser, or the reason why there is none."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    said = os.environ.get("TREEWRIGHT_CHROMIUM")
-    found = next(filter(None, map(shutil.which, [said] if said else BROWSERS)), None)
-    if found is None:
-        pytest.skip("no Chromium: install Debian's package `chromium` or set TREEWRIGHT_CHROMIUM")
+    program = chromium_program()
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield browser
         browser.close()
 
