@@ -85,7 +85,7 @@ def test_another_revision_is_another_file(cache: Path) -> None:
 
 
 @pytest.mark.usefixtures("cache")
-@pytest.mark.parametrize("name", [name for name in DATASETS if name != "arithmetic"])
+@pytest.mark.parametrize("name", ROWS)
 def test_offline_every_dataset_says_in_one_line_what_is_missing(name: str) -> None:
     split = next(iter(DATASETS[name].files))
     with pytest.raises(DatasetError) as caught:

@@ -34,7 +34,7 @@ def test_every_dataset_on_the_hub_is_tested_in_its_schema() -> None:
     assert {name for name, dataset in DATASETS.items() if dataset.repository} == ROWS.keys()
 
 
-@pytest.mark.parametrize("name", [name for name in DATASETS if name != "arithmetic"])
+@pytest.mark.parametrize("name", [name for name in DATASETS if DATASETS[name].repository])
 def test_every_dataset_is_pinned_to_a_commit_with_a_size_for_each_split(name: str) -> None:
     dataset = DATASETS[name]
     assert dataset.repository is not None
@@ -282,7 +282,7 @@ def test_a_file_without_questions_cannot_be_excluded(tmp_path: Path) -> None:
 
 def test_when_everything_is_excluded_the_error_says_so(tmp_path: Path) -> None:
     path = write(tmp_path, "math500")
-    with pytest.raises(DatasetError, match="exclude leaves out 1"):
+    with pytest.raises(DatasetError, match="exclude leaves out all 1 rows"):
         load(path, "math500", exclude=str(path))
 
 
@@ -296,10 +296,16 @@ def test_when_everything_is_excluded_the_error_says_so(tmp_path: Path) -> None:
         ({"path": "x", "revision": "0" * 40}, "revision: "),
         ({"name": "arithmetic", "revision": "0" * 40}, "revision: "),
         ({"name": "mmlu", "fields": {"id": "x"}}, "fields: .*with mmlu"),
-        ({"name": "math500", "option_seed": 1}, "option_seed: 1 .*only with mmlu, gpqa_diamond"),
+        (
+            {"name": "math500", "option_seed": 1},
+            "option_seed: 1 .*only with arithmetic_choices, mmlu, gpqa_diamond",
+        ),
         ({"name": "mmlu", "option_seed": -1}, "option_seed: -1"),
         ({"name": "mmlu", "option_format": "lst"}, "option_format: 'lst' .*did you mean 'list'"),
-        ({"path": "x", "option_format": "list"}, "option_format: .*only with mmlu, gpqa_diamond"),
+        (
+            {"path": "x", "option_format": "list"},
+            "option_format: .*only with arithmetic_choices, mmlu, gpqa_diamond",
+        ),
         ({"name": "mmlu", "per_subject": 0}, "per_subject: 0"),
         ({"name": "mmlu", "exclude": ""}, "exclude: ''"),
     ],

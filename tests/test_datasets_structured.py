@@ -110,7 +110,19 @@ def test_a_subject_with_fewer_questions_than_asked_is_refused_in_one_line(
     file = write(tmp_path / "test.jsonl", rows[1:])
     assert main(["validate", CONFIG, f"dataset.path={file}"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert "has 11 rows of 'college_mathematics', not 100 (dataset.per_subject); ask for 11" in line
+    assert "has 11 rows of 'college_mathematics', not 100 (dataset.per_subject); lower it" in line
+
+
+def test_rows_that_are_excluded_do_not_make_up_a_subjects_number(
+    tmp_path: Path, rows: list[dict[str, Any]]
+) -> None:
+    file = write(tmp_path / "test.jsonl", rows)
+    settings: dict[str, Any] = {"subjects": ("anatomy", "management"), "per_subject": 12}
+    seen = write(tmp_path / "seen.jsonl", [one for one in rows if one["subject"] == "anatomy"])
+    with pytest.raises(DatasetError, match="has 0 rows of 'anatomy', not 12"):
+        load(file, exclude=str(seen), **settings)
+    write(seen, [row(0, "virology")])
+    assert len(load(file, exclude=str(seen), **settings).samples) == 24
 
 
 def test_per_subject_null_takes_what_there_is(tmp_path: Path, rows: list[dict[str, Any]]) -> None:

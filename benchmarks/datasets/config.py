@@ -58,7 +58,7 @@ class DatasetConfig:
         if self.path is not None:
             _check_path("path", self.path)
             if self.split != "test":
-                raise fault("split", self.split, "possible with path", "a file has no splits")
+                raise fault("split", self.split, "possible with path", "the file is the split")
         if self.exclude is not None:
             _check_path("exclude", self.exclude)
         check_choice("option_format", self.option_format, list(OPTION_FORMATS))

@@ -41,10 +41,6 @@ def load_dataset(config: DatasetConfig) -> Dataset:
     chosen, excluded = select(str(path), pairs, config)
     samples = [item for item in chosen if isinstance(item, Sample)]
     bad_rows = [item for item in chosen if isinstance(item, BadRow)]
-    if not chosen:
-        left_out = f"dataset.exclude leaves out {excluded} and " if excluded else ""
-        what = f"has {len(pairs)} rows, and {left_out}dataset.offset leaves out {config.offset}"
-        raise DatasetError(str(path), what, "lower it" if config.offset else "exclude less")
     if not samples:
         first = bad_rows[0]
         raise DatasetError(str(path), first.reason, "no usable row was selected", first.number)

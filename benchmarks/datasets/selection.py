@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from random import Random
 from typing import TypeAlias
@@ -20,28 +20,41 @@ Item: TypeAlias = Sample | BadRow
 def select(
     file: str, items: Sequence[tuple[Fields, Item]], config: DatasetConfig
 ) -> tuple[list[Item], int]:
-    """The items to ask, in order, and how many were left out by `exclude`.
+    """The items to ask, in order, at least one; and how many were left out by `exclude`.
 
     An item comes with the fields of its row. A row without a subject stays, unless it is a sample:
     a row that cannot be read must be reported.
 
     Raises:
-        DatasetError: when a wanted subject has no rows or too few, or `exclude` cannot be read.
+        DatasetError: when a wanted subject has no rows or too few, `exclude` cannot be read, or
+            nothing is left.
     """
-    kept = list(items)
+    rows = list(items)
     if config.shuffle_seed is not None:
-        Random(config.shuffle_seed).shuffle(kept)
+        Random(config.shuffle_seed).shuffle(rows)
     if config.subjects:
-        _check_subjects(file, [_subject(*pair) for pair in kept], config.subjects)
-        kept = [pair for pair in kept if _wanted(*pair, config.subjects)]
-    excluded = 0
-    if config.exclude is not None:
-        known = {normalised(text) for _, text in read_questions(file_of(config.exclude))}
-        fresh = [pair for pair in kept if normalised(question_of(pair[0]) or "") not in known]
-        excluded, kept = len(kept) - len(fresh), fresh
+        _check_subjects(file, [_subject(*pair) for pair in rows], config.subjects)
+        rows = [pair for pair in rows if _wanted(*pair, config.subjects)]
+    kept = rows if config.exclude is None else list(_fresh(rows, config.exclude))
+    excluded = len(rows) - len(kept)
+    if not kept:
+        raise DatasetError(file, f"dataset.exclude leaves out all {excluded} rows", "exclude less")
     if config.per_subject is not None:
-        kept = _per_subject(file, kept, config.per_subject)
+        subjects = {_subject(*pair) for pair in rows} - {None}
+        kept = _per_subject(file, kept, subjects, config.per_subject)
+    if config.offset >= len(kept):
+        what = f"has {len(kept)} rows to ask, and dataset.offset skips {config.offset}"
+        raise DatasetError(file, what, "lower it")
     return [item for _, item in kept[config.offset :][: config.limit]], excluded
+
+
+def _fresh(pairs: Iterable[tuple[Fields, Item]], exclude: str) -> Iterator[tuple[Fields, Item]]:
+    """Those that ask nothing that the file `exclude` asks."""
+    known = {normalised(text) for _, text in read_questions(file_of(exclude))}
+    for pair in pairs:
+        question = question_of(pair[0])
+        if question is None or normalised(question) not in known:
+            yield pair
 
 
 def _subject(fields: Fields, item: Item) -> str | None:
@@ -64,21 +77,20 @@ def _check_subjects(file: str, there: Iterable[str | None], wanted: tuple[str, .
 
 
 def _per_subject(
-    file: str, pairs: list[tuple[Fields, Item]], wanted: int
+    file: str, pairs: Sequence[tuple[Fields, Item]], subjects: set[str | None], wanted: int
 ) -> list[tuple[Fields, Item]]:
-    """The first `wanted` of each subject; rows without one stay."""
-    seen: Counter[str] = Counter()
+    """The first `wanted` of each of the subjects; rows without one stay."""
+    if not subjects:
+        raise DatasetError(file, "has no column 'subject'", "leave out dataset.per_subject")
+    seen = Counter(dict.fromkeys(subjects, 0))
     kept = []
     for pair in pairs:
         subject = _subject(*pair)
-        if subject is not None:
-            seen[subject] += 1
+        seen[subject] += 1
         if subject is None or seen[subject] <= wanted:
             kept.append(pair)
-    if not seen:
-        raise DatasetError(file, "has no column 'subject'", "leave out dataset.per_subject")
-    scarcest = min(seen, key=seen.__getitem__)
+    scarcest = min(subjects, key=lambda subject: (seen[subject], str(subject)))
     if seen[scarcest] < wanted:
         what = f"has {seen[scarcest]} rows of {scarcest!r}, not {wanted} (dataset.per_subject)"
-        raise DatasetError(file, what, f"ask for {seen[scarcest]}, or for null: all of each")
+        raise DatasetError(file, what, "lower it, or give null: all there are")
     return kept
