@@ -482,7 +482,7 @@ def test_one_rule_for_missing_steps_pairs_runs_that_had_two(run: Run, compared: 
 def test_data_that_changed_since_are_refused(run: Run, said: Said) -> None:
     folder = run()
     write_data("data.jsonl", PROBLEMS + 1)
-    refused(said("compare", folder), "cannot be compared", "another dataset", code=4)
+    refused(said("compare", folder), "cannot be read", "another dataset", code=4)
 
 
 def test_the_same_run_twice_is_refused(run: Run, said: Said) -> None:

@@ -17,7 +17,7 @@ FAULTS = {
     "treewright.running.run_folder.RunWriteError": 1,
     "benchmarks.datasets.files.DatasetError": 2,
     "treewright.cluster.replica.StartRefused": 2,
-    "treewright.running.experiment.NotResumable": 4,
+    "treewright.running.recorded.NotResumable": 4,
     "treewright.running.series.SeriesError": 2,
     "treewright.studies.measures.StudyError": 2,
     "search.ports.ReplayError": 4,

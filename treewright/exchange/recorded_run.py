@@ -8,17 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.datasets import Sample, load_dataset
+from benchmarks.datasets import Sample
 from search.core import Candidate, Spent, StopReason, place_id
 from search.core import Path as Solution
 from treewright.config.config import Config
-from treewright.config.fingerprint import differences, identity_of
-from treewright.config.load import load_config
 from treewright.journal.journal import Journal
 from treewright.metrics import Solved
-from treewright.running.experiment import NotResumable, asked_by
+from treewright.running.recorded import Recorded
 from treewright.running.run_folder import RunFolder
-from treewright.running.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,32 +29,18 @@ class RecordedRun:
 
     @classmethod
     def read(cls, path: Path) -> RecordedRun:
-        """Replay a run.
-
-        Raises:
-            RunFolderError: there is no run.
-            NotResumable: its data or its strategy is not what it was.
-        """
-        folder = RunFolder.open(path)
-        config = load_config(folder.config)
-        dataset = load_dataset(config.dataset)
-        before, now = folder.manifest()["identity"], identity_of(config, dataset.digest)
-        changed = [key for key in differences(before, now) if key in before and asked_by(key)]
-        if changed:
-            raise NotResumable(
-                f"{path}: cannot be exported: the run was made with another "
-                f"{', '.join(changed)}; restore that"
-            )
-        with Journal.open(folder.journal, readonly=True) as journal:
+        """Replay a run. Raises what `Recorded.open` raises, and `JournalError`."""
+        recorded = Recorded.open(path)
+        with Journal.open(recorded.folder.journal, readonly=True) as journal:
             if noted := str(journal.counts):
                 print(f"journal: {noted}", file=sys.stderr)
-            session = Session(config, dataset, journal)
-            asyncio.run(session.read())
-        solved = {item.problem_id: item for item in session.solved}
+            replayed = asyncio.run(recorded.replayed(journal))
+        dataset = recorded.dataset
+        solved = {item.problem_id: item for item in replayed.solved}
         samples = [sample for sample in dataset.samples if sample.problem.id in solved]
         pairs = [(sample, solved[sample.problem.id]) for sample in samples]
         lacking = len(dataset.samples) + len(dataset.bad_rows) - len(pairs)
-        return cls(folder, config, pairs, lacking)
+        return cls(recorded.folder, recorded.config, pairs, lacking)
 
     def answer(self, path: Solution) -> str | None:
         """The answer of a solution as it was graded, None for an abstention."""

@@ -16,9 +16,10 @@ from search.aggregation import MissingRule
 from treewright.config.checks import check
 from treewright.config.config import Config
 from treewright.config.fingerprint import differences, fingerprint, identity_of
-from treewright.config.load import load_config, load_runnable, to_yaml
+from treewright.config.load import load_runnable, to_yaml
 from treewright.journal.journal import Journal
 from treewright.running.lock import RunLock
+from treewright.running.recorded import NotResumable, Recorded
 from treewright.running.run_folder import RunFolder, RunWriteError, Status, environment
 from treewright.running.session import Ending, Session
 from treewright.running.table import print_failures, print_table
@@ -27,10 +28,6 @@ from treewright.terminal import clean
 
 OK, INTERNAL, USAGE, FAILURES, NOT_RESUMABLE, INTERRUPTED = 0, 1, 2, 3, 4, 130
 """Exit codes."""
-
-
-class NotResumable(Exception):
-    """The run's config, data or models are not what they were. One line that names the keys."""
 
 
 def run(config: Config, *, as_json: bool = False) -> int:
@@ -73,37 +70,24 @@ def score(
     Raises `NotResumable` when the questions are no longer those of the run, and `ConfigError` when
     its candidates cannot be reported so.
     """
-    folder = RunFolder.open(path)
-    config = load_config(folder.config)
-    dataset = load_dataset(config.dataset)
-    before, now = folder.manifest()["identity"], identity_of(config, dataset.digest)
-    changed = [key for key in differences(before, now) if key in before and asked_by(key)]
-    if changed:
-        raise NotResumable(
-            f"{path}: cannot be scored: the run was made with another {', '.join(changed)}; "
-            "restore that"
-        )
+    recorded = Recorded.open(path)
+    folder, own = recorded.folder, recorded.config
     config = replace(
-        config,
-        aggregate=tuple(aggregate) or config.aggregate,
-        select=tuple(select) or config.select,
-        missing=MissingRule(missing) if missing else config.missing,
+        own,
+        aggregate=tuple(aggregate) or own.aggregate,
+        select=tuple(select) or own.select,
+        missing=MissingRule(missing) if missing else own.missing,
     )
     check(config, lambda key: "command line")
     with Journal.open(folder.journal, readonly=True) as journal:
         if noted := str(journal.counts):
             print(f"journal: {noted}", file=sys.stderr)
-        ending = asyncio.run(Session(config, dataset, journal).read())
+        ending = asyncio.run(Session(config, recorded.dataset, journal).read())
     if ending.pending:
         hint = clean(f"`treewright resume {path}` goes on")
         print(f"problems without a result yet: {ending.pending}; {hint}", file=sys.stderr)
     tell(folder, ending, as_json=as_json)
     return OK
-
-
-def asked_by(key: str) -> bool:
-    """Whether a key of the identity decides what is asked: scoring needs no model and no engine."""
-    return key in ("seed", "dataset") or key.startswith("strategy.")
 
 
 def find(config: Config, dataset: Dataset) -> RunFolder | None:
