@@ -34,6 +34,7 @@ def check_question(question: Any) -> None:
             _check_type("asked with feedback", question.feedback, Feedback | None)
             if isinstance(question, Extend):
                 _check_type("asked with until", question.until, Until)
+                _check_type("asked with greedy", question.greedy, bool)
         case Judge():
             _check_paths(question.paths)
         case Fork():

@@ -125,7 +125,11 @@ Flow: TypeAlias = Generator[Question, Any, Result]
 
 
 class Strategy(Protocol):
-    """A frozen dataclass whose fields are its configuration; calling it starts a search."""
+    """A frozen dataclass whose fields are its configuration; calling it starts a search.
+
+    What else it may say of itself, and what is taken for true where it does not: `judges_prefixes`
+    and `draws_alike` below.
+    """
 
     def __call__(self, problem: Problem) -> Flow:
         """Start a search of `problem`."""
@@ -145,6 +149,22 @@ class Strategy(Protocol):
     def judges(self) -> bool:
         """Whether the search asks the verifier."""
         ...
+
+
+def judges_prefixes(strategy: Strategy) -> bool:
+    """Whether it asks about unfinished paths, which an outcome reward model cannot judge.
+
+    What its property of this name says; without one, it asks about finished paths only.
+    """
+    return bool(getattr(strategy, "judges_prefixes", False))
+
+
+def draws_alike(strategy: Strategy) -> bool:
+    """Whether it draws several children with the same in view, all equal at temperature 0.
+
+    What its property of this name says; without one, it does if it returns several candidates.
+    """
+    return bool(getattr(strategy, "draws_alike", strategy.candidates > 1))
 
 
 def extend(

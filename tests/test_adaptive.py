@@ -45,8 +45,8 @@ from search.strategies.best_of_n import BestOfN
 from search.strategies.greedy import Greedy
 from search.strategies.majority import Majority
 from search.strategies.stopping import Poll, answer_of, lead_probability
-from treewright.config.checks import notes
 from treewright.config.load import load_config
+from treewright.config.notes import notes
 
 PROBLEM = Problem("one", "1 + 1?")
 ROOT = Path.start(PROBLEM)
@@ -539,6 +539,24 @@ def test_the_shipped_configs_mean_what_they_say(name: str, strategy: object) -> 
     config = load_config(name)
     assert config.strategy == strategy
     assert notes(config) == []
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["grading.cues=false"], "grading.cues False reads others"),
+        (
+            ["grading.kind=option", "grading.max_answer_chars=9"],
+            "grading.max_answer_chars 9 and grading.kind option reads others",
+        ),
+    ],
+)
+def test_a_stop_by_other_answers_than_are_graded_is_noted(overrides: list[str], said: str) -> None:
+    (note,) = notes(load_config("majority_arithmetic", overrides))
+    assert note.startswith("strategy.stop beta: ")
+    assert said in note
+    drawing_all = load_config("majority_arithmetic", [*overrides, "strategy.stop=none"])
+    assert notes(drawing_all) == []
 
 
 # --- Over the doubles -----------------------------------------------------------------------------

@@ -16,8 +16,8 @@ import pytest
 from search.aggregation import AGGREGATIONS
 from search.selection import SELECTIONS
 from treewright import cli
-from treewright.config.checks import notes
 from treewright.config.load import load_config
+from treewright.config.notes import notes
 from treewright.errors import FAULTS
 from treewright.listing import LISTS
 from treewright.plan import make_plan, size, weights_gib
@@ -356,6 +356,15 @@ def test_a_limit_that_fills_the_context_is_noted() -> None:
     policy, scorer = notes(config)
     assert policy.startswith("policy.sampling.max_tokens 512: policy.engine.max_model_len 512")
     assert scorer.startswith("scorer.max_tokens 2000: scorer.engine.max_model_len 1024")
+
+
+def test_feedback_that_the_context_has_no_room_for_is_noted() -> None:
+    own = ["strategy.kind=sequential", "strategy.feedback=verdicts"]
+    (note,) = notes(load_config("quickstart", [*own, "policy.engine.max_model_len=384"]))
+    assert note.startswith("strategy.feedback verdicts: policy.engine.max_model_len 384 does not")
+    assert notes(load_config("quickstart", [*own, "policy.engine.max_model_len=1024"])) == []
+    silent = [*own[:1], "strategy.feedback=none", "policy.engine.max_model_len=384"]
+    assert notes(load_config("quickstart", silent)) == []
 
 
 @pytest.mark.parametrize(

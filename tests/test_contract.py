@@ -139,6 +139,10 @@ BROKEN: dict[str, tuple[Search, str]] = {
         asks(Extend((ROOT,), 1, "end")),  # type: ignore[arg-type]
         "asked with until 'end' (str); it must be an Until",
     ),
+    "greedy in words": (
+        asks(Extend((ROOT,), 1, greedy="yes")),  # type: ignore[arg-type]
+        "asked with greedy 'yes' (str); it must be a bool",
+    ),
     "feedback in words": (
         asks(Grow((ROOT,), 1, feedback="try again")),  # type: ignore[arg-type]
         "asked with feedback 'try again' (str); it must be Feedback | None",

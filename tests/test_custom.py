@@ -248,6 +248,7 @@ MISTAKES = {
     "mistake:Unsayable": ["a field that no config can say"],
     "mistake:Unresolved": ["name 'Nowhere' is not defined"],
     "mistake:Number": ["Number.candidates is '2', it must be a whole number"],
+    "mistake:Vague": ["Vague.draws_alike is 'no', it must be true or false", "several children"],
     "mistake:Broken": ["Broken.draws raised ZeroDivisionError", "mistake.py:"],
     "mistake:Checked": ["strategy.n: 2 must be odd"],
     "mistake:Checking": ["raised KeyError: 'n'", "mistake.py:"],
@@ -281,6 +282,9 @@ class Unresolved(Own):
 class Number(Own):
     candidates = "2"
 @dataclass(frozen=True)
+class Vague(Own):
+    draws_alike = "no"
+@dataclass(frozen=True)
 class Broken(Own):
     draws = property(lambda self: 1 // 0)
 @dataclass(frozen=True)
@@ -308,6 +312,16 @@ def test_a_strategy_that_cannot_be_one_is_one_line_at_its_place(tell: Tell, kind
     said = refusal(tell, "validate", "own.yaml")
     assert said.startswith("error: own.yaml:5")
     assert [words for words in MISTAKES[kind] if words not in said] == []
+
+
+def test_what_a_strategy_may_say_of_itself_is_heeded(folder: Path, tell: Tell) -> None:
+    """One that judges prefixes has no use for an outcome scorer; one that says nothing has."""
+    Path("saying.py").write_text(
+        STRATEGY + "@dataclass(frozen=True)\nclass Says(Own):\n    judges_prefixes = True\n"
+    )
+    outcome = ("validate", "own.yaml", "scorer.outcome_only=true")
+    assert tell(*outcome, "strategy.kind=saying:Own")[0] == 0
+    assert "needs verdicts on steps" in refusal(tell, *outcome, "strategy.kind=saying:Says")
 
 
 FUNCTIONS = """

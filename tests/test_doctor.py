@@ -210,6 +210,14 @@ def test_a_context_that_is_too_short_is_seen(context: int, advice: str) -> None:
     assert advice in found.advice
 
 
+@pytest.mark.parametrize(("context", "expected"), [(400, "warn"), (1024, "ok")])
+def test_a_context_without_room_for_feedback_is_seen(context: int, expected: str) -> None:
+    own = ["strategy.kind=sequential", f"policy.engine.max_model_len={context}"]
+    assert "policy feedback" not in checks(*own, "strategy.feedback=none")
+    found = checks(*own, "strategy.feedback=verdicts")["policy feedback"]
+    assert health(found) == expected
+
+
 def test_data_that_cannot_be_read_are_a_failed_check() -> None:
     found = checks("dataset.name=null", "dataset.limit=null", "dataset.path=nowhere.jsonl")
     assert health(found["dataset"]) is Health.FAIL

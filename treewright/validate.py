@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from treewright.config.checks import notes
 from treewright.config.load import load_runnable
+from treewright.config.notes import notes
 from treewright.plan import Plan, Side, make_plan, size
 from treewright.terminal import line
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from search.aggregation import AGGREGATIONS, Aggregator, MissingRule
-from search.budget import Budget
 from search.custom import PartError, is_import_path
 from search.selection import SELECTIONS
 from treewright.config.combination import check_combination
@@ -49,45 +48,6 @@ def check(config: Config, where: Where) -> None:
         problem = f"makes {config.strategy.candidates:,} candidates of a problem"
         hint = f"at most {MOST_CANDIDATES:,} fit in memory"
         raise ConfigError(where("strategy.n"), "strategy", None, problem, hint)
-
-
-def notes(config: Config) -> list[str]:
-    """What is allowed but probably not meant, one line each."""
-    found = []
-    scorer = kind_of("scorer", config.scorer)
-    if not config.strategy.judges and scorer != "none":
-        strategy = kind_of("strategy", config.strategy)
-        found.append(f"strategy {strategy} asks no verifier: scorer {scorer} will not be used")
-    if not unjudged(config) and not _scoring(config.select):
-        found.append("no selection uses a score: select=[first,best,weighted,majority] would")
-    found += _budget_notes(config.strategy)
-    for key, settings, sampling in (
-        ("policy.sampling", config.policy, getattr(config.policy, "sampling", None)),
-        ("scorer", config.scorer, config.scorer),
-    ):
-        context = getattr(getattr(settings, "engine", None), "max_model_len", None)
-        longest = getattr(sampling, "max_tokens", None)
-        if context and longest and longest >= context:
-            side = key.partition(".")[0]
-            room = f"{side}.engine.max_model_len {context} has no room for a prompt beside it"
-            found.append(f"{key}.max_tokens {longest}: {room}, the longest texts will be cut")
-    return found
-
-
-def _budget_notes(strategy: object) -> Iterator[str]:
-    budget = getattr(strategy, "budget", None)
-    if not isinstance(budget, Budget) or budget == Budget():
-        return
-    if budget.seconds:
-        yield (
-            "strategy.budget.seconds: where time ends a search is not reproducible; "
-            "total_tokens would be"
-        )
-    if getattr(strategy, "wave", 1) is None:
-        yield (
-            "strategy.budget: it is looked at between questions, and strategy.wave=null draws all "
-            "solutions in one; strategy.wave=4 would heed it"
-        )
 
 
 def unjudged(config: Config) -> str:
@@ -204,14 +164,14 @@ def _check_tolerance(config: Config, where: Where) -> None:
 
 
 def _check_reporting(config: Config, where: Where) -> None:
-    scoring = _scoring(config.select)
+    needing = scoring(config.select)
     reason = unjudged(config)
-    if reason and (scoring or config.aggregate):
-        key = "select" if scoring else "aggregate"
+    if reason and (needing or config.aggregate):
+        key = "select" if needing else "aggregate"
         hint = "set aggregate=[] and select=[first,majority]"
         raise ConfigError(where(key), key, None, f"needs a verifier: {reason}", hint)
-    if scoring and not config.aggregate:
-        problem = f"is empty, and a score is needed for {', '.join(scoring)}"
+    if needing and not config.aggregate:
+        problem = f"is empty, and a score is needed for {', '.join(needing)}"
         hint = "set aggregate=[min], or select=[first,majority]"
         raise ConfigError(where("aggregate"), "aggregate", None, problem, hint)
 
@@ -232,7 +192,8 @@ def _check_backend(config: Config, where: Where) -> None:
         raise ConfigError(where(key), key, "inline", problem, "use cluster.backend=ray")
 
 
-def _scoring(select: Sequence[str]) -> list[str]:
+def scoring(select: Sequence[str]) -> list[str]:
+    """Those of the selections that choose by a score."""
     return [name for name in select if SELECTIONS[name].needs_score]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from search.aggregation import Aggregator, Over
 from search.frontier import Steering
+from search.questions import draws_alike, judges_prefixes
 from treewright.config.config import Config
 from treewright.config.kinds import kind_of
 from treewright.errors import ConfigError
@@ -23,7 +24,7 @@ def check_combination(config: Config, where: Where) -> None:
 
 def _check_verifier(config: Config, where: Where) -> None:
     """A search that is steered step by step needs a scorer that judges steps."""
-    if not getattr(config.strategy, "judges_prefixes", False):
+    if not judges_prefixes(config.strategy):
         return
     scorer = kind_of("scorer", config.scorer)
     outcome = outcome_only(config)
@@ -78,8 +79,7 @@ def _check_temperature(config: Config, where: Where) -> None:
     """At temperature 0 all children of a path are the same."""
     sampling = getattr(config.policy, "sampling", None)
     temperature = getattr(sampling, "temperature", None)
-    several = getattr(config.strategy, "draws_alike", config.strategy.candidates > 1)
-    if temperature == 0 and several:
+    if temperature == 0 and draws_alike(config.strategy):
         key = "policy.sampling.temperature"
         strategy = kind_of("strategy", config.strategy)
         problem = f"gives equal children, and strategy {strategy} draws several of a path"

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from inspect import iscoroutinefunction
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 from omegaconf import OmegaConf
 
@@ -19,6 +19,11 @@ MEMBERS = {
     "judges": "whether it asks the verifier",
 }
 """What a strategy says of itself, before it runs."""
+OPTIONAL = {
+    "judges_prefixes": "whether it asks about unfinished paths",
+    "draws_alike": "whether it draws several children of a path with the same in view",
+}
+"""What it may say besides, as `search.questions` explains."""
 FROZEN = "write @dataclass(frozen=True) above the class"
 MANUAL = "docs/custom_parts.md has an example"
 
@@ -38,8 +43,10 @@ def custom_class(section: str, path: str) -> type:
 
 
 def check_members(strategy: object, where: str) -> None:
-    """What a strategy says of itself must be numbers and a truth. Raises `ConfigError`."""
-    for member, kind in (("candidates", int), ("draws", int), ("judges", bool)):
+    """What a strategy says of itself must be numbers and truths. Raises `ConfigError`."""
+    kinds: dict[str, Any] = {"candidates": int, "draws": int, "judges": bool}
+    kinds |= {member: bool for member in OPTIONAL if hasattr(type(strategy), member)}
+    for member, kind in kinds.items():
         try:
             value = getattr(strategy, member)
         except Exception as error:
@@ -48,7 +55,9 @@ def check_members(strategy: object, where: str) -> None:
         if type(value) is not kind or (kind is int and value < 1):
             wanted = "true or false" if kind is bool else "a whole number, 1 or more"
             problem = f"{type(strategy).__name__}.{member} is {value!r}, it must be {wanted}"
-            raise ConfigError(where, "strategy", None, problem, f"it says {MEMBERS[member]}")
+            raise ConfigError(
+                where, "strategy", None, problem, f"it says {(MEMBERS | OPTIONAL)[member]}"
+            )
 
 
 def _check_fields(path: str, found: type) -> None:

@@ -37,7 +37,8 @@ def examine_config(config: Config) -> Iterator[Finding]:
         samples = dataset.samples
         yield _dataset(len(samples), len(dataset.bad_rows))
     if isinstance(config.policy, QwenConfig):
-        yield from _policy(config.policy, samples)
+        told = getattr(config.strategy, "feedback", "none") != "none"
+        yield from _policy(config.policy, samples, told=told)
     if isinstance(config.scorer, ThinkPrmConfig):
         yield from _scorer(config.scorer, samples)
 
@@ -50,7 +51,8 @@ def _dataset(problems: int, bad_rows: int) -> Finding:
     return warn("dataset", f"{told}, {bad_rows} rows that cannot be used", advice)
 
 
-def _policy(config: QwenConfig, samples: list[Sample]) -> Iterator[Finding]:
+def _policy(config: QwenConfig, samples: list[Sample], *, told: bool) -> Iterator[Finding]:
+    """`told`: whether the search shows the policy what was said of an earlier attempt."""
     yield _weights("policy", config.model)
     tokenizer = yield from _tokenizer("policy", config)
     if tokenizer is None:
@@ -62,7 +64,10 @@ def _policy(config: QwenConfig, samples: list[Sample]) -> Iterator[Finding]:
     except TokenizerError as error:
         yield fail("policy prompt", str(error), "try another system_prompt, or another checkpoint")
         return
-    yield _fits("policy prompt", max(lengths, default=0), config.sampling.max_tokens, config)
+    longest = max(lengths, default=0)
+    yield _fits("policy prompt", longest, config.sampling.max_tokens, config)
+    if told:
+        yield _holds_feedback(longest, config)
 
 
 def _scorer(config: ThinkPrmConfig, samples: list[Sample]) -> Iterator[Finding]:
@@ -133,6 +138,20 @@ def _fits(check: str, prompt: int, generated: int, config: Any) -> Finding:
     if prompt + generated > limit:
         return warn(check, told, f"some will be cut: raise {side}.engine.max_model_len")
     return ok(check, told)
+
+
+def _holds_feedback(prompt: int, config: QwenConfig) -> Finding:
+    """Whether the longest attempt fits between the prompt and the next attempt.
+
+    What the verifier said of it comes on top.
+    """
+    attempt, limit = config.sampling.max_tokens, config.engine.max_model_len
+    limit = limit or _context(config.model)
+    told = f"prompts up to {prompt} tokens, attempts shown up to {attempt}, the next as long"
+    if limit is None or prompt + 2 * attempt < limit:
+        return ok("policy feedback", told)
+    advice = "feedback on long attempts will be cut or left out: raise policy.engine.max_model_len"
+    return warn("policy feedback", f"{told}, of {limit}", advice)
 
 
 def _context(model: str) -> int | None:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from treewright.config.checks import notes
+from treewright.config.notes import notes
 from treewright.errors import exit_code
 from treewright.running.experiment import FAILURES, INTERNAL, INTERRUPTED, OK
 from treewright.running.lock import RunLock

@@ -45,8 +45,8 @@ def run(
         from treewright.validate import validate as check
 
         return check(checked_config(config), changes, as_json=as_json)
-    from treewright.config.checks import notes
     from treewright.config.load import load_runnable
+    from treewright.config.notes import notes
 
     loaded = load_runnable(checked_config(config), changes)
     for remark in notes(loaded):

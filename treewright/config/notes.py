@@ -1,0 +1,96 @@
+"""What a config may say although it is probably not meant: told, and run all the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benchmarks.grading import GradingConfig
+from search.budget import Budget
+from treewright.config.checks import scoring, unjudged
+from treewright.config.config import Config
+from treewright.config.kinds import kind_of
+
+
+def notes(config: Config) -> list[str]:
+    """One line each."""
+    return [
+        *_use(config),
+        *_budget(config.strategy),
+        *_stop(config),
+        *_context(config),
+        *_feedback(config),
+    ]
+
+
+def _use(config: Config) -> Iterator[str]:
+    """What is configured and will not be used."""
+    scorer = kind_of("scorer", config.scorer)
+    if not config.strategy.judges and scorer != "none":
+        strategy = kind_of("strategy", config.strategy)
+        yield f"strategy {strategy} asks no verifier: scorer {scorer} will not be used"
+    if not unjudged(config) and not scoring(config.select):
+        yield "no selection uses a score: select=[first,best,weighted,majority] would"
+
+
+def _budget(strategy: object) -> Iterator[str]:
+    budget = getattr(strategy, "budget", None)
+    if not isinstance(budget, Budget) or budget == Budget():
+        return
+    if budget.seconds:
+        yield (
+            "strategy.budget.seconds: where time ends a search is not reproducible; "
+            "total_tokens would be"
+        )
+    if getattr(strategy, "wave", 1) is None:
+        yield (
+            "strategy.budget: it is looked at between questions, and strategy.wave=null draws all "
+            "solutions in one; strategy.wave=4 would heed it"
+        )
+
+
+def _stop(config: Config) -> Iterator[str]:
+    """A search knows no grading: it stops by the answers that a text has by default."""
+    stop, grading, default = (
+        getattr(config.strategy, "stop", "none"),
+        config.grading,
+        GradingConfig(),
+    )
+    keys = ["cues", "max_answer_chars", *(["kind"] if grading.kind == "option" else [])]
+    differs = [key for key in keys if getattr(grading, key) != getattr(default, key)]
+    if stop != "none" and differs:
+        said = " and ".join(f"grading.{key} {getattr(grading, key)}" for key in differs)
+        yield (
+            f"strategy.stop {stop}: it counts answers that are boxed or follow a cue, and {said} "
+            "reads others: it may stop too soon or never; strategy.stop=none draws all"
+        )
+
+
+def _context(config: Config) -> Iterator[str]:
+    """A limit of tokens that no prompt fits beside."""
+    for key, settings, sampling in (
+        ("policy.sampling", config.policy, getattr(config.policy, "sampling", None)),
+        ("scorer", config.scorer, config.scorer),
+    ):
+        context, longest = _max_model_len(settings), getattr(sampling, "max_tokens", None)
+        if context and longest and longest >= context:
+            side = key.partition(".")[0]
+            room = f"{side}.engine.max_model_len {context} has no room for a prompt beside it"
+            yield f"{key}.max_tokens {longest}: {room}, the longest texts will be cut"
+
+
+def _feedback(config: Config) -> Iterator[str]:
+    """Feedback that is too long beside a solution is cut, and then left out, by the policy."""
+    feedback = getattr(config.strategy, "feedback", "none")
+    longest = getattr(getattr(config.policy, "sampling", None), "max_tokens", None)
+    context = _max_model_len(config.policy)
+    if feedback != "none" and context and longest and 2 * longest >= context:
+        yield (
+            f"strategy.feedback {feedback}: policy.engine.max_model_len {context} does not hold an "
+            f"attempt and the next one of policy.sampling.max_tokens {longest} each: what is told "
+            "of long attempts will be cut or left out"
+        )
+
+
+def _max_model_len(settings: object) -> int | None:
+    found: int | None = getattr(getattr(settings, "engine", None), "max_model_len", None)
+    return found
