@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import inf
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from search.contract import StrategyError
 from search.core import Feedback, Judgement, Path, Place, Spent
@@ -32,6 +32,7 @@ from search.seeds import call_seed
 Charged: TypeAlias = set[str]
 """Keys that a flow has paid for: what it asks again costs it nothing."""
 Answer: TypeAlias = tuple[ScorerReply, Failure | None]
+T = TypeVar("T")
 
 
 class SearchFailed(Exception):
@@ -67,9 +68,9 @@ class Calls:
         self.judgements: dict[str, Judgement] = {}
         self.failures: dict[str, Failure] = {}
         self._drawn: dict[str, Spent] = {}
-        self._draws: dict[Place, tuple[str, asyncio.Task[PolicyReply]]] = {}
+        self._draws: dict[Place, tuple[str, asyncio.Future[PolicyReply]]] = {}
         """By the child's place, with the digest of its call: a place has one path."""
-        self._answers: dict[str, asyncio.Task[Answer]] = {}
+        self._answers: dict[str, asyncio.Future[Answer]] = {}
         self._judged: dict[str, dict[str, Path]] = {}
         """By key, the paths that say the same, by id."""
 
@@ -100,23 +101,27 @@ class Calls:
                 "same (until, greedy, feedback, the path's steps); number the children apart"
             )
         if drawing is None:
-            drawing = asyncio.ensure_future(self._draw(key, digest, call))
+            recalled = self.memory.recall(key, digest, call)
+            if recalled is None:
+                drawing = asyncio.ensure_future(self._draw(key, digest, call))
+            else:
+                drawing = settled(self._keep(call, recalled))
             self._draws[place] = (digest, drawing)
         reply = await drawing
-        return replace(reply, spent=charge(key, reply.spent, charged))
+        spent = charge(key, reply.spent, charged)
+        return reply if spent is reply.spent else replace(reply, spent=spent)
 
     async def _draw(self, key: str, digest: str, call: PolicyCall) -> PolicyReply:
-        reply = self.memory.recall(key, digest, call)
-        if reply is None:
-            (drawn,) = await self.policy.extend([call])
-            if isinstance(drawn, Failure):
-                raise SearchFailed(drawn)
-            await self.memory.record(key, digest, drawn)
-            reply = drawn
+        (drawn,) = await self.policy.extend([call])
+        if isinstance(drawn, Failure):
+            raise SearchFailed(drawn)
+        await self.memory.record(key, digest, drawn)
+        return self._keep(call, drawn)
+
+    def _keep(self, call: PolicyCall, reply: PolicyReply | ScorerReply) -> PolicyReply:
         assert isinstance(reply, PolicyReply)
-        self.paths[reply.path.id] = reply.path
-        self.asked[reply.path.id] = call
-        self._drawn[reply.path.id] = reply.spent
+        id = reply.path.id
+        self.paths[id], self.asked[id], self._drawn[id] = reply.path, call, reply.spent
         return reply
 
     async def judge(self, path: Path, charged: Charged) -> ScorerReply:
@@ -127,30 +132,33 @@ class Calls:
         if path.invalid:
             self.judgements[path.id] = Judgement.missing("the policy rejects it")
             return ScorerReply(self.judgements[path.id], Spent())
-        seed = call_seed(self.run_seed, path.problem.id, content(path), "judge")
-        call = ScorerCall(path, seed)
-        key = scorer_key(call)
+        said = content(path)
+        call = ScorerCall(path, call_seed(self.run_seed, path.problem.id, said, "judge"))
+        key, id = scorer_key(call, said), path.id
         if key not in self._answers:
-            self._answers[key] = asyncio.ensure_future(self._answer(key, call))
-        self._judged.setdefault(key, {})[path.id] = path
+            self._answers[key] = self._answer(key, scorer_digest(call, said), call)
+        self._judged.setdefault(key, {})[id] = path
         reply, failure = await self._answers[key]
-        self.judgements[path.id] = reply.judgement
+        self.judgements[id] = reply.judgement
         if failure:
-            self.failures[path.id] = failure
-        return replace(reply, spent=charge(key, reply.spent, charged))
+            self.failures[id] = failure
+        spent = charge(key, reply.spent, charged)
+        return reply if spent is reply.spent else replace(reply, spent=spent)
 
-    async def _answer(self, key: str, call: ScorerCall) -> Answer:
-        digest = scorer_digest(call)
-        reply = self.memory.recall(key, digest, call)
-        if reply is None:
-            (judged,) = await self.scorer.judge([call])
-            if isinstance(judged, Failure):
-                return await self._unjudged(key, digest, call, judged)
-            check_judgement(call, judged)
-            await self.memory.record(key, digest, judged)
-            reply = judged
-        assert isinstance(reply, ScorerReply)
-        return reply, None
+    def _answer(self, key: str, digest: str, call: ScorerCall) -> asyncio.Future[Answer]:
+        recalled = self.memory.recall(key, digest, call)
+        if recalled is None:
+            return asyncio.ensure_future(self._ask(key, digest, call))
+        assert isinstance(recalled, ScorerReply)
+        return settled((recalled, None))
+
+    async def _ask(self, key: str, digest: str, call: ScorerCall) -> Answer:
+        (judged,) = await self.scorer.judge([call])
+        if isinstance(judged, Failure):
+            return await self._unjudged(key, digest, call, judged)
+        check_judgement(call, judged)
+        await self.memory.record(key, digest, judged)
+        return judged, None
 
     async def _unjudged(self, key: str, digest: str, call: ScorerCall, failure: Failure) -> Answer:
         """A failed judgement is Missing. A refusal is remembered as the reply, all else noted."""
@@ -175,6 +183,13 @@ class Calls:
             reply, _ = self._answers[key].result()
             verifier[payer.id] = reply.spent
         return Costs(self._drawn, verifier)
+
+
+def settled(value: T) -> asyncio.Future[T]:
+    """What is known already, to be awaited: a replay of many replies needs no task for each."""
+    future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+    future.set_result(value)
+    return future
 
 
 def charge(key: str, spent: Spent, charged: Charged) -> Spent:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import chain
 from typing import TypeAlias
 
 
@@ -102,7 +103,7 @@ class Path:
     @property
     def token_ids(self) -> tuple[int, ...]:
         """All generated tokens in order, without the prompt."""
-        return tuple(token for step in self.steps for token in step.token_ids)
+        return tuple(chain.from_iterable(step.token_ids for step in self.steps))
 
     @property
     def text(self) -> str:

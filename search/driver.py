@@ -13,6 +13,7 @@ import time
 from asyncio import CancelledError
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TypeVar
 
 from search.calls import Calls, Charged, Costs
@@ -62,6 +63,7 @@ from search.stopwatch import Stopwatch
 from search.together import together
 
 T = TypeVar("T")
+FIGURES = attrgetter(*Spent.__slots__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,4 +224,4 @@ def rows(items: Sequence[T], width: int) -> tuple[tuple[T, ...], ...]:
 
 def total(spent: Iterable[Spent]) -> Spent:
     """The sum, zero for nothing."""
-    return sum(spent, Spent())
+    return Spent(*map(sum, zip(*map(FIGURES, spent), strict=True)))

@@ -19,9 +19,12 @@ def policy_key(call: PolicyCall) -> str:
     return f"policy/{_path_key(call.path)}/{call.child}/{call.until}{greedy}"
 
 
-def scorer_key(call: ScorerCall) -> str:
-    """What a scorer call is about: paths that say the same have one key."""
-    return f"scorer/{_quoted(call.path.problem.id)}/{content(call.path)}"
+def scorer_key(call: ScorerCall, said: str = "") -> str:
+    """What a scorer call is about: paths that say the same have one key.
+
+    `said` is the content of its path, where that is known already.
+    """
+    return f"scorer/{_quoted(call.path.problem.id)}/{said or content(call.path)}"
 
 
 def content(path: Path) -> str:
@@ -36,9 +39,9 @@ def policy_digest(call: PolicyCall) -> str:
     return _digest("policy", *_path_parts(call.path), *told, *shown)
 
 
-def scorer_digest(call: ScorerCall) -> str:
-    """A hash of everything in the call but the place of its path."""
-    return _digest("scorer", content(call.path), call.seed)
+def scorer_digest(call: ScorerCall, said: str = "") -> str:
+    """A hash of everything in the call but the place of its path; `said` as for `scorer_key`."""
+    return _digest("scorer", said or content(call.path), call.seed)
 
 
 def clock_key(reading: Sequence[str]) -> str:

@@ -9,9 +9,8 @@ A node's id is its path's id. Its attributes are those of `Drawn`; the root has 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypedDict
 
 import networkx as nx
 
@@ -41,8 +40,7 @@ class Fate(StrEnum):
     """No candidate continues it."""
 
 
-@dataclass(frozen=True, slots=True)
-class DrawnStep:
+class DrawnStep(TypedDict):
     """A step that a node adds. `probability` of *correct* and its `status`: None if not judged."""
 
     text: str
@@ -50,8 +48,7 @@ class DrawnStep:
     status: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
+class Drawn(TypedDict):
     """A drawn path.
 
     `steps` are those beyond its parent's: one, or all of a whole solution. The first `kept` of them
@@ -85,13 +82,12 @@ def tree_of(problem: Problem, searched: Searched) -> Graph:
     continued = {place for path in candidates for place in path.line[1:]}
     reasons = {pruned.path_id: pruned.reason for pruned in result.pruned}
     for path in sorted(searched.paths.values(), key=lambda path: path.place):
-        parent = _parent(path, searched.paths)
-        if path.id in ranks:
+        id, parent = path.id, _parent(path, searched.paths)
+        if id in ranks:
             fate = Fate.CANDIDATE
         else:
             fate = Fate.CONTINUED if path.place in continued else Fate.PRUNED
-        judgement = searched.judgements.get(path.id)
-        asked = searched.asked.get(path.id)
+        judgement, asked = searched.judgements.get(id), searched.asked.get(id)
         known = len(parent.steps) if parent else 0
         drawn = Drawn(
             steps=_steps(path, known, judgement),
@@ -101,13 +97,13 @@ def tree_of(problem: Problem, searched: Searched) -> Graph:
             unjudged=_unjudged(judgement),
             stop=path.steps[-1].stop.value,
             fate=fate,
-            rank=ranks.get(path.id),
-            reason=reasons.get(path.id) if fate is Fate.PRUNED else None,
-            policy=_cost(searched.costs.policy.get(path.id)),
-            verifier=_cost(searched.costs.verifier.get(path.id)),
+            rank=ranks.get(id),
+            reason=reasons.get(id) if fate is Fate.PRUNED else None,
+            policy=_cost(searched.costs.policy.get(id)),
+            verifier=_cost(searched.costs.verifier.get(id)),
         )
-        graph.add_node(path.id, **asdict(drawn))
-        graph.add_edge(parent.id if parent else ROOT, path.id)
+        graph.add_node(id, **drawn)
+        graph.add_edge(parent.id if parent else ROOT, id)
     return graph
 
 
@@ -144,9 +140,9 @@ def _steps(path: Path, known: int, judgement: Judgement | None) -> list[DrawnSte
     """The steps from number `known` on; a judgement has a verdict for each step, or none at all."""
     steps = path.steps[known:]
     if judgement is None or not judgement.verdicts:
-        return [DrawnStep(step.text, None, None) for step in steps]
+        return [DrawnStep(text=step.text, probability=None, status=None) for step in steps]
     return [
-        DrawnStep(step.text, verdict.probability, verdict.status.value)
+        DrawnStep(text=step.text, probability=verdict.probability, status=verdict.status.value)
         for step, verdict in zip(steps, judgement.verdicts[known:], strict=True)
     ]
 
@@ -164,4 +160,4 @@ def _unjudged(judgement: Judgement | None) -> str | None:
 
 
 def _cost(spent: Spent | None) -> dict[str, int] | None:
-    return None if spent is None else asdict(spent)
+    return None if spent is None else {name: getattr(spent, name) for name in Spent.__slots__}

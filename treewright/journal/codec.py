@@ -30,6 +30,8 @@ Text: TypeAlias = str | list[int]
 
 SURROGATE_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 """Two code points that every JSON reader joins into one."""
+STOPS = {reason.value: reason for reason in StopReason}
+STATUSES = {status.value: status for status in VerdictStatus}
 
 
 def encode_policy_reply(reply: PolicyReply, known: int) -> Json:
@@ -74,7 +76,7 @@ def decode_step(data: Json) -> Step:
     return Step(
         text=decode_text(data["text"]),
         token_ids=tuple(data["ids"]),
-        stop=StopReason(data["stop"]),
+        stop=STOPS[data["stop"]],
         logprob=data["logprob"],
     )
 
@@ -105,7 +107,7 @@ def encode_verdict(verdict: StepVerdict) -> Json:
 
 def decode_verdict(data: Json) -> StepVerdict:
     """The inverse of `encode_verdict`."""
-    status = VerdictStatus(data["status"])
+    status = STATUSES[data["status"]]
     return StepVerdict(data["probability"], status, decode_text(data["critique"]))
 
 

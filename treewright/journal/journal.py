@@ -28,8 +28,8 @@ from treewright.journal.codec import (
 from treewright.journal.records import (
     CorruptRecord,
     Line,
-    Record,
     UnknownVersion,
+    reread,
     scan,
     seal,
     unseal,
@@ -193,15 +193,15 @@ class Journal:
         self._index(self._writer, Line(offset, len(line), unseal(line)))
 
     def _reply(self, place: Place, call: PolicyCall | ScorerCall) -> PolicyReply | ScorerReply:
-        data = self._read(place).data
+        data = self._read(place)
         if isinstance(call, PolicyCall):
             return decode_policy_reply(data, call)
         return decode_scorer_reply(data)
 
-    def _read(self, place: Place) -> Record:
+    def _read(self, place: Place) -> Json:
         line = os.pread(self._files[place.writer], place.length, place.offset)
         try:
-            return unseal(line)
+            return reread(line)
         except CorruptRecord as error:
             path = self.folder / f"{place.writer}.jsonl"
             raise JournalError(
