@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# Their asserts say what they saw, as those of the tests do.
+pytest.register_assert_rewrite("pool_stage", "search_laws", "watched_searches", "written_configs")
+
 # Set before any test imports an engine; child processes inherit them.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing is ever fetched
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # engines run side by side on few cores

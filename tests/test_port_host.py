@@ -6,10 +6,7 @@ import pytest
 
 from pool_stage import Port, call, reply, run, stage, ticks
 from search.ports import Failure, PolicyCall, PolicyReply
-from treewright.cluster.replica import (
-    PortHost,
-    ReplicaDied,
-)
+from treewright.cluster.replica import PortHost, ReplicaDied
 
 
 def test_a_call_that_is_running_is_not_started_again() -> None:

@@ -15,7 +15,8 @@ from typing import TypeAlias
 from scorers.no_scorer import NoScorerConfig
 from treewright.cluster.config import ClusterConfig
 from treewright.cluster.placement import place_gpus
-from treewright.cluster.pool import Pool, PoolLimits, PoolStats
+from treewright.cluster.pool import Pool, PoolLimits
+from treewright.cluster.pool_stats import PoolStats
 from treewright.cluster.pooled import PooledPolicy, PooledScorer
 from treewright.cluster.replica import InlineReplica, Replica, builder
 

@@ -16,10 +16,11 @@ from functools import partial
 from itertools import count
 
 from search.ports import Failure, FailureKind, one_line
+from treewright.cluster.homes import Homes
+from treewright.cluster.pool_stats import PoolStats
 from treewright.cluster.quarantine import Quarantine
 from treewright.cluster.replica import (
     Call,
-    Info,
     Outcome,
     Replica,
     ReplicaDied,
@@ -29,8 +30,6 @@ from treewright.cluster.slot import Slot, Ticket
 
 POLL_S = 1.0
 """The longest wait for news of a replica before its calls' ages are looked at."""
-HOMES = 10_000
-"""How many problems are remembered with the replica that served them last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,29 +46,6 @@ class PoolLimits:
     start_timeout_s: float = 300.0
     slack: int = 8
     backoff_s: float = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class PoolStats:
-    """What a pool did so far, in calls.
-
-    `retries`: asked again after a death. `duplicates`: replies that were not waited for any more.
-    `lost_calls`: attempts whose reply never came, so that their tokens are unknown.
-    `load`: in flight, by replica. `infos`: what each replica said of itself, empty until it has.
-    """
-
-    calls: int
-    replies: int
-    failures: int
-    retries: int
-    deaths: int
-    duplicates: int
-    lost_calls: int
-    waiting: int
-    in_flight: int
-    alive: int
-    load: tuple[int, ...]
-    infos: tuple[Info, ...]
 
 
 class ReplicaHung(ReplicaDied):
@@ -91,8 +67,7 @@ class Pool:
         self._started = asyncio.Event()
         self._waiting: deque[Ticket] = deque()
         self._quarantine = Quarantine()
-        self._convicted: set[str] = set()
-        self._homes: dict[str, Slot] = {}
+        self._homes = Homes(limits.slack)
         self._ids = count()
         self._scheduled = False
         self._calls = self._replies = self._failures = 0
@@ -202,21 +177,12 @@ class Pool:
             slot.flush()
 
     def _route(self, ticket: Ticket, ready: Sequence[Slot]) -> Slot | None:
-        """The problem's own replica unless another is far less busy; None when all are full."""
+        """Where the call goes now; None when all are full."""
         limit, ward = self.limits.calls_in_flight, self._quarantine.ward
         free = [slot for slot in ready if slot.load < limit and slot is not ward]
         if not free:
             return None
-        problem = ticket.call.path.problem.id
-        best = min(free, key=lambda slot: slot.load)
-        home = self._homes.get(problem)
-        if home in free and home.load - best.load <= self.limits.slack:
-            return home
-        self._homes.pop(problem, None)
-        self._homes[problem] = best
-        if len(self._homes) > HOMES:
-            del self._homes[next(iter(self._homes))]
-        return best
+        return self._homes.choose(ticket.call.path.problem.id, free)
 
     # --- replicas -------------------------------------------------------------------------------
 
@@ -268,19 +234,14 @@ class Pool:
                 raise ReplicaHung(f"a call got no reply within {limit:g} s")
 
     def _bury(self, slot: Slot, death: ReplicaDied) -> None:
-        """The replica is dead: its calls are suspects, and one of them may be convicted.
-
-        A trial that ends so is not the replica's fault, nor is a problem that was convicted before:
-        only the first conviction of each problem counts against it, so that a machine on which
-        every call dies is given up.
-        """
+        """The replica is dead: its calls are suspects, and one of them may be convicted."""
         slot.cause = str(death)
         self._deaths += 1
         tried = self._quarantine.tries(slot)
         tickets = slot.empty()
         self._lost += len(tickets)
         culprit = self._quarantine.died(slot, tickets, tried=tried)
-        slot.deaths += self._convicts(culprit) if tried else not self._has_convicted(tickets)
+        slot.deaths += self._quarantine.blames_replica(tickets, culprit, tried=tried)
         if culprit is None:
             self._retries += len(tickets)
         elif isinstance(death, ReplicaHung):
@@ -288,16 +249,6 @@ class Pool:
         else:
             self._fail(culprit, FailureKind.POISON, f"it killed two replicas: {death}")
         self._wake()
-
-    def _convicts(self, culprit: Ticket | None) -> bool:
-        """Whether there is a culprit, and it is the first of its problem."""
-        if culprit is None or self._has_convicted([culprit]):
-            return False
-        self._convicted.add(culprit.call.path.problem.id)
-        return True
-
-    def _has_convicted(self, tickets: Sequence[Ticket]) -> bool:
-        return any(ticket.call.path.problem.id in self._convicted for ticket in tickets)
 
     def _backoff(self, deaths: int) -> float:
         """0 at first, then doubling."""

@@ -26,6 +26,8 @@ class Quarantine:
         """Set apart: it gets no other calls, and the next group as soon as it is empty."""
         self._groups: deque[list[Ticket]] = deque()
         self._on_trial = False
+        self._convicted: set[str] = set()
+        """Problems one of whose calls was found to kill."""
 
     def next_trial(self, slots: Sequence[Slot]) -> list[Ticket]:
         """The group to be sent to the ward now; empty when there is none, or the ward is busy.
@@ -60,6 +62,23 @@ class Quarantine:
         else:
             self._groups.extend(parts)
         return None
+
+    def blames_replica(
+        self, tickets: Sequence[Ticket], culprit: Ticket | None, *, tried: bool
+    ) -> bool:
+        """Whether a death counts against the replica: of what was in flight and who did it.
+
+        A trial that ends so is not the replica's fault, nor is a problem that was convicted before:
+        only the first conviction of each problem counts, so that a machine on which every call dies
+        is given up.
+        """
+        if not tried:
+            return not any(ticket.call.path.problem.id in self._convicted for ticket in tickets)
+        problem = culprit.call.path.problem.id if culprit else None
+        if problem is None or problem in self._convicted:
+            return False
+        self._convicted.add(problem)
+        return True
 
     def release(self) -> list[Ticket]:
         """Take out all who wait."""

@@ -15,7 +15,7 @@ from search.custom import PartError
 from search.ports import Failure, FailureKind
 from treewright.cluster.cluster import Ports, open_cluster
 from treewright.cluster.config import ClusterConfig
-from treewright.cluster.pool import PoolStats
+from treewright.cluster.pool_stats import PoolStats
 from treewright.config.config import Config
 from treewright.journal.journal import Journal
 from treewright.metrics import UNDECIDED, Metrics, Reporting, Solved, choose, measure, outcome_of

@@ -1,0 +1,155 @@
+"""Every field of every registered strategy, and what it may be in a law."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, TypeAlias
+
+from hypothesis import strategies as st
+
+from search.aggregation import MissingRule
+from search.budget import Budget
+from search.questions import Strategy
+from search.strategies import STRATEGIES
+from search.strategies.mcts_tree import Widening
+
+Fields: TypeAlias = Mapping[str, st.SearchStrategy[Any]]
+
+
+BUDGETS = st.builds(
+    Budget,
+    policy_tokens=st.none() | st.integers(1, 2000),
+    verifier_tokens=st.none() | st.integers(1, 6000),
+    total_tokens=st.none() | st.integers(1, 8000),
+    calls=st.none() | st.integers(1, 40),
+)
+PROBABILITIES = st.sampled_from(["history.last", "min", "history.product"])
+COMMON: Fields = {
+    "aggregate": PROBABILITIES | st.just("history.sum_logit"),
+    "missing": st.sampled_from(MissingRule),
+    "depth": st.integers(1, 5),
+    "lookahead": st.integers(0, 2),
+    "last_level": st.sampled_from(["step", "end"]),
+    "budget": st.just(Budget()) | BUDGETS,
+}
+"""Fields that mean the same in all strategies that have them."""
+
+WAVES: Fields = {"n": st.integers(1, 6), "wave": st.none() | st.integers(1, 6)}
+CHAINS: Fields = {
+    "chains": st.integers(1, 3),
+    "feedback": st.sampled_from(["none", "verdicts", "critique"]),
+    "keep": st.sampled_from(["final", "all"]),
+}
+SPACES: dict[str, Fields] = {
+    "greedy": {},
+    "best_of_n": {
+        **WAVES,
+        "stop": st.sampled_from(["none", "majority", "weighted", "best"]),
+        "aggregate": PROBABILITIES,
+    },
+    "majority": {
+        **WAVES,
+        "stop": st.sampled_from(["none", "beta"]),
+        "confidence": st.sampled_from([0.6, 0.95]),
+        "fewest": st.integers(1, 6),
+    },
+    "beam": {
+        "paths": st.integers(1, 3),
+        "children": st.integers(1, 3),
+        "first_level": st.sampled_from(["paths", "children"]),
+        "finish": st.sampled_from(["compete", "bank"]),
+        "slots": st.sampled_from(["fixed", "shrink"]),
+        "refill": st.sampled_from(["cyclic", "even", "none"]),
+        "dedup": st.booleans(),
+        "final": st.sampled_from(["best", "first", "all"]),
+        "score_every": st.integers(1, 2),
+    },
+    "dvts": {
+        "paths": st.integers(1, 3),
+        "children": st.integers(1, 3),
+        "siblings": st.sampled_from(["none", "finished"]),
+    },
+    "rebase": {
+        "width": st.integers(1, 6),
+        "allocation": st.sampled_from(["paper", "code"]),
+        "temperature": st.sampled_from([0.02, 0.2, 5.0]),
+    },
+    "particles": {
+        "particles": st.integers(1, 6),
+        "resampling": st.sampled_from(["multinomial", "systematic", "stratified"]),
+        "ess": st.sampled_from([0.0, 0.5, 1.0]),
+        "temperature": st.sampled_from([0.5, 1.0]),
+        "clip": st.sampled_from([1e-7, 0.1]),
+        "seed": st.integers(0, 9),
+    },
+    "mcts": {
+        "simulations": st.integers(4, 12),
+        "parallel": st.integers(1, 4),
+        "children": st.integers(1, 3),
+        "widen": st.none() | st.just(Widening()),
+        "selection": st.sampled_from(["uct", "puct"]),
+        "exploration": st.sampled_from([0.0, 0.5]),
+        "virtual_loss": st.sampled_from([0.0, 1.0]),
+        "value": st.sampled_from(["judge", "rollout"]),
+        "rollouts": st.integers(1, 2),
+        "rollout": st.sampled_from(["sampled", "greedy"]),
+        "finish": st.integers(0, 2),
+        "backup": st.sampled_from(["mean", "max"]),
+        "aggregate": PROBABILITIES,
+    },
+    "backtrack": {
+        **CHAINS,
+        "backtracks": st.integers(0, 3),
+        "patience": st.none() | st.integers(1, 2),
+        "until": st.sampled_from(["end", "step"]),
+        "threshold": st.sampled_from([0.3, 0.7]),
+    },
+    "sequential": {
+        **CHAINS,
+        "revisions": st.integers(0, 3),
+        "revise": st.sampled_from(["last", "best"]),
+        "accept": st.none() | st.sampled_from([0.5, 0.9]),
+    },
+    "best_first": {
+        "children": st.integers(1, 3),
+        "expand": st.integers(1, 3),
+        "frontier": st.integers(3, 6),
+        "depth_bonus": st.sampled_from([0.0, 0.1]),
+        "solutions": st.integers(1, 4),
+        "expansions": st.integers(1, 12),
+    },
+}
+
+
+def valid(drawn: dict[str, Any]) -> dict[str, Any]:
+    """The drawn fields; what one of them forbids to another is changed."""
+    if "children" in drawn and "paths" in drawn:
+        drawn["paths"] *= drawn["children"]
+    if drawn.get("finish") == "compete":
+        drawn["slots"] = "fixed"
+    if "score_every" in drawn:
+        drawn["score_every"] = min(drawn["score_every"], drawn["depth"])
+    if drawn.get("rollout") == "greedy":
+        drawn["rollouts"] = 1
+    if "wave" in drawn:
+        wave = drawn["wave"] if drawn["stop"] == "none" else drawn["wave"] or 1
+        drawn["wave"] = wave and min(wave, drawn["n"])
+    if "fewest" in drawn:
+        drawn["fewest"] = min(drawn["fewest"], drawn["n"])
+    return drawn
+
+
+def field_names(kind: str) -> set[str]:
+    found: Any = STRATEGIES[kind]
+    return {each.name for each in fields(found)}
+
+
+def space(kind: str) -> st.SearchStrategy[Strategy]:
+    """Strategies of a kind."""
+    common = {name: drawn for name, drawn in COMMON.items() if name in field_names(kind)}
+
+    def strategy(drawn: dict[str, Any]) -> Strategy:
+        return STRATEGIES[kind](**valid(drawn))
+
+    return st.fixed_dictionaries({**common, **SPACES[kind]}).map(strategy)
