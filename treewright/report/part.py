@@ -28,7 +28,8 @@ class Part:
     problems without a result yet. `noted`: what is amiss with the journal.
     """
 
-    cases: list[tuple[int, Case]] = field(default_factory=list)
+    # Never spelled out: `asyncio.run` does so to its result, for seconds where it is large.
+    cases: list[tuple[int, Case]] = field(default_factory=list, repr=False)
     failed: list[tuple[int, Failed]] = field(default_factory=list)
     pending: int = 0
     noted: str = ""

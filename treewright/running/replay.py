@@ -30,7 +30,8 @@ class Replayed:
     Searches that ended, problems that failed, and samples still to be asked.
     """
 
-    solved: list[Solved] = field(default_factory=list)
+    # A large run is never spelled out: `asyncio.run` does so to its result, for seconds.
+    solved: list[Solved] = field(default_factory=list, repr=False)
     failed: list[Failed] = field(default_factory=list)
     pending: list[Sample] = field(default_factory=list)
 
