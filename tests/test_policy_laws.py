@@ -16,11 +16,14 @@ from hypothesis import strategies as st
 
 import policies
 from policies.byte_tokenizer import END, ByteTokenizer
+from policies.chat_prompt import SLOT
 from policies.engine import EngineConfig, Finish, Generation, Refused, Request
 from policies.qwen import PolicySampling, Qwen, QwenConfig, build
 from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 from policies.segmentation import Segmentation
 from policies.simulated import SimulatedPolicy, SimulatedPolicyConfig, Timing
+from policies.structured import Structured, StructuredConfig
+from policies.structured_protocol import TAGS
 from policies.tokenizer import Tokenizer
 from search.core import Path, Problem, StopReason
 from search.ports import Failure, FailureKind, Policy, PolicyCall, PolicyReply
@@ -76,6 +79,12 @@ class Babble:
         return [END] if rng.random() < 0.05 else list(SEAMS.encode(rng.choice(self.fragments)))
 
 
+class TagBabble(Babble):
+    """Says tags too, seldom in their order."""
+
+    fragments = (*Babble.fragments, *TAGS)
+
+
 def scripted() -> Policy:
     return ScriptedPolicy(ScriptedPolicyConfig(cut=0.1, no_answer=0.1, length_cv=0.5))
 
@@ -89,6 +98,12 @@ def qwen(segmentation: Segmentation) -> Callable[[], Policy]:
     return lambda: Qwen(config, Babble(), SEAMS)
 
 
+def structured() -> Policy:
+    sampling = PolicySampling(temperature=1.0, max_tokens=80)
+    config = StructuredConfig("m", system_prompt=None, prompt_template=SLOT, sampling=sampling)
+    return Structured(config, TagBabble(), SEAMS)
+
+
 POLICIES = {
     "scripted": scripted,
     "simulated": simulated,
@@ -96,6 +111,7 @@ POLICIES = {
     "qwen step_marker": qwen(Segmentation("step_marker")),
     "qwen regex": qwen(Segmentation("regex", r"\n(?=S)")),
     "qwen whole": qwen(Segmentation("whole")),
+    "structured": structured,
 }
 
 

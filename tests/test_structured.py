@@ -20,9 +20,13 @@ from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
 from search.core import Path, Problem, StopReason
 from search.driver import drive
 from search.memory import DictMemory
-from search.ports import Failure, FailureKind, PolicyCall, PolicyReply
-from search.questions import Until
+from search.ports import Failure, FailureKind, PolicyCall, PolicyReply, ScorerCall, ScorerReply
+from search.questions import Strategy, Until
 from search.strategies.beam import Beam
+from search.strategies.best_first import BestFirst
+from search.strategies.dvts import Dvts
+from search.strategies.mcts import Mcts
+from search.strategies.rebase import Rebase
 from treewright.config.load import load_config
 
 TAGGED = ByteTokenizer([b">\n", b"</", b">\n\n", b"><"])
@@ -263,6 +267,73 @@ def test_a_dead_engine_is_an_error() -> None:
 
 
 # Search
+
+
+class Counting(ScriptedScorer):
+    """A scorer that keeps the texts that it was asked about."""
+
+    def __init__(self) -> None:
+        super().__init__(ScriptedScorerConfig())
+        self.asked: list[str] = []
+
+    async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:
+        self.asked += [call.path.text for call in batch]
+        return await super().judge(batch)
+
+
+def two_plans(request: Request) -> str:
+    """A right response; every other one, by its seed, opens the wrong tag."""
+    opens = TAGGED.decode(request.prompt).endswith("assistant\n")
+    return WRONG_TAG if opens and (request.sampling.seed or 0) % 2 else GOOD
+
+
+WRONG_TAG = PARTS[0].replace("planning", "monitoring") + "".join(PARTS[1:])
+
+
+def test_a_section_in_the_wrong_tag_ends_its_path_as_invalid() -> None:
+    policy = Structured(config(), always(WRONG_TAG), TAGGED)
+    path = draw(policy, until=Until.STEP).path
+    assert (path.stopped, path.finished, path.invalid) == (True, False, True)
+    (reply,) = asyncio.run(policy.extend([PolicyCall(path, 0, Until.STEP, 7)]))
+    assert isinstance(reply, Failure)
+    assert reply.kind is FailureKind.INVALID
+
+
+def test_a_section_that_a_redraw_mended_goes_on() -> None:
+    policy = Structured(config(redraws=1), by_attempt(WRONG_TAG, GOOD), TAGGED)
+    assert not draw(policy, until=Until.STEP).path.stopped
+
+
+def test_a_whole_response_that_breaks_the_format_is_finished_all_the_same() -> None:
+    """Grading rejects it, and tells why."""
+    path = draw(Structured(config(), always(WRONG_TAG), TAGGED)).path
+    assert (path.finished, path.invalid) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        Beam(paths=8, children=2, depth=4),
+        Rebase(width=8, depth=4),
+        Mcts(simulations=6, children=4, value="judge", depth=4),
+        Dvts(paths=8, children=4, depth=4),
+        BestFirst(children=4, expansions=8, depth=4),
+    ],
+    ids=lambda strategy: type(strategy).__name__,
+)
+def test_no_search_asks_the_verifier_about_a_wrong_tag(strategy: Strategy) -> None:
+    policy = Structured(config(), engine(two_plans), TAGGED)
+    scorer = Counting()
+    searched = asyncio.run(drive(strategy(ROOT.problem), policy, scorer, DictMemory(), 0))
+    drawn = searched.paths.values()
+    invalid = [path for path in drawn if path.invalid]
+    assert invalid
+    assert {path.text for path in invalid}.isdisjoint(scorer.asked)
+    assert all(path.place[:-1] not in {bad.place for bad in invalid} for path in drawn)
+    assert any(each.path.text == GOOD for each in searched.result.candidates)
+    given_up = {pruned.path_id: pruned.reason for pruned in searched.result.pruned}
+    kept = {each.path.id for each in searched.result.candidates}
+    assert all(path.id in given_up or path.id in kept for path in invalid)
 
 
 def test_a_beam_searches_over_the_tags_and_each_section_is_judged() -> None:

@@ -27,15 +27,21 @@ def first_error(labels: Sequence[bool | None]) -> int | None:
 
 
 def step_scores(judged: Sequence[Judged]) -> dict[str, float]:
+    """Returns `error_scores` of solutions, labelled by the exact checker."""
+    return error_scores(
+        [(first_error(check(problem, steps)), reading) for (problem, steps), reading in judged]
+    )
+
+
+def error_scores(judged: Sequence[tuple[int | None, Reading]]) -> dict[str, float]:
     """Returns precision, recall and F1 of the class `incorrect` over steps, by first error.
 
-    A solution has at most one positive step: its first wrong one. The verifier predicts at most
-    one: the first that it judges incorrect. A hit is the same step; a prediction elsewhere is a
-    false alarm and, where the solution has an error, a miss too.
+    A solution has at most one positive step: its first wrong one, which stands first in each pair.
+    The verifier predicts at most one: the first that it judges incorrect. A hit is the same step; a
+    prediction elsewhere is a false alarm and, where the solution has an error, a miss too.
     """
     hits = predicted = actual = 0
-    for (problem, steps), reading in judged:
-        wrong = first_error(check(problem, steps))
+    for wrong, reading in judged:
         predicted += reading.first_error is not None
         actual += wrong is not None
         hits += wrong is not None and wrong == reading.first_error

@@ -41,7 +41,14 @@ class Reading:
 def judge(model: Any, tokenizer: Any, solutions: Sequence[Solution]) -> list[Reading]:
     """Returns the verifier's reading of each solution, in order."""
     prompts = [verifier_prompt(problem.question, steps) for problem, steps in solutions]
-    chains = complete(model, tokenizer, prompts, 0.0, CHAIN_TOKENS)
+    return judge_prompts(model, tokenizer, prompts, CHAIN_TOKENS)
+
+
+def judge_prompts(
+    model: Any, tokenizer: Any, prompts: Sequence[str], max_tokens: int
+) -> list[Reading]:
+    """Returns the verifier's reading of each prompt, in order; a chain has at most `max_tokens`."""
+    chains = complete(model, tokenizer, prompts, 0.0, max_tokens)
     rows = [tokenizer.encode(prompt + chain) for prompt, chain in zip(prompts, chains, strict=True)]
     starts = [len(tokenizer.encode(prompt)) for prompt in prompts]
     readings = []

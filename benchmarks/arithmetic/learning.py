@@ -61,6 +61,29 @@ def new_model(tokenizer: Any, seed: int) -> Any:
     return Qwen2ForCausalLM(config)
 
 
+def set_threads(count: int) -> None:
+    """Makes PyTorch use so many CPU threads; another number rounds differently."""
+    torch.set_num_threads(count)
+
+
+def widened(checkpoint: Path, tokenizer: Any, seed: int) -> Any:
+    """Returns a checkpoint's model for another tokenizer.
+
+    Tokens that both tokenizers have keep their embedding, the others get a fresh one.
+    """
+    known, old = load_checkpoint(checkpoint)
+    model = new_model(tokenizer, seed)
+    weights, ids = known.state_dict(), old.get_vocab()
+    embedding = model.get_input_embeddings().weight.data
+    before = known.get_input_embeddings().weight.data
+    for token, index in tokenizer.get_vocab().items():
+        if token in ids:
+            embedding[index] = before[ids[token]]
+    kept = {name: weight for name, weight in weights.items() if weight.shape != before.shape}
+    model.load_state_dict(kept, strict=False)  # all but the embedding, which is the output as well
+    return model
+
+
 def load_checkpoint(directory: Path) -> tuple[Any, Any]:
     """Returns the model, in float32 and evaluation mode on the CPU, and its tokenizer.
 

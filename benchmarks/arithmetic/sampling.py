@@ -17,6 +17,11 @@ POLICY_TOKENS = 160
 """The longest right solution has 127 tokens."""
 
 
+def source(model: Any, seed: int) -> torch.Generator:
+    """Returns a source of randomness on the model's device."""
+    return torch.Generator(model.device).manual_seed(seed)
+
+
 def sample_solutions(
     model: Any,
     tokenizer: Any,
@@ -25,9 +30,8 @@ def sample_solutions(
     seed: int,
 ) -> list[Solution]:
     """Returns one solution by the policy for each problem, in order."""
-    generator = torch.Generator(model.device).manual_seed(seed)
     prompts = [policy_prompt(problem.question) for problem in drawn]
-    texts = complete(model, tokenizer, prompts, temperature, POLICY_TOKENS, generator)
+    texts = complete(model, tokenizer, prompts, temperature, POLICY_TOKENS, source(model, seed))
     return [(problem, read_steps(text)) for problem, text in zip(drawn, texts, strict=True)]
 
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from benchmarks.arithmetic.problems import ArithmeticProblem, Operation, problems
 
@@ -39,7 +40,11 @@ def write_row(problem: ArithmeticProblem) -> str:
 
 def read_row(line: str) -> ArithmeticProblem:
     """Returns the problem of a JSON line written by `write_row`."""
-    row = json.loads(line)
+    return problem_of(json.loads(line))
+
+
+def problem_of(row: Mapping[str, Any]) -> ArithmeticProblem:
+    """Returns the problem of a row."""
     operations = tuple(Operation(symbol, operand) for symbol, operand in row["operations"])
     return ArithmeticProblem(row["kind"], row["start"], operations, row["problem"])
 

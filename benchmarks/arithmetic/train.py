@@ -12,8 +12,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from benchmarks.arithmetic.checker import is_solved
 from benchmarks.arithmetic.corpus import (
     SLIP_RATE,
@@ -30,6 +28,7 @@ from benchmarks.arithmetic.learning import (
     learn,
     load_checkpoint,
     new_model,
+    set_threads,
     wrong_probabilities,
 )
 from benchmarks.arithmetic.problems import problems
@@ -134,7 +133,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Trains and saves one checkpoint."""
     options = parse(arguments)
     if options.threads:
-        torch.set_num_threads(options.threads)
+        set_threads(options.threads)
     schedule = POLICY if options.role == "policy" else VERIFIER
     schedule = replace(schedule, steps=options.steps or schedule.steps, minutes=options.minutes)
     if options.role == "policy":

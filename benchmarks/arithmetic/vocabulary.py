@@ -7,6 +7,7 @@ As in Qwen's vocabulary, `{correct}` is the brace, one token, the brace.
 
 import json
 import string
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -46,27 +47,32 @@ VERIFIER_TEMPLATE = (
 )
 
 
-def domain_words() -> list[str]:
-    """Returns every word of the problem texts and of the two fixed formats, sorted."""
+def domain_words(more: str = "") -> list[str]:
+    """Returns every word of the problem texts, of the two fixed formats and of `more`, sorted."""
     texts = [
         *wording.OPENINGS, *wording.ENDINGS, *wording.FORMULAS,
         *(sentence for group in wording.SENTENCES.values() for sentence in group),
-        *wording.THINGS, *wording.NAMES, *wording.NAMES.values(), FORMAT_WORDS,
+        *wording.THINGS, *wording.NAMES, *wording.NAMES.values(), FORMAT_WORDS, more,
     ]  # fmt: skip
     cleaned = " ".join(texts).translate(str.maketrans("", "", ".,?:")).split()
     return sorted({word for word in cleaned if "{" not in word})
 
 
-def token_texts() -> list[str]:
+def token_texts(more: str = "") -> list[str]:
     """Returns the text of every ordinary token beyond the 256 bytes, in id order."""
-    words = [space + word for word, space in product(domain_words(), ("", " "))]
+    words = [space + word for word, space in product(domain_words(more), ("", " "))]
     spaced = [f" {character}" for character in string.digits + string.punctuation]
     single = [text for text in (*words, *spaced, "\n\n") if len(text) > 1]
     return list(dict.fromkeys(single))
 
 
-def build_tokenizer(role: str) -> Any:
+def build_tokenizer(role: str, words: str = "", tags: Sequence[str] = ()) -> Any:
     """Returns the tokenizer of `policy` or `verifier`: one vocabulary, the role's own template.
+
+    Args:
+        role: `policy` or `verifier`.
+        words: a text whose words are tokens too.
+        tags: more tags that are one token each.
 
     Returns:
         A `transformers.PreTrainedTokenizerFast`; it adds no token by itself: the template does.
@@ -76,7 +82,7 @@ def build_tokenizer(role: str) -> Any:
 
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    texts = [byte_level.pre_tokenize_str(text)[0][0] for text in token_texts()]
+    texts = [byte_level.pre_tokenize_str(text)[0][0] for text in token_texts(words)]
     vocabulary = {token: index for index, token in enumerate([*alphabet, *texts])}
     # ignore_merges makes a piece that is in the vocabulary one token, without a merge table.
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[], ignore_merges=True))
@@ -85,7 +91,9 @@ def build_tokenizer(role: str) -> Any:
     )
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens([AddedToken(text, normalized=False) for text in SPECIAL])
-    tokenizer.add_tokens([AddedToken(text, normalized=False, special=False) for text in THINK])
+    tokenizer.add_tokens(
+        [AddedToken(text, normalized=False, special=False) for text in (*THINK, *tags)]
+    )
     policy = role == "policy"
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from benchmarks.datasets.arithmetic_choices import arithmetic_choices
 from benchmarks.datasets.choices import GPQA_OPTIONS, OptionStyle, gpqa, mmlu
 from benchmarks.datasets.columns import listed, questions_and_answers
 from benchmarks.datasets.files import DatasetError
@@ -92,6 +93,15 @@ DATASETS: Mapping[str, NamedDataset] = {
         {"test": "512", "validation": "256", "train": "1024"},
         _jsonl("arithmetic/data", "train", "validation", "test"),
         None,
+    ),
+    "arithmetic_choices": NamedDataset(
+        "the same problems as multiple choice, with four options",
+        "Apache-2.0",
+        {"test": "512", "validation": "256", "train": "1024"},
+        _jsonl("arithmetic/data", "train", "validation", "test"),
+        None,
+        schema(("operations",), arithmetic_choices),
+        multiple_choice=True,
     ),
     "math500": NamedDataset(
         "MATH-500, competition mathematics: the test problems that PRM800K held out",
