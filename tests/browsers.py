@@ -11,9 +11,12 @@ import pytest
 def chromium_program() -> str:
     """The browser that is named, else the environment's (`scripts/browser.py`); else skip."""
     said = os.environ.get("TREEWRIGHT_CHROMIUM")
-    program = shutil.which(said or str(Path(sys.prefix, "browser", "chromium")))
+    own = Path(sys.prefix, "browser")
+    program = shutil.which(said or str(own / "chromium"))
     if program is None and said:
         pytest.skip(f"TREEWRIGHT_CHROMIUM={said} is no program: name a Chromium, or unset it")
     if program is None:
         pytest.skip("no Chromium: run `make browser`, or name one in TREEWRIGHT_CHROMIUM")
+    if (own / "node").exists():  # for Playwright's own lacks a library here
+        os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", str(own / "node"))
     return program
