@@ -24,9 +24,9 @@ from treewright.comparing.arm_name import ArmName, arm_name
 from treewright.comparing.comparison import Comparison, Verdict, compare
 from treewright.comparing.marks import Marks, mark
 from treewright.comparing.source import Found, Source, read
-from treewright.comparing.telling import gathered, points, probability
+from treewright.comparing.telling import cost, gathered, points, probability
 from treewright.errors import ConfigError
-from treewright.metrics import choose, measure_arm, outcome_of
+from treewright.metrics import choose, mean, measure_arm, outcome_of
 from treewright.running.session import reporting
 
 Run = Callable[..., str]
@@ -123,12 +123,12 @@ def compared(said: Said) -> Verb:
 
 
 def marks(
-    right: Sequence[float | None], run: str = "A", arm: str = "best", cost: int = 10
+    right: Sequence[float | None], run: str = "A", arm: str = "best", cost: int | None = 10
 ) -> Marks:
     """Problem i is right with the chance `right[i]`, None where that could not be decided."""
     ids = [f"p{index:03}" for index in range(len(right))]
     decided = {id: chance for id, chance in zip(ids, right, strict=True) if chance is not None}
-    spent = dict.fromkeys(ids, cost)
+    spent: dict[str, int | None] = dict.fromkeys(ids, cost)
     return Marks(run, ArmName(arm), 4, decided, spent, spent)
 
 
@@ -194,7 +194,15 @@ def test_arms_that_do_the_same_would_need_no_number_of_problems() -> None:
 
 def test_a_reference_that_cost_nothing_has_no_ratio() -> None:
     (row,) = compare([(marks([1.0]), marks([1.0], cost=0))])
-    assert row.cost_ratio is None
+    assert (row.cost_ratio, cost(row)) == (None, "–")
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(None, 10), (10, None), (None, 0)])
+def test_where_either_side_was_not_counted_the_cost_is_unknown(
+    ours: int | None, theirs: int | None
+) -> None:
+    (row,) = compare([(marks([1.0], cost=ours), marks([1.0], cost=theirs))])
+    assert (row.cost_ratio, cost(row)) == (None, "unknown")
 
 
 chances = st.one_of(st.none(), st.sampled_from([0.0, 1.0]), st.floats(0, 1))
@@ -267,8 +275,8 @@ def test_over_all_candidates_an_arm_is_as_accurate_and_as_dear_as_in_the_table(
         assert fmean(ours.right.values()) == pytest.approx(arm.accuracy)
         assert len(ours.right) == arm.problems
         assert set(ours.right.values()) <= {0.0, 1.0}
-        assert fmean(ours.policy.values()) == arm.policy_tokens
-        assert fmean(ours.verifier.values()) == arm.verifier_tokens
+        assert mean(ours.policy.values()) == arm.policy_tokens
+        assert mean(ours.verifier.values()) == arm.verifier_tokens
 
 
 def test_over_n_candidates_it_is_the_mean_over_all_subsets_of_n(run: Run) -> None:

@@ -192,6 +192,26 @@ def test_imported_runs_can_be_compared(
     assert json.loads(out)
 
 
+def test_what_nobody_counted_is_null_in_every_figure_of_an_imported_run(
+    imported: Callable[..., Path], treewright: Treewright
+) -> None:
+    """Table, ledger and comparison; generated tokens are known where the file tells all of them."""
+    run = imported(ROWS, "select=first,best")
+    scored = json.loads(treewright("score", run, "--json")[1])
+    costs = {(a["selection"], a["policy_tokens"], a["verifier_tokens"]) for a in scored["arms"]}
+    assert costs == {("first", None, 0), ("best", None, None)}
+    policy, verifier = scored["ledger"]["policy"], scored["ledger"]["verifier"]
+    assert (policy["prompt"], policy["generated"]) == (None, 7 + 8 + 6 + 3)
+    assert (verifier["prompt"], verifier["generated"]) == (None, None)
+    rows = json.loads(treewright("compare", run, "--json")[1])["rows"]
+    assert {row["cost_ratio"] for row in rows} == {None}
+    assert {row["ours"]["policy_tokens"] for row in rows} == {None}
+    told = treewright("compare", run)[1]
+    assert "A: nobody counted its tokens, so what it cost is unknown" in told
+    assert "times the tokens" not in told
+    assert "unknown tokens computed" in treewright("tree", run, "1")[1]
+
+
 def test_resume_of_an_imported_run_asks_nothing(
     imported: Callable[..., Path], treewright: Treewright
 ) -> None:
@@ -261,7 +281,7 @@ def test_what_the_file_does_not_tell_is_said(
     assert "2 of 4 completions have no token count" in err
     assert "1 of 4 completions have not as many steps as scores" in err
     assert "all count as finished" in err
-    assert "what the verifier spent, are not known" in err
+    assert "nobody counted the prompts and what the verifier spent" in err
 
 
 # --- There and back -------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from search.core import (
     VerdictStatus,
 )
 from search.driver import Searched
+from treewright.ledger import Account, summed
 from treewright.metrics import Arm, Metrics, Reporting, Solved, measure, powers_of_two
 
 RIGHT, WRONG, NONE, SLOW = Outcome.CORRECT, Outcome.INCORRECT, Outcome.ABSTAINED, Outcome.TIMEOUT
@@ -141,6 +142,32 @@ def test_the_ledger_adds_up_and_finds_duplicates() -> None:
     twin = Solved("d", Searched(Result(tuple(twins)), costs, {}), Grades((0, 0), (RIGHT, RIGHT)))
     account = metrics(twin).ledger.policy
     assert (account.duplicate, account.pruned) == (6, 9)
+
+
+def test_what_nobody_counted_is_unknown_and_so_is_every_sum_it_is_part_of() -> None:
+    """A call without a prompt was not counted; what asked no model cost nothing."""
+    one = solved("a", (0, RIGHT, (0.9,)), (1, WRONG, (0.1,)))
+    one.search.costs.policy["1"] = Spent(calls=1, generated=5)
+    one.search.costs.verifier.update({"0": Spent(calls=1), "1": Spent()})
+    found = metrics(one, *TWO)
+    arms = {(arm.selection, arm.n): arm for arm in found.arms}
+    assert arms["best", 1].policy_tokens == 11
+    assert arms["best", 2].policy_tokens is None
+    assert arms["best", 2].verifier_tokens is None
+    assert arms["first", 2].verifier_tokens == 0
+    policy, verifier = found.ledger.policy, found.ledger.verifier
+    assert (policy.calls, policy.prompt, policy.cached, policy.generated) == (6, None, None, 30)
+    assert (verifier.calls, verifier.prompt, verifier.generated, verifier.pruned) == (
+        (9, None, None, None)
+    )
+
+
+def test_accounts_are_summed_part_by_part_and_the_unknown_stays_unknown() -> None:
+    known, told = Account(1, 10, 4, 5, 0, 1, 2), Account(2, None, None, 7, 1, 0, 0)
+    assert summed([known, known]) == Account(2, 20, 8, 10, 0, 2, 4)
+    assert summed([known, told]) == Account(3, None, None, 12, 1, 1, 2)
+    assert summed([]) == Account(0, 0, 0, 0, 0, 0, 0)
+    assert (known.whole, told.whole) == (15, None)
 
 
 def test_no_problem_gives_no_arm_and_no_number() -> None:

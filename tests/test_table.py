@@ -1,8 +1,10 @@
 """What a person reads: nothing is left out of an accuracy without a word."""
 
+from dataclasses import replace
+
 import pytest
 
-from treewright.ledger import Ledger
+from treewright.ledger import Account, Ledger
 from treewright.metrics import Arm, Metrics
 from treewright.running.table import left_out, print_table
 
@@ -60,3 +62,13 @@ def test_a_run_without_a_result_has_a_table_without_rows(
 ) -> None:
     print_table(Metrics(3, 3, (), Ledger.of([])))
     assert "over 3 problems, 3 with failures" in capsys.readouterr().out
+
+
+def test_what_nobody_counted_is_unknown_in_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    policy, verifier = Account(2, None, None, 7, 0, 0, 0), Account(2, *[None] * 6)
+    top = replace(arm("min", 4), policy_tokens=None)
+    print_table(Metrics(1, 0, (top,), Ledger(policy, verifier)))
+    told = capsys.readouterr().out
+    assert "│    unknown │            1 │" in told
+    assert "policy: 2 calls, prompt tokens unknown, 7 generated (0 failed" in told
+    assert "verifier: 2 calls, prompt tokens unknown, generated unknown" in told

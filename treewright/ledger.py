@@ -1,9 +1,13 @@
-"""What a run spent, policy and verifier apart, from the replies themselves."""
+"""What a run spent, policy and verifier apart, from the replies themselves.
+
+A call with a prompt of no token is one that nobody counted: that of a completion which came from
+elsewhere. What it cost is unknown (None), and so is every sum that it is part of.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 
 from search.core import Candidate, Spent, place_id
 from search.driver import Searched, total
@@ -15,16 +19,21 @@ class Account:
 
     `cached` is part of `prompt`. Parts of `generated`: `failed` came to nothing, `pruned` lies on
     paths that no candidate continues, `duplicate` on candidates that say what an earlier one of the
-    same problem said.
+    same problem said. None: unknown.
     """
 
     calls: int
-    prompt: int
-    cached: int
-    generated: int
-    failed: int
-    pruned: int
-    duplicate: int
+    prompt: int | None
+    cached: int | None
+    generated: int | None
+    failed: int | None
+    pruned: int | None
+    duplicate: int | None
+
+    @property
+    def whole(self) -> int | None:
+        """All that was read and written."""
+        return sum_known((self.prompt, self.generated))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +55,47 @@ class Ledger:
             account([(search.costs.verifier, search.result.candidates) for search in searches]),
         )
 
-    def to_json(self) -> dict[str, dict[str, int]]:
+    def to_json(self) -> dict[str, dict[str, int | None]]:
         """A plain object."""
         return {"policy": asdict(self.policy), "verifier": asdict(self.verifier)}
 
 
 def account(searches: Sequence[tuple[Mapping[str, Spent], Sequence[Candidate]]]) -> Account:
     """Sum one side's spendings. Each search is its costs by path id, and its candidates."""
-    spent = total(each for costs, _ in searches for each in costs.values())
+    every = [each for costs, _ in searches for each in costs.values()]
+    spent = total(every)
     pruned = duplicate = 0
     for costs, candidates in searches:
         kept = {place_id(place) for candidate in candidates for place in candidate.path.line}
         copies = duplicates(candidates)
         pruned += sum(each.generated for path, each in costs.items() if path not in kept)
         duplicate += sum(each.generated for path, each in costs.items() if path in copies)
-    return Account(
-        spent.calls, spent.prompt, spent.cached, spent.generated, spent.failed, pruned, duplicate
-    )
+    prompt, cached = [spent.prompt, spent.cached] if all(map(counted, every)) else [None] * 2
+    told = all(counted(each) or each.generated for each in every)
+    made = [spent.generated, spent.failed, pruned, duplicate] if told else [None] * 4
+    return Account(spent.calls, prompt, cached, *made)
+
+
+def summed(accounts: Sequence[Account]) -> Account:
+    """Part by part; what is unknown in one is unknown in the sum."""
+    names = [part.name for part in fields(Account)]
+    calls, *parts = (sum_known(getattr(each, name) for each in accounts) for name in names)
+    return Account(calls or 0, *parts)
+
+
+def sum_known(parts: Iterable[int | None]) -> int | None:
+    """The sum, None where a part is unknown."""
+    found = 0
+    for part in parts:
+        if part is None:
+            return None
+        found += part
+    return found
+
+
+def counted(spent: Spent) -> bool:
+    """Whether what a reply cost is known; where no model was asked it is nothing."""
+    return spent.prompt > 0 or spent.calls == 0
 
 
 def duplicates(candidates: Sequence[Candidate]) -> set[str]:
@@ -77,10 +110,10 @@ def duplicates(candidates: Sequence[Candidate]) -> set[str]:
     return copies
 
 
-def candidate_tokens(search: Searched, n: int, *, judged: bool) -> tuple[int, int]:
+def candidate_tokens(search: Searched, n: int, *, judged: bool) -> tuple[int | None, int | None]:
     """What it costs to have the first `n` candidates.
 
-    (policy, verifier) tokens, prompt not cached plus generated.
+    (policy, verifier) tokens, prompt not cached plus generated; None: unknown.
 
     Where candidates share work with pruned paths, every n costs the whole search, whoever steered
     it; else the verifier costs nothing to an answer that is chosen without it (`judged`).
@@ -94,6 +127,7 @@ def candidate_tokens(search: Searched, n: int, *, judged: bool) -> tuple[int, in
     return computed(search.costs.policy, chosen), verifier
 
 
-def computed(costs: Mapping[str, Spent], paths: Collection[str] | None = None) -> int:
-    """Tokens that went through the model for these paths; None for all."""
-    return sum(spent.computed for path, spent in costs.items() if paths is None or path in paths)
+def computed(costs: Mapping[str, Spent], paths: Collection[str] | None = None) -> int | None:
+    """Tokens that went through the model for these paths, all if None; None where unknown."""
+    asked = [spent for path, spent in costs.items() if paths is None or path in paths]
+    return sum_known(spent.computed if counted(spent) else None for spent in asked)

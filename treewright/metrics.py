@@ -16,7 +16,7 @@ from search.aggregation import Aggregator, MissingRule, Scale
 from search.core import Missing, Score
 from search.driver import Searched
 from search.selection import SELECTIONS, Choice, Option
-from treewright.ledger import Ledger, candidate_tokens
+from treewright.ledger import Ledger, candidate_tokens, sum_known
 
 UNDECIDED = (Outcome.TIMEOUT, Outcome.FAILED)
 """The grader could not tell: neither right nor wrong."""
@@ -53,7 +53,8 @@ class Arm:
     is its Wilson interval. An abstention is a wrong answer and is counted in `abstained`. Left out
     of `problems`, and counted: `unscored` (answers, but no score to choose by) and `ungraded` (the
     grader could not decide in time). `policy_tokens` and `verifier_tokens` are means per problem,
-    of prompt not cached plus generated.
+    of prompt not cached plus generated, None where nobody counted
+    them.
     """
 
     aggregation: str | None
@@ -66,8 +67,8 @@ class Arm:
     tied: int
     unscored: int
     ungraded: int
-    policy_tokens: float
-    verifier_tokens: float
+    policy_tokens: float | None
+    verifier_tokens: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,16 +177,25 @@ def choose(
     item: Solved, aggregator: Aggregator | None, selection: str, n: int, missing: MissingRule
 ) -> Choice:
     """The choice among the first `n` candidates of one problem."""
-    candidates = item.search.result.candidates[:n]
+    options = options_of(item, aggregator, missing, n)
+    return SELECTIONS[selection].choose(options, scale_of(aggregator))
+
+
+def options_of(
+    item: Solved, aggregator: Aggregator | None, missing: MissingRule, n: int | None = None
+) -> list[Option]:
+    """The first `n` candidates of one problem (None: all), as a selection sees them."""
     scores: list[Score] = [
         aggregator.score(candidate, missing) if aggregator else Missing("no aggregation")
-        for candidate in candidates
+        for candidate in item.search.result.candidates[:n]
     ]
-    options = [
-        Option(group, score) for group, score in zip(item.grades.groups[:n], scores, strict=True)
-    ]
-    scale = aggregator.scale if aggregator else Scale.PROBABILITY
-    return SELECTIONS[selection].choose(options, scale)
+    groups = item.grades.groups[:n]
+    return [Option(group, score) for group, score in zip(groups, scores, strict=True)]
+
+
+def scale_of(aggregator: Aggregator | None) -> Scale:
+    """What its numbers are; the default where nothing is scored."""
+    return aggregator.scale if aggregator else Scale.PROBABILITY
 
 
 def outcome_of(item: Solved, choice: Choice) -> Outcome:
@@ -193,7 +203,8 @@ def outcome_of(item: Solved, choice: Choice) -> Outcome:
     return Outcome.ABSTAINED if choice.index is None else item.grades.outcomes[choice.index]
 
 
-def mean(values: Iterable[int]) -> float:
-    """The mean, 0 over nothing."""
+def mean(values: Iterable[int | None]) -> float | None:
+    """The mean, 0 over nothing, None where a value is unknown."""
     listed = list(values)
-    return sum(listed) / len(listed) if listed else 0.0
+    total = sum_known(listed)
+    return None if total is None else total / max(1, len(listed))

@@ -13,6 +13,7 @@ from benchmarks.estimators.paired import paired_difference
 from benchmarks.estimators.sample_size import needed_problems
 from benchmarks.estimators.significance import sign_flip
 from treewright.comparing.marks import Marks
+from treewright.metrics import mean
 
 ALPHA = 0.05
 """The chance that a family without any difference has one verdict or more."""
@@ -34,19 +35,21 @@ class Side:
 
     `accuracy` in [0, 1] over the problems that both arms decided, None without one. `n`: candidates
     looked at. `policy_tokens`, `verifier_tokens`: means over the problems that have a result in
-    both runs.
+    both runs, None where nobody counted them.
     """
 
     run: str
     arm: str
     n: int
     accuracy: float | None
-    policy_tokens: float
-    verifier_tokens: float
+    policy_tokens: float | None
+    verifier_tokens: float | None
 
     @property
-    def tokens(self) -> float:
-        """Mean tokens per problem of both models."""
+    def tokens(self) -> float | None:
+        """Mean tokens per problem of both models, None where unknown."""
+        if self.policy_tokens is None or self.verifier_tokens is None:
+            return None
         return self.policy_tokens + self.verifier_tokens
 
 
@@ -61,7 +64,7 @@ class Comparison:
     where ours or theirs is more often right. `p` is this comparison's own, `p_holm` within the
     family; the verdict goes by it. `problems_needed` would show this difference with a chance of
     80 % within the family; None where it is shown, or none is seen. `cost_ratio` is ours over
-    theirs, None where theirs cost nothing.
+    theirs, None where either is unknown, or theirs cost nothing.
     """
 
     ours: Side
@@ -187,10 +190,10 @@ def _side(marks: Marks, right: Sequence[float], ids: Sequence[str]) -> Side:
         arm=str(marks.name),
         n=marks.n,
         accuracy=fmean(right) if right else None,
-        policy_tokens=fmean(marks.policy[id] for id in ids) if ids else 0.0,
-        verifier_tokens=fmean(marks.verifier[id] for id in ids) if ids else 0.0,
+        policy_tokens=mean(marks.policy[id] for id in ids),
+        verifier_tokens=mean(marks.verifier[id] for id in ids),
     )
 
 
 def _ratio(ours: Side, theirs: Side) -> float | None:
-    return ours.tokens / theirs.tokens if theirs.tokens else None
+    return ours.tokens / theirs.tokens if ours.tokens is not None and theirs.tokens else None

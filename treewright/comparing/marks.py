@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from benchmarks.estimators.expected import Share
 from benchmarks.estimators.subsets import subset_chances
 from benchmarks.grading import Outcome
-from search.aggregation import MissingRule, Scale
-from search.core import Missing
+from search.aggregation import MissingRule
 from search.seeds import call_seed
-from search.selection import SELECTIONS, Option
+from search.selection import SELECTIONS
 from treewright.comparing.arm_name import ArmName
 from treewright.comparing.source import Found
 from treewright.ledger import candidate_tokens
-from treewright.metrics import UNDECIDED, Solved
+from treewright.metrics import UNDECIDED, Solved, options_of, scale_of
 
 DIGITS = 12
 """Of a chance that are kept: what two arms do alike must cancel."""
@@ -27,16 +26,17 @@ class Marks:
     `right`: by problem id the chance in [0, 1] that the answer is right, where it could be decided;
     0 or 1 over all candidates. An abstention is wrong. Left out: problems with no score to choose
     by or no grade. An arm that never had a score has no marks, whatever abstained beside it.
-    `policy`, `verifier`: tokens by problem id, of prompt not cached plus generated, of all problems
-    with a result. `n`: how many candidates are looked at, at most.
+    `policy`, `verifier`: tokens by problem id, of prompt not cached plus generated, None where
+    nobody counted them, of all problems with a result. `n`: how many candidates are looked at, at
+    most.
     """
 
     run: str
     name: ArmName
     n: int
     right: dict[str, float]
-    policy: dict[str, int]
-    verifier: dict[str, int]
+    policy: dict[str, int | None]
+    verifier: dict[str, int | None]
 
 
 def mark(found: Found, name: ArmName, missing: MissingRule) -> Marks:
@@ -72,18 +72,11 @@ def mark(found: Found, name: ArmName, missing: MissingRule) -> Marks:
 
 def share(item: Solved, name: ArmName, missing: MissingRule) -> Share:
     """In which share of a problem's n-subsets the arm is right, wrong or without an answer."""
-    aggregator, candidates = name.aggregator, item.search.result.candidates
-    options = [
-        Option(
-            group,
-            aggregator.score(candidate, missing) if aggregator else Missing("no aggregation"),
-        )
-        for candidate, group in zip(candidates, item.grades.groups, strict=True)
-    ]
+    options = options_of(item, name.aggregator, missing)
     (chances,) = subset_chances(
         name.selection,
         options,
-        aggregator.scale if aggregator else Scale.PROBABILITY,
+        scale_of(name.aggregator),
         [name.n or len(options)],
         seed=call_seed(0, item.problem_id),
     )

@@ -95,7 +95,7 @@ class Page:
             "difference": points(row.difference),
             "95 % CI": interval(row),
             "p": probability(row.p_holm),
-            "cost": "–" if row.cost_ratio is None else f"× {row.cost_ratio:.2f}",
+            "cost": cost(row),
             "verdict": verdict(row),
             "n needed": "–" if row.problems_needed is None else f"{row.problems_needed:,}",
         }
@@ -142,6 +142,9 @@ class Page:
             if run.failures:
                 failed = f"{counted(run.failures, 'problem')} failed and left out"
                 yield f"{run.source.label}: {failed}; `treewright score {run.source.path}` says why"
+        sides = [side for row in self.rows for side in (row.ours, row.theirs)]
+        for label in sorted({side.run for side in sides if side.tokens is None}):
+            yield f"{label}: nobody counted its tokens, so what it cost is unknown"
         by_count: dict[tuple[int, int], list[str]] = {}
         for row in self.rows:
             pair = f"{self.arm(row.ours)} against {self.arm(row.theirs)}"
@@ -171,6 +174,13 @@ def verdict(row: Comparison) -> str:
     if row.verdict is Verdict.NOT_SHOWN:
         return f"{row.verdict} at n={row.problems}"
     return str(row.verdict)
+
+
+def cost(row: Comparison) -> str:
+    """`× 1.90`; a dash where the reference cost nothing."""
+    if row.cost_ratio is None:
+        return "–" if row.ours.tokens is not None and row.theirs.tokens == 0 else "unknown"
+    return f"× {row.cost_ratio:.2f}"
 
 
 def points(share: float | None) -> str:

@@ -116,7 +116,7 @@ class Facts:
         """What a person should hear, one line each."""
         lacks = {
             "have no scores: they are candidates without one": self.unjudged,
-            "have no token count: the ledger has 0 for each": self.uncounted,
+            "have no token count: how many were generated is unknown": self.uncounted,
             "have not as many steps as scores: where their steps end is a guess": self.guessed,
         }
         notes = [
@@ -125,7 +125,7 @@ class Facts:
         if self.unstopped:
             notes.append("note: nothing tells which completions were cut: all count as finished")
         notes.append(
-            "note: prompts, and what the verifier spent, are not known: the ledger has 0 for them"
+            "note: nobody counted the prompts and what the verifier spent: costs are unknown"
         )
         return notes
 

@@ -43,9 +43,10 @@ class FilePorts:
         return [self._draw(call) for call in batch]
 
     async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:
-        """The scores of each path's completion; what they cost is not known."""
+        """The scores of each path's completion; what they cost nobody counted."""
+        uncounted = Spent(calls=1)
         return [
-            ScorerReply(judgement_of(self.completions[path.problem.id][path.place[0]]), Spent())
+            ScorerReply(judgement_of(self.completions[path.problem.id][path.place[0]]), uncounted)
             for path in (call.path for call in batch)
         ]
 

@@ -51,7 +51,8 @@ class Case:
 
     `scores`: by aggregation. `prefixes`: the judged probability of the whole solution. `deepening`:
     per candidate the probabilities that the verifier gave it on the way, one per depth from 1.
-    `policy`, `verifier`: tokens of the whole search, prompt not cached plus generated.
+    `policy`, `verifier`: tokens of the whole search, prompt not cached plus generated, None where
+    nobody counted them.
     """
 
     id: str
@@ -62,8 +63,8 @@ class Case:
     prefixes: tuple[Score, ...]
     deepening: tuple[tuple[float | None, ...], ...]
     chains: Chains
-    policy: int
-    verifier: int
+    policy: int | None
+    verifier: int | None
     ledger: Ledger
     exhausted: str | None
     chosen: Outcome | None

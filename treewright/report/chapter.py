@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from treewright.comparing.comparison import Comparison
 from treewright.config.fingerprint import differences, identity_of
 from treewright.config.kinds import kind_of
-from treewright.ledger import Account
+from treewright.ledger import Account, summed
 from treewright.report import charts
 from treewright.report.case import Case
 from treewright.report.curves import Curve, abstained, curves, oracle
@@ -190,17 +190,8 @@ def tiles(reading: Reading, found: Sequence[Curve]) -> list[Tile]:
 def tile(name: str, curve: Curve) -> Tile:
     """An arm over all candidates."""
     top = curve.top
-    return Tile(name, top.found.accuracy, top.found.ci95, f"{top.tokens:,.0f} tokens per problem")
-
-
-def summed(accounts: Sequence[Account]) -> Account:
-    """Field by field."""
-    return Account(
-        *(
-            sum(getattr(account, name) for account in accounts)
-            for name in ("calls", "prompt", "cached", "generated", "failed", "pruned", "duplicate")
-        )
-    )
+    about = "cost unknown" if top.tokens is None else f"{top.tokens:,.0f} tokens per problem"
+    return Tile(name, top.found.accuracy, top.found.ci95, about)
 
 
 def right_share(case: Case) -> int:

@@ -50,7 +50,7 @@ def accuracy_over_tokens(reading: Reading, found: Sequence[Curve]) -> list[Plot]
             caption=f"Prompt tokens that were not cached, and generated ones. {BAND}",
         )
         for selection in selections(found)
-        if any(point.tokens > 0 for curve in found for point in curve.points)
+        if any(point.tokens for curve in found for point in curve.points)
     ]
 
 
@@ -166,7 +166,7 @@ def over_optimisation(reading: Reading, found: Sequence[Curve]) -> Plot | None:
 
 
 def lines(
-    reading: Reading, found: Sequence[Curve], selection: str, x: Callable[[Point], float]
+    reading: Reading, found: Sequence[Curve], selection: str, x: Callable[[Point], float | None]
 ) -> tuple[Series, ...]:
     """The arms of one selection, and those that need no score beside them."""
     made = []
@@ -185,12 +185,13 @@ def voted(found: Sequence[Curve]) -> list[Curve]:
     return [curve for curve in found if curve.arm.selection != "first"]
 
 
-def spots(curve: Curve, x: Callable[[Point], float]) -> tuple[Spot, ...]:
-    """The points of a curve that have an accuracy, the first of those at one x."""
+def spots(curve: Curve, x: Callable[[Point], float | None]) -> tuple[Spot, ...]:
+    """The points of a curve that have an accuracy and an x, the first of those at one x."""
     found: dict[float, Spot] = {}
     for point in curve.points:
-        if point.found.accuracy is not None:
-            at = round(x(point), 6)
+        place = x(point)
+        if point.found.accuracy is not None and place is not None:
+            at = round(place, 6)
             found.setdefault(
                 at, Spot(at, point.found.accuracy, *(point.found.ci95 or (None, None)))
             )

@@ -34,20 +34,23 @@ MANY = 200
 class Point:
     """An arm at n.
 
-    `shares`: aligned with the cases. `policy`, `verifier`: mean tokens per problem. `confidence`:
+    `shares`: aligned with the cases. `policy`, `verifier`: mean tokens per problem, None where
+    nobody counted them. `confidence`:
     the mean score of what `best` chooses, None where scores are no probabilities, and for others.
     """
 
     n: int
     found: Expected
     shares: tuple[Share, ...]
-    policy: float
-    verifier: float
+    policy: float | None
+    verifier: float | None
     confidence: float | None
 
     @property
-    def tokens(self) -> float:
+    def tokens(self) -> float | None:
         """Of both models."""
+        if self.policy is None or self.verifier is None:
+            return None
         return self.policy + self.verifier
 
 
@@ -133,12 +136,20 @@ def point(
         n=n,
         found=expected(shares),
         shares=shares,
-        policy=fmean(case.policy * part for case, part in zip(cases, parts, strict=True)),
-        verifier=fmean(case.verifier * part for case, part in zip(cases, parts, strict=True))
+        policy=spent([case.policy for case in cases], parts),
+        verifier=spent([case.verifier for case in cases], parts)
         if arm.aggregation or not flat
         else 0.0,
         confidence=confidence(cases, arm, found),
     )
+
+
+def spent(tokens: Sequence[int | None], parts: Sequence[float]) -> float | None:
+    """The mean over the cases of such a part of their tokens; None where one is unknown."""
+    known = [each for each in tokens if each is not None]
+    if len(known) < len(tokens):
+        return None
+    return fmean(each * part for each, part in zip(known, parts, strict=True))
 
 
 def confidence(cases: Sequence[Case], arm: ArmName, found: Sequence[Chances]) -> float | None:
@@ -187,7 +198,7 @@ def marks(reading: Reading, curve: Curve, at: int = -1) -> Marks:
             if share.decided > 0 and (chosen or not unscored)
         },
         policy={case.id: case.policy for case, _ in pairs},
-        verifier={case.id: case.verifier if there.verifier else 0 for case, _ in pairs},
+        verifier={case.id: 0 if there.verifier == 0 else case.verifier for case, _ in pairs},
     )
 
 

@@ -115,8 +115,10 @@ def rounded(probability: float | None) -> float | None:
 
 
 def computed(spent: Mapping[str, int] | None) -> int | None:
-    """Prompt tokens not cached, and generated ones; None where nothing was asked."""
-    return None if spent is None else spent["prompt"] - spent["cached"] + spent["generated"]
+    """Prompt tokens not cached, and generated ones; None where nothing was asked, or counted."""
+    if spent is None or (spent["calls"] and not spent["prompt"]):
+        return None
+    return spent["prompt"] - spent["cached"] + spent["generated"]
 
 
 def fitted(trees: Sequence[str], most: int) -> tuple[list[str], int | None]:

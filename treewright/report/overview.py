@@ -41,13 +41,14 @@ def overview(chapters: Sequence[Chapter]) -> list[Plot]:
     by_n = lines(chosen, tokens=False)
     by_tokens = lines(chosen, tokens=True)
     caption = f"One arm per run, named in the legend. {BAND}"
-    return [
+    plots = [
         Plot("runs-over-n", "Runs over the number of solutions", SOLUTIONS, ACCURACY, by_n,
              Axis.LOG2, caption=caption),
         Plot("runs-over-tokens", "Runs over tokens of both models",
              "Tokens per problem, policy and verifier", ACCURACY, by_tokens, Axis.LOG10,
              caption=caption),
     ]  # fmt: skip
+    return [plot for plot in plots if plot.series]
 
 
 def standing_for(made: Chapter) -> Curve | None:
@@ -63,12 +64,13 @@ def standing_for(made: Chapter) -> Curve | None:
 
 
 def lines(chosen: Sequence[tuple[Chapter, Curve]], *, tokens: bool) -> tuple[Series, ...]:
-    """A line per run, or a point where it has one size only."""
-    return tuple(
+    """A line per run, or a point where it has one size only; none where tokens are unknown."""
+    made = [
         Series(
-            f"{made.reading.name}: {curve.arm}",
+            f"{chapter.reading.name}: {curve.arm}",
             spots(curve, lambda point: point.tokens if tokens else point.n),
             number,
         )
-        for number, (made, curve) in enumerate(chosen)
-    )
+        for number, (chapter, curve) in enumerate(chosen)
+    ]
+    return tuple(each for each in made if each.spots)

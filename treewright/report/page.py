@@ -19,6 +19,7 @@ from treewright.report.drawing import drawing
 from treewright.report.embedding import script_json, visible
 from treewright.report.forest import fitted
 from treewright.report.plot import Plot
+from treewright.running.table import amount
 
 MOST_TREES = 12_500_000
 """Characters of packed trees in a page, which leaves it below 15 MB."""
@@ -73,6 +74,7 @@ def environment() -> Environment:
     )
     made.filters |= {
         "drawn": drawing,
+        "amount": amount,
         "visible": visible,
         "percent": percent,
         "interval": interval,

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from treewright.ledger import Account
 from treewright.metrics import Arm, Metrics
 from treewright.running.controller import Failed
 from treewright.running.tracebacks import place
@@ -39,8 +40,8 @@ def print_table(metrics: Metrics) -> None:
             *name,
             *(percent(arm.accuracy) for arm in arms),
             interval(top),
-            f"{top.policy_tokens:,.0f}",
-            f"{top.verifier_tokens:,.0f}",
+            amount(top.policy_tokens),
+            amount(top.verifier_tokens),
             style=style,
         )
     console.print(table)
@@ -103,6 +104,11 @@ def interval(arm: Arm) -> str:
     return "–" if arm.ci95 is None else f"{percent(arm.ci95[0])} – {percent(arm.ci95[1])}"
 
 
+def amount(tokens: float | None) -> str:
+    """`1,234`, or that nobody counted."""
+    return "unknown" if tokens is None else f"{tokens:,.0f}"
+
+
 def limits_line(metrics: Metrics) -> str:
     """How many searches ended at a limit, by limit."""
     counts = ", ".join(f"{name} {count}" for name, count in metrics.exhausted.items())
@@ -115,11 +121,25 @@ def ledger_line(metrics: Metrics) -> str:
     """The whole ledger in one line per side."""
     sides = (("policy", metrics.ledger.policy), ("verifier", metrics.ledger.verifier))
     return "\n".join(
-        f"{side}: {account.calls:,} calls, {account.prompt:,} prompt tokens "
-        f"({account.cached:,} cached), "
+        f"{side}: {account.calls:,} calls, {prompted(account)}, {generated(account)}"
+        for side, account in sides
+    )
+
+
+def prompted(account: Account) -> str:
+    """The tokens that were read."""
+    if account.prompt is None:
+        return "prompt tokens unknown"
+    return f"{account.prompt:,} prompt tokens ({account.cached:,} cached)"
+
+
+def generated(account: Account) -> str:
+    """The tokens that were written."""
+    if account.generated is None:
+        return "generated unknown"
+    return (
         f"{account.generated:,} generated ({account.failed:,} failed, {account.pruned:,} pruned, "
         f"{account.duplicate:,} duplicate)"
-        for side, account in sides
     )
 
 

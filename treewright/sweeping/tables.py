@@ -12,7 +12,7 @@ from rich.text import Text
 
 from treewright.metrics import Arm
 from treewright.running.series import by_engines
-from treewright.running.table import interval, left_out, percent
+from treewright.running.table import amount, interval, left_out, percent
 from treewright.sweeping.generation import Generation
 from treewright.sweeping.index import Index, headline
 from treewright.sweeping.plan import SweepPlan
@@ -56,7 +56,7 @@ def print_results(index: Index) -> None:
     table = _table(["cells", *keys], [*figures, "generation"])
     for (number, values, arm), cells in same_arms(index, keys).items():
         accuracy = [percent(arm.accuracy), interval(arm)]
-        costs = [f"{arm.policy_tokens:,.0f}", f"{arm.verifier_tokens:,.0f}"]
+        costs = [amount(arm.policy_tokens), amount(arm.verifier_tokens)]
         shown = ", ".join(map(str, cells))
         _row(table, [shown, *values, name(arm), arm.n, *accuracy, *costs, number])
     console = _console()

@@ -133,12 +133,16 @@ def footer(graph: Graph) -> Iterator[str]:
     nodes = [node for id, node in graph.nodes(data=True) if id != ROOT]
     for side in ("policy", "verifier"):
         spent = [node[side] for node in nodes if node[side]]
-        calls, tokens = sum(each["calls"] for each in spent), sum(map(computed, spent))
-        yield f"{side}: {calls:,} calls, {tokens:,} tokens computed"
+        calls, counts = sum(each["calls"] for each in spent), list(map(computed, spent))
+        told = [count for count in counts if count is not None]
+        tokens = f"{sum(told):,}" if len(told) == len(counts) else "unknown"
+        yield f"{side}: {calls:,} calls, {tokens} tokens computed"
     if graph.graph["exhausted"]:
         yield f"ended by a limit: {line(graph.graph['exhausted'])}"
 
 
-def computed(spent: Mapping[str, int]) -> int:
-    """Prompt tokens that were not cached, and generated ones."""
+def computed(spent: Mapping[str, int]) -> int | None:
+    """Prompt tokens that were not cached, and generated ones; None where nobody counted."""
+    if spent["calls"] and not spent["prompt"]:
+        return None
     return spent["prompt"] - spent["cached"] + spent["generated"]
