@@ -39,7 +39,7 @@ class Babble:
     """An engine that says random fragments, a function of prompt and seed, and obeys its limits."""
 
     max_model_len = 400
-    fragments = (
+    fragments: tuple[str, ...] = (
         "a",
         " ",
         "\n",

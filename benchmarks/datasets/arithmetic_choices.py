@@ -10,7 +10,7 @@ from search.core import Problem
 
 
 def arithmetic_choices(style: OptionStyle) -> Reader:
-    """The embedded rows of `arithmetic`. Three options are results of likely slips, drawn by the option seed."""
+    """The embedded rows of `arithmetic`; the option seed draws wrong options and their order."""
     seed = style.seed or 0
 
     def read(own_id: str | None, row: Fields) -> Sample:

@@ -7,7 +7,7 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from policies.structured_protocol import ResponseFormat
 
 HOME = Path(__file__).parent
 RULES = ResponseFormat(10, 15, 12)
-"""The shortest sections that are right have as many tokens; as in configs/structured_arithmetic.yaml."""
+"""Fewest tokens of a section, as in configs/structured_arithmetic.yaml."""
 CHAIN_TOKENS = 400
 """The longest right chain has 355."""
 
@@ -46,8 +46,8 @@ def answered(tokenizer: Any, responses: Sequence[Response]) -> list[Answered]:
 
 def accuracies(tokenizer: Any, responses: Sequence[Response]) -> Accuracies:
     """Returns the three accuracies of responses."""
-    count = lambda text: len(tokenizer.encode(text))  # noqa: E731 - as short as its use
-    return measure(answered(tokenizer, responses), 0, RULES, count)
+    graded = answered(tokenizer, responses)
+    return measure(graded, 0, RULES, lambda text: len(tokenizer.encode(text)))
 
 
 def judge(model: Any, tokenizer: Any, responses: Sequence[Response]) -> list[Reading]:
@@ -99,7 +99,7 @@ def selection_scores(
     return each | {"pass@1": each["pass@1"] / samples}
 
 
-SCORES = {
+SCORES: Mapping[str, Callable[[Reading], float]] = {
     "min": lambda reading: min(reading.steps, default=-1.0),
     "whole": lambda reading: -1.0 if reading.whole is None else reading.whole,
 }

@@ -1,0 +1,218 @@
+"""How well structured responses do: `python -m treewright.studies.structured_accuracy RUN`.
+
+Reads a finished run of multiple-choice questions (`grading.kind: option`): three accuracies, the
+share of responses that keep the format, and why the others are rejected. With `--calibrate` it
+finds the number of the first option on a run of other questions than those measured, and writes the
+decision with its counts to `option_base.json` in that run's folder. No model is asked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.datasets import Sample
+from benchmarks.structured import (
+    Accuracies,
+    AmbiguousBase,
+    Answered,
+    Calibration,
+    Rate,
+    calibrate_base,
+    measure,
+)
+from policies.structured import StructuredConfig
+from policies.structured_protocol import CountTokens, ResponseFormat
+from policies.tokenizer import HfTokenizer, TokenizerError
+from search.core import Path as Solution
+from search.core import StopReason
+from treewright.errors import ConfigError
+from treewright.journal.journal import Journal
+from treewright.running.recorded import Recorded
+from treewright.studies.command import guarded
+from treewright.terminal import clean
+
+DECISION = "option_base.json"
+ENDED = (StopReason.EOS, StopReason.INVALID)
+"""What was not cut: the model ended its turn, or the policy ended a path that broke the format."""
+
+
+@dataclass(frozen=True)
+class Responses:
+    """The responses of a run to each question, in the order of its candidates.
+
+    `lengths_checked` says whether the policy's tokenizer was at hand.
+    """
+
+    recorded: Recorded
+    answered: tuple[tuple[Answered, ...], ...]
+    count_tokens: CountTokens | None
+
+    @property
+    def first(self) -> list[Answered]:
+        """The first response to each question: one sample, as the model card has."""
+        return [answers[0] for answers in self.answered if answers]
+
+    @property
+    def all(self) -> list[Answered]:
+        """All responses to all questions."""
+        return [answer for answers in self.answered for answer in answers]
+
+    def accuracies(self, answered: Sequence[Answered]) -> Accuracies:
+        """How some of them do, by the rules and the option base of the run's config."""
+        config = self.recorded.config
+        policy = config.policy
+        rules = policy.format if isinstance(policy, StructuredConfig) else ResponseFormat()
+        return measure(answered, config.grading.option_base, rules, self.count_tokens)
+
+
+def read(path: Path) -> Responses:
+    """Read a run.
+
+    Raises what `Recorded.open` raises, `JournalError`, and `ConfigError` for a run of something
+    else than multiple choice.
+    """
+    recorded = Recorded.open(path)
+    grading = recorded.config.grading.kind
+    if grading != "option":
+        hint = "multiple choice is graded with kind option"
+        raise ConfigError(str(path), "grading.kind", grading, "has no structured responses", hint)
+    with Journal.open(recorded.folder.journal, readonly=True) as journal:
+        solved = asyncio.run(recorded.replayed(journal)).solved
+    samples = {sample.problem.id: sample for sample in recorded.dataset.samples}
+    answered = tuple(
+        tuple(
+            answer_of(samples[item.problem_id], each.path, path)
+            for each in item.search.result.candidates
+        )
+        for item in solved
+    )
+    return Responses(recorded, answered, token_counter(recorded.config.policy))
+
+
+def answer_of(sample: Sample, response: Solution, run: Path) -> Answered:
+    """A response beside the options of its question. Raises `ConfigError` where it has none."""
+    options = sample.metadata.get("options")
+    if not isinstance(options, list) or not sample.answer.isdigit():
+        hint = "use a dataset of multiple choice with dataset.option_format list"
+        raise ConfigError(str(run), "dataset", None, "its rows have no options by number", hint)
+    finished = bool(response.steps) and response.steps[-1].stop in ENDED
+    return Answered(response.text, finished, tuple(map(str, options)), int(sample.answer))
+
+
+def token_counter(policy: object) -> CountTokens | None:
+    """Counts the policy's tokens; None where it has no tokenizer that can be read here."""
+    if not isinstance(policy, StructuredConfig):
+        return None
+    try:
+        tokenizer = HfTokenizer.load(policy.model, policy.engine.revision)
+    except TokenizerError as error:
+        print(f"the lengths of sections are not checked: {error}", file=sys.stderr)
+        return None
+    return lambda text: len(tokenizer.encode(text))
+
+
+def calibrate(responses: Responses) -> Calibration:
+    """Find the number of the first option, and write it down beside the run.
+
+    Raises:
+        ConfigError: the run is of the test split, or its outputs do not tell.
+    """
+    recorded = responses.recorded
+    data, where = recorded.config.dataset, str(recorded.folder.path)
+    if data.name is not None and data.split == "test":
+        hint = "run the config with dataset.split=validation, and calibrate on that"
+        raise ConfigError(where, "dataset.split", "test", "is what is measured", hint)
+    try:
+        found = calibrate_base(responses.all)
+    except AmbiguousBase as error:
+        raise ConfigError(where, "grading.option_base", None, str(error)) from None
+    recorded.folder.write_json(DECISION, {**asdict(found), "split": data.split})
+    return found
+
+
+def table(responses: Responses) -> Iterator[str]:
+    """The figures as lines of Markdown."""
+    first, every = responses.accuracies(responses.first), responses.accuracies(responses.all)
+    yield "| | first response [95 %] | all responses |"
+    yield "|---|---|---|"
+    for name, meaning in MEANINGS.items():
+        one, many = getattr(first, name), getattr(every, name)
+        yield f"| {name}: {meaning} | {shown(one)}{interval(one)} | {shown(many)} |"
+    yield ""
+    yield f"Rejected, of {every.valid.trials} responses, by the first reason:"
+    yield ""
+    yield from (f"* {reason}: {count}" for reason, count in every.reasons.items())
+    if not every.reasons:
+        yield "* none"
+
+
+MEANINGS: Mapping[str, str] = {
+    "valid": "keeps the format",
+    "strict": "right, a rejected response is wrong",
+    "lenient": "right, a rejected response is read as well as can be",
+    "conditional": "right among the valid",
+}
+
+
+def shown(rate: Rate) -> str:
+    """`43.8 % (28 of 64)`."""
+    return "none" if rate.value is None else f"{rate.value:.1%} ({rate.hits} of {rate.trials})"
+
+
+def interval(rate: Rate) -> str:
+    """` [32.3, 55.9]`; nothing of nothing."""
+    return "" if rate.ci95 is None else f" [{rate.ci95[0] * 100:.1f}, {rate.ci95[1] * 100:.1f}]"
+
+
+def figures(responses: Responses) -> dict[str, Any]:
+    """The same as one JSON object."""
+    return {
+        "questions": len(responses.answered),
+        "lengths_checked": responses.count_tokens is not None,
+        "first": asdict(responses.accuracies(responses.first)),
+        "all": asdict(responses.accuracies(responses.all)),
+    }
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m treewright.studies.structured_accuracy",
+        description=(__doc__ or "").partition("\n")[0],
+    )
+    parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a finished run")
+    parser.add_argument(
+        "--calibrate", action="store_true", help=f"find the first option's number, write {DECISION}"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the figures, or the decision."""
+    options = parse(arguments)
+
+    def work() -> None:
+        responses = read(options.run)
+        if options.calibrate:
+            found = calibrate(responses)
+            written = responses.recorded.folder.path / DECISION
+            said = f"grading.option_base: {found.base}; counts in {written}"
+            print(json.dumps(asdict(found)) if options.json else clean(said))
+        elif options.json:
+            print(json.dumps(figures(responses)))
+        else:
+            print("\n".join(table(responses)))
+
+    return guarded(work)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
