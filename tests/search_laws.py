@@ -9,7 +9,7 @@ from typing import Any
 
 from search.aggregation import AGGREGATIONS, Aggregator, MissingRule, Over
 from search.budget import COUNTED, Budget
-from search.core import Missing, Path, Spending, Spent, place_id
+from search.core import Missing, Path, Spending, place_id
 from search.frontier import Steering
 from search.selection import SELECTIONS, Option
 from search.strategies.beam import Beam

@@ -5,114 +5,20 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from policies.engine import (
-    Engine,
-    EngineConfig,
-    EngineError,
-    Finish,
-    Generation,
-    Refused,
-    Request,
-    Sampling,
-)
-from policies.scripted_engine import ScriptedEngine
-from policies.tokenizer import HfTokenizer
-
-BLOCK, CONTEXT = 32, 256
-SPECIAL = ("<|end|>", "<|pad|>")
-TEMPLATE = "{% for m in messages %}{{ m['content'] }}<|end|>{% endfor %}"
-
-
-@dataclass(frozen=True)
-class Served:
-    """An engine and what a test must know of its model."""
-
-    engine: Engine
-    tokenizer: HfTokenizer
-    vocab_size: int
-    folder: Path
-
-    def ask(self, *requests: Request) -> list[Generation]:
-        """The answers to requests that must be served."""
-        answers = asyncio.run(self.engine.generate(requests))
-        assert [type(answer) for answer in answers] == [Generation] * len(requests)
-        return [answer for answer in answers if isinstance(answer, Generation)]
-
-    def token(self, text: str) -> int:
-        (token,) = self.tokenizer.encode(text)
-        return token
+from policies.engine import EngineError, Finish, Generation, Refused, Request, Sampling
+from tiny_engines import BLOCK, CONTEXT, Served, make_checkpoint, real, scripted
 
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a random Qwen2 of two layers and a tokenizer of single bytes."""
     return make_checkpoint(tmp_path_factory.mktemp("tiny"))
-
-
-def make_checkpoint(folder: Path) -> Path:
-    import torch
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
-
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    backend = Tokenizer(models.BPE({symbol: i for i, symbol in enumerate(alphabet)}, []))
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    backend.decoder = decoders.ByteLevel()
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=backend, eos_token=SPECIAL[0], pad_token=SPECIAL[1]
-    )
-    tokenizer.chat_template = TEMPLATE
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(0)
-    config = Qwen2Config(
-        vocab_size=len(tokenizer),
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        max_position_embeddings=CONTEXT,
-        initializer_range=0.3,  # sharper than a fresh model, so that log-probabilities differ
-        eos_token_id=tokenizer.eos_token_id,
-        bos_token_id=None,
-    )
-    model = Qwen2ForCausalLM(config)
-    # Sampling defaults that must not leak into a request, and a second end token.
-    model.generation_config.update(
-        eos_token_id=[tokenizer.eos_token_id, tokenizer.pad_token_id],
-        do_sample=True,
-        temperature=0.01,
-        top_k=1,
-        repetition_penalty=5.0,
-    )
-    model.save_pretrained(folder)
-    return folder
-
-
-def scripted(folder: Path) -> Served:
-    tokenizer = HfTokenizer.load(str(folder))
-    size = tokenizer.eos_ids[-1] + 1
-    engine = ScriptedEngine(
-        lambda request: [7, 8, 9, 10, 11] * CONTEXT,
-        tokenizer.eos_ids,
-        decode=tokenizer.decode,
-        vocab_size=size,
-        max_model_len=CONTEXT,
-    )
-    return Served(engine, tokenizer, size, folder)
-
-
-def real(folder: Path) -> Served:
-    from policies.vllm_engine import serve
-
-    tokenizer, engine = asyncio.run(serve(str(folder), EngineConfig(memory_gib=0.05)))
-    return Served(engine, tokenizer, tokenizer.eos_ids[-1] + 1, folder)
 
 
 @pytest.fixture(
@@ -146,8 +52,6 @@ def only(token: int, max_tokens: int = 40, **sampling: Any) -> Sampling:
 
 
 # The port, both engines.
-
-
 def test_answers_are_aligned_with_their_requests(served: Served) -> None:
     lengths = [5, 1, 9, 3]
     answers = served.ask(*(Request(prompt(1), only(7, n)) for n in lengths))
@@ -322,8 +226,6 @@ def test_the_context_is_known(served: Served) -> None:
 
 
 # vLLM itself.
-
-
 def sampled(first: int, seed: int | None = 1, **sampling: Any) -> Request:
     return Request(prompt(first), Sampling(24, seed=seed, **sampling))
 
@@ -440,131 +342,3 @@ def test_an_engine_that_died_says_why_and_another_can_be_started(
     again = real(served.folder)
     again.ask(sampled(26))
     asyncio.run(again.engine.close())
-
-
-# The scripted engine.
-
-
-def script(*said: int, **options: Any) -> ScriptedEngine:
-    return ScriptedEngine(lambda request: said, (0,), **options)
-
-
-def answer_of(engine: Engine, request: Request) -> Generation | Refused:
-    (answer,) = asyncio.run(engine.generate([request]))
-    return answer
-
-
-def test_a_script_that_runs_out_is_cut() -> None:
-    answer = answer_of(script(5, 6), Request((1,), Sampling(9)))
-    assert isinstance(answer, Generation)
-    assert (answer.token_ids, answer.finish) == ((5, 6), Finish.LENGTH)
-
-
-def test_a_script_may_be_a_table_of_prompts() -> None:
-    engine = ScriptedEngine({(1, 2): (5, 0)}, (0,))
-    known, unknown = asyncio.run(
-        engine.generate([Request((1, 2), Sampling(9)), Request((3,), Sampling(9))])
-    )
-    assert isinstance(known, Generation)
-    assert known.finish is Finish.EOS
-    assert unknown == Refused("the script has no such prompt")
-
-
-def test_a_script_may_refuse_and_may_depend_on_the_request() -> None:
-    def say(request: Request) -> Sequence[int] | Refused:
-        return Refused("no") if request.prompt == (1,) else (request.sampling.seed or 0, 0)
-
-    engine = ScriptedEngine(say, (0,))
-    assert answer_of(engine, Request((1,), Sampling(9))) == Refused("no")
-    answer = answer_of(engine, Request((2,), Sampling(9, seed=7)))
-    assert isinstance(answer, Generation)
-    assert answer.token_ids == (7, 0)
-
-
-def test_a_script_may_give_the_odds() -> None:
-    engine = script(5, 6, odds=lambda request, said: {5: math.log(0.25), 6: math.log(0.5)})
-    answer = answer_of(engine, Request((1,), Sampling(2, logprob_ids=(6, 9))))
-    assert isinstance(answer, Generation)
-    assert answer.logprobs == ({6: math.log(0.5), 9: -math.inf},) * 2
-    assert answer.logprob == pytest.approx(math.log(0.125))
-
-
-def test_the_likeliest_allowed_token_replaces_one_that_is_not_allowed() -> None:
-    engine = script(5, odds=lambda request, said: {3: -2.0, 4: -1.0})
-    answer = answer_of(engine, Request((1,), Sampling(1, allowed_ids=(3, 4))))
-    assert isinstance(answer, Generation)
-    assert answer.token_ids == (4,)
-
-
-@pytest.mark.parametrize("kill", ["script", "die"])
-def test_a_scripted_engine_that_died_answers_nothing_any_more(kill: str) -> None:
-    def say(request: Request) -> Sequence[int]:
-        raise EngineError("out of memory")
-
-    async def run() -> None:
-        engine = ScriptedEngine(say)
-        if kill == "die":
-            engine.hold()
-        waiting = asyncio.create_task(engine.generate([Request((1,), Sampling(1))]))
-        await asyncio.sleep(0)
-        if kill == "die":
-            engine.die("out of memory")
-        with pytest.raises(EngineError, match="out of memory"):
-            await waiting
-        with pytest.raises(EngineError, match="out of memory"):
-            await engine.generate([Request((2,), Sampling(1))])
-
-    asyncio.run(run())
-
-
-def test_what_is_held_is_answered_later_and_what_is_cancelled_is_noted() -> None:
-    async def run() -> None:
-        engine = script(5)
-        engine.hold()
-        requests = [Request((1,), Sampling(1)), Request((2,), Sampling(1))]
-        doomed, kept = (asyncio.create_task(engine.generate([each])) for each in requests)
-        await asyncio.sleep(0)
-        doomed.cancel()
-        engine.go()
-        assert len(await kept) == 1
-        assert engine.requests == requests
-        assert engine.aborted == requests[:1]
-
-    asyncio.run(run())
-
-
-def test_a_closed_scripted_engine_raises() -> None:
-    async def run() -> None:
-        engine = script(5)
-        await engine.close()
-        await engine.close()
-        await engine.generate([Request((1,), Sampling(1))])
-
-    with pytest.raises(EngineError, match="closed"):
-        asyncio.run(run())
-
-
-# The configuration.
-
-
-@pytest.mark.parametrize(
-    "field",
-    [
-        {"device": "gpu"},
-        {"dtype": "int4"},
-        {"max_num_seqs": 0},
-        {"tensor_parallel_size": 0},
-        {"threads": -1},
-        {"gpu_memory_utilization": 1.5},
-        {"max_model_len": 1},
-        {"memory_gib": math.nan},
-        {"memory_gib": 0.0},
-        {"block_size": 0},
-    ],
-    ids=str,
-)
-def test_a_bad_field_is_named_with_its_value(field: dict[str, Any]) -> None:
-    ((name, value),) = field.items()
-    with pytest.raises(ValueError, match=name) as error:
-        replace(EngineConfig(), **field)
-    assert repr(value) in str(error.value)
