@@ -27,6 +27,7 @@ from search.ports import (
     ScorerReply,
 )
 from search.questions import Flow, Strategy
+from search.strategies.beam import Beam
 from search.strategies.best_of_n import BestOfN
 from search.strategies.majority import Majority
 from treewright.config.config import Config
@@ -170,6 +171,61 @@ def test_a_problem_that_the_policy_left_halfway_goes_on_where_it_stopped(
     assert "policy/a//3/end" in again.asked
     assert not any("/b/" in key for key in again.asked)
     assert (second.status, second.metrics) == (Status.COMPLETE, whole.metrics)
+
+
+def generated(ending: Ending) -> list[tuple[int, int, int]]:
+    """The calls, the generated tokens and those that came to nothing, of each side."""
+    ledger = ending.metrics.ledger
+    return [
+        (side.calls, side.generated or 0, side.failed or 0)
+        for side in (ledger.policy, ledger.verifier)
+    ]
+
+
+def recorded(problem: str, kind: str) -> tuple[int, int]:
+    """The calls and the generated tokens of all replies on a problem in the journal."""
+    spent = [
+        record["data"]["spent"]
+        for record in map(json.loads, journaled(kind))
+        if record["key"].split("/")[1] == problem
+    ]
+    return sum(calls for calls, *_ in spent), sum(tokens for _, _, _, tokens, _ in spent)
+
+
+def test_what_a_problem_that_failed_had_cost_is_in_the_ledger_and_came_to_nothing(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = replace(config, dataset=replace(config.dataset, offset=1))
+    alone = generated(run(one, Ports(config), monkeypatch))
+    FilePath("journal").rename("alone")
+    waves = replace(config, strategy=BestOfN(n=4, wave=2))
+    ending = run(waves, Ports(config, {"policy/a//3/end": POISON}), monkeypatch)
+    lost = [recorded("a", kind) for kind in ("policy", "scorer")]
+    assert all(calls and tokens for calls, tokens in lost)
+    assert generated(ending) == [
+        (calls + more, tokens + wasted, failed + wasted)
+        for (calls, tokens, failed), (more, wasted) in zip(alone, lost, strict=True)
+    ]
+    assert read(waves) == ending
+
+
+def test_what_followed_a_reply_that_failed_and_is_asked_anew_came_to_nothing(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The beam that was steered without the judgement took another way."""
+    beam = replace(config, strategy=Beam(paths=2, children=2))
+    whole = generated(run(beam, Ports(config), monkeypatch))
+    keys = (json.loads(line)["key"] for line in journaled("policy"))
+    kept = next(key for key in keys if key.startswith(("policy/a/0/", "policy/a/1/")))
+    FilePath("journal").rename("whole")
+    out = {f"scorer/a/{kept.split('/')[2]}": UNAVAILABLE}
+    run(beam, Ports(config, out), monkeypatch)
+    ending = run(beam, Ports(config), monkeypatch)
+    assert ending.status is Status.COMPLETE
+    for kind, side, before in zip(("policy", "scorer"), generated(ending), whole, strict=True):
+        paid = [sum(part) for part in zip(*(recorded(p, kind) for p in "ab"), strict=True)]
+        assert list(side[:2]) == paid
+        assert side[1] - before[1] == side[2] - before[2] > 0
 
 
 @pytest.mark.parametrize("kind", [INVALID, POISON])

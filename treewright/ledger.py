@@ -38,10 +38,10 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """Both sides' accounts, over the problems whose search ended.
+    """Both sides' accounts.
 
-    What was spent on a problem that failed is in its journal only: it is counted here once the
-    problem has a result.
+    That of a run has also what was spent on problems that failed (`treewright.running.lost`), and
+    not yet what was spent on those that are still to be searched.
     """
 
     policy: Account

@@ -8,23 +8,24 @@ its call is asked again, and the first of two records of one call counts.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Set
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from search.core import Missing
+from search.core import Missing, Spending
 from search.ports import PolicyCall, PolicyReply, ReplayError, ScorerCall, ScorerReply
 from treewright.journal.appender import Appender, JournalError
 from treewright.journal.codec import (
     Json,
     decode_policy_reply,
     decode_scorer_reply,
+    decode_spent,
     encode_policy_reply,
     encode_scorer_reply,
 )
+from treewright.journal.index import POLICY, REPLIES, SCORER, Index, JournalCounts, Place
 from treewright.journal.records import (
     CorruptRecord,
     Line,
@@ -35,58 +36,16 @@ from treewright.journal.records import (
     unseal,
 )
 
-__all__ = ["Journal", "JournalCounts", "JournalError"]
-
-POLICY, SCORER, FAILURE = "policy", "scorer", "failure"
-REPLIES = (POLICY, SCORER)
-
-
-@dataclass(slots=True)
-class JournalCounts:
-    """What was found and written.
-
-    `torn`: bytes of last lines that a kill cut off. `corrupt`: lines whose CRC does not fit.
-    `duplicates`: records of a call that was recorded before; they are ignored.
-    """
-
-    records: int = 0
-    torn: int = 0
-    corrupt: int = 0
-    duplicates: int = 0
-
-    def __str__(self) -> str:
-        """What a person should hear; empty when all is well."""
-        notes = {
-            "torn bytes dropped": self.torn,
-            "corrupt lines set aside": self.corrupt,
-            "duplicates ignored": self.duplicates,
-        }
-        return ", ".join(f"{count} {note}" for note, count in notes.items() if count)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a record lies on disk."""
-
-    writer: str
-    offset: int
-    length: int
+__all__ = ["Journal", "JournalError"]
 
 
 class Journal:
-    """Implements `search.ports.Memory` and keeps free records beside.
-
-    Replies stay on disk and are read when they are recalled; of every other kind the latest payload
-    of each key is held in memory.
-    """
+    """Implements `search.ports.Memory` and keeps free records beside."""
 
     def __init__(self, folder: Path, *, readonly: bool) -> None:
         self.folder = folder
         self.readonly = readonly
-        self.counts = JournalCounts()
-        self._replies: dict[str, dict[str, Place]] = {}
-        self._latest: dict[str, dict[str, Json]] = {}
-        self._failed: set[str] = set()
+        self._index = Index()
         self._known: dict[str, int] = {}
         self._files: dict[str, int] = {}
         self._good: dict[str, int] = {}
@@ -128,6 +87,16 @@ class Journal:
     ) -> None:
         self.close()
 
+    @property
+    def counts(self) -> JournalCounts:
+        """What was found and written so far."""
+        return self._index.counts
+
+    @property
+    def failed(self) -> Set[str]:
+        """The problems of which a call, or which as a whole, failed at some time."""
+        return self._index.failed
+
     def close(self) -> None:
         """Finish the write under way and close all files. Idempotent."""
         self._open.close()
@@ -144,10 +113,11 @@ class Journal:
                 real engine gives another reply to the call that is asked again.
             JournalError: the record cannot be read any more.
         """
-        recorded = self._replies.get(key, {})
+        recorded = self._index.replies(key)
         if (place := recorded.get(digest)) is not None:
             return self._reply(place, call)
-        if recorded and not self.counts.corrupt and call.path.problem.id not in self._failed:
+        problem = call.path.problem.id
+        if recorded and not self.counts.corrupt and problem not in self._index.failed:
             raise ReplayError(key)
         if isinstance(call, PolicyCall):
             self._known[key] = len(call.path.steps)
@@ -162,7 +132,7 @@ class Journal:
             JournalError: it could not be written; nor can anything after it.
             ValueError: a transient `Missing`, which must be asked again, or a number that is none.
         """
-        if digest in self._replies.get(key, {}):
+        if digest in self._index.replies(key):
             self.counts.duplicates += 1
             return
         if isinstance(reply, PolicyReply):
@@ -183,14 +153,27 @@ class Journal:
 
     def latest(self, kind: str) -> Mapping[str, Json]:
         """The last payload of each key; not for replies."""
-        return self._latest.get(kind, {})
+        return self._index.latest(kind)
+
+    def spent_on(self, problems: Collection[str]) -> Spending:
+        """What all recorded replies on some problems cost.
+
+        Raises:
+            JournalError: a record cannot be read any more.
+        """
+        spent = Spending()
+        for key, place in self._index.replies_on(problems):
+            cost = decode_spent(self._read(place)["spent"])
+            drawn = key.startswith(f"{POLICY}/")
+            spent += Spending(policy=cost) if drawn else Spending(verifier=cost)
+        return spent
 
     async def _append(self, kind: str, key: str, data: Json, digest: str | None) -> None:
         if self._appender is None:
             raise JournalError(f"{self.folder}: is open for reading only")
         line = seal(kind, key, data, digest)
         offset = await self._appender.append(line)
-        self._index(self._writer, Line(offset, len(line), unseal(line)))
+        self._index.add(self._writer, Line(offset, len(line), unseal(line)))
 
     def _reply(self, place: Place, call: PolicyCall | ScorerCall) -> PolicyReply | ScorerReply:
         data = self._read(place)
@@ -225,7 +208,7 @@ class Journal:
                 if line.record is None:
                     bad.append(line)
                 else:
-                    self._index(path.stem, line)
+                    self._index.add(path.stem, line)
         except UnknownVersion as error:
             raise JournalError(
                 f"{path}: holds a record of version {error.version}, this is version 1: "
@@ -242,21 +225,6 @@ class Journal:
         fd = self._files[path.stem]
         lines = [os.pread(fd, line.length, line.offset) for line in bad]
         path.with_suffix(".bad").write_bytes(b"".join(lines))
-
-    def _index(self, writer: str, line: Line) -> None:
-        record = line.record
-        assert record is not None
-        self.counts.records += 1
-        place = Place(writer, line.offset, line.length)
-        if record.kind in REPLIES:
-            assert record.digest is not None
-            if self._replies.setdefault(record.key, {}).setdefault(record.digest, place) != place:
-                self.counts.duplicates += 1
-            return
-        data = record.data
-        self._latest.setdefault(record.kind, {})[record.key] = data
-        if record.kind == FAILURE:
-            self._failed.add(data.get("problem", record.key))
 
     def _start(self, writer: str) -> None:
         """Cut a torn tail off the writer's own file and open it for appending."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from benchmarks.datasets import Dataset, Sample
 from benchmarks.grading import Outcome, open_grader
@@ -20,6 +20,7 @@ from treewright.config.config import Config
 from treewright.journal.journal import Journal
 from treewright.metrics import UNDECIDED, Metrics, Reporting, Solved, choose, measure, outcome_of
 from treewright.running.controller import Controller, Failed, Grading
+from treewright.running.lost import lost, with_lost
 from treewright.running.memory import RunMemory, SparedScorer, noted_failures
 from treewright.running.progress import Progress, Tally, add_spent, open_progress
 from treewright.running.replay import Replayed, replay
@@ -173,7 +174,9 @@ class Session:
         problems = len(self.dataset.samples) + len(bad_rows)
         pending = problems - len(bad_rows) - len(self.solved) - len(self.failed)
         metrics = measure(self.solved, len(failed), problems, reporting(self.config))
-        return Ending(metrics, failed, pending)
+        spent = lost(self.journal, self.solved, [item.problem_id for item in self.failed])
+        ledger = with_lost(metrics.ledger, spent)
+        return Ending(replace(metrics, ledger=ledger), failed, pending)
 
 
 def unjudged(item: Solved) -> Failure | None:

@@ -1,0 +1,91 @@
+"""What a journal holds, and where.
+
+Replies stay on disk and are found by their call; of every other kind the latest payload of each key
+is held in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from treewright.journal.codec import Json
+from treewright.journal.records import Line
+
+POLICY, SCORER, FAILURE = "policy", "scorer", "failure"
+REPLIES = (POLICY, SCORER)
+
+
+@dataclass(slots=True)
+class JournalCounts:
+    """What was found and written.
+
+    `torn`: bytes of last lines that a kill cut off. `corrupt`: lines whose CRC does not fit.
+    `duplicates`: records of a call that was recorded before; they are ignored.
+    """
+
+    records: int = 0
+    torn: int = 0
+    corrupt: int = 0
+    duplicates: int = 0
+
+    def __str__(self) -> str:
+        """What a person should hear; empty when all is well."""
+        notes = {
+            "torn bytes dropped": self.torn,
+            "corrupt lines set aside": self.corrupt,
+            "duplicates ignored": self.duplicates,
+        }
+        return ", ".join(f"{count} {note}" for note, count in notes.items() if count)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a record lies on disk."""
+
+    writer: str
+    offset: int
+    length: int
+
+
+class Index:
+    """Of all records so far; of two replies to one call the first counts."""
+
+    def __init__(self) -> None:
+        self.counts = JournalCounts()
+        self._replies: dict[str, dict[str, Place]] = {}
+        self._latest: dict[str, dict[str, Json]] = {}
+        self.failed: set[str] = set()
+        """The problems of which a call, or which as a whole, failed at some time."""
+
+    def add(self, writer: str, line: Line) -> None:
+        """Take in a record that lies in `writer`'s file."""
+        record = line.record
+        assert record is not None
+        self.counts.records += 1
+        place = Place(writer, line.offset, line.length)
+        if record.kind in REPLIES:
+            assert record.digest is not None
+            if self._replies.setdefault(record.key, {}).setdefault(record.digest, place) != place:
+                self.counts.duplicates += 1
+            return
+        data = record.data
+        self._latest.setdefault(record.kind, {})[record.key] = data
+        if record.kind == FAILURE:
+            self.failed.add(data.get("problem", record.key))
+
+    def replies(self, key: str) -> Mapping[str, Place]:
+        """The replies that were recorded with a key, by digest."""
+        return self._replies.get(key, {})
+
+    def replies_on(self, problems: Collection[str]) -> Iterator[tuple[str, Place]]:
+        """All replies on some problems, each with its key (`search.keys`), which names both."""
+        for key, recorded in self._replies.items() if problems else ():
+            _, problem, _ = key.split("/", 2)
+            if unquote(problem, errors="surrogatepass") in problems:
+                yield from ((key, place) for place in recorded.values())
+
+    def latest(self, kind: str) -> Mapping[str, Json]:
+        """The last payload of each key of a kind that is no reply."""
+        return self._latest.get(kind, {})

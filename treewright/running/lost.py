@@ -1,0 +1,54 @@
+"""What was paid for and is in no result: the ledger has it, as tokens that came to nothing.
+
+That is all of a problem that failed, and of a search that went on without a reply that failed: once
+that is had, what followed is asked anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import astuple, replace
+
+from search.core import Spending, Spent
+from search.driver import total
+from treewright.journal.journal import Journal
+from treewright.ledger import Account, Ledger, account, summed
+from treewright.metrics import Solved
+
+
+def lost(journal: Journal, solved: Sequence[Solved], failed: Collection[str]) -> Spending:
+    """What replies on these problems cost beyond what is booked.
+
+    Args:
+        journal: of the run, which may hold other problems too.
+        solved: what they spent is booked, but for what they asked before a reply failed.
+        failed: the ids of problems without a result.
+
+    Raises:
+        JournalError: a record cannot be read any more.
+    """
+    again = [item for item in solved if item.problem_id in journal.failed]
+    costs = [item.search.costs for item in again]
+    paid = journal.spent_on({*failed, *(item.problem_id for item in again)})
+    return Spending(
+        _beyond(paid.policy, total(spent for each in costs for spent in each.policy.values())),
+        _beyond(paid.verifier, total(spent for each in costs for spent in each.verifier.values())),
+    )
+
+
+def with_lost(ledger: Ledger, spent: Spending) -> Ledger:
+    """The ledger with what was lost."""
+    return Ledger(
+        summed([ledger.policy, _failed(spent.policy)]),
+        summed([ledger.verifier, _failed(spent.verifier)]),
+    )
+
+
+def _beyond(paid: Spent, booked: Spent) -> Spent:
+    return Spent(*(one - other for one, other in zip(astuple(paid), astuple(booked), strict=True)))
+
+
+def _failed(spent: Spent) -> Account:
+    """An account on which all that was generated came to nothing."""
+    whole = account([({"": spent}, ())])
+    return replace(whole, failed=whole.generated, pruned=0)
