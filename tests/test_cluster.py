@@ -252,6 +252,23 @@ def test_a_scorer_that_cannot_be_built_ends_the_start_before_the_policy_is_loade
     run(work())
 
 
+def test_a_ray_that_is_up_too_late_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine that is very busy: Ray gives its node 30 s, then raises a bare Exception."""
+    actors = load_actors(None)
+
+    def late(address: str | None, cpus: float) -> None:
+        raise Exception("The current node timed out during startup.")
+
+    async def work() -> None:
+        with pytest.raises(ClusterError, match=r"this machine: no Ray: .*timed out during startup"):
+            async with open_cluster(ClusterConfig(), POLICY, SCORER):
+                pass
+
+    monkeypatch.setattr(actors.ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(actors, "_init", late)
+    run(work())
+
+
 def test_importing_the_cluster_does_not_import_ray(root: FilePath) -> None:
     modules = "treewright.cluster.cluster, treewright.journal.journal"
     code = f"import sys, {modules}; sys.exit('ray' in sys.modules)"

@@ -177,7 +177,7 @@ def connected(address: str | None, cpus: float) -> Iterator[float]:
     try:
         with same_sigterm():
             _init(address, cpus)
-    except (ConnectionError, RuntimeError, ValueError, RayError) as error:
+    except Exception as error:  # a node that is up too late is a bare one
         raise ConnectionRefused(one_line(error)) from error
     try:
         yield float(ray.cluster_resources().get("GPU", 0.0))
