@@ -5,17 +5,22 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 
 from treewright.cli import main
 from treewright.comparing.source import Source
+from treewright.journal.records import checked
+from treewright.report.drawing import SHAPES
 from treewright.report.embedding import packed, script_json, unpacked, visible
 from treewright.report.forest import CUT, SHORT, cut, fitted, shortened
 from treewright.report.page import environment, hashed, render
 from treewright.report.part import replayed
+from treewright.report.plot_files import MARKERS, PALETTE
 from treewright.report.reading import Reading, processes_for, read
 from treewright.report.report import letters, measured, plots
+from treewright.report.view import Follower
 
 CONFIG = """
 name: doubles
@@ -203,6 +208,57 @@ def test_a_degenerate_run_has_a_page_that_says_what_it_is(
     finish: Finish, changes: list[str], problems: int, said: str
 ) -> None:
     assert said in words(page(finish(*changes, problems=problems)))
+
+
+@pytest.mark.parametrize("verb", ["report", "view"])
+def test_a_journal_of_another_version_gets_one_line(
+    finish: Finish, capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    run = finish()
+    journal = run / "journal" / "driver.jsonl"
+    first, *rest = journal.read_bytes().splitlines(keepends=True)
+    body = checked(first).replace(b'{"v":1', b'{"v":2', 1)
+    journal.write_bytes(b"".join([b'%b,"crc":"%08x"}\n' % (body, crc32(body)), *rest]))
+    capsys.readouterr()
+    assert main([verb, str(run)]) == 1
+    (told,) = capsys.readouterr().err.splitlines()
+    assert "holds a record of version 2, this is version 1" in told
+
+
+def test_view_shows_of_a_degenerate_run_what_report_shows(finish: Finish) -> None:
+    run = finish("strategy.n=1", "scorer.missing=1", problems=1)
+    journal = run / "journal" / "driver.jsonl"
+    journal.write_bytes(journal.read_bytes() + b"not a record\n")
+    told = words(page(run))
+    assert "One problem" in told
+    assert "1 corrupt lines set aside" in told
+    assert words(Follower(run).edition.page.decode()) == told
+
+
+def test_an_imported_run_is_reported_with_costs_unknown(finish: Finish) -> None:
+    finish()
+    row = {"problem": "What is 1 + 1?", "answer": "2", "completions": ["\\boxed{2}", "\\boxed{3}"]}
+    Path("theirs.jsonl").write_text(json.dumps(row | {"scores": [[0.9], [0.2]]}) + "\n")
+    assert main(["import", "theirs.jsonl", "grading.kind=numeric"]) == 0
+    (run,) = Path("runs/theirs").iterdir()
+    told = words(page(run))
+    assert "cost unknown" in told
+    assert "100.0 %" in told
+
+
+def test_the_headline_tells_gain_certainty_and_cost(finish: Finish) -> None:
+    told = words(page(finish(problems=20)))
+    assert re.search(
+        r"right in \d+\.\d % of 20 problems at n = 4 \(95 % CI .+?\), "
+        r"for [\d,]+ tokens per problem\. "
+        r"Over majority, which needs no verifier: \+\d+\.\d points \(95 % CI .+?, (not )?shown\), "
+        r"at \d\.\d\d times the tokens\. Of \d+ other arms (none|\d+) (is|are) shown to be worse",
+        told,
+    ), told[:1500]
+
+
+def test_points_are_told_apart_by_shape_and_not_by_colour_alone() -> None:
+    assert len(set(SHAPES)) == len(set(MARKERS)) == len(set(PALETTE)) == len(SHAPES)
 
 
 def test_without_a_readable_verdict_scored_arms_have_no_number(finish: Finish) -> None:

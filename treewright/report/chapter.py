@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from treewright.comparing.comparison import Comparison
@@ -11,24 +10,13 @@ from treewright.config.kinds import kind_of
 from treewright.ledger import Account, summed
 from treewright.report import charts
 from treewright.report.case import Case
-from treewright.report.curves import Curve, abstained, curves, oracle
+from treewright.report.curves import Curve, abstained, curves
 from treewright.report.differences import Standing, against_last, standings
+from treewright.report.headline import Tile, counted, summary, tiles
 from treewright.report.plot import Plot
 from treewright.report.reading import Reading
 from treewright.report.verifier import Verifier, verifier
 from treewright.running.run_folder import Status
-
-Ends = tuple[float, float] | None
-
-
-@dataclass(frozen=True)
-class Tile:
-    """A figure that stands out: what it is, in per cent, with its 95 % interval."""
-
-    name: str
-    accuracy: float | None
-    ci95: Ends
-    about: str
 
 
 @dataclass(frozen=True)
@@ -149,66 +137,6 @@ def changed(reading: Reading) -> list[str]:
     return [f"Made with another {', '.join(keys)} than there is now."] if keys else []
 
 
-def summary(reading: Reading, found: Sequence[Curve], placed: Sequence[Standing]) -> str:
-    """The result in two sentences."""
-    best = next((at for at, each in enumerate(placed) if each.best), None)
-    if best is None:
-        return "There is no accuracy to report."
-    top = found[best].top
-    told = (
-        f"{found[best].arm} is right in {percent(top.found.accuracy)} % of "
-        f"{counted(len(reading.cases), 'problem')} at n = {top.n} "
-        f"(95 % CI {interval(top.found.ci95)})."
-    )
-    others = [each for each in placed if not each.best and each.gap is not None]
-    worse = sum(each.shown for each in others)
-    if not others or len(reading.cases) < 2:
-        return told
-    if worse == len(others):
-        return f"{told} All other arms are shown to be worse."
-    rest = counted(len(others) - worse, "other arm")
-    return f"{told} It is not shown to be better than {rest}: chance may have made their gaps."
-
-
-def tiles(reading: Reading, found: Sequence[Curve]) -> list[Tile]:
-    """The best arm, what costs no verifier, one solution, and a verifier without error."""
-    known = [curve for curve in found if curve.top.found.accuracy is not None]
-    if not known:
-        return []
-    best = max(known, key=lambda curve: curve.top.found.accuracy or 0.0)
-    named = {str(curve.arm): curve for curve in known}
-    made = [tile(f"{best.arm}, the best of {len(known)} arms", best)]
-    if "majority" in named:
-        made.append(tile("majority, no verifier", named["majority"]))
-    if "first" in named:
-        made.append(tile("first solution", named["first"]))
-    for n, rate, low, high in oracle(reading, [reading.largest]):
-        made.append(Tile("oracle: any is right", rate, (low, high), f"n = {n}"))
-    return made
-
-
-def tile(name: str, curve: Curve) -> Tile:
-    """An arm over all candidates."""
-    top = curve.top
-    about = "cost unknown" if top.tokens is None else f"{top.tokens:,.0f} tokens per problem"
-    return Tile(name, top.found.accuracy, top.found.ci95, about)
-
-
 def right_share(case: Case) -> int:
     """How many candidates are right."""
     return sum(case.right)
-
-
-def percent(share: float | None) -> str:
-    """One decimal; a dash where there is no number."""
-    return "–" if share is None else f"{100 * share:.1f}"
-
-
-def interval(ends: Ends) -> str:
-    """`41.2 to 65.0`."""
-    return "–" if ends is None else f"{percent(ends[0])} to {percent(ends[1])}"
-
-
-def counted(number: int, noun: str, ending: str = "s") -> str:
-    """`1 problem`, `2 problems`."""
-    return f"{number:,} {noun}{'' if number == 1 else ending}"

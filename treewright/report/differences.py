@@ -14,6 +14,8 @@ from treewright.report.reading import REFERENCE, Reading
 
 RESAMPLES = 1000
 """For the bands over n; at the largest n the full number is drawn."""
+FINER = 4000
+"""For the intervals against the best arm."""
 
 
 @dataclass(frozen=True)
@@ -21,12 +23,13 @@ class Standing:
     """How an arm stands to the most accurate one over the same problems.
 
     `best`: it is that one. `gap`: its accuracy minus the best's, over the problems both decided,
-    None without one. `shown`: whether chance alone would hardly make such a gap (p < 0.05 after
-    Holm over all arms).
+    None without one; `ci95` is its interval, None where all problems differ by the same. `shown`:
+    whether chance alone would hardly make such a gap (p < 0.05 after Holm over all arms).
     """
 
     best: bool
     gap: float | None
+    ci95: tuple[float, float] | None
     shown: bool
 
 
@@ -63,20 +66,29 @@ def standings(reading: Reading, found: Sequence[Curve]) -> list[Standing]:
     known = [curve.top.found.accuracy for curve in found]
     top = max((each for each in known if each is not None), default=None)
     if top is None:
-        return [Standing(best=False, gap=None, shown=False) for _ in found]
+        return [Standing(best=False, gap=None, ci95=None, shown=False) for _ in found]
     best = known.index(top)
     theirs = marks(reading, found[best]).right
-    gaps, tests = [], []
+    gaps, ends, tests = [], list[tuple[float, float] | None](), []
     for curve in found:
         ours = marks(reading, curve).right
         ids = sorted(ours.keys() & theirs.keys())
         pair = [ours[id] for id in ids], [theirs[id] for id in ids]
         gaps.append(sum(pair[0]) / len(ids) - sum(pair[1]) / len(ids) if ids else None)
+        ends.append(interval(*pair))
         tests.append(sign_flip(*pair) if ids and curve is not found[best] else 1.0)
     return [
-        Standing(at == best, gap, p < ALPHA)
-        for at, (gap, p) in enumerate(zip(gaps, holm(tests), strict=True))
+        Standing(at == best, gap, sure, p < ALPHA)
+        for at, (gap, sure, p) in enumerate(zip(gaps, ends, holm(tests), strict=True))
     ]
+
+
+def interval(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float] | None:
+    """Of the difference, None where all problems differ by the same or there are none."""
+    if len({our - their for our, their in zip(ours, theirs, strict=True)}) < 2:
+        return None
+    found = paired_difference(ours, theirs, resamples=FINER)
+    return found.low, found.high
 
 
 def is_reference(curve: Curve) -> bool:

@@ -10,6 +10,17 @@ from treewright.report.plot import Plot, Series, Spot
 
 WIDTH, HEIGHT = 480, 320
 LEFT, RIGHT, TOP, BOTTOM = 60, 18, 10, 46
+SHAPES = (
+    "m-3 0a3 3 0 1 0 6 0a3 3 0 1 0-6 0z",
+    "m-2.7-2.7h5.4v5.4h-5.4z",
+    "m0-3.7l3.5 6.2h-7z",
+    "m0-4l4 4-4 4-4-4z",
+    "m0 3.7l3.5-6.2h-7z",
+    "m-1.3-4h2.6v2.7h2.7v2.6h-2.7v2.7h-2.6v-2.7h-2.7v-2.6h2.7z",
+    "m0-2l2-2 2 2-2 2 2 2-2 2-2-2-2 2-2-2 2-2-2-2 2-2z",
+    "m-3.7 0l1.8-3.2h3.8l1.8 3.2-1.8 3.2h-3.8z",
+)
+"""Of points, as SVG paths around them, aligned with the colours: nobody has to tell those apart."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +42,15 @@ class Dot:
 
 @dataclass(frozen=True)
 class Trace:
-    """A series: `band` and `path` are SVG path data, empty where there is nothing to connect."""
+    """A series: `band`, `path` and `shape` (of its points) are SVG path data.
+
+    The first two are empty where there is nothing to connect.
+    """
 
     name: str
     colour: str
     line: str
+    shape: str
     path: str
     band: str
     whiskers: tuple[str, ...]
@@ -114,6 +129,7 @@ def trace(frame: Frame, plot: Plot, series: Series) -> Trace:
         name=series.name,
         colour=colour(series),
         line=series.line.value,
+        shape=SHAPES[max(0, series.colour) % len(SHAPES)],
         path=frame.path([(spot.x, spot.y) for spot in series.spots]) if many else "",
         band=f"{frame.path([*highs, *lows])}Z" if many and len(sure) > 1 else "",
         whiskers=()

@@ -13,11 +13,12 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from treewright.comparing.telling import points, probability
-from treewright.report.chapter import Chapter, interval, percent, right_share
+from treewright.comparing.telling import probability
+from treewright.report.chapter import Chapter, right_share
 from treewright.report.drawing import drawing
 from treewright.report.embedding import script_json, visible
 from treewright.report.forest import fitted
+from treewright.report.headline import interval, percent, points
 from treewright.report.plot import Plot
 from treewright.running.table import amount
 
@@ -78,7 +79,7 @@ def environment() -> Environment:
         "visible": visible,
         "percent": percent,
         "interval": interval,
-        "points": lambda share: points(share).replace("-", "−"),
+        "points": points,
         "probability": probability,
         "pretty": lambda value: json.dumps(value, indent=2),
     }

@@ -11,8 +11,9 @@ from treewright.report.axes import x_scale, y_scale
 from treewright.report.plot import Axis, Line, Plot, Series
 from treewright.running.run_folder import RunWriteError
 
-PALETTE = ("#2563b0", "#d2601a", "#15803d", "#9333b5", "#b3261e", "#0e7490", "#a16207", "#475569")
-"""As in the page's style sheet."""
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#b5578f", "#c98a00", "#3a9fdb", "#5b4b9a", "#475569")
+"""As in the page's style sheet: after Okabe & Ito (2008), for all kinds of colour vision."""
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
 NEUTRAL_COLOUR = "#6b7280"
 STYLES = {Line.SOLID: "-", Line.DASHED: "--", Line.DOTTED: ":"}
 SETTINGS: Any = {
@@ -77,7 +78,8 @@ def add(axes: Any, series: Series) -> None:
     colour = NEUTRAL_COLOUR if series.colour < 0 else PALETTE[series.colour % len(PALETTE)]
     xs, ys = [spot.x for spot in series.spots], [spot.y for spot in series.spots]
     style = STYLES[series.line]
-    axes.plot(xs, ys, style, color=colour, marker="o", markersize=3, label=series.name)
+    marker = MARKERS[max(0, series.colour) % len(MARKERS)]
+    axes.plot(xs, ys, style, color=colour, marker=marker, markersize=3.5, label=series.name)
     sure = [spot for spot in series.spots if spot.low is not None and spot.high is not None]
     lows, highs = [spot.low for spot in sure], [spot.high for spot in sure]
     if len(series.spots) > 1:
