@@ -489,7 +489,7 @@ def test_a_problem_without_completions_is_a_failure_and_no_wrong_answer(
     printed = json.loads(out)
     assert (printed["problems"], printed["failures"]) == (3, 1)
     assert {arm["problems"] for arm in printed["arms"]} == {2}
-    assert "1 problems are not in it" in treewright("export", printed["run"])[2]
+    assert "without a result: 1 problem" in treewright("export", printed["run"])[2]
 
 
 def test_named_datasets_are_found_and_misspelt_ones_told(treewright: Treewright) -> None:

@@ -56,18 +56,20 @@ class Ports:
     opened: list[object] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     cache: str = ""
+    on_asked: Callable[["Ports"], None] = lambda ports: None
 
     def __post_init__(self) -> None:
         self.policy, self.scorer = self, self
 
     def apart(self, cache: str) -> "Ports":
-        return Ports(self.stop_at, self.refused, self.opened, self.asked, cache)
+        return Ports(self.stop_at, self.refused, self.opened, self.asked, cache, self.on_asked)
 
     def stats(self) -> dict[str, Any]:
         return {}
 
     async def extend(self, batch: Sequence[PolicyCall]) -> list[PolicyReply | Failure]:
         self.asked.append(self.cache)
+        self.on_asked(self)
         if len(self.asked) == self.stop_at:
             os.kill(os.getpid(), signal.SIGINT)
         return await ScriptedPolicy(ScriptedPolicyConfig()).extend(batch)
@@ -269,6 +271,19 @@ def test_told_to_stop_it_is_resumable_and_the_next_time_asks_only_what_is_missin
     assert {cell["status"] for cell in index()} == {"complete"}
     assert len(runs()) == 3
     assert sum("best_of_n" in (Path(run) / "config.yaml").read_text() for run in ports.asked) == 40
+
+
+def test_the_index_names_the_runs_that_are_at_work(ports: Ports) -> None:
+    """Every generation is there by the time that its first question is asked."""
+    seen: list[tuple[str, str]] = []
+
+    def look(apart: Ports) -> None:
+        seen.extend((cell["run"], cell["status"]) for cell in index() if cell["run"] == apart.cache)
+
+    ports.on_asked = look
+    assert main(["sweep", "sweep.yaml", "--at-once", "1"]) == 0
+    assert {status for _, status in seen} == {"running"}
+    assert {run for run, _ in seen} == set(map(str, runs()))
 
 
 def test_a_complete_run_that_lost_a_record_is_asked_for_it(ports: Ports) -> None:

@@ -14,7 +14,7 @@ from treewright.comparing.comparison import Comparison, Side, Verdict
 from treewright.comparing.source import Found
 from treewright.config.fingerprint import differences
 from treewright.config.kinds import kind_of
-from treewright.running.table import PLAIN_WIDTH, percent
+from treewright.running.table import PLAIN_WIDTH, counted, percent
 from treewright.terminal import line
 
 COLUMNS = (
@@ -201,8 +201,3 @@ def probability(p: float | None) -> str:
     if p is None:
         return "–"
     return "< 0.0001" if p < 0.0001 else f"{p:.4f}"
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 problem`, `2 problems`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"

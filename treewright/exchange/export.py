@@ -11,6 +11,7 @@ from treewright.errors import ConfigError, suggest
 from treewright.exchange.export_sal import write_completions
 from treewright.exchange.recorded_run import RecordedRun
 from treewright.exchange.samples import write_samples
+from treewright.running.table import counted
 from treewright.terminal import clean
 
 
@@ -40,7 +41,8 @@ def export(path: Path, form: str, output: Path | None = None) -> int:
     run = RecordedRun.read(path)
     target = output or run.folder.path / FORMATS[form].file
     written = FORMATS[form].write(run, target)
-    print(clean(f"{written} candidates of {len(run.solved)} problems in {target}"))
+    problems = counted(len(run.solved), "problem")
+    print(clean(f"{counted(written, 'candidate')} of {problems} in {target}"))
     if run.lacking:
-        print(f"{run.lacking} problems are not in it: they have no result", file=sys.stderr)
+        print(f"not in it, without a result: {counted(run.lacking, 'problem')}", file=sys.stderr)
     return 0

@@ -45,8 +45,8 @@ class Run:
         return self.folder is not None and self.folder.status() is Status.COMPLETE
 
 
-Ended: TypeAlias = Callable[[Run, Exception | None], Awaitable[None]]
-"""Hears how the work on a run ended."""
+Hears: TypeAlias = Callable[[Run, Exception | None], Awaitable[None]]
+"""Is told when the work on a run has begun, and when it ended, with the fault if there was one."""
 
 
 def planned(configs: Sequence[Config]) -> list[Run]:
@@ -63,27 +63,28 @@ def planned(configs: Sequence[Config]) -> list[Run]:
 
 
 async def stop_at_fault(run: Run, fault: Exception | None) -> None:
-    """Nothing to do when a run ended; one that could not be worked on ends the series."""
+    """Nothing to do when a run began or ended; one that cannot be worked on ends the series."""
     if fault is not None:
         raise fault
 
 
-def work_off(runs: Sequence[Run], at_once: int, ended: Ended = stop_at_fault) -> list[Run]:
+def work_off(runs: Sequence[Run], at_once: int, hears: Hears = stop_at_fault) -> list[Run]:
     """Finish all runs as far as they can be finished, at most `at_once` at the same time.
 
     Runs that can share engines are worked off together. Told to stop, it finishes the problems in
     flight and leaves the rest for the next time. Engines are started only when something is
-    missing. `ended` hears of each run that was worked on, with its folder: with the fault that a
-    person can mend where there was one, and then the others go on. Returns the runs as they are
+    missing. `hears` is told of each run that is worked on, with its folder, when it has begun and
+    when it ended: with the fault that a person can mend where there was one, and then the others go
+    on. Returns the runs as they are
     then.
 
     Raises:
-        Exception: whatever `ended` raises.
+        Exception: whatever `hears` raises.
         CancelledError: it was told to stop twice.
     """
     missing = [run for run in runs if not run.complete]
     if missing:
-        asyncio.run(_work_off(missing, at_once, ended))
+        asyncio.run(_work_off(missing, at_once, hears))
     return [Run.of(run.config, run.dataset) for run in runs]
 
 
@@ -126,15 +127,15 @@ def _same(one: Config, other: Config, section: str) -> None:
         )
 
 
-async def _work_off(runs: Sequence[Run], at_once: int, ended: Ended) -> None:
+async def _work_off(runs: Sequence[Run], at_once: int, hears: Hears) -> None:
     tally = Tally(sum(len(run.dataset.samples) for run in runs))
     for group in by_engines(runs):
-        if await _stopped_at_one_site(group, at_once, tally, ended):
+        if await _stopped_at_one_site(group, at_once, tally, hears):
             return
 
 
 async def _stopped_at_one_site(
-    runs: Sequence[Run], at_once: int, tally: Tally, ended: Ended
+    runs: Sequence[Run], at_once: int, tally: Tally, hears: Hears
 ) -> bool:
     """Work off runs that share engines. Returns whether it was told to stop."""
     policy, scorer = engines([run.config for run in runs])
@@ -147,17 +148,17 @@ async def _stopped_at_one_site(
                 for run in waiting:
                     if site.stop.is_set():
                         return
-                    await _finish(run, site, ended)
+                    await _finish(run, site, hears)
 
             await together(work() for _ in range(min(at_once, len(runs))))
             return site.stop.is_set()
     except ClusterError as error:
         for run in runs:
-            await ended(run, error)
+            await hears(run, error)
         return False
 
 
-async def _finish(run: Run, site: Site, ended: Ended) -> None:
+async def _finish(run: Run, site: Site, hears: Hears) -> None:
     """One run, with a prefix cache of its own: what it costs is what it would cost alone."""
     fault = None
     try:
@@ -165,6 +166,8 @@ async def _finish(run: Run, site: Site, ended: Ended) -> None:
         assert run.folder is not None
         apart = replace(site, ports=site.ports.apart(str(run.folder.path)))
         with at_work(run.folder, run.config) as journal:
+            site.progress.say(f"run {run.folder.path}")
+            await hears(run, None)
             ending = await Session(run.config, run.dataset, journal).run(apart)
             conclude(run.folder, ending)
         site.progress.say(f"{ending.status}: {run.folder.path}")
@@ -172,4 +175,4 @@ async def _finish(run: Run, site: Site, ended: Ended) -> None:
         if exit_code(error) is None:  # no person can mend that: it ends the series
             raise
         fault = error
-    await ended(run, fault)
+    await hears(run, fault)

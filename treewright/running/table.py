@@ -55,7 +55,12 @@ def print_table(metrics: Metrics) -> None:
 def headline(metrics: Metrics) -> str:
     """How many problems the table is about."""
     failed = f", {metrics.failures} with failures" if metrics.failures else ""
-    return f"Accuracy in % over {metrics.problems} problems{failed}"
+    return f"Accuracy in % over {counted(metrics.problems, 'problem')}{failed}"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 problem`, `2 problems`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def by_name(arms: Sequence[Arm]) -> list[tuple[tuple[str, str], list[Arm]]]:
@@ -75,7 +80,9 @@ def left_out(arms: Sequence[Arm]) -> list[str]:
         reasons = [f"{count} {reason}" for reason, count in counts.items() if count]
         if reasons:
             name = f"{aggregation} {selection}" if arm.aggregation else selection
-            notes.append(f"{name}: over {arm.problems} problems, not {' and '.join(reasons)}")
+            notes.append(
+                f"{name}: over {counted(arm.problems, 'problem')}, not {' and '.join(reasons)}"
+            )
     return notes
 
 

@@ -53,8 +53,8 @@ class Index:
                 asyncio.run(measured(generation))
         self.write()
 
-    async def ended(self, run: Run, fault: Exception | None) -> None:
-        """A run of the series ended: read its cells, write the file."""
+    async def hear(self, run: Run, fault: Exception | None) -> None:
+        """A run of the series began or ended: write the file, the cells of one that ended read."""
         generation = next(g for g in self.generations if g.run.config is run.config)
         generation.run, generation.fault = run, fault
         if generation.ended:

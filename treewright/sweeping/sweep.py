@@ -66,7 +66,7 @@ def worked_off(index: Index, at_once: int) -> bool:
     told = f"{cells} cells, {len(index.generations)} generations, {len(missing)} not complete"
     say(f"sweep {index.path}: {told}")
     try:
-        work_off(missing, at_once, index.ended)
+        work_off(missing, at_once, index.hear)
     except (asyncio.CancelledError, KeyboardInterrupt):
         return False
     finally:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from treewright.metrics import Arm
 from treewright.running.series import by_engines
-from treewright.running.table import amount, interval, left_out, percent
+from treewright.running.table import amount, interval, left_out, percent, without_answer
 from treewright.sweeping.generation import Generation
 from treewright.sweeping.index import Index, headline
 from treewright.sweeping.plan import SweepPlan
@@ -78,11 +78,12 @@ def same_arms(
 
 
 def notes(index: Index) -> list[str]:
-    """What was left out of an accuracy, each once."""
+    """What was left out of an accuracy, and where there is no answer, each once."""
     told: dict[tuple[int, str], None] = {}
     for generation, _, result in index.results():
-        for note in left_out(result.metrics.arms) if result.metrics else ():
-            told[generation.number, note] = None
+        if result.metrics:
+            for note in (*left_out(result.metrics.arms), *without_answer(result.metrics)):
+                told[generation.number, note] = None
     return [f"generation {number}: {note}" for number, note in told]
 
 
