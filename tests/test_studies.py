@@ -36,7 +36,7 @@ from treewright.metrics import Solved
 from treewright.running.series import engines
 from treewright.studies.cells import BUDGETS, ENTRIES, REFERENCES, cells
 from treewright.studies.comparing import Ladder, Versus, rows, same_cost
-from treewright.studies.document import MARKER, document, write
+from treewright.studies.document import document
 from treewright.studies.measures import (
     Marks,
     Rule,
@@ -46,6 +46,7 @@ from treewright.studies.measures import (
     mark,
     variety,
 )
+from treewright.studies.page import MARKER, write
 from treewright.studies.strategies import main
 
 BEST, VOTE = Rule("best", "history.last"), Rule("majority")

@@ -1,18 +1,12 @@
-"""The comparison as Markdown: tables by a machine, and below a marker what a person says of them.
-
-The command replaces what is above the marker and keeps what is below.
-"""
+"""The comparison of strategies as Markdown."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from treewright.studies.cells import GUARD, REFERENCES
 from treewright.studies.comparing import SAME, Row, Versus, same_cost
-from treewright.studies.measures import StudyError
-
-MARKER = "<!-- Written by a person from here on; the command keeps it. -->"
+from treewright.studies.page import MARKER, paragraphs, table
 
 RESULTS = "strategy | width | tokens | answer | right % | 95 % | − best-of-n | − majority"
 CANDIDATES = "strategy | pass@N | candidates | answers | steps | ran away | failed"
@@ -43,20 +37,6 @@ def document(rows: Sequence[Row], data: str, command: str) -> str:
     return "\n".join([*_introduction(rows, data, command), *_sections(rows), MARKER, ""])
 
 
-def write(path: Path, text: str) -> None:
-    """Write the document, keeping what a person wrote below the marker of the one before.
-
-    Raises `StudyError` for a file that cannot be read or written.
-    """
-    temporary = path.with_name(f".{path.name}.new")
-    try:
-        old = path.read_text("utf-8") if path.exists() else ""
-        temporary.write_text(text + old.partition(f"{MARKER}\n")[2], encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise StudyError(f"{path}: cannot be written: {error.strerror}") from error
-
-
 def _introduction(rows: Sequence[Row], data: str, command: str) -> Iterator[str]:
     compared = [each for row in rows for each in row.versus.values() if each is not None]
     told = TOLD.format(
@@ -69,10 +49,8 @@ def _introduction(rows: Sequence[Row], data: str, command: str) -> Iterator[str]
     yield "# Strategies at equal tokens"
     yield ""
     yield f"Made by `{command}` from {data}."
-    for paragraph in told.split("\n\n"):
-        yield ""
-        yield " ".join(paragraph.split())
     yield ""
+    yield from paragraphs(told)
 
 
 def _sections(rows: Sequence[Row]) -> Iterator[str]:
@@ -80,17 +58,9 @@ def _sections(rows: Sequence[Row]) -> Iterator[str]:
         some = [row for row in rows if row.budget == budget]
         yield f"## {budget:,} tokens per problem" if budget else "## One solution, no search"
         yield ""
-        yield from _table(RESULTS, [_result(row) for row in some])
+        yield from table(RESULTS, [_result(row) for row in some])
         once = {row.strategy: _candidates(row) for row in some}  # the same under every rule
-        yield from _table(CANDIDATES, list(once.values()))
-
-
-def _table(header: str, lines: Sequence[Sequence[str]]) -> Iterator[str]:
-    yield f"| {header} |"
-    yield f"|---|{'---:|' * header.count('|')}"
-    for line in lines:
-        yield f"| {' | '.join(line)} |"
-    yield ""
+        yield from table(CANDIDATES, list(once.values()))
 
 
 def _result(row: Row) -> tuple[str, ...]:

@@ -1,0 +1,46 @@
+"""A page as Markdown: what a machine writes, and below a marker what a person says of it.
+
+The command replaces what is above the marker and keeps what is below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from treewright.studies.measures import StudyError
+
+MARKER = "<!-- Written by a person from here on; the command keeps it. -->"
+
+
+def write(path: Path, text: str) -> None:
+    """Write the page, keeping what a person wrote below the marker of the one before.
+
+    Raises `StudyError` for a file that cannot be read or written.
+    """
+    temporary = path.with_name(f".{path.name}.new")
+    try:
+        old = path.read_text("utf-8") if path.exists() else ""
+        temporary.write_text(text + old.partition(f"{MARKER}\n")[2], encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise StudyError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def paragraphs(told: str) -> Iterator[str]:
+    """Each paragraph in one line, a blank line after it."""
+    for paragraph in told.strip().split("\n\n"):
+        yield " ".join(paragraph.split())
+        yield ""
+
+
+def table(header: str, lines: Sequence[Sequence[str]]) -> Iterator[str]:
+    """`a | b` and rows of cells; the first column is of words, the others of numbers.
+
+    A blank line follows.
+    """
+    yield f"| {header} |"
+    yield f"|---|{'---:|' * header.count('|')}"
+    for line in lines:
+        yield f"| {' | '.join(line)} |"
+    yield ""
