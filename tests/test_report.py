@@ -273,6 +273,8 @@ def test_runs_over_the_same_problems_stand_in_one_plot(finish: Finish) -> None:
     html = render(page)
     assert "2 runs" in words(html)
     assert "Runs over tokens of both models" in html
+    assert "Against A one, min+weighted" in words(html)
+    assert "B min+weighted " in words(html)
     assert len(block(html, "trees-1")) == 6
     assert {"runs-over-n", "runs-over-tokens", "A-calibration", "B-calibration"} <= {
         plot.id for plot in plots(page)
@@ -290,6 +292,7 @@ def test_runs_of_other_limits_share_no_plot_and_the_page_says_so(finish: Finish)
     html = render(measured([one, other]))
     assert "Not the same problems, or not graded alike: B against A" in words(html)
     assert "Runs over tokens" not in html
+    assert "Against A one" not in words(html)
 
 
 @pytest.mark.parametrize(

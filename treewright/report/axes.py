@@ -10,6 +10,8 @@ from treewright.report.plot import Axis, Plot, Spot
 
 TICKS = 6
 """About as many on a linear axis."""
+FEWEST = 3
+"""On a logarithmic one, where they can be had."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +82,15 @@ def steps(low: float, high: float) -> list[float]:
 
 
 def decades(low: float, high: float) -> list[float]:
-    """1, 2 and 5 times powers of ten; only the powers where that were too many."""
+    """Powers of ten; where those are fewer than three, 1, 2 and 5 times them, or 1 to 9 times."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    factors = (1, 2, 5) if high / low < 1000 else (1,)
-    return [f * 10.0**power for power in powers for f in factors if low <= f * 10.0**power <= high]
+    made: list[float] = []
+    for factors in ((1,), (1, 2, 5), range(1, 10)):
+        made = [f * 10.0**power for power in powers for f in factors]
+        made = [each for each in made if low <= each <= high]
+        if len(made) >= FEWEST:
+            break
+    return made
 
 
 def label(value: float, *, percent: bool, signed: bool = False) -> str:

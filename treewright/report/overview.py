@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from treewright.comparing.comparison import Comparison, compare
 from treewright.comparing.source import Source
 from treewright.report.chapter import Chapter
 from treewright.report.charts import ACCURACY, BAND, SOLUTIONS, spots
-from treewright.report.curves import Curve
+from treewright.report.curves import Curve, marks
 from treewright.report.plot import Axis, Plot, Series
 
 PREFERRED = ("weighted", "best", "majority")
@@ -49,6 +50,15 @@ def overview(chapters: Sequence[Chapter]) -> list[Plot]:
              caption=caption),
     ]  # fmt: skip
     return [plot for plot in plots if plot.series]
+
+
+def against_first(chapters: Sequence[Chapter]) -> list[Comparison]:
+    """One family: the arm that stands for each later run, against that of the first one."""
+    chosen = [(made, arm) for made in chapters if (arm := standing_for(made)) is not None]
+    if len(chosen) < 2 or chosen[0][0] is not chapters[0]:
+        return []
+    reference, *others = [marks(made.reading, arm) for made, arm in chosen]
+    return compare([(other, reference) for other in others])
 
 
 def standing_for(made: Chapter) -> Curve | None:

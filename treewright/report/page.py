@@ -13,7 +13,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from treewright.comparing.telling import probability
+from treewright.comparing.comparison import Comparison
+from treewright.comparing.telling import cost, probability
 from treewright.report.chapter import Chapter, right_share
 from treewright.report.drawing import drawing
 from treewright.report.embedding import script_json, visible
@@ -33,10 +34,15 @@ FOLLOWING = "follow.js"
 
 @dataclass(frozen=True)
 class Page:
-    """What the page is about. `overview`: plots over several runs. `live`: a server renews it."""
+    """What the page is about.
+
+    `overview`, `comparisons`: plots over several runs, and each against the first. `live`: a server
+    renews it.
+    """
 
     chapters: Sequence[Chapter]
     overview: Sequence[Plot] = ()
+    comparisons: Sequence[Comparison] = ()
     warnings: Sequence[str] = ()
     live: str = ""
 
@@ -81,6 +87,7 @@ def environment() -> Environment:
         "interval": interval,
         "points": points,
         "probability": probability,
+        "cost": cost,
         "pretty": lambda value: json.dumps(value, indent=2),
     }
     return made

@@ -10,7 +10,7 @@ from pathlib import Path
 from treewright.comparing.pairing import check_once
 from treewright.errors import ConfigError
 from treewright.report.chapter import Chapter, chapter
-from treewright.report.overview import different_data, overview
+from treewright.report.overview import against_first, different_data, overview
 from treewright.report.page import Page, render
 from treewright.report.plot import Plot
 from treewright.report.plot_files import write_plots
@@ -61,7 +61,9 @@ def measured(paths: Sequence[Path], *, live: str = "") -> Page:
     check_once(sources)
     chapters = [chapter(reading) for reading in readings]
     warnings = different_data(sources)
-    return Page(chapters, [] if warnings else overview(chapters), warnings, live)
+    if warnings:
+        return Page(chapters, warnings=warnings, live=live)
+    return Page(chapters, overview(chapters), against_first(chapters), live=live)
 
 
 def plots(page: Page) -> list[Plot]:
