@@ -97,6 +97,11 @@ BAD_QWEN = [
         ["policy.sampling.temperature: 0", "strategy dvts draws several"],
     ),
     (
+        "letters graded as numbers of options",
+        ["dataset={name: mmlu}", "grading.kind=option"],
+        ["dataset.option_format: letters", "reads numbers", "dataset.option_format=list"],
+    ),
+    (
         "lookahead over whole solutions",
         ["policy.segmentation.kind=whole", "strategy.lookahead=2"],
         ["strategy.lookahead: 2", "whole", "nearest 0"],

@@ -2,8 +2,6 @@
 
 import http.client
 import json
-import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from browsers import chromium_program
 from treewright.cli import main
 from treewright.errors import ConfigError
 from treewright.report.view import Follower, serve
@@ -111,9 +110,7 @@ def test_a_run_that_goes_on_gets_a_new_page(follower: Follower, tmp_path: Path) 
 
 def test_an_open_page_takes_the_new_one_by_itself(follower: Follower, tmp_path: Path) -> None:
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    browser = os.environ.get("TREEWRIGHT_CHROMIUM") or shutil.which("chromium")
-    if browser is None:
-        pytest.skip("no Chromium: install Debian's package `chromium` or set TREEWRIGHT_CHROMIUM")
+    browser = chromium_program()
     server = serve(follower, 0)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()

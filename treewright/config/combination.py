@@ -1,4 +1,4 @@
-"""Whether a strategy, its policy and its scorer can work together."""
+"""Whether a strategy, its policy, its scorer, the data and their grading can work together."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def check_combination(config: Config, where: Where) -> None:
     _check_outcome_only(config, where)
     _check_lookahead(config, where)
     _check_temperature(config, where)
+    _check_options(config, where)
 
 
 def _check_verifier(config: Config, where: Where) -> None:
@@ -85,3 +86,15 @@ def _check_temperature(config: Config, where: Where) -> None:
         problem = f"gives equal children, and strategy {strategy} draws several of a path"
         hint = "use strategy.kind=greedy, or a temperature above 0 (0.8, say)"
         raise ConfigError(where(key), key, temperature, problem, hint)
+
+
+def _check_options(config: Config, where: Where) -> None:
+    """Where an answer is the number of an option, letters would all be wrong."""
+    named, style = config.dataset.named, config.dataset.option_format
+    if named is None or not named.multiple_choice or config.grading.kind != "option":
+        return
+    if style == "letters":
+        key = "dataset.option_format"
+        problem = "has letters as answers, and grading.kind option reads numbers"
+        hint = "use dataset.option_format=list, or grading.kind=exact"
+        raise ConfigError(where(key), key, style, problem, hint)
