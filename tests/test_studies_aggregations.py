@@ -225,6 +225,14 @@ def test_what_is_shown_is_told_by_name_and_size_and_so_is_what_is_not() -> None:
     assert "about 700 problems instead of 400" in nearest
 
 
+def test_arms_without_a_common_decided_problem_are_nothing_to_compare() -> None:
+    nothing = row("max", 8, Verdict.NOTHING)
+    blank = replace(nothing, found=replace(nothing.found, problems=0))
+    (_, block) = Family((row("min", 8, NOT_SHOWN), blank), [8]).sentences()
+    told = "no difference shown: `min`; nothing to compare: `max`."
+    assert block == f"`best` against `last`: {told}"
+
+
 @pytest.mark.parametrize(("shown", "told"), [(4, "worse: all at"), (3, "worse: all but `d` at")])
 def test_many_names_are_told_as_all_or_all_but_one(shown: int, told: str) -> None:
     names = "abcd"
@@ -291,6 +299,18 @@ def test_solutions_that_are_no_independent_draws_are_refused_before_anything_run
     err = capsys.readouterr().err
     assert "draws no independent solutions" in err
     assert err.count("\n") == 1
+
+
+def test_a_verifier_that_nobody_can_read_leaves_dashes_and_says_so(
+    base: FilePath, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = base.with_name("other.yaml")
+    other.write_text(BASE.replace("skill: 0.8", "missing: 1.0").replace("doubles", "unread"))
+    assert main([], other) == 0
+    text = capsys.readouterr().out
+    assert "* `weighted` against `majority`: nothing to compare: all." in text
+    assert "for want of a score or a grade: `min+best` 0," in text
+    assert "| `min+best` | – | – | – | – | – | – |" in text
 
 
 def test_a_run_without_any_solution_is_one_line(

@@ -8,7 +8,7 @@ from search.selection import SELECTIONS
 from treewright.comparing.comparison import Comparison
 from treewright.comparing.telling import interval, points, probability
 from treewright.report.curves import Curve, oracle
-from treewright.running.table import amount, percent
+from treewright.running.table import amount, counted, percent
 from treewright.studies.choosing import Against, Choosing, Row
 from treewright.studies.page import MARKER, paragraphs, table
 from treewright.studies.shown import Family
@@ -98,7 +98,7 @@ def named(found: Choosing, selection: str) -> Curve:
 def left_out(found: Choosing) -> Iterator[str]:
     """What is in no accuracy, if anything is."""
     if found.found.failures:
-        yield f"* {found.found.failures} problems failed and are in no figure."
+        yield f"* {counted(found.found.failures, 'problem')} failed and left out of every figure."
     some = [
         f"`{curve.arm}` {curve.top.found.problems:.0f}"
         for curve in found.curves

@@ -65,8 +65,14 @@ def verdicts(by_name: Mapping[str, Sequence[Row]], sizes: Sequence[int]) -> str:
         if where:
             said = ", ".join(f"{among(names, by_name)} {place}" for place, names in where.items())
             parts.append(f"{word}: {said}")
-    if none := [name for name, rows in by_name.items() if not any(row.found.shown for row in rows)]:
-        parts.append(f"no difference shown: {among(none, by_name)}")
+    silent = [name for name, rows in by_name.items() if not any(row.found.shown for row in rows)]
+    blank = [name for name in silent if not any(row.found.problems for row in by_name[name])]
+    for names, word in (
+        ([name for name in silent if name not in blank], Verdict.NOT_SHOWN),
+        (blank, Verdict.NOTHING),
+    ):
+        if names:
+            parts.append(f"{word}: {among(names, by_name)}")
     return "; ".join(parts)
 
 
