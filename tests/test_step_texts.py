@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.arithmetic.structured.vocabulary import build_structured_tokenizer
+from policies.scripted_engine import ScriptedEngine
 from policies.structured_protocol import TAG, TAGS
+from policies.tokenizer import HfTokenizer
 from scorers.step_texts import read_options, step_texts, untagged
+from scorers.thinkprm import ThinkPrm, ThinkPrmConfig
+from search.core import Path, Problem, Step, StopReason
+from search.ports import ScorerCall
 
 QUESTION = "What is 2 + 2?\nProvided options: ['3', '4', 'don\\'t know', '6']"
 STEPS = [
@@ -79,6 +88,32 @@ def test_an_output_that_was_cut_is_a_sentence_too() -> None:
 )
 def test_options_that_are_no_list_of_texts_are_none(question: str) -> None:
     assert read_options(question) == []
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({}, "Step 1: <think>"),
+        ({"steps": "untagged"}, "Step 4: Therefore the answer is option 1: 4."),
+        ({"steps": "untagged", "option_base": 1}, "Step 4: Therefore the answer is option 1: 3."),
+    ],
+)
+def test_the_verifier_is_asked_about_the_steps_as_its_config_says(
+    told: dict[str, Any], said: str
+) -> None:
+    tokenizer = HfTokenizer(build_structured_tokenizer("verifier"))
+    engine = ScriptedEngine(lambda _: tokenizer.encode("}"), tokenizer.eos_ids)
+    verifier = ThinkPrm(ThinkPrmConfig("m", **told), engine, tokenizer)
+    steps = [Step(text, (1,), StopReason.STEP_END) for text in STEPS]
+    asyncio.run(verifier.judge([ScorerCall(Path(Problem("p", QUESTION), tuple(steps)), 0)]))
+    assert said in tokenizer.decode(engine.requests[0].prompt)
+
+
+@pytest.mark.parametrize("told", [{"steps": "plain"}, {"option_base": 2}])
+def test_settings_that_cannot_be_are_refused_in_one_line(told: dict[str, Any]) -> None:
+    (name,) = told
+    with pytest.raises(ValueError, match=rf"^{name}: "):
+        ThinkPrmConfig("m", **told)
 
 
 PIECES = st.lists(st.sampled_from([*TAGS, "1", "word", " ", "\n", "<b>", "."]), max_size=30)

@@ -13,10 +13,14 @@ from benchmarks.arithmetic.splits import read_split
 from benchmarks.arithmetic.structured.choices import Choice, offer
 from benchmarks.arithmetic.structured.reasoning import solve
 from benchmarks.arithmetic.structured.responses import write_response
+from benchmarks.datasets import Sample
 from policies.structured import StructuredConfig
+from search.core import Path as Solution
+from search.core import Problem
 from treewright.cli import main
+from treewright.errors import ConfigError
 from treewright.studies import structured_accuracy
-from treewright.studies.structured_accuracy import DECISION, token_counter
+from treewright.studies.structured_accuracy import DECISION, answer_of, token_counter
 
 Made = Callable[..., Path]
 PROBLEMS = 12
@@ -146,17 +150,11 @@ def test_a_run_of_something_else_is_refused_in_one_line(
     assert "grading.kind: numeric: has no structured responses" in refused(capsys, str(run))
 
 
-def test_options_with_letters_are_refused_in_one_line(
-    imported: Made, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Choice, "question", property(lettered))
-    run = imported(lambda choice: [right(choice)], "dataset.option_format=letters")
-    assert "dataset.option_format list" in refused(capsys, str(run))
-
-
-def lettered(choice: Choice) -> str:
-    lines = [f"{letter}. {option}" for letter, option in zip("ABCD", choice.options, strict=True)]
-    return "\n".join([choice.problem.question, "", *lines])
+def test_a_question_without_options_is_refused_in_one_line() -> None:
+    problem = Problem("p", "2 + 2?")
+    with pytest.raises(ConfigError, match=r"^run: dataset: its rows have no options") as refusal:
+        answer_of(Sample(problem, "4", {}), Solution.start(problem), Path("run"))
+    assert "\n" not in str(refusal.value)
 
 
 def test_no_run_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
