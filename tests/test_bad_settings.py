@@ -102,6 +102,14 @@ BAD_QWEN = [
         ["dataset.option_format: letters", "reads numbers", "dataset.option_format=list"],
     ),
     (
+        "options graded by another number than the verifier is told",
+        [
+            "scorer={kind: thinkprm, model: p, steps: untagged, option_base: 1}",
+            "grading.kind=option",
+        ],
+        ["scorer.option_base: 1", "than grading.option_base, 0", "write ${grading.option_base}"],
+    ),
+    (
         "lookahead over whole solutions",
         ["policy.segmentation.kind=whole", "strategy.lookahead=2"],
         ["strategy.lookahead: 2", "whole", "nearest 0"],

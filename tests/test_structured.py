@@ -17,6 +17,7 @@ from policies.segmentation import Segmentation, Segmenter
 from policies.structured import SYSTEM_PROMPT, Structured, StructuredConfig
 from policies.structured_protocol import Reason, ResponseFormat
 from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
+from scorers.thinkprm import ThinkPrmConfig
 from search.core import Path, Problem, StopReason
 from search.driver import drive
 from search.memory import DictMemory
@@ -366,3 +367,9 @@ def test_one_key_of_a_section_leaves_the_cards_others() -> None:
     loaded = load_config("mmlu_structured", told)
     assert loaded.policy.sampling == PolicySampling(0.8, 0.95, 512)
     assert loaded.policy.format == ResponseFormat(1, 80, 40)
+
+
+def test_of_the_preset_one_key_says_where_options_begin_to_count() -> None:
+    loaded = load_config("mmlu_structured", ["grading.option_base=1"])
+    assert isinstance(loaded.scorer, ThinkPrmConfig)
+    assert loaded.scorer.option_base == 1

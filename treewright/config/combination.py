@@ -20,7 +20,8 @@ def check_combination(config: Config, where: Where) -> None:
     _check_outcome_only(config, where)
     _check_lookahead(config, where)
     _check_temperature(config, where)
-    _check_options(config, where)
+    _check_letters(config, where)
+    _check_option_base(config, where)
 
 
 def _check_verifier(config: Config, where: Where) -> None:
@@ -88,7 +89,7 @@ def _check_temperature(config: Config, where: Where) -> None:
         raise ConfigError(where(key), key, temperature, problem, hint)
 
 
-def _check_options(config: Config, where: Where) -> None:
+def _check_letters(config: Config, where: Where) -> None:
     """Where an answer is the number of an option, letters would all be wrong."""
     named, style = config.dataset.named, config.dataset.option_format
     if named is None or not named.multiple_choice or config.grading.kind != "option":
@@ -98,3 +99,15 @@ def _check_options(config: Config, where: Where) -> None:
         problem = "has letters as answers, and grading.kind option reads numbers"
         hint = "use dataset.option_format=list, or grading.kind=exact"
         raise ConfigError(where(key), key, style, problem, hint)
+
+
+def _check_option_base(config: Config, where: Where) -> None:
+    """The option that a verifier is told must be the one that is graded."""
+    graded = config.grading.option_base
+    shown = getattr(config.scorer, "option_base", graded)
+    untagged = getattr(config.scorer, "steps", None) == "untagged"
+    if untagged and config.grading.kind == "option" and shown != graded:
+        key = "scorer.option_base"
+        problem = f"counts options from another number than grading.option_base, {graded}"
+        hint = "write ${grading.option_base}"
+        raise ConfigError(where(key), key, shown, problem, hint)
