@@ -4,7 +4,9 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from statistics import fmean
+from types import SimpleNamespace
+from typing import Any, cast
 from zlib import crc32
 
 import pytest
@@ -12,6 +14,9 @@ import pytest
 from treewright.cli import main
 from treewright.comparing.source import Source
 from treewright.journal.records import checked
+from treewright.report import differences, reading
+from treewright.report.chapter import chapter
+from treewright.report.differences import Standing, standings
 from treewright.report.drawing import SHAPES
 from treewright.report.embedding import packed, script_json, unpacked, visible
 from treewright.report.forest import CUT, SHORT, cut, fitted, shortened
@@ -210,6 +215,19 @@ def test_a_degenerate_run_has_a_page_that_says_what_it_is(
     assert said in words(page(finish(*changes, problems=problems)))
 
 
+@pytest.mark.parametrize("processes", [0, 2])
+def test_cost_has_what_was_spent_on_problems_that_failed(
+    finish: Finish, monkeypatch: pytest.MonkeyPatch, processes: int
+) -> None:
+    run = finish("strategy={kind: best_of_n, n: 4, wave: 1}", "policy.faults.fail=0.15")
+    monkeypatch.setattr(reading, "processes_for", lambda _: processes)
+    spent = chapter(read("A", run)).ledger
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert spent.to_json() == metrics["ledger"]
+    assert 0 < metrics["failures"] < 6
+    assert spent.policy.failed
+
+
 @pytest.mark.parametrize("verb", ["report", "view"])
 def test_a_journal_of_another_version_gets_one_line(
     finish: Finish, capsys: pytest.CaptureFixture[str], verb: str
@@ -255,6 +273,36 @@ def test_the_headline_tells_gain_certainty_and_cost(finish: Finish) -> None:
         r"at \d\.\d\d times the tokens\. Of \d+ other arms (none|\d+) (is|are) shown to be worse",
         told,
     ), told[:1500]
+
+
+def placed(monkeypatch: pytest.MonkeyPatch, p: float, *arms: list[float]) -> list[Standing]:
+    """How arms with these marks stand, if every test gives p."""
+    found = [
+        SimpleNamespace(top=SimpleNamespace(found=SimpleNamespace(accuracy=fmean(arm))), arm=arm)
+        for arm in arms
+    ]
+    monkeypatch.setattr(differences, "sign_flip", lambda *_, **__: p)
+    monkeypatch.setattr(
+        differences, "marks", lambda _, curve: SimpleNamespace(right=dict(enumerate(curve.arm)))
+    )
+    return standings(cast("Any", None), cast("Any", found))
+
+
+@pytest.mark.parametrize(("others", "shown"), [(1, True), (2, False)])
+def test_a_gap_to_the_best_is_held_against_all_pairs_of_arms(
+    monkeypatch: pytest.MonkeyPatch, others: int, shown: bool
+) -> None:
+    """One pair of two arms, three pairs of three: 0.02 is below 0.05, and 0.06 is not."""
+    best, *rest = placed(monkeypatch, 0.02, [1.0, 1.0, 0.0], *[[0.0, 1.0, 0.0]] * others)
+    assert best.best
+    assert [each.shown for each in rest] == [shown] * others
+
+
+def test_an_arm_that_is_ahead_where_both_decided_is_not_shown_to_be_worse(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    best, other = placed(monkeypatch, 0.001, [0.0, 1.0, 1.0], [0.5])
+    assert (best.best, other.gap, other.shown) == (True, 0.5, False)
 
 
 def test_points_are_told_apart_by_shape_and_not_by_colour_alone() -> None:

@@ -70,8 +70,8 @@ def account(searches: Sequence[tuple[Mapping[str, Spent], Sequence[Candidate]]])
         copies = duplicates(candidates)
         pruned += sum(each.generated for path, each in costs.items() if path not in kept)
         duplicate += sum(each.generated for path, each in costs.items() if path in copies)
-    prompt, cached = [spent.prompt, spent.cached] if all(map(counted, every)) else [None] * 2
-    told = all(counted(each) or each.generated for each in every)
+    prompt, cached = [spent.prompt, spent.cached] if all(map(known, every)) else [None] * 2
+    told = all(known(each) or each.generated for each in every)
     made = [spent.generated, spent.failed, pruned, duplicate] if told else [None] * 4
     return Account(spent.calls, prompt, cached, *made)
 
@@ -93,7 +93,7 @@ def sum_known(parts: Iterable[int | None]) -> int | None:
     return found
 
 
-def counted(spent: Spent) -> bool:
+def known(spent: Spent) -> bool:
     """Whether what a reply cost is known; where no model was asked it is nothing."""
     return spent.prompt > 0 or spent.calls == 0
 
@@ -130,4 +130,4 @@ def candidate_tokens(search: Searched, n: int, *, judged: bool) -> tuple[int | N
 def computed(costs: Mapping[str, Spent], paths: Collection[str] | None = None) -> int | None:
     """Tokens that went through the model for these paths, all if None; None where unknown."""
     asked = [spent for path, spent in costs.items() if paths is None or path in paths]
-    return sum_known(spent.computed if counted(spent) else None for spent in asked)
+    return sum_known(spent.computed if known(spent) else None for spent in asked)

@@ -53,8 +53,7 @@ class Arm:
     is its Wilson interval. An abstention is a wrong answer and is counted in `abstained`. Left out
     of `problems`, and counted: `unscored` (answers, but no score to choose by) and `ungraded` (the
     grader could not decide in time). `policy_tokens` and `verifier_tokens` are means per problem,
-    of prompt not cached plus generated, None where nobody counted
-    them.
+    of prompt not cached plus generated, None where nobody counted them.
     """
 
     aggregation: str | None

@@ -13,6 +13,7 @@ from benchmarks.grading import Outcome
 from search.aggregation import Aggregator
 from search.core import Candidate, Missing, Score
 from search.driver import Searched
+from search.questions import judges_prefixes
 from search.tree import tree_of
 from treewright.config.config import Config
 from treewright.ledger import Ledger, candidate_tokens
@@ -116,7 +117,8 @@ def case_of(
         scores={name: scored(name, candidates, config) for name in aggregations},
         prefixes=tuple(prefix(candidate) for candidate in candidates),
         deepening=tuple(
-            deepening(candidate, by_history=judges_prefixes(config)) for candidate in candidates
+            deepening(candidate, by_history=judges_prefixes(config.strategy))
+            for candidate in candidates
         ),
         chains=chains(searched),
         policy=policy,
@@ -138,11 +140,6 @@ def scored(name: str, candidates: Sequence[Candidate], config: Config) -> tuple[
 def prefix(candidate: Candidate) -> Score:
     """The probability that the whole solution is right."""
     return Missing(NEVER) if candidate.judgement is None else candidate.judgement.prefix
-
-
-def judges_prefixes(config: Config) -> bool:
-    """Whether the search asks for a judgement of every prefix, not of whole solutions only."""
-    return bool(getattr(config.strategy, "judges_prefixes", False))
 
 
 def deepening(candidate: Candidate, *, by_history: bool) -> tuple[float | None, ...]:

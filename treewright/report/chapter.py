@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from treewright.comparing.comparison import Comparison
 from treewright.config.fingerprint import differences, identity_of
 from treewright.config.kinds import kind_of
-from treewright.ledger import Account, summed
+from treewright.ledger import Ledger, summed
 from treewright.report import charts
 from treewright.report.case import Case
 from treewright.report.curves import Curve, abstained, curves
 from treewright.report.differences import Standing, against_last, standings
-from treewright.report.headline import Tile, counted, summary, tiles
+from treewright.report.headline import Tile, summary, tiles
 from treewright.report.plot import Plot
 from treewright.report.reading import Reading
 from treewright.report.verifier import Verifier, verifier
+from treewright.running.lost import with_lost
 from treewright.running.run_folder import Status
+from treewright.running.table import counted
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,7 @@ class Chapter:
     comparisons: tuple[Comparison, ...]
     verifier: Verifier | None
     verifier_plots: tuple[Plot, ...]
-    policy: Account
-    judge: Account
+    ledger: Ledger
 
     @property
     def plots(self) -> tuple[Plot, ...]:
@@ -78,9 +79,17 @@ def chapter(reading: Reading) -> Chapter:
         comparisons=tuple(against_last(reading, found)),
         verifier=judged,
         verifier_plots=tuple(plot for plot in drawn if plot is not None),
-        policy=summed([case.ledger.policy for case in reading.cases]),
-        judge=summed([case.ledger.verifier for case in reading.cases]),
+        ledger=ledger_of(reading),
     )
+
+
+def ledger_of(reading: Reading) -> Ledger:
+    """What the run spent, as its `metrics.json` has it."""
+    booked = Ledger(
+        summed([case.ledger.policy for case in reading.cases]),
+        summed([case.ledger.verifier for case in reading.cases]),
+    )
+    return with_lost(booked, reading.lost)
 
 
 def notes(reading: Reading, judged: Verifier | None) -> list[str]:

@@ -35,8 +35,8 @@ class Point:
     """An arm at n.
 
     `shares`: aligned with the cases. `policy`, `verifier`: mean tokens per problem, None where
-    nobody counted them. `confidence`:
-    the mean score of what `best` chooses, None where scores are no probabilities, and for others.
+    nobody counted them. `confidence`: the mean score of what `best` chooses, None where scores are
+    no probabilities, and for others.
     """
 
     n: int

@@ -9,6 +9,7 @@ from treewright.comparing import telling
 from treewright.report.curves import Curve, oracle
 from treewright.report.differences import Standing
 from treewright.report.reading import Reading
+from treewright.running.table import counted, percent
 
 Ends = tuple[float, float] | None
 
@@ -55,6 +56,8 @@ def over_majority(found: Sequence[Curve], placed: Sequence[Standing], best: int)
     ends = placed[at].ci95
     sure = "" if ends is None else f"95 % CI {points(-ends[1])} to {points(-ends[0])}, "
     known = "shown" if placed[at].shown else "not shown"
+    if ends is not None and not ends[0] <= 0 <= ends[1] and not placed[at].shown:
+        known = f"of {len(found)} arms not shown"
     ours, theirs = found[best].top.tokens, found[at].top.tokens
     cost = f", at {ours / theirs:.2f} times the tokens" if ours and theirs else ""
     return [f"Over majority, which needs no verifier: {points(-gap)} points ({sure}{known}){cost}."]
@@ -99,11 +102,6 @@ def tile(name: str, curve: Curve) -> Tile:
     return Tile(name, top.found.accuracy, top.found.ci95, about)
 
 
-def percent(share: float | None) -> str:
-    """One decimal; a dash where there is no number."""
-    return "–" if share is None else f"{100 * share:.1f}"
-
-
 def interval(ends: Ends) -> str:
     """`41.2 to 65.0`."""
     return "–" if ends is None else f"{percent(ends[0])} to {percent(ends[1])}"
@@ -112,8 +110,3 @@ def interval(ends: Ends) -> str:
 def points(share: float | None) -> str:
     """`+3.1`, with a true minus."""
     return telling.points(share).replace("-", "−")
-
-
-def counted(number: int, noun: str, ending: str = "s") -> str:
-    """`1 problem`, `2 problems`."""
-    return f"{number:,} {noun}{'' if number == 1 else ending}"

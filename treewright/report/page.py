@@ -19,9 +19,9 @@ from treewright.report.chapter import Chapter, right_share
 from treewright.report.drawing import drawing
 from treewright.report.embedding import script_json, visible
 from treewright.report.forest import fitted
-from treewright.report.headline import interval, percent, points
+from treewright.report.headline import interval, points
 from treewright.report.plot import Plot
-from treewright.running.table import amount
+from treewright.running.table import amount, percent
 
 MOST_TREES = 12_500_000
 """Characters of packed trees in a page, which leaves it below 15 MB."""

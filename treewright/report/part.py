@@ -11,11 +11,14 @@ from pathlib import Path
 
 from benchmarks.datasets import Sample
 from benchmarks.grading import open_grader
+from search.calls import Costs
+from search.core import Spending
 from treewright.comparing.source import Source
 from treewright.journal.journal import Journal
 from treewright.metrics import Solved
 from treewright.report.case import Case, case_of
 from treewright.running.controller import Failed, Grading
+from treewright.running.lost import lost
 from treewright.running.replay import replay
 from treewright.running.session import unjudged
 
@@ -25,13 +28,15 @@ class Part:
     """What the journal holds of some problems.
 
     `cases` and `failed` come with the number of their problem in the data, in its order. `pending`:
-    problems without a result yet. `noted`: what is amiss with the journal.
+    problems without a result yet. `lost`: what replies on them cost that is in no case. `noted`:
+    what is amiss with the journal.
     """
 
     # Never spelled out: `asyncio.run` does so to its result, for seconds where it is large.
     cases: list[tuple[int, Case]] = field(default_factory=list, repr=False)
     failed: list[tuple[int, Failed]] = field(default_factory=list)
     pending: int = 0
+    lost: Spending = field(default_factory=Spending)
     noted: str = ""
 
 
@@ -49,6 +54,7 @@ def replayed(source: Source, aggregations: Sequence[str], processes: int) -> Par
         cases=sorted((pair for part in parts for pair in part.cases), key=lambda pair: pair[0]),
         failed=sorted((pair for part in parts for pair in part.failed), key=lambda pair: pair[0]),
         pending=sum(part.pending for part in parts),
+        lost=sum((part.lost for part in parts), Spending()),
         noted=parts[0].noted,
     )
 
@@ -61,6 +67,7 @@ def part_of(path: Path, aggregations: Sequence[str], start: int, stride: int) ->
 async def _replay(source: Source, aggregations: Sequence[str], start: int, stride: int) -> Part:
     """One problem after the other, so that one search is in memory at a time."""
     config, part = source.config, Part()
+    booked: dict[str, Costs] = {}
     numbered = list(enumerate(source.dataset.samples))[start::stride]
     with Journal.open(source.path / "journal", readonly=True) as journal:
         async with open_grader(config.grading) as grader:
@@ -72,11 +79,14 @@ async def _replay(source: Source, aggregations: Sequence[str], start: int, strid
                 part.pending += len(found.pending)
                 part.failed += [(number, failed) for failed in found.failed]
                 for solved in found.solved:
+                    if solved.problem_id in journal.failed:
+                        booked[solved.problem_id] = solved.search.costs
                     if failure := unjudged(solved):
                         part.failed.append((number, Failed(solved.problem_id, failure)))
                     told = answers(journal, sample, solved)
                     part.cases.append((number, case_of(sample, solved, config, aggregations, told)))
-        part.noted = str(journal.counts)
+        failed = [each.problem_id for _, each in part.failed]
+        part.lost, part.noted = lost(journal, booked, failed), str(journal.counts)
     return part
 
 

@@ -69,7 +69,7 @@ def drawn(plot: Plot) -> Any:
         axes.plot([0, 1], [0, 1], color="black", linewidth=0.8, linestyle=":")
     for series in plot.series:
         add(axes, series)
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(loc="best", frameon=False, fontsize=8)  # said, or it warns where that took long
     return figure
 
 

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from search.core import Spending
 from search.ports import Failure, FailureKind
 from treewright.comparing.source import Source
 from treewright.config.checks import unjudged as no_verifier
@@ -27,7 +28,8 @@ class Reading:
 
     `aggregations`: those of its config, and `last` to hold them against; none where no verifier was
     asked, and `unjudged` says why. `config`, `environment`: files of the run, as text. `pending`:
-    problems without a result yet. `noted`: what is amiss with the journal, empty when nothing is.
+    problems without a result yet. `lost`: what was spent on problems that failed, and before a
+    reply that failed was had. `noted`: what is amiss with the journal, empty when nothing is.
     """
 
     source: Source
@@ -39,6 +41,7 @@ class Reading:
     cases: list[Case] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
     pending: int = 0
+    lost: Spending = field(default_factory=Spending)
     noted: str = ""
 
     @property
@@ -84,7 +87,7 @@ def read(label: str, path: Path) -> Reading:
         Failed(row.id, Failure(FailureKind.INVALID, f"row {row.number}: {row.reason}"))
         for row in source.dataset.bad_rows
     ]
-    reading.pending, reading.noted = found.pending, found.noted
+    reading.pending, reading.lost, reading.noted = found.pending, found.lost, found.noted
     return reading
 
 

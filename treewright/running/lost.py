@@ -6,30 +6,29 @@ that is had, what followed is asked anew.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import astuple, replace
 
+from search.calls import Costs
 from search.core import Spending, Spent
 from search.driver import total
 from treewright.journal.journal import Journal
 from treewright.ledger import Account, Ledger, account, summed
-from treewright.metrics import Solved
 
 
-def lost(journal: Journal, solved: Sequence[Solved], failed: Collection[str]) -> Spending:
+def lost(journal: Journal, booked: Mapping[str, Costs], failed: Collection[str]) -> Spending:
     """What replies on these problems cost beyond what is booked.
 
     Args:
         journal: of the run, which may hold other problems too.
-        solved: what they spent is booked, but for what they asked before a reply failed.
+        booked: by problem id what its search spent, of all that may have lost a reply
+            (`Journal.failed`) and have a result.
         failed: the ids of problems without a result.
 
     Raises:
         JournalError: a record cannot be read any more.
     """
-    again = [item for item in solved if item.problem_id in journal.failed]
-    costs = [item.search.costs for item in again]
-    paid = journal.spent_on({*failed, *(item.problem_id for item in again)})
+    paid, costs = journal.spent_on({*failed, *booked}), booked.values()
     return Spending(
         _beyond(paid.policy, total(spent for each in costs for spent in each.policy.values())),
         _beyond(paid.verifier, total(spent for each in costs for spent in each.verifier.values())),

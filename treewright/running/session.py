@@ -174,7 +174,9 @@ class Session:
         problems = len(self.dataset.samples) + len(bad_rows)
         pending = problems - len(bad_rows) - len(self.solved) - len(self.failed)
         metrics = measure(self.solved, len(failed), problems, reporting(self.config))
-        spent = lost(self.journal, self.solved, [item.problem_id for item in self.failed])
+        again = [item for item in self.solved if item.problem_id in self.journal.failed]
+        booked = {item.problem_id: item.search.costs for item in again}
+        spent = lost(self.journal, booked, [item.problem_id for item in self.failed])
         ledger = with_lost(metrics.ledger, spent)
         return Ending(replace(metrics, ledger=ledger), failed, pending)
 

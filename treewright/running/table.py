@@ -58,9 +58,9 @@ def headline(metrics: Metrics) -> str:
     return f"Accuracy in % over {counted(metrics.problems, 'problem')}{failed}"
 
 
-def counted(number: int, noun: str) -> str:
-    """`1 problem`, `2 problems`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+def counted(number: int, noun: str, ending: str = "s") -> str:
+    """`1 problem`, `2,000 problems`."""
+    return f"{number:,} {noun}{'' if number == 1 else ending}"
 
 
 def by_name(arms: Sequence[Arm]) -> list[tuple[tuple[str, str], list[Arm]]]:
