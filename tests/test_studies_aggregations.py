@@ -18,7 +18,7 @@ from treewright.comparing.source import Source, read
 from treewright.config.load import load_config
 from treewright.metrics import Solved, choose, measure_arm, outcome_of
 from treewright.studies.aggregations import main
-from treewright.studies.choosing import AGGREGATES, Against, Choosing, Row, probability
+from treewright.studies.choosing import AGGREGATES, Against, Choosing, Row, chance
 from treewright.studies.command import worked_off
 from treewright.studies.page import MARKER
 from treewright.studies.shown import Family
@@ -189,7 +189,7 @@ def test_references_are_the_same_selection_by_last_majority_and_fewer_solutions(
 def test_log_odds_are_held_against_grades_as_the_probability_they_stand_for(
     score: float, scale: Scale, meant: float
 ) -> None:
-    assert probability(score, scale) == pytest.approx(meant)
+    assert chance(score, scale) == pytest.approx(meant)
 
 
 # --- What it says in words ------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -10,6 +9,7 @@ from functools import cached_property
 from typing import TypeAlias
 
 from benchmarks.estimators.calibration import calibration
+from scorers.odds import probability
 from search.aggregation import AGGREGATIONS, Aggregator, Scale
 from search.selection import SELECTIONS
 from treewright.comparing.arm_name import ArmName
@@ -141,7 +141,7 @@ class Choosing:
         for name in AGGREGATES:
             apart = separation([case.scores[name] for case in cases], cases)
             pairs = [pair for case in cases for pair in graded(case.scores[name], case)]
-            chances = [probability(score, Aggregator.parse(name).scale) for score, _ in pairs]
+            chances = [chance(score, Aggregator.parse(name).scale) for score, _ in pairs]
             ece = calibration(chances, [right for _, right in pairs]).ece
             made[name] = Judged(apart.within, apart.pooled, ece)
         return made
@@ -172,6 +172,6 @@ class Choosing:
                 yield Against.FEWER, curve, most, curve, fewest
 
 
-def probability(score: float, scale: Scale) -> float:
+def chance(score: float, scale: Scale) -> float:
     """The score itself, or the probability that log-odds stand for."""
-    return score if scale is Scale.PROBABILITY else (1 + math.tanh(score / 2)) / 2
+    return score if scale is Scale.PROBABILITY else probability(score)

@@ -45,8 +45,10 @@ class Family:
 
     def sentences(self) -> Iterator[str]:
         """What is shown and what is not, a sentence or two per block."""
-        shown = sum(row.found.shown for row in self.rows)
-        yield f"Of {counted(len(self.rows), 'difference')}, {shown} are shown."
+        family = [row for row in self.rows if row.found.verdict is not Verdict.NOTHING]
+        shown = sum(row.found.shown for row in family)
+        verb = "is" if shown == 1 else "are"
+        yield f"Of {counted(len(family), 'difference')}, {shown or 'none'} {verb} shown."
         for against, selection in self.blocks:
             by_name = self.block(against, selection)
             yield f"`{selection}` against `{against}`: {verdicts(by_name, self.sizes)}."
