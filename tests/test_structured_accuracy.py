@@ -71,6 +71,18 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
     return loaded
 
 
+def test_a_run_that_is_not_finished_is_refused(
+    imported: Made, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = imported(lambda choice: [right(choice)])
+    (journal,) = (run / "journal").glob("*.jsonl")
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:4]))
+    assert structured_accuracy.main([str(run)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "is not finished" in line
+
+
 def test_three_accuracies_and_the_reasons_of_a_run(
     imported: Made, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,7 +9,6 @@ decision with its counts to `option_base.json` in that run's folder. No model is
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,8 +31,9 @@ from policies.structured_protocol import CountTokens, ResponseFormat
 from policies.tokenizer import HfTokenizer, TokenizerError
 from search.core import Path as Solution
 from search.core import StopReason
+from treewright.comparing.source import Source
+from treewright.comparing.source import read as replay
 from treewright.errors import ConfigError
-from treewright.journal.journal import Journal
 from treewright.running.recorded import Recorded
 from treewright.studies.command import guarded
 from treewright.terminal import clean
@@ -75,16 +75,15 @@ class Responses:
 def read(path: Path) -> Responses:
     """Read a run.
 
-    Raises what `Recorded.open` raises, `JournalError`, and `ConfigError` for a run of something
-    else than multiple choice.
+    Raises what `Recorded.open` raises, `JournalError`, and `ConfigError` for a run that is not
+    finished, or of something else than multiple choice.
     """
     recorded = Recorded.open(path)
     grading = recorded.config.grading.kind
     if grading != "option":
         hint = "multiple choice is graded with kind option"
         raise ConfigError(str(path), "grading.kind", grading, "has no structured responses", hint)
-    with Journal.open(recorded.folder.journal, readonly=True) as journal:
-        solved = asyncio.run(recorded.replayed(journal)).solved
+    solved = replay(Source("", recorded)).solved
     samples = {sample.problem.id: sample for sample in recorded.dataset.samples}
     answered = tuple(
         tuple(
