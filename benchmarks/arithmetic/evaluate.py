@@ -7,7 +7,7 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from benchmarks.arithmetic.splits import read_split
 
 HOME = Path(__file__).parent
 Judged = tuple[Solution, Reading]
+Measured = Callable[[Path, Path, int, int, int], dict[str, Any]]
+"""From policy, verifier, number of problems, samples of each, and seed to all figures."""
 
 
 def first_error(labels: Sequence[bool | None]) -> int | None:
@@ -126,17 +128,19 @@ def measure(policy: Path, verifier: Path, problems: int, samples: int, seed: int
     }
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Prints the figures."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.arithmetic.evaluate")
-    parser.add_argument("--policy", type=Path, default=HOME / "policy")
-    parser.add_argument("--verifier", type=Path, default=HOME / "verifier")
+def command(
+    module: str, home: Path, samples: int, measured: Measured, arguments: list[str] | None
+) -> int:
+    """Prints figures of two checkpoints, by default those in `home` with `samples` per problem."""
+    parser = argparse.ArgumentParser(prog=f"python -m {module}")
+    parser.add_argument("--policy", type=Path, default=home / "policy")
+    parser.add_argument("--verifier", type=Path, default=home / "verifier")
     parser.add_argument("--problems", type=int, default=128, help="test problems, from the first")
-    parser.add_argument("--samples", type=int, default=16, help="samples per problem (k)")
+    parser.add_argument("--samples", type=int, default=samples, help="samples per problem (k)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="one object instead of a table")
     options = parser.parse_args(arguments)
-    figures = measure(
+    figures = measured(
         options.policy, options.verifier, options.problems, options.samples, options.seed
     )
     if options.json:
@@ -145,6 +149,11 @@ def main(arguments: list[str] | None = None) -> int:
         for name, value in figures.items():
             print(f"{name:20} {value:.3f}" if isinstance(value, float) else f"{name:20} {value}")
     return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Prints the figures."""
+    return command("benchmarks.arithmetic.evaluate", HOME, 16, measure, arguments)
 
 
 if __name__ == "__main__":

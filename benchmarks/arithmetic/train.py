@@ -104,11 +104,11 @@ def name_special_tokens(model: Any, tokenizer: Any) -> None:
         config.pad_token_id = tokenizer.pad_token_id
 
 
-def save(model: Any, role: str, directory: Path) -> None:
+def save(model: Any, tokenizer: Any, directory: Path) -> None:
     """Writes a Hugging Face checkpoint: weights and configuration, tokenizer, chat template."""
     model.cpu().save_pretrained(directory)
     (directory / "model.safetensors").chmod(0o644)
-    save_tokenizer(build_tokenizer(role), directory)
+    save_tokenizer(tokenizer, directory)
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -141,7 +141,7 @@ def main(arguments: list[str] | None = None) -> int:
     else:
         model = train_verifier(schedule, options.seed, options.device, options.policy)
     out = options.out or HOME / options.role
-    save(model, options.role, out)
+    save(model, build_tokenizer(options.role), out)
     print(f"wrote {out}")
     return 0
 

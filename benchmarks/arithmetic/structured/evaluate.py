@@ -3,8 +3,6 @@
 Plain transformers, no vLLM; writes nothing but the table (or one JSON object with --json).
 """
 
-import argparse
-import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.arithmetic.corpus import verifier_prompt
-from benchmarks.arithmetic.evaluate import error_scores, first_error
+from benchmarks.arithmetic.evaluate import command, error_scores, first_error
 from benchmarks.arithmetic.judging import Reading, judge_prompts
 from benchmarks.arithmetic.learning import load_checkpoint
 from benchmarks.arithmetic.splits import read_split
@@ -128,23 +126,7 @@ def report(policy: Path, verifier: Path, problems: int, samples: int, seed: int)
 
 def main(arguments: list[str] | None = None) -> int:
     """Prints the figures."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.arithmetic.structured.evaluate")
-    parser.add_argument("--policy", type=Path, default=HOME / "policy")
-    parser.add_argument("--verifier", type=Path, default=HOME / "verifier")
-    parser.add_argument("--problems", type=int, default=128, help="test problems, from the first")
-    parser.add_argument("--samples", type=int, default=8, help="responses per problem (k)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", action="store_true", help="one object instead of a table")
-    options = parser.parse_args(arguments)
-    figures = report(
-        options.policy, options.verifier, options.problems, options.samples, options.seed
-    )
-    if options.json:
-        print(json.dumps(figures))
-    else:
-        for name, value in figures.items():
-            print(f"{name:20} {value:.3f}" if isinstance(value, float) else f"{name:20} {value}")
-    return 0
+    return command("benchmarks.arithmetic.structured.evaluate", HOME, 8, report, arguments)
 
 
 if __name__ == "__main__":

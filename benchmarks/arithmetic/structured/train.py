@@ -39,8 +39,7 @@ from benchmarks.arithmetic.structured.lessons import (
 )
 from benchmarks.arithmetic.structured.sampling import sample_responses
 from benchmarks.arithmetic.structured.vocabulary import build_structured_tokenizer
-from benchmarks.arithmetic.train import name_special_tokens
-from benchmarks.arithmetic.vocabulary import save_tokenizer
+from benchmarks.arithmetic.train import name_special_tokens, save
 from benchmarks.structured import option_answer
 
 HOME = Path(__file__).parent
@@ -136,9 +135,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     model = train(schedule, options.seed, options.start or start)
     out = options.out or HOME / options.role
-    model.save_pretrained(out)
-    (out / "model.safetensors").chmod(0o644)
-    save_tokenizer(build_structured_tokenizer(options.role), out)
+    save(model, build_structured_tokenizer(options.role), out)
     print(f"wrote {out}")
     return 0
 
