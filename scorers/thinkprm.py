@@ -37,7 +37,7 @@ class ThinkPrmConfig:
 
     `steps`: how it is shown a path's steps, `as_written` or `untagged`: without the tags of a
     structured response, whose output becomes a sentence that says which option is the answer.
-    `option_base` (`untagged` only): the number of the first option, `${grading.option_base}`.
+    `option_base` (`untagged` only): the number of the first option: `${grading.option_base}`.
     `chains`: K verification chains per judgement, combined in logit space. `temperature`: None is 0
     for one chain and 0.6 for several, as in the paper. `max_tokens`: limit of one chain.
     `early_stop`: stop a chain at the first step that it calls incorrect; it was trained to end
