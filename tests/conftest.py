@@ -7,8 +7,11 @@ import pytest
 from hypothesis import settings
 
 # Their asserts say what they saw, as those of the tests do.
-HELPERS = "beam_trees own_parts pool_stage recorded_chains scripted_drafts search_laws tiny_engines"
-pytest.register_assert_rewrite(*HELPERS.split(), "watched_searches", "written_configs")
+HELPERS = """
+    beam_trees compared_runs own_parts pool_stage recorded_chains scripted_drafts search_laws
+    swept_doubles their_rows tiny_engines watched_searches written_configs
+"""
+pytest.register_assert_rewrite(*HELPERS.split())
 
 # Set before any test imports an engine; child processes inherit them.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing is ever fetched

@@ -1,214 +1,30 @@
-"""Sweeps: what a grid says, one generation for all that share it, and only what is missing."""
+"""Sweeps: one generation for all that share it, and only what is missing."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
-from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
-from search.ports import Failure, PolicyCall, PolicyReply, ScorerCall, ScorerReply
+from swept_doubles import INDEX, Ports, Write, index, runs, sweeping, watched
 from treewright.cli import main
-from treewright.cluster.cluster import ClusterError
-from treewright.config.load import load_config
-from treewright.config.sweep import combinations
-from treewright.config.yamlfile import parse_yaml
-from treewright.running import session
 from treewright.running.lock import RunLock
 from treewright.running.run_folder import RunFolder, Status
-from treewright.sweeping.cell import load_cells
-
-BASE = """
-name: alone
-dataset: {path: data.jsonl}
-policy: {kind: scripted}
-scorer: {kind: scripted}
-strategy: {kind: best_of_n, n: 4}
-cluster: {backend: inline, problems_in_flight: 2}
-grading: {kind: numeric}
-"""
-GRID = """
-  grid:
-    strategy: [{kind: best_of_n, n: 5}, {kind: beam, paths: 4, children: 2}, {kind: dvts, paths: 4}]
-    aggregate: [min, product, last, mean]
-    select: [first, best, weighted, majority]
-"""
-INDEX = Path("runs/swept/sweep.json")
-
-
-@dataclass
-class Ports:
-    """The scripted ports, with a note of which run asked; after `stop_at` calls they say stop."""
-
-    stop_at: int = 0
-    refused: str = ""
-    opened: list[object] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
-    cache: str = ""
-    on_asked: Callable[["Ports"], None] = lambda ports: None
-
-    def __post_init__(self) -> None:
-        self.policy, self.scorer = self, self
-
-    def apart(self, cache: str) -> "Ports":
-        return Ports(self.stop_at, self.refused, self.opened, self.asked, cache, self.on_asked)
-
-    def stats(self) -> dict[str, Any]:
-        return {}
-
-    async def extend(self, batch: Sequence[PolicyCall]) -> list[PolicyReply | Failure]:
-        self.asked.append(self.cache)
-        self.on_asked(self)
-        if len(self.asked) == self.stop_at:
-            os.kill(os.getpid(), signal.SIGINT)
-        return await ScriptedPolicy(ScriptedPolicyConfig()).extend(batch)
-
-    async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:
-        return await ScriptedScorer(ScriptedScorerConfig()).judge(batch)
 
 
 @pytest.fixture(autouse=True)
-def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Eight problems and a config; writes sweep.yaml over it, whose `sweep:` is line 3."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("TREEWRIGHT_RUNS", raising=False)
-    rows = (json.dumps({"problem": f"{number} + 1?", "answer": number + 1}) for number in range(8))
-    Path("data.jsonl").write_text("\n".join(rows))
-    Path("config.yaml").write_text(BASE)
-
-    def written(sweep: str) -> None:
-        Path("sweep.yaml").write_text(f"extends: config.yaml\nname: swept\nsweep: {sweep}")
-
-    written(GRID)
-    return written
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
+    """Writes a sweep into the folder of this test."""
+    return sweeping(tmp_path, monkeypatch)
 
 
 @pytest.fixture
 def ports(monkeypatch: pytest.MonkeyPatch) -> Ports:
-    shared = Ports()
-
-    @asynccontextmanager
-    async def opened(cluster: object, policy: object, scorer: object) -> AsyncIterator[Ports]:
-        if shared.refused and shared.refused in repr(policy):
-            raise ClusterError("the policy cannot be started: no such model")
-        shared.opened.append(policy)
-        yield shared
-
-    monkeypatch.setattr(session, "open_cluster", opened)
-    return shared
-
-
-def index() -> list[dict[str, Any]]:
-    """The cells of sweep.json."""
-    cells: list[dict[str, Any]] = json.loads(INDEX.read_text())["cells"]
-    return cells
-
-
-def runs() -> list[Path]:
-    """The run folders of the sweep."""
-    return [path.parent for path in Path("runs/swept").glob("*/manifest.json")]
-
-
-def error(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """The one line that a command ends with, at exit code 2."""
-    assert main(arguments) == 2
-    told = capsys.readouterr().err.splitlines()
-    assert len(told) == 1
-    return told[0]
-
-
-# --- What a grid says -----------------------------------------------------------------------------
-
-
-def overrides(sweep: str) -> list[tuple[str, ...]]:
-    """Of each combination of a `sweep:` in flow style."""
-    return [one.overrides for one in combinations(parse_yaml(sweep, "test"))]
-
-
-def test_each_value_of_a_grid_meets_each_of_the_others() -> None:
-    assert overrides("grid: {seed: [0, 1], strategy.n: [4, 8]}") == [
-        ("seed=0", "strategy.n=4"),
-        ("seed=0", "strategy.n=8"),
-        ("seed=1", "strategy.n=4"),
-        ("seed=1", "strategy.n=8"),
-    ]
-
-
-def test_lists_that_are_zipped_go_together() -> None:
-    assert overrides("zip: {seed: [0, 1], strategy.n: [4, 8]}") == [
-        ("seed=0", "strategy.n=4"),
-        ("seed=1", "strategy.n=8"),
-    ]
-
-
-def test_a_grid_and_several_zips_multiply() -> None:
-    said = "{grid: {missing: [skip]}, zip: [{seed: [0, 1]}, {strategy.n: [4, 8], a: [x, y]}]}"
-    assert overrides(said)[1:3] == [
-        ("missing=skip", "seed=0", "strategy.n=8", "a=y"),
-        ("missing=skip", "seed=1", "strategy.n=4", "a=x"),
-    ]
-
-
-def test_a_mapping_says_several_keys_and_sections_may_be_nested() -> None:
-    said = "grid: {strategy: [{kind: beam, paths: 8}], policy: {sampling: {top_p: [0.9]}}}"
-    assert overrides(said) == [
-        ("strategy.kind=beam", "strategy.paths=8", "policy.sampling.top_p=0.9")
-    ]
-
-
-def test_excluded_are_the_cells_that_have_all_values_of_a_rule() -> None:
-    rules = "[{seed: 1, strategy.kind: [beam, dvts]}, {seed: 2}]"
-    swept = "{seed: [0, 1, 2], strategy: [{kind: greedy}, {kind: beam}, {kind: dvts}]}"
-    assert overrides(f"{{grid: {swept}, exclude: {rules}}}") == [
-        ("seed=0", "strategy.kind=greedy"),
-        ("seed=0", "strategy.kind=beam"),
-        ("seed=0", "strategy.kind=dvts"),
-        ("seed=1", "strategy.kind=greedy"),
-    ]
-
-
-@given(st.lists(st.integers(1, 4), min_size=1, max_size=4), st.data())
-def test_a_grid_is_what_is_excluded_and_what_is_left(sizes: list[int], data: st.DataObject) -> None:
-    axes = {f"a{at}": list(range(size)) for at, size in enumerate(sizes)}
-    cells = list(product(*axes.values()))
-    rule = data.draw(st.sampled_from(cells))
-    names = data.draw(st.sets(st.sampled_from(list(axes)), min_size=1))
-    excluded = {name: value for name, value in zip(axes, rule, strict=True) if name in names}
-    kept = [
-        tuple(f"{name}={value}" for name, value in zip(axes, cell, strict=True))
-        for cell in cells
-        if any(cell[list(axes).index(name)] != value for name, value in excluded.items())
-    ]
-    if kept:
-        assert overrides(json.dumps({"grid": axes, "exclude": [excluded]})) == kept
-
-
-def test_a_section_whose_kind_changes_starts_anew_in_a_cell(write: Callable[[str], None]) -> None:
-    write("{grid: {strategy.depth: [7], strategy.kind: [beam]}}")
-    (cell,) = load_cells("sweep.yaml")
-    assert (type(cell.config.strategy).__name__, cell.config.strategy.depth) == ("Beam", 7)
-
-
-def test_a_cell_is_what_its_overrides_make_of_the_config() -> None:
-    for cell in load_cells("sweep.yaml")[::7]:
-        assert cell.config == load_config("config.yaml", ["name=swept", *cell.overrides])
-
-
-def test_a_command_line_overrides_the_config_and_the_grid() -> None:
-    cells = load_cells("sweep.yaml", ["dataset.limit=2", "sweep.grid.aggregate=[mean]"])
-    assert len(cells) == 12
-    assert {cell.config.dataset.limit for cell in cells} == {2}
+    """What every session asks."""
+    return watched(monkeypatch)
 
 
 # --- Working it off -------------------------------------------------------------------------------
@@ -222,7 +38,7 @@ def test_cells_that_differ_in_what_is_reported_share_a_generation(ports: Ports) 
     assert {cell["status"] for cell in index()} == {"complete"}
 
 
-def test_the_figures_of_a_cell_are_those_of_its_own_run(write: Callable[[str], None]) -> None:
+def test_the_figures_of_a_cell_are_those_of_its_own_run(write: Write) -> None:
     write(
         "{grid: {strategy.kind: [best_of_n, beam], aggregate: [min, [last, mean]],"
         " scorer.missing: [0.3]}, zip: {missing: [worst, fail], grading.kind: [numeric, exact]}}"
@@ -307,9 +123,7 @@ def test_what_ended_with_failures_is_tried_again_and_told_when_it_cannot_be(port
     assert [cell["status"] for cell in index()].count("failed") == 16
 
 
-def test_new_cells_of_a_known_generation_are_read_from_it(
-    ports: Ports, write: Callable[[str], None]
-) -> None:
+def test_new_cells_of_a_known_generation_are_read_from_it(ports: Ports, write: Write) -> None:
     write("{grid: {aggregate: [min]}}")
     assert main(["sweep", "sweep.yaml"]) == 0
     asked = len(ports.asked)
@@ -352,7 +166,7 @@ def test_killed_and_repeated_it_ends_as_if_nobody_had_disturbed_it() -> None:
 
 
 def test_cells_with_other_models_have_engines_of_their_own_one_set_after_the_other(
-    ports: Ports, write: Callable[[str], None]
+    ports: Ports, write: Write
 ) -> None:
     write("{grid: {seed: [0, 1], policy.accuracy: [0.5, 0.9]}}")
     assert main(["sweep", "sweep.yaml"]) == 0
@@ -361,7 +175,7 @@ def test_cells_with_other_models_have_engines_of_their_own_one_set_after_the_oth
 
 
 def test_a_strategy_that_asks_no_verifier_shares_the_engines_of_those_that_do(
-    ports: Ports, write: Callable[[str], None]
+    ports: Ports, write: Write
 ) -> None:
     write(
         "{zip: {strategy.kind: [majority, best_of_n, greedy], aggregate: [[], [min], []],"
@@ -372,7 +186,7 @@ def test_a_strategy_that_asks_no_verifier_shares_the_engines_of_those_that_do(
 
 
 def test_engines_that_do_not_start_stop_no_cell_but_their_own(
-    ports: Ports, write: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+    ports: Ports, write: Write, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ports.refused = "accuracy=0.5"
     write("{grid: {policy.accuracy: [0.5, 0.9]}}")
@@ -395,7 +209,7 @@ def test_a_run_that_is_in_use_stops_no_cell_but_its_own() -> None:
     assert other.status() is Status.COMPLETE
 
 
-def test_more_failures_than_are_tolerated_are_exit_code_3(write: Callable[[str], None]) -> None:
+def test_more_failures_than_are_tolerated_are_exit_code_3(write: Write) -> None:
     Path("bad.jsonl").write_text(Path("data.jsonl").read_text() + '\n{"problem": "no answer"}')
     write("{grid: {dataset.path: [data.jsonl, bad.jsonl], fail_on_error: [0, 1]}}")
     assert main(["sweep", "sweep.yaml"]) == 3
@@ -403,7 +217,7 @@ def test_more_failures_than_are_tolerated_are_exit_code_3(write: Callable[[str],
     assert main(["sweep", "sweep.yaml", "sweep.grid.fail_on_error=[1, 2]"]) == 0
 
 
-def test_a_cell_without_scores_has_no_accuracy(write: Callable[[str], None]) -> None:
+def test_a_cell_without_scores_has_no_accuracy(write: Write) -> None:
     write("{grid: {scorer.missing: [1], select: [best], aggregate: [min]}}")
     assert main(["sweep", "sweep.yaml"]) == 0
     assert [arm["accuracy"] for arm in index()[0]["arms"]] == [None]
@@ -457,68 +271,8 @@ def test_the_table_has_one_row_for_cells_that_come_to_the_same(
 
 
 def test_values_are_shown_as_text_and_are_no_markup(
-    write: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+    write: Write, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write('{grid: {aggregate: [[min, last]], policy.accuracy: [0.9], scorer.skill: ["0.8"]}}')
     assert main(["sweep", "sweep.yaml", "--dry-run"]) == 0
     assert "[min, last]" in capsys.readouterr().out
-
-
-# --- Bad input ------------------------------------------------------------------------------------
-
-MANY = f"{{seed: {list(range(101))}, strategy.n: {list(range(100))}}}"
-BAD = {
-    "": "3: sweep: '': must be a mapping",
-    "{}": "3: sweep: sweeps nothing",
-    "\n  grid: {}": "4: sweep.grid: is empty",
-    "\n  grid:\n    seed: []": "5: sweep.grid.seed: []: lists no value",
-    "\n  grid:\n    seed: 3": "5: sweep.grid.seed: 3: must be a list of values",
-    "\n  grids: {seed: [1]}": "4: sweep.grids: no such key; did you mean grid?",
-    "\n  grid:\n    sede: [1]": "5: sede: no such key; did you mean seed?",
-    "\n  grid:\n    strategy.m: [1]": "5: strategy.m: no such key",
-    "\n  grid: {seed: [1,\n  x]}": "5: seed: x: must be a whole number; in the cell seed=x",
-    "\n  grid: {seed: [1,\n  1]}": "5: seed: 1: is listed twice",
-    "\n  grid: {name: [a]}": "4: sweep.grid.name: cannot be swept",
-    "\n  grid: {seed: [1]}\n  zip:\n    seed: [2]": "6: seed: is swept twice",
-    "\n  grid: {strategy: [{n: 3}],\n   strategy.n: [4]}": "5: strategy.n: is swept twice",
-    "\n  zip:\n    seed: [1, 2]\n    strategy.n: [1]": "6: sweep.zip.strategy.n: lists of unequal "
-    "length: 1 values, and seed has 2",
-    "\n  grid: {seed: [1]}\n  exclude: [{seed: 2}]": "5: sweep.exclude[0]: {seed: 2}: matches no "
-    "cell",
-    "\n  grid: {seed: [1]}\n  exclude: [{strategy.n: 2}]": "5: sweep.exclude[0]: strategy.n: is "
-    "not swept",
-    "\n  grid: {seed: [1]}\n  exclude: {seed: 1}": "5: sweep.exclude: leaves no cell",
-    "\n  grid: {strategy.kind: [best_of_n,\n   majority], select: [best]}": "5: select: needs a "
-    "verifier",
-    f"\n  grid: {MANY}": "3: sweep: makes 10,100 cells; at most 10,000",
-}
-"""By what stands after `sweep:`, the line and the words that it gets."""
-
-
-@pytest.mark.parametrize("sweep", BAD)
-def test_a_sweep_that_cannot_be_is_told_in_one_line_with_its_place(
-    sweep: str, write: Callable[[str], None], capsys: pytest.CaptureFixture[str]
-) -> None:
-    write(sweep)
-    assert error(capsys, "sweep", "sweep.yaml").startswith(f"error: sweep.yaml:{BAD[sweep]}")
-    assert not Path("runs").exists()
-
-
-def test_a_config_without_a_sweep_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    told = error(capsys, "sweep", "config.yaml")
-    assert told.startswith("error: config.yaml: sweep: missing")
-    assert "`treewright run`" in told
-
-
-@pytest.mark.parametrize("verb", ["run", "validate"])
-def test_a_verb_for_one_run_refuses_a_sweep(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
-    told = error(capsys, verb, "sweep.yaml")
-    assert told.startswith("error: sweep.yaml:3: sweep: ")
-    assert "use `treewright sweep CONFIG`" in told
-
-
-def test_a_command_line_may_not_say_one_value_for_what_is_swept(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    told = error(capsys, "sweep", "sweep.yaml", "aggregate=min")
-    assert told.startswith("error: command line: aggregate: is swept")
