@@ -9,7 +9,8 @@ from statistics import fmean
 from benchmarks.estimators.calibration import Calibration, auroc, calibration
 from benchmarks.grading import Outcome
 from search.core import Missing, Score
-from treewright.report.case import Case, Chains, judges_prefixes
+from search.questions import judges_prefixes
+from treewright.report.case import Case, Chains
 from treewright.report.reading import Reading
 
 GRADED = (Outcome.CORRECT, Outcome.INCORRECT, Outcome.ABSTAINED)
@@ -76,7 +77,7 @@ def verifier(reading: Reading) -> Verifier:
         calibrated=calibration([odds for odds, _ in pairs], [right for _, right in pairs]),
         separations=separations,
         depths=depths(reading.cases),
-        by_history=judges_prefixes(reading.source.config),
+        by_history=judges_prefixes(reading.source.config.strategy),
     )
 
 
