@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmarks.estimators.expected import Share
@@ -23,9 +24,7 @@ DIGITS = 12
 class Marks:
     """One arm of one run.
 
-    `right`: by problem id the chance in [0, 1] that the answer is right, where it could be decided;
-    0 or 1 over all candidates. An abstention is wrong. Left out: problems with no score to choose
-    by or no grade. An arm that never had a score has no marks, whatever abstained beside it.
+    `right`: as `decided` has it; 0 or 1 over all candidates.
     `policy`, `verifier`: tokens by problem id, of prompt not cached plus generated, None where
     nobody counted them, of all problems with a result. `n`: how many candidates are looked at, at
     most.
@@ -47,8 +46,6 @@ def mark(found: Found, name: ArmName, missing: MissingRule) -> Marks:
     nor the search.
     """
     shares = {item.problem_id: share(item, name, missing) for item in found.solved}
-    chosen = any(each.decided > each.abstained or each.ungraded for each in shares.values())
-    unscored = any(each.unscored for each in shares.values())
     judged = name.aggregation is not None or not found.source.draws_independently
     reads = SELECTIONS[name.selection].reads
     costs = {
@@ -60,14 +57,27 @@ def mark(found: Found, name: ArmName, missing: MissingRule) -> Marks:
         run=found.source.label,
         name=name,
         n=name.n or found.largest,
-        right={
-            id: round(min(1.0, each.right / each.decided), DIGITS)
-            for id, each in shares.items()
-            if each.decided > 0 and (chosen or not unscored)
-        },
+        right=decided(shares),
         policy={id: policy for id, (policy, _) in costs.items()},
         verifier={id: verifier for id, (_, verifier) in costs.items()},
     )
+
+
+def decided(shares: Mapping[str, Share]) -> dict[str, float]:
+    """By problem id the chance in [0, 1] that the answer is right, where it could be decided.
+
+    An abstention is wrong. Left out: problems with no score to choose by or no grade. An arm that
+    never had a score has no marks, whatever abstained beside it.
+    """
+    told = shares.values()
+    chosen = any(each.decided > each.abstained or each.ungraded for each in told)
+    if not chosen and any(each.unscored for each in told):
+        return {}
+    return {
+        id: round(min(1.0, each.right / each.decided), DIGITS)
+        for id, each in shares.items()
+        if each.decided > 0
+    }
 
 
 def share(item: Solved, name: ArmName, missing: MissingRule) -> Share:

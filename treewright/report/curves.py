@@ -19,7 +19,7 @@ from search.core import Missing
 from search.seeds import call_seed
 from search.selection import SELECTIONS, Option
 from treewright.comparing.arm_name import ArmName
-from treewright.comparing.marks import DIGITS, Marks
+from treewright.comparing.marks import Marks, decided
 from treewright.metrics import powers_of_two
 from treewright.report.case import Case
 from treewright.report.reading import Reading
@@ -183,22 +183,15 @@ def oracle(reading: Reading, sizes: Sequence[int]) -> list[tuple[int, float, flo
 
 
 def marks(reading: Reading, curve: Curve, at: int = -1) -> Marks:
-    """An arm at one size, ready to be compared: as `treewright compare` marks it."""
-    there = curve.points[at]
-    pairs = list(zip(reading.cases, there.shares, strict=True))
-    chosen = any(share.decided > share.abstained or share.ungraded for _, share in pairs)
-    unscored = any(share.unscored for _, share in pairs)
+    """An arm at one size, as `treewright compare` marks it; at the cost of all candidates."""
+    there, cases = curve.points[at], reading.cases
     return Marks(
         run=reading.source.label,
         name=curve.arm,
         n=there.n,
-        right={
-            case.id: round(min(1.0, share.right / share.decided), DIGITS)
-            for case, share in pairs
-            if share.decided > 0 and (chosen or not unscored)
-        },
-        policy={case.id: case.policy for case, _ in pairs},
-        verifier={case.id: 0 if there.verifier == 0 else case.verifier for case, _ in pairs},
+        right=decided({case.id: each for case, each in zip(cases, there.shares, strict=True)}),
+        policy={case.id: case.policy for case in cases},
+        verifier={case.id: 0 if there.verifier == 0 else case.verifier for case in cases},
     )
 
 

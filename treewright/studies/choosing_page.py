@@ -144,7 +144,7 @@ def accuracy_line(curve: Curve) -> tuple[str, ...]:
 
 def differences(found: Choosing, family: Family) -> Iterator[str]:
     """A table for each reference and selection."""
-    told = DIFFERENCES.format(largest=found.largest, family=len(family.rows))
+    told = DIFFERENCES.format(largest=found.largest, family=len(family.known))
     yield from ("## Differences", "", *paragraphs(told))
     for against, selection in family.blocks:
         sizes = found.compared

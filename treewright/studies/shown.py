@@ -24,6 +24,11 @@ class Family:
     sizes: Sequence[int]
 
     @property
+    def known(self) -> list[Row]:
+        """Those that have a difference: their tests are adjusted together."""
+        return [row for row in self.rows if row.found.verdict is not Verdict.NOTHING]
+
+    @property
     def blocks(self) -> list[tuple[Against, str]]:
         """Reference and selection: those against `last`, then those against majority."""
         return [
@@ -45,10 +50,9 @@ class Family:
 
     def sentences(self) -> Iterator[str]:
         """What is shown and what is not, a sentence or two per block."""
-        family = [row for row in self.rows if row.found.verdict is not Verdict.NOTHING]
-        shown = sum(row.found.shown for row in family)
+        shown = sum(row.found.shown for row in self.known)
         verb = "is" if shown == 1 else "are"
-        yield f"Of {counted(len(family), 'difference')}, {shown or 'none'} {verb} shown."
+        yield f"Of {counted(len(self.known), 'difference')}, {shown or 'none'} {verb} shown."
         for against, selection in self.blocks:
             by_name = self.block(against, selection)
             yield f"`{selection}` against `{against}`: {verdicts(by_name, self.sizes)}."
