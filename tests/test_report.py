@@ -215,6 +215,24 @@ def test_a_degenerate_run_has_a_page_that_says_what_it_is(
     assert said in words(page(finish(*changes, problems=problems)))
 
 
+@pytest.mark.parametrize(
+    ("strategy", "told"),
+    [
+        ("strategy={kind: beam, paths: 4, children: 2}", "of the prefix"),
+        ("strategy.n=4", "lowest step so far"),
+    ],
+)
+def test_the_depth_plot_says_which_probability_it_has(
+    finish: Finish, strategy: str, told: str
+) -> None:
+    (plot,) = [
+        each
+        for each in plots(measured([finish(strategy, problems=20)]))
+        if each.id == "verifier-by-depth"
+    ]
+    assert told in plot.caption
+
+
 @pytest.mark.parametrize("processes", [0, 2])
 def test_cost_has_what_was_spent_on_problems_that_failed(
     finish: Finish, monkeypatch: pytest.MonkeyPatch, processes: int
