@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
 
-from search.core import Judgement
+from search.core import Judgement, Spent
 from search.driver import Searched
 from search.tree import ROOT, Graph
+from treewright.ledger import known
 from treewright.report.embedding import packed, unpacked, visible
 
 DIGITS = 4
@@ -116,9 +117,8 @@ def rounded(probability: float | None) -> float | None:
 
 def computed(spent: Mapping[str, int] | None) -> int | None:
     """Prompt tokens not cached, and generated ones; None where nothing was asked, or counted."""
-    if spent is None or (spent["calls"] and not spent["prompt"]):
-        return None
-    return spent["prompt"] - spent["cached"] + spent["generated"]
+    cost = None if spent is None else Spent(**spent)
+    return None if cost is None or not known(cost) else cost.computed
 
 
 def fitted(trees: Sequence[str], most: int) -> tuple[list[str], int | None]:

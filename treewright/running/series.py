@@ -75,8 +75,7 @@ def work_off(runs: Sequence[Run], at_once: int, hears: Hears = stop_at_fault) ->
     flight and leaves the rest for the next time. Engines are started only when something is
     missing. `hears` is told of each run that is worked on, with its folder, when it has begun and
     when it ended: with the fault that a person can mend where there was one, and then the others go
-    on. Returns the runs as they are
-    then.
+    on. Returns the runs as they are then.
 
     Raises:
         Exception: whatever `hears` raises.
