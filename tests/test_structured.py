@@ -369,7 +369,8 @@ def test_one_key_of_a_section_leaves_the_cards_others() -> None:
     assert loaded.policy.format == ResponseFormat(1, 80, 40)
 
 
-def test_of_the_preset_one_key_says_where_options_begin_to_count() -> None:
-    loaded = load_config("mmlu_structured", ["grading.option_base=1"])
+@pytest.mark.parametrize("name", ["mmlu_structured", "structured_arithmetic"])
+def test_one_key_says_where_options_begin_to_count(name: str) -> None:
+    loaded = load_config(name, ["grading.option_base=1"])
     assert isinstance(loaded.scorer, ThinkPrmConfig)
     assert loaded.scorer.option_base == 1
