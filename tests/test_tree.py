@@ -287,6 +287,16 @@ def test_changing_nothing_is_what_drawing_does(call: Call, finished: str) -> Non
     assert after == before
 
 
+@pytest.mark.parametrize("asked", ["1", "--all"])
+def test_a_run_over_other_data_than_there_are_now_has_no_tree(
+    call: Call, finished: str, asked: str
+) -> None:
+    File("data.jsonl").write_text(File("data.jsonl").read_text().replace('"7"', '"8"'))
+    code, out, err = call("tree", finished, asked)
+    assert (code, out) == (4, "")
+    assert "the run was made with another dataset; restore that" in err
+
+
 @pytest.mark.parametrize("spelled", ["other", "oth", "3"])
 def test_a_problem_is_named_by_id_beginning_or_number(
     call: Call, finished: str, spelled: str

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.datasets import Dataset, load_dataset
+from benchmarks.datasets import Dataset, Sample, load_dataset
 from benchmarks.grading import open_grader
 from treewright.config.config import Config
 from treewright.config.fingerprint import differences, identity_of
@@ -53,9 +53,12 @@ class Recorded:
             )
         return cls(folder, config, dataset, identity)
 
-    async def replayed(self, journal: Journal) -> Replayed:
-        """What its journal, opened to be read, holds. Raises `JournalError`, `ReplayError`."""
-        config, samples = self.config, self.dataset.samples
+    async def replayed(self, journal: Journal, samples: Sequence[Sample] | None = None) -> Replayed:
+        """What its journal, opened to be read, holds of these problems (None: all).
+
+        Raises `JournalError`, `ReplayError`.
+        """
+        config, samples = self.config, self.dataset.samples if samples is None else samples
         async with open_grader(config.grading) as grader:
             grading = Grading(config.grading, grader, journal, readonly=True)
             return await replay(

@@ -9,19 +9,17 @@ from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from benchmarks.datasets import Sample, load_dataset
-from benchmarks.grading import open_grader
+from benchmarks.datasets import Sample
 from search.aggregation import Aggregator
 from search.core import Problem
 from search.tree import Graph, from_json, lineage, to_json, tree_of
 from treewright.config.config import Config
-from treewright.config.load import load_config
 from treewright.errors import ConfigError, suggest
 from treewright.journal.journal import Journal
 from treewright.metrics import Solved, choose
-from treewright.running.controller import Grading
 from treewright.running.file_names import file_name
-from treewright.running.replay import Replayed, replay
+from treewright.running.recorded import Recorded
+from treewright.running.replay import Replayed
 from treewright.running.run_folder import RunFolder, RunFolderError
 from treewright.running.tracebacks import place
 from treewright.trees.diagram import to_dot, to_mermaid
@@ -46,31 +44,34 @@ FORMATS: dict[str, Callable[[Graph], None]] = {
 def show(path: Path, spelled: str, form: str) -> int:
     """Print the tree of one problem: its id, the beginning of it, or its number from 1.
 
-    Raises `ConfigError` for a problem or a format that is not there, or a search that has not
-    ended.
+    Raises what `Recorded.open` raises, and `ConfigError` for a problem or a format that is not
+    there, or a search that has not ended.
     """
     if form not in FORMATS:
         raise ConfigError(
             "command line", "--format", form, "no such format", suggest(form, FORMATS)
         )
-    folder, config, samples = opened(path)
-    sample = find(samples, spelled)
-    found = asyncio.run(replayed(folder, config, [sample]))
+    run = Recorded.open(path)
+    sample = find(run.dataset.samples, spelled)
+    found = replayed(run, [sample])
     if not found.solved:
-        raise ConfigError("command line", sample.problem.id, None, *why_none(folder, found))
-    FORMATS[form](tree(sample.problem, found.solved[0], config))
+        raise ConfigError("command line", sample.problem.id, None, *why_none(run.folder, found))
+    FORMATS[form](tree(sample.problem, found.solved[0], run.config))
     return 0
 
 
 def write_all(path: Path) -> int:
-    """Write trees/<problem>.json for every problem whose search has ended."""
-    folder, config, samples = opened(path)
-    trees = RunFolder(folder.path / "trees")
-    problems = {sample.problem.id: sample.problem for sample in samples}
-    found = asyncio.run(replayed(folder, config, samples))
+    """Write trees/<problem>.json for every problem whose search has ended.
+
+    Raises what `Recorded.open` raises.
+    """
+    run = Recorded.open(path)
+    trees = RunFolder(path / "trees")
+    problems = {sample.problem.id: sample.problem for sample in run.dataset.samples}
+    found = replayed(run, run.dataset.samples)
     make(trees.path)
     for solved in found.solved:
-        graph = tree(problems[solved.problem_id], solved, config)
+        graph = tree(problems[solved.problem_id], solved, run.config)
         trees.write_json(file_name(solved.problem_id, ".json"), to_json(graph))
     print(f"{len(found.solved)} trees in {trees.path}")
     if without := len(found.failed) + len(found.pending):
@@ -106,21 +107,10 @@ def find(samples: Sequence[Sample], spelled: str) -> Sample:
     raise ConfigError("command line", "PROBLEM", spelled, problem, hint)
 
 
-def opened(path: Path) -> tuple[RunFolder, Config, Sequence[Sample]]:
-    """A run, its config and its problems."""
-    folder = RunFolder.open(path)
-    config = load_config(folder.config)
-    return folder, config, load_dataset(config.dataset).samples
-
-
-async def replayed(folder: RunFolder, config: Config, samples: Sequence[Sample]) -> Replayed:
+def replayed(run: Recorded, samples: Sequence[Sample]) -> Replayed:
     """What the journal holds of these problems."""
-    with Journal.open(folder.journal, readonly=True) as journal:
-        async with open_grader(config.grading) as grader:
-            grading = Grading(config.grading, grader, journal, readonly=True)
-            return await replay(
-                samples, config.strategy, journal, grading, config.seed, retry=False
-            )
+    with Journal.open(run.folder.journal, readonly=True) as journal:
+        return asyncio.run(run.replayed(journal, samples))
 
 
 def tree(problem: Problem, solved: Solved, config: Config) -> Graph:
