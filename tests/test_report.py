@@ -9,8 +9,10 @@ import pytest
 from reported_runs import Finish, block, finishing, page, reported, words
 from treewright.cli import main
 from treewright.comparing.source import Source
+from treewright.report.differences import Standing
 from treewright.report.drawing import SHAPES
 from treewright.report.embedding import unpacked, visible
+from treewright.report.headline import over_others
 from treewright.report.page import hashed, render
 from treewright.report.part import replayed
 from treewright.report.plot_files import MARKERS, PALETTE
@@ -171,3 +173,22 @@ def test_many_processes_read_what_one_reads(finish: Finish) -> None:
 
 def test_a_small_journal_is_read_by_one_process(finish: Finish) -> None:
     assert processes_for(finish()) < 2
+
+
+def test_arms_without_an_accuracy_are_not_shown_to_be_worse() -> None:
+    best, worse = Standing(True, 0.0, None, False), Standing(False, -0.2, (-0.3, -0.1), True)
+    unknown = Standing(False, None, None, False)
+    assert over_others([], [best, worse]) == ["All other arms are shown to be worse."]
+    (told,) = over_others([], [best, worse, unknown])
+    assert told == "All other arms with an accuracy are shown to be worse."
+
+
+def test_where_no_verdict_is_read_the_verifier_is_not_said_to_do_no_better(finish: Finish) -> None:
+    told = words(page(finish("scorer.missing=1.0", "select=[majority, best]")))
+    assert "No arm that asks the verifier has an accuracy." in told
+    assert "does better" not in told
+
+
+def test_runs_over_other_problems_are_warned_of_below_the_heading(finish: Finish) -> None:
+    html = render(measured([finish(), finish("dataset.limit=3", name="fewer")]))
+    assert html.index("2 runs</h1>") < html.index("Not the same problems")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from swept_doubles import INDEX, Ports, Write, index, runs, sweeping, watched
+from swept_doubles import INDEX, Ports, Write, error, index, runs, sweeping, watched
 from treewright.cli import main
 from treewright.running.lock import RunLock
 from treewright.running.run_folder import RunFolder, Status
@@ -221,6 +221,16 @@ def test_a_cell_without_scores_has_no_accuracy(write: Write) -> None:
     write("{grid: {scorer.missing: [1], select: [best], aggregate: [min]}}")
     assert main(["sweep", "sweep.yaml"]) == 0
     assert [arm["accuracy"] for arm in index()[0]["arms"]] == [None]
+
+
+def test_the_folder_of_a_sweep_given_as_a_run_is_told_what_it_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["sweep", "sweep.yaml"]) == 0
+    folder = INDEX.parent
+    capsys.readouterr()
+    told = error(capsys, "report", str(folder))
+    assert f"it is of a sweep: give its runs, {folder}/*-*" in told
 
 
 def test_two_sweeps_of_one_name_do_not_run_at_once(capsys: pytest.CaptureFixture[str]) -> None:

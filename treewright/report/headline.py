@@ -49,7 +49,9 @@ def over_majority(found: Sequence[Curve], placed: Sequence[Standing], best: int)
     at = next((at for at, each in enumerate(found) if str(each.arm) == "majority"), best)
     gap = placed[at].gap
     if at == best:
-        asked = any(curve.arm.aggregation for curve in found)
+        asked = [each for curve, each in zip(found, placed, strict=True) if curve.arm.aggregation]
+        if asked and all(each.gap is None for each in asked):
+            return ["No arm that asks the verifier has an accuracy."]
         return ["No arm that asks the verifier does better."] if asked else []
     if gap is None:
         return []
@@ -70,7 +72,8 @@ def over_others(found: Sequence[Curve], placed: Sequence[Standing]) -> list[str]
     if not others:
         return []
     if not close:
-        return ["All other arms are shown to be worse."]
+        with_accuracy = "" if len(others) == len(placed) - 1 else " with an accuracy"
+        return [f"All other arms{with_accuracy} are shown to be worse."]
     named = [str(found[at].arm) for at in close]
     arms = ", ".join(named) if len(named) <= MOST_NAMED else counted(len(named), "arm")
     worse = f"Of {counted(len(others), 'other arm')} {len(others) - len(close) or 'none'} "

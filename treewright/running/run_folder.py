@@ -85,9 +85,10 @@ class RunFolder:
             reason = "no such run" if missing else f"cannot be read: {error.strerror}"
             raise RunFolderError(f"{path}: {reason}; `treewright ls runs` lists the runs") from None
         if not folder.has_manifest:
-            raise RunFolderError(
-                f"{path}: not a run folder (no manifest.json); give the folder that `run` printed"
-            )
+            hint = "give the folder that `run` printed"
+            if (path / "sweep.json").is_file():
+                hint = f"it is of a sweep: give its runs, {path}/*-*"
+            raise RunFolderError(f"{path}: not a run folder (no manifest.json); {hint}")
         return folder
 
     @property
