@@ -12,6 +12,7 @@ import pytest
 from reported_runs import Finish, finishing, page, words
 from treewright.report import differences, reading
 from treewright.report.chapter import chapter
+from treewright.report.curves import curves
 from treewright.report.differences import Standing, standings
 from treewright.report.reading import read
 from treewright.report.report import measured, plots
@@ -33,6 +34,24 @@ def test_the_table_has_the_figures_of_the_metrics(finish: Finish) -> None:
             ends = [f"{100 * end:.1f}" for end in arm["ci95"]]
             row = f"{name or arm['selection']} 4 {100 * arm['accuracy']:.1f} {' to '.join(ends)}"
             assert row in told
+
+
+@pytest.mark.parametrize("strategy", ["strategy.n=6", "strategy={kind: beam, paths: 4}"])
+def test_an_arm_costs_at_every_n_what_the_run_s_own_table_says(
+    finish: Finish, strategy: str
+) -> None:
+    run = finish(strategy)
+    found = read("A", run)
+    points = {
+        (curve.arm.aggregation, curve.arm.selection, point.n): (point.policy, point.verifier)
+        for curve in curves(found)
+        for point in curve.points
+    }
+    for arm in json.loads((run / "metrics.json").read_text())["arms"]:
+        at = arm["aggregation"], arm["selection"], arm["n"]
+        if at in points:
+            assert points.pop(at) == pytest.approx((arm["policy_tokens"], arm["verifier_tokens"]))
+    assert {aggregation for aggregation, _, _ in points} == {"last"}  # of the report alone
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from search.questions import judges_prefixes
 from search.tree import tree_of
 from treewright.config.config import Config
 from treewright.ledger import Ledger, candidate_tokens
-from treewright.metrics import UNDECIDED, Solved
+from treewright.metrics import UNDECIDED, Solved, powers_of_two
 from treewright.report.embedding import packed, visible
 from treewright.report.forest import compact
 from treewright.trees.trees import mark
@@ -52,8 +52,8 @@ class Case:
 
     `scores`: by aggregation. `prefixes`: the judged probability of the whole solution. `deepening`:
     per candidate the probabilities that the verifier gave it on the way, one per depth from 1.
-    `policy`, `verifier`: tokens of the whole search, prompt not cached plus generated, None where
-    nobody counted them.
+    `prices`: what the first n candidates cost, by n in 1, 2, 4, … and all: tokens of policy and
+    verifier, prompt not cached plus generated, None where nobody counted them.
     """
 
     id: str
@@ -64,13 +64,22 @@ class Case:
     prefixes: tuple[Score, ...]
     deepening: tuple[tuple[float | None, ...], ...]
     chains: Chains
-    policy: int | None
-    verifier: int | None
+    prices: dict[int, tuple[int | None, int | None]]
     ledger: Ledger
     exhausted: str | None
     chosen: Outcome | None
     tree: str
     size: int
+
+    @property
+    def policy(self) -> int | None:
+        """Tokens of the policy, over the whole search."""
+        return self.prices[len(self.outcomes)][0]
+
+    @property
+    def verifier(self) -> int | None:
+        """Tokens of the verifier, over the whole search."""
+        return self.prices[len(self.outcomes)][1]
 
     @cached_property
     def right(self) -> list[bool]:
@@ -103,7 +112,6 @@ def case_of(
     graph = tree_of(sample.problem, searched)
     mark(graph, solved, config)
     candidates = searched.result.candidates
-    policy, verifier = candidate_tokens(searched, len(candidates), judged=True)
     chosen = [
         node["outcome"]
         for _, node in graph.nodes(data=True)
@@ -121,8 +129,10 @@ def case_of(
             for candidate in candidates
         ),
         chains=chains(searched),
-        policy=policy,
-        verifier=verifier,
+        prices={
+            n: candidate_tokens(searched, n, judged=True)
+            for n in {*powers_of_two(len(candidates)), len(candidates)}
+        },
         ledger=Ledger.of([searched]),
         exhausted=searched.result.exhausted,
         chosen=Outcome(chosen[-1]) if chosen else None,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from search.seeds import call_seed
 from search.selection import SELECTIONS, Option
 from treewright.comparing.arm_name import ArmName
 from treewright.comparing.marks import Marks, decided
+from treewright.ledger import sum_known
 from treewright.metrics import powers_of_two
 from treewright.report.case import Case
 from treewright.report.reading import Reading
@@ -124,32 +124,30 @@ def point(
 ) -> Point:
     """One arm at one size, over all cases.
 
-    Where candidates are independent draws (`flat`), n of them cost their share, and judging them
-    nothing if no score is asked for; a tree search costs what it costs.
+    It costs what the first n candidates do, as in the run's table. Judging independent draws
+    (`flat`) costs nothing if no score is asked for; a tree search costs what it costs.
     """
     shares = tuple(
         Share.of(each, case.right, case.undecided) for case, each in zip(cases, found, strict=True)
     )
     paid = min(n, SELECTIONS[arm.selection].reads or n)
-    parts = [min(1.0, paid / max(1, len(case.outcomes))) if flat else 1.0 for case in cases]
+    prices = [case.prices[min(paid, len(case.outcomes))] for case in cases]
     return Point(
         n=n,
         found=expected(shares),
         shares=shares,
-        policy=spent([case.policy for case in cases], parts),
-        verifier=spent([case.verifier for case in cases], parts)
+        policy=mean_known([policy for policy, _ in prices]),
+        verifier=mean_known([verifier for _, verifier in prices])
         if arm.aggregation or not flat
         else 0.0,
         confidence=confidence(cases, arm, found),
     )
 
 
-def spent(tokens: Sequence[int | None], parts: Sequence[float]) -> float | None:
-    """The mean over the cases of such a part of their tokens; None where one is unknown."""
-    known = [each for each in tokens if each is not None]
-    if len(known) < len(tokens):
-        return None
-    return fmean(each * part for each, part in zip(known, parts, strict=True))
+def mean_known(tokens: Sequence[int | None]) -> float | None:
+    """The mean over the cases; None where one is unknown."""
+    found = sum_known(tokens)
+    return None if found is None else found / len(tokens)
 
 
 def confidence(cases: Sequence[Case], arm: ArmName, found: Sequence[Chances]) -> float | None:
