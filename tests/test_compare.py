@@ -234,7 +234,7 @@ def test_an_unfinished_run_is_refused_with_what_is_left(copied: Path, said: Said
 def test_a_journal_that_was_tampered_with_is_told_and_refused(copied: Path, said: Said) -> None:
     journal = copied / "journal" / "driver.jsonl"
     journal.write_bytes(journal.read_bytes().replace(b'"policy"', b'"polizy"', 1))
-    told = f"1 of {PROBLEMS} problems have no result (1 corrupt lines set aside)"
+    told = f"1 of {PROBLEMS} problems have no result (1 corrupt line set aside)"
     refused(said("compare", str(copied)), told)
 
 

@@ -43,7 +43,7 @@ def test_a_corrupt_line_is_told_and_its_problem_has_no_result(finish: Finish) ->
     at = text.index(b'"kind":"policy"')
     journal.write_bytes(text[:at] + b"X" + text[at + 1 :])
     told = words(page(run))
-    assert "The journal is not whole: 1 corrupt lines set aside" in told
+    assert "The journal is not whole: 1 corrupt line set aside" in told
     assert "Not finished: 1 of 6 problems" in told
 
 
@@ -89,7 +89,7 @@ def test_view_shows_of_a_degenerate_run_what_report_shows(finish: Finish) -> Non
     journal.write_bytes(journal.read_bytes() + b"not a record\n")
     told = words(page(run))
     assert "One problem" in told
-    assert "1 corrupt lines set aside" in told
+    assert "1 corrupt line set aside" in told
     assert words(Follower(run).edition.page.decode()) == told
 
 

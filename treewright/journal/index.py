@@ -33,11 +33,15 @@ class JournalCounts:
     def __str__(self) -> str:
         """What a person should hear; empty when all is well."""
         notes = {
-            "torn bytes dropped": self.torn,
-            "corrupt lines set aside": self.corrupt,
-            "duplicates ignored": self.duplicates,
+            ("torn byte", "dropped"): self.torn,
+            ("corrupt line", "set aside"): self.corrupt,
+            ("duplicate", "ignored"): self.duplicates,
         }
-        return ", ".join(f"{count} {note}" for note, count in notes.items() if count)
+        return ", ".join(
+            f"{count} {what}{'' if count == 1 else 's'} {fate}"
+            for (what, fate), count in notes.items()
+            if count
+        )
 
 
 @dataclass(frozen=True, slots=True)

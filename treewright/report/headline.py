@@ -56,13 +56,13 @@ def over_majority(found: Sequence[Curve], placed: Sequence[Standing], best: int)
     if gap is None:
         return []
     ends = placed[at].ci95
-    sure = "" if ends is None else f"95 % CI {points(-ends[1])} to {points(-ends[0])}, "
+    sure = "" if ends is None else f" (95 % CI {points(-ends[1])} to {points(-ends[0])})"
+    ours, theirs = found[best].top.tokens, found[at].top.tokens
+    cost = f" at {ours / theirs:.2f} times the tokens" if ours and theirs else ""
     known = "shown" if placed[at].shown else "not shown"
     if ends is not None and not ends[0] <= 0 <= ends[1] and not placed[at].shown:
-        known = f"of {len(found)} arms not shown"
-    ours, theirs = found[best].top.tokens, found[at].top.tokens
-    cost = f", at {ours / theirs:.2f} times the tokens" if ours and theirs else ""
-    return [f"Over majority, which needs no verifier: {points(-gap)} points ({sure}{known}){cost}."]
+        known += f", for it is the best of {len(found)} arms"
+    return [f"Over majority, which needs no verifier: {points(-gap)} points{sure}{cost}, {known}."]
 
 
 def over_others(found: Sequence[Curve], placed: Sequence[Standing]) -> list[str]:

@@ -16,6 +16,7 @@ from treewright.report.plot import Plot
 from treewright.report.plot_files import write_plots
 from treewright.report.reading import read
 from treewright.running.run_folder import RunFolder
+from treewright.running.table import counted
 from treewright.terminal import clean
 
 FILE, PLOTS = "report.html", "plots"
@@ -35,8 +36,8 @@ def report(paths: Sequence[Path], output: Path | None = None) -> int:
     write_plots(file.parent / PLOTS, plots(page))
     for made in page.chapters:
         if made.reading.pending:
-            told = f"{made.reading.name}: {made.reading.pending} problems have no result yet"
-            print(clean(told), file=sys.stderr)
+            left = counted(made.reading.pending, "problem")
+            print(clean(f"{made.reading.name}: {left} without a result yet"), file=sys.stderr)
     print(clean(f"report {file}"))
     return 0
 
