@@ -132,10 +132,12 @@ def test_a_search_that_the_verifier_steers_pays_it_under_every_arm(
 
 def pairs(printed: dict[str, Any]) -> list[tuple[str, str]]:
     """`B min+best`, `A min+best` for each row."""
-    return [
-        tuple(f"{row[side]['run']} {row[side]['arm']}" for side in ("ours", "theirs"))  # type: ignore[misc]  # of two
-        for row in printed["rows"]
-    ]
+    return [(named(row["ours"]), named(row["theirs"])) for row in printed["rows"]]
+
+
+def named(side: dict[str, Any]) -> str:
+    """`B min+best`."""
+    return f"{side['run']} {side['arm']}"
 
 
 SCORED = ["min+best", "min+weighted", "history.last+best", "history.last+weighted"]
