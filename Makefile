@@ -19,7 +19,7 @@ run: setup ## Set up, then run configs/quickstart.yaml
 
 test: setup ## Set up, with a Chromium where one can be had, then run the tests
 	@$(BIN)/python scripts/browser.py --once
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 browser: setup ## Look again for a Chromium for the tests
 	@$(BIN)/python scripts/browser.py

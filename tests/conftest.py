@@ -25,6 +25,24 @@ settings.register_profile("treewright", parent=settings(), deadline=None)
 settings.load_profile("treewright")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Group the tests for several processes: what starts Ray or an engine together, and first.
+
+    Two such groups at once would share the cores and the memory; the other tests go by file, so
+    that what a file prepares is made once.
+    """
+    for item in items:
+        group = "engines" if starts_engines(item) else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: not starts_engines(item))
+
+
+def starts_engines(item: pytest.Item) -> bool:
+    """Whether a test starts a real engine or a Ray."""
+    fixtures = getattr(item, "fixturenames", ())
+    return item.get_closest_marker("engine") is not None or "running_ray" in fixtures
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The repository's root folder."""
