@@ -18,8 +18,8 @@ from benchmarks.equality import Equality, ExactEquality, MathEquality, NumericEq
 from benchmarks.grading_pool import Compared, Equal, GradingPool
 from benchmarks.numerals import normalise
 from benchmarks.structured import option_answer
-from policies.checks import check_choice, check_count, check_number, fault
 from search.answers import MAX_CHARS, extract_answer
+from search.checks import check_choice, check_count, check_number, fault
 
 
 class Outcome(StrEnum):

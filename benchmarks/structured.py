@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.estimators import wilson_interval
-from policies.structured_protocol import (
+from search.structured_protocol import (
     OPTION,
     OUTPUT,
     CountTokens,

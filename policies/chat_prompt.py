@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from policies.checks import fault
+from engines.tokenizer import Tokenizer
 from policies.feedback import TEMPLATE, feedback_turns
-from policies.tokenizer import Tokenizer
+from search.checks import fault
 from search.core import Feedback
 
 SLOT = "{question}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from policies.checks import fault
+from search.checks import fault
 from search.core import (
     Feedback,
     Judgement,

@@ -10,9 +10,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from policies.chat_prompt import SLOT, ChatPrompt, FewShot, check_template
-from policies.checks import check_count, check_number, fault
-from policies.engine import (
+from engines.engine import (
     Engine,
     EngineConfig,
     EngineError,
@@ -22,12 +20,14 @@ from policies.engine import (
     Request,
     Sampling,
 )
-from policies.failures import ENDED, failure
+from engines.loop_guard import LoopGuard
+from engines.tokenizer import Tokenizer, TokenizerError
+from policies.chat_prompt import SLOT, ChatPrompt, FewShot, check_template
 from policies.feedback import TEMPLATE, check_feedback_template, shorter
 from policies.segmentation import Segmentation, Segmenter
-from policies.tokenizer import Tokenizer, TokenizerError
+from search.checks import check_count, check_number, fault
 from search.core import Feedback, Spent, Step, StopReason
-from search.ports import Failure, FailureKind, PolicyCall, PolicyReply
+from search.ports import ENDED, Failure, FailureKind, PolicyCall, PolicyReply
 from search.questions import Until
 from search.seeds import call_seed
 from search.together import together
@@ -59,21 +59,6 @@ class PolicySampling:
         check_count("max_tokens", self.max_tokens)
         if self.max_step_tokens is not None:
             check_count("max_step_tokens", self.max_step_tokens, hint="null sets no limit")
-
-
-@dataclass(frozen=True)
-class LoopGuard:
-    """Ends a solution whose last words, up to `ngram` tokens, were said `repeats` times in a row.
-
-    Its stop reason is `LOOP`: it is not finished. `ngram` 0 turns the guard off.
-    """
-
-    ngram: int = 40
-    repeats: int = 4
-
-    def __post_init__(self) -> None:
-        check_count("ngram", self.ngram, least=0, hint="0 turns the guard off")
-        check_count("repeats", self.repeats, least=2)
 
 
 @dataclass(frozen=True)
@@ -133,11 +118,13 @@ class Qwen:
         except EngineError:
             raise
         except _Unusable as error:
-            return failure(error.kind, call.path, str(error))
+            return Failure.about(call.path, error.kind, str(error))
         except TokenizerError as error:
-            return failure(FailureKind.INVALID, call.path, str(error))
+            return Failure.about(call.path, FailureKind.INVALID, str(error))
         except Exception as error:  # noqa: BLE001 - becomes a record; its siblings are not lost
-            return failure(FailureKind.INTERNAL, call.path, f"{type(error).__name__}: {error}")
+            return Failure.about(
+                call.path, FailureKind.INTERNAL, f"{type(error).__name__}: {error}"
+            )
 
     async def _draw(self, call: PolicyCall) -> PolicyReply:
         prompt, room = self._prompt(call)
@@ -269,7 +256,7 @@ async def build(config: QwenConfig) -> Qwen:
         EngineError: the engine does not start.
     """
     # Importing vLLM takes seconds, and all that only read this configuration need none of it.
-    from policies.vllm_engine import serve
+    from engines.vllm_engine import serve
 
     tokenizer, engine = await serve(config.model, config.engine)
     return Qwen(config, engine, tokenizer)

@@ -6,61 +6,26 @@ For tests, dry runs and demonstrations of everything around a model. It writes
     Step 2: willow the value so far is 903.
     Step 3: kite the answer is \boxed{22}.
 
-The question alone says which value and which answer are right (`right_value`, `right_answer`), so
-any list of questions is a dataset for it, and a scripted scorer can tell a wrong step from a right
-one (`is_right_step`).
+What is right is told by `engines.scripted_world`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from policies.byte_tokenizer import END
-from policies.checks import check_count, check_number
-from policies.failures import ENDED, failure
-from policies.faults import Faults
+from engines.byte_tokenizer import END
+from engines.faults import Faults
+from engines.scripted_world import FILLER, is_right_step, lognormal, right_answer, right_value
 from policies.feedback import TEMPLATE, feedback_turns
+from search.checks import check_count, check_number
 from search.core import Feedback, Path, Spent, Step, StopReason
-from search.ports import Failure, FailureKind, PolicyCall, PolicyReply
+from search.ports import ENDED, Failure, FailureKind, PolicyCall, PolicyReply
 from search.questions import Until
 from search.seeds import call_seed
 from search.together import together
-
-FILLER = ("amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "heron", "iris", "kite")
-NUMBER = re.compile(r"[0-9]{1,15}")
-BOXED = re.compile(r"\\boxed\{([0-9]+)\}")
-VALUE = re.compile(r"the value so far is ([0-9]+)")
-
-
-def right_answer(question: str) -> str:
-    """The sum of the whole numbers in the question; without any, a number hashed from its text.
-
-    `What is 3 + 4 + 15?` has the right answer `22`.
-    """
-    numbers = [int(number) for number in NUMBER.findall(question)]
-    return str(sum(numbers) if numbers else call_seed(0, "answer", question) % 1000)
-
-
-def right_value(question: str, index: int) -> int:
-    """The value, from 100 to 999, that step `index` (from 0) must state."""
-    return 100 + call_seed(0, "value", question, index) % 900
-
-
-def is_right_step(question: str, steps: Sequence[Step], index: int) -> bool:
-    """Whether step `index` (from 0) is right: it states no value or answer but the right one.
-
-    A scripted solution with a wrong step does not end in the right answer.
-    """
-    text = steps[index].text
-    if answer := BOXED.search(text):
-        return answer[1] == right_answer(question)
-    value = VALUE.search(text)
-    return value is None or int(value[1]) == right_value(question, index)
 
 
 @dataclass(frozen=True)
@@ -122,7 +87,7 @@ class ScriptedPolicy:
     def _draw(self, call: PolicyCall) -> PolicyReply | Failure:
         path = call.path
         if path.stopped:
-            return failure(FailureKind.INVALID, path, ENDED)
+            return Failure.about(path, FailureKind.INVALID, ENDED)
         question = path.problem.question
         steps = list(path.steps)
         while len(steps) == len(path.steps) or (
@@ -178,12 +143,6 @@ class ScriptedPolicy:
             words.append(rng.choice(FILLER))
             length += len(words[-1]) + 1
         return " ".join([*words, claim])
-
-
-def lognormal(mean: float, cv: float, rng: Random) -> float:
-    """A lognormal number with this mean and coefficient of variation (0: the mean itself)."""
-    variance = math.log1p(cv * cv)
-    return rng.lognormvariate(math.log(mean) - variance / 2, math.sqrt(variance))
 
 
 def spent(path: Path, child: Path, feedback: Feedback | None = None) -> Spent:

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from policies.checks import check_choice, fault
-from policies.structured_protocol import STEP_ENDS
-from policies.tokenizer import Tokenizer
+from engines.tokenizer import Tokenizer
+from search.checks import check_choice, fault
 from search.core import Step, StopReason
+from search.structured_protocol import STEP_ENDS
 
 KINDS = ("blank_line", "step_marker", "regex", "whole", "tagged")
 STRIDE = 32
@@ -44,7 +44,7 @@ class Segmentation:
     def __post_init__(self) -> None:
         check_choice("kind", self.kind, KINDS)
         if (self.kind == "regex") != (self.pattern is not None):
-            allowed = "a pattern" if self.kind == "regex" else f"allowed with kind {self.kind}"
+            allowed = "a pattern" if self.kind == "regex" else f"null with kind {self.kind}"
             raise fault("pattern", self.pattern, allowed, "only kind regex takes one")
         if self.pattern is not None:
             _check_pattern(self.pattern)
@@ -57,7 +57,7 @@ def _check_pattern(pattern: str) -> None:
         raise fault("pattern", pattern, "a regular expression", str(error)) from None
     if compiled.search(""):
         hint = "a boundary consists of at least one character, or looks at one"
-        raise fault("pattern", pattern, "allowed: it matches the empty text", hint)
+        raise fault("pattern", pattern, "a pattern that does not match the empty text", hint)
 
 
 @dataclass(frozen=True, slots=True)

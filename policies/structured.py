@@ -11,21 +11,21 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from policies.checks import check_count
-from policies.engine import Engine
+from engines.engine import Engine
+from engines.tokenizer import Tokenizer
 from policies.qwen import PolicySampling, Qwen, QwenConfig
 from policies.segmentation import Segmentation
-from policies.structured_protocol import (
+from search.checks import check_count
+from search.core import Path, Spent, StopReason
+from search.ports import Failure, PolicyCall, PolicyReply
+from search.seeds import call_seed
+from search.structured_protocol import (
     Reason,
     Response,
     ResponseFormat,
     read_opening,
     read_response,
 )
-from policies.tokenizer import Tokenizer
-from search.core import Path, Spent, StopReason
-from search.ports import Failure, PolicyCall, PolicyReply
-from search.seeds import call_seed
 from search.together import together
 
 SYSTEM_PROMPT = """
@@ -175,7 +175,7 @@ async def build(config: StructuredConfig) -> Structured:
         EngineError: the engine does not start.
     """
     # Importing vLLM takes seconds, and all that only read this configuration need none of it.
-    from policies.vllm_engine import serve
+    from engines.vllm_engine import serve
 
     tokenizer, engine = await serve(config.model, config.engine)
     return Structured(config, engine, tokenizer)

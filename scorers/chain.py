@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 
-from policies.engine import Engine, Finish, Generation, Refused, Request, Sampling
-from policies.qwen import LoopGuard
+from engines.engine import Engine, Finish, Generation, Refused, Request, Sampling
+from engines.loop_guard import LoopGuard
 from scorers.odds import log_odds, log_sum
 from scorers.prompt import VerifierPrompt
 from scorers.readings import ChainReading

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
-from policies.tokenizer import Tokenizer
+from engines.tokenizer import Tokenizer
 from scorers.verdict_ids import QUESTION, UnfitTokenizer, required_id
 
 Prefill: TypeAlias = Literal["none", "verify_step", "card"]

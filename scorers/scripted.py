@@ -12,12 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from policies.checks import check_count, check_number
-from policies.failures import failure
-from policies.faults import Faults
-from policies.scripted import FILLER, is_right_step, lognormal
+from engines.faults import Faults
+from engines.scripted_world import FILLER, is_right_step, lognormal
 from scorers.prompt import user_message
 from scorers.readings import Verdict, combine, settle
+from search.checks import check_count, check_number
 from search.core import Judgement, Path, Spent
 from search.ports import Failure, FailureKind, ScorerCall, ScorerReply
 from search.seeds import call_seed
@@ -75,9 +74,11 @@ class ScriptedScorer:
     def _judge(self, call: ScorerCall) -> ScorerReply | Failure:
         path = call.path
         if not path.steps:
-            return failure(FailureKind.INVALID, path, "it has no steps to judge")
+            return Failure.about(path, FailureKind.INVALID, "it has no steps to judge")
         if self.config.outcome_only and not path.finished:
-            return failure(FailureKind.INVALID, path, "it is unfinished, this scorer judges ends")
+            return Failure.about(
+                path, FailureKind.INVALID, "it is unfinished, this scorer judges ends"
+            )
         rng = Random(call_seed(call.seed, path.problem.question, path.text))
         verdicts = self._verdicts(path, rng)
         generated = sum(len(verdict.critique) for verdict in verdicts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from policies.simulated import Timing, TokenClock
+from engines.token_clock import Timing, TokenClock
 from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
 from search.ports import Failure, ScorerCall, ScorerReply
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal, TypeAlias, get_args
 
-from policies.structured_protocol import OPTION, TAG
+from search.structured_protocol import OPTION, TAG
 
 Steps: TypeAlias = Literal["as_written", "untagged"]
 """`as_written`: byte for byte. `untagged`: without the tags of a structured response, whose output

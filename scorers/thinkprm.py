@@ -11,17 +11,16 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from policies.checks import check_choice, check_count, check_number, fault
-from policies.engine import Engine, EngineConfig, Refused
-from policies.failures import failure
-from policies.qwen import LoopGuard
-from policies.tokenizer import Tokenizer, TokenizerError
+from engines.engine import Engine, EngineConfig, Refused
+from engines.loop_guard import LoopGuard
+from engines.tokenizer import Tokenizer, TokenizerError
 from scorers.chain import Chain, ChainVerifier, Sheet, Unread
 from scorers.prompt import LEADS, Prefill, VerifierPrompt, highest_label
 from scorers.readings import combine
 from scorers.step_texts import STEPS, Steps, step_texts
 from scorers.verdict_ids import UnfitTokenizer, VerdictIds
 from scorers.verdicts import ChainReader
+from search.checks import check_choice, check_count, check_number, fault
 from search.core import Judgement, Spent
 from search.ports import Failure, FailureKind, ScorerCall, ScorerReply
 from search.seeds import call_seed
@@ -129,13 +128,13 @@ class ThinkPrm:
 
     async def _judge(self, call: ScorerCall) -> ScorerReply | Failure:
         if not call.path.steps:
-            return failure(FailureKind.INVALID, call.path, "it has no steps to judge")
+            return Failure.about(call.path, FailureKind.INVALID, "it has no steps to judge")
         try:
             sheet = self._sheet(call)
         except TokenizerError as error:
-            return failure(FailureKind.INVALID, call.path, str(error))
+            return Failure.about(call.path, FailureKind.INVALID, str(error))
         if sheet.room < 1:
-            return failure(FailureKind.INVALID, call.path, self._too_long(len(sheet.prompt)))
+            return Failure.about(call.path, FailureKind.INVALID, self._too_long(len(sheet.prompt)))
         return await self._verify(call, sheet)
 
     async def _verify(self, call: ScorerCall, sheet: Sheet) -> ScorerReply | Failure:
@@ -143,12 +142,12 @@ class ThinkPrm:
         for attempt in range(1 + self._config.retries):
             outcomes = await self._attempt(sheet, call.seed, attempt)
             if refused := [outcome for outcome in outcomes if isinstance(outcome, Refused)]:
-                return failure(FailureKind.INVALID, call.path, refused[0].message)
+                return Failure.about(call.path, FailureKind.INVALID, refused[0].message)
             lost = [outcome for outcome in outcomes if isinstance(outcome, Unread)]
             if any(chain.aborted for chain in lost):
                 # No fault of the model's: fewer chains, or warmer ones, would be another judgement.
                 message = "a verification chain was aborted by the engine"
-                return failure(FailureKind.UNAVAILABLE, call.path, message)
+                return Failure.about(call.path, FailureKind.UNAVAILABLE, message)
             unread += lost
             if chains := [outcome for outcome in outcomes if isinstance(outcome, Chain)]:
                 return read(chains, unread)
@@ -207,7 +206,7 @@ async def build(config: ThinkPrmConfig) -> ThinkPrm:
         EngineError: the engine does not start.
     """
     # Importing vLLM takes seconds, and all that only read this configuration need none of it.
-    from policies.vllm_engine import serve
+    from engines.vllm_engine import serve
 
     tokenizer, engine = await serve(config.model, config.engine)
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from policies.tokenizer import Tokenizer, TokenizerError
+from engines.tokenizer import Tokenizer, TokenizerError
 
 BOX = r"\boxed{"
 QUESTION = "Is the solution correct?"

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from itertools import accumulate
 
-from policies.tokenizer import Tokenizer
+from engines.tokenizer import Tokenizer
 from scorers.odds import log_odds
 from scorers.readings import ChainReading, Verdict, settle
 from scorers.step_labels import label_of

@@ -1,36 +1,52 @@
-"""Checks that a strategy makes of its own fields.
+"""Checks that a configuration makes of its own fields.
 
-Each raises ValueError with the field, the value, what is allowed and, where there is one, the
-nearest valid value.
+Each raises ValueError in one line: the field, its value, what is allowed and, where it helps, a
+hint.
 """
 
 from __future__ import annotations
 
 import math
+from difflib import get_close_matches
 from typing import Any, get_args
 
 
-def at_least(name: str, value: float, least: int) -> None:
-    """A number from `least` up; NaN is none."""
+def fault(field: str, value: object, allowed: str, hint: str = "") -> ValueError:
+    """The error to raise for a field; a long value is shortened."""
+    shown = repr(value)
+    shown = shown if len(shown) <= 80 else f"{shown[:77]}..."
+    return ValueError(f"{field}: {shown} must be {allowed}" + (f"; {hint}" if hint else ""))
+
+
+def check_count(field: str, value: int, least: int = 1, hint: str = "") -> None:
+    """A whole number from `least` up."""
     if not value >= least:
-        raise ValueError(f"{name}: {value} must be {least} or more; nearest {least}")
+        raise fault(field, value, f"{least} or more", hint or f"nearest {least}")
 
 
-def above_zero(name: str, value: float) -> None:
+def check_number(
+    field: str, value: float, low: float = 0.0, high: float = math.inf, hint: str = ""
+) -> None:
+    """A finite number in [low, high]."""
+    if low <= value <= high and math.isfinite(value):
+        return
+    bounds = f"{low:g} or more" if math.isinf(high) else f"from {low:g} to {high:g}"
+    if not math.isfinite(value):
+        raise fault(field, value, f"a finite number, {bounds}", hint)
+    nearest = high if value > high else low
+    raise fault(field, value, bounds, hint or f"nearest {nearest:g}")
+
+
+def check_above_zero(field: str, value: float) -> None:
     """A finite number above 0, such as a temperature."""
     if not 0.0 < value < math.inf:
-        raise ValueError(f"{name}: {value} must be a finite number above 0, 0.01 say")
+        raise fault(field, value, "a finite number above 0", "0.01 say")
 
 
-def between(name: str, value: float, low: float, high: float) -> None:
-    """A number from `low` to `high`, both allowed; NaN is not."""
-    if not low <= value <= high:
-        nearest = high if value > high else low
-        raise ValueError(f"{name}: {value} must be from {low} to {high}; nearest {nearest}")
-
-
-def one_of(name: str, value: object, choices: Any) -> None:
-    """One of the values of the Literal `choices`."""
-    allowed = get_args(choices)
+def check_choice(field: str, value: str, choices: Any) -> None:
+    """One of `choices`, a Literal or a sequence of texts; a near miss is pointed out."""
+    allowed = get_args(choices) or choices
     if value not in allowed:
-        raise ValueError(f"{name}: {value!r} must be one of {', '.join(map(str, allowed))}")
+        near = get_close_matches(str(value), allowed, 1)
+        hint = f"did you mean {near[0]!r}?" if near else ""
+        raise fault(field, value, f"one of {', '.join(allowed)}", hint)

@@ -38,6 +38,10 @@ class FailureKind(StrEnum):
         return self in (FailureKind.INVALID, FailureKind.POISON)
 
 
+ENDED = "it has ended and cannot be extended"
+"""What every policy says of a path that cannot grow."""
+
+
 def one_line(error: BaseException) -> str:
     """`ValueError: what`, on one line of at most 500 characters."""
     text = " ".join(f"{type(error).__name__}: {error}".split())
@@ -55,6 +59,12 @@ class Failure:
     kind: FailureKind
     message: str
     traceback: str = ""
+
+    @classmethod
+    def about(cls, path: Path, kind: FailureKind, message: str) -> Failure:
+        """A failure in one line that says which path it is about."""
+        where = f"problem {path.problem.id}, path {path.id or 'root'}"
+        return cls(kind, " ".join(f"{where}: {message}".split()))
 
     @classmethod
     def raised(cls, error: BaseException) -> Failure:

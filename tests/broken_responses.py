@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from policies.structured_protocol import BULLETS, FILLERS, PHRASES, TAGS, Reason, ResponseFormat
+from search.structured_protocol import BULLETS, FILLERS, PHRASES, TAGS, Reason, ResponseFormat
 
 SECTIONS = ("planning", "monitoring", "evaluation")
 

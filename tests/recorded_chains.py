@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from policies.byte_tokenizer import END, ByteTokenizer
-from policies.engine import Finish, Generation, Refused, Request
-from policies.scripted_engine import ScriptedEngine
+from engines.byte_tokenizer import END, ByteTokenizer
+from engines.engine import Finish, Generation, Refused, Request
+from engines.scripted_engine import ScriptedEngine
 from scorers.thinkprm import ThinkPrm, ThinkPrmConfig
 from search.core import Judgement, Path, Problem, Step, StopReason
 from search.ports import ScorerCall, ScorerReply

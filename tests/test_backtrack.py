@@ -302,7 +302,7 @@ def test_the_open_path_is_given_up_where_the_budget_ends_after_a_worse_solution(
         ({"backtracks": -1}, "backtracks: -1 must be 0 or more; nearest 0"),
         ({"patience": 0}, "patience: 0 must be 1 or more"),
         ({"until": "ends"}, "until: 'ends' must be one of end, step"),
-        ({"threshold": 1.5}, "threshold: 1.5 must be from 0.0 to 1.0; nearest 1.0"),
+        ({"threshold": 1.5}, "threshold: 1.5 must be from 0 to 1; nearest 1"),
         ({"depth": 0}, "depth: 0 must be 1 or more"),
     ],
 )

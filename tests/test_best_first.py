@@ -158,7 +158,7 @@ def test_counts_of_nothing_are_refused(name: str) -> None:
     ("fields", "said"),
     [
         ({"expand": 5, "frontier": 4}, "expand: 5 must be at most frontier 4; nearest 4"),
-        ({"depth_bonus": math.nan}, "depth_bonus: nan must be from"),
+        ({"depth_bonus": math.nan}, "depth_bonus: nan must be a finite number"),
         ({"aggregate": "lst"}, "aggregate: unknown aggregation 'lst'"),
     ],
 )

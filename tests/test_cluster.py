@@ -14,7 +14,7 @@ from pathlib import Path as FilePath
 
 import pytest
 
-from policies.faults import Faults
+from engines.faults import Faults
 from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 from scorers.no_scorer import NoScorerConfig
 from scorers.scripted import ScriptedScorer, ScriptedScorerConfig

@@ -188,7 +188,7 @@ def test_no_name_is_no_config(path: str) -> None:
 
 def test_an_empty_dataset_path_is_not_the_current_folder(load: Load) -> None:
     error = refused(load, BASE.replace("name: arithmetic", 'path: ""'))
-    assert "dataset.path: '' is not the path of a file" in str(error)
+    assert "dataset.path: '' must be the path of a file" in str(error)
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ import pytest
 import tiktoken
 import yaml  # type: ignore[import-untyped]  # PyYAML ships no types
 
+from engines.engine import EngineConfig
 from policies.chat_prompt import ChatPrompt
-from policies.engine import EngineConfig
 from policies.qwen import QwenConfig
 from policies.segmentation import Segmenter
 from scorers.prompt import VerifierPrompt

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from policies.engine import EngineError, Finish, Generation, Refused, Request, Sampling
+from engines.engine import EngineError, Finish, Generation, Refused, Request, Sampling
 from tiny_engines import BLOCK, CONTEXT, Served, make_checkpoint, real, scripted
 
 
@@ -292,7 +292,7 @@ def test_more_prompts_than_one_step_can_read_are_all_served(served: Served) -> N
 def test_cancelling_frees_the_request_in_the_engine(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from policies.vllm_engine import InProcessCore
+    from engines.vllm_engine import InProcessCore
 
     aborted: list[tuple[InProcessCore, Sequence[str]]] = []
     abort = InProcessCore.abort
@@ -328,7 +328,7 @@ def test_an_engine_that_died_says_why_and_another_can_be_started(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last test on this engine."""
-    from policies.vllm_engine import InProcessCore
+    from engines.vllm_engine import InProcessCore
 
     def fail(core: InProcessCore) -> None:
         raise RuntimeError("no luck today")

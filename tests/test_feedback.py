@@ -13,15 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import policies
-from policies.byte_tokenizer import END, ByteTokenizer
+from engines.byte_tokenizer import END, ByteTokenizer
+from engines.engine import Finish, Generation, Refused, Request
+from engines.scripted_world import is_right_step
+from engines.token_clock import Timing
+from engines.tokenizer import HfTokenizer
 from policies.chat_prompt import ChatPrompt, FewShot
-from policies.engine import Finish, Generation, Refused, Request
 from policies.feedback import TEMPLATE, shorter, verdict_lines
 from policies.qwen import PolicySampling, Qwen, QwenConfig
-from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig, is_right_step
+from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 from policies.segmentation import Segmentation
-from policies.simulated import SimulatedPolicy, SimulatedPolicyConfig, Timing
-from policies.tokenizer import HfTokenizer
+from policies.simulated import SimulatedPolicy, SimulatedPolicyConfig
 from search.core import (
     Feedback,
     Judgement,
@@ -193,7 +195,7 @@ def test_braces_in_a_critique_are_plain_text(critique: str) -> None:
 
 @pytest.mark.parametrize("template", ["no slot", "{verdicts} {verdicts}"])
 def test_a_template_without_its_one_slot_is_refused(template: str) -> None:
-    with pytest.raises(ValueError, match=r"feedback_template: .* is not a text with one"):
+    with pytest.raises(ValueError, match=r"feedback_template: .* must be a text with one"):
         config(feedback_template=template)
 
 
@@ -331,5 +333,5 @@ def test_the_doubles_count_the_feedback_as_prompt(policy: Policy) -> None:
 
 
 def test_a_chance_to_heed_is_a_chance() -> None:
-    with pytest.raises(ValueError, match=r"heeds: 1\.5 is not a finite number from 0 to 1"):
+    with pytest.raises(ValueError, match=r"heeds: 1\.5 must be from 0 to 1"):
         ScriptedPolicyConfig(heeds=1.5)

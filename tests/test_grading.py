@@ -312,7 +312,7 @@ def test_exact_grading_ignores_case_and_typography_only() -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"kind": "maths"}, r"kind: 'maths' is not one of .*did you mean 'math'"),
+        ({"kind": "maths"}, r"kind: 'maths' must be one of .*did you mean 'math'"),
         ({"timeout_s": 0.0}, "timeout_s: 0.0"),
         ({"timeout_s": float("nan")}, "timeout_s: nan"),
         ({"budget_s": 1.0}, "budget_s: 1.0 .*at least timeout_s"),

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-PACKAGES = ["search", "policies", "scorers", "benchmarks", "treewright"]
+PACKAGES = ["search", "engines", "policies", "scorers", "benchmarks", "treewright"]
 HEAVY = ["ray", "torch", "transformers", "vllm"]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-PACKAGES = ["search", "policies", "scorers", "benchmarks", "treewright"]
+PACKAGES = ["search", "engines", "policies", "scorers", "benchmarks", "treewright"]
 
 
 @pytest.fixture(scope="module")

@@ -163,8 +163,8 @@ def test_a_spent_budget_leaves_the_particles_as_they_are(draws: Draws) -> None:
     [
         ({"particles": 0}, "particles: 0 must be 1 or more"),
         ({"depth": 0}, "depth: 0 must be 1 or more"),
-        ({"ess": 1.5}, "ess: 1.5 must be from 0.0 to 1.0; nearest 1.0"),
-        ({"ess": math.nan}, "ess: nan must be from 0.0 to 1.0"),
+        ({"ess": 1.5}, "ess: 1.5 must be from 0 to 1; nearest 1"),
+        ({"ess": math.nan}, "ess: nan must be a finite number, from 0 to 1"),
         ({"clip": 0.0}, "clip: 0.0 must be from 1e-12 to 0.1; nearest 1e-12"),
         ({"temperature": -1.0}, "temperature: -1.0 must be a finite number above 0"),
         ({"resampling": "residual"}, "resampling: 'residual' must be one of multinomial, sys"),

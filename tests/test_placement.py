@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from policies.engine import EngineConfig
+from engines.engine import EngineConfig
 from treewright.cluster.config import ClusterConfig
 from treewright.cluster.placement import place_gpus
 
@@ -69,11 +69,11 @@ def test_what_the_config_says_is_not_changed() -> None:
     ("field", "value", "message"),
     [
         ("backend", "rya", "did you mean 'ray'"),
-        ("policy_replicas", 0, "from 1 up"),
+        ("policy_replicas", 0, "must be 1 or more"),
         ("scorer_replicas", -1, "scorer.kind: none"),
-        ("problems_in_flight", 0, "from 1 up"),
-        ("calls_in_flight", 0, "from 1 up"),
-        ("max_restarts", -1, "from 0 up"),
+        ("problems_in_flight", 0, "must be 1 or more"),
+        ("calls_in_flight", 0, "must be 1 or more"),
+        ("max_restarts", -1, "must be 0 or more"),
         ("policy_gpus", float("nan"), "finite"),
         ("scorer_gpus", -0.5, "from 0"),
         ("cpus", float("inf"), "finite"),

@@ -15,16 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies.engine import EngineError
-from policies.faults import Faults
-from policies.scripted import (
-    ScriptedPolicy,
-    ScriptedPolicyConfig,
-    is_right_step,
-    lognormal,
-    right_answer,
-)
-from policies.simulated import SimulatedPolicy, SimulatedPolicyConfig, Timing, TokenClock
+from engines.engine import EngineError
+from engines.faults import Faults
+from engines.scripted_world import is_right_step, lognormal, right_answer
+from engines.token_clock import Timing, TokenClock
+from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
+from policies.simulated import SimulatedPolicy, SimulatedPolicyConfig
 from search.core import Path, Problem, StopReason
 from search.ports import Failure, FailureKind, PolicyCall, PolicyReply
 from search.questions import Until
@@ -127,12 +123,12 @@ def test_a_path_that_has_ended_is_invalid() -> None:
 @pytest.mark.parametrize(
     ("fields", "complaint"),
     [
-        ({"accuracy": 1.5}, "accuracy: 1.5 is not a finite number from 0 to 1"),
-        ({"accuracy": float("nan")}, "accuracy: nan is not"),
-        ({"steps": 0}, "steps: 0 is not a whole number from 1 up"),
-        ({"steps": 2, "spread": 2}, "spread: 2 is not a finite number from 0 to 1; below steps"),
-        ({"wrong_answers": 0}, "wrong_answers: 0 is not"),
-        ({"length_cv": -1.0}, "length_cv: -1.0 is not a finite number from 0 up"),
+        ({"accuracy": 1.5}, "accuracy: 1.5 must be from 0 to 1"),
+        ({"accuracy": float("nan")}, "accuracy: nan must be"),
+        ({"steps": 0}, "steps: 0 must be 1 or more"),
+        ({"steps": 2, "spread": 2}, "spread: 2 must be from 0 to 1; below steps"),
+        ({"wrong_answers": 0}, "wrong_answers: 0 must be"),
+        ({"length_cv": -1.0}, "length_cv: -1.0 must be 0 or more"),
     ],
 )
 def test_bad_fields_are_refused(fields: dict[str, Any], complaint: str) -> None:
@@ -160,7 +156,7 @@ def test_a_fatal_question_kills_as_a_dead_engine_does() -> None:
 
 def test_a_poisonous_question_ends_the_process() -> None:
     code = (
-        "import asyncio; from policies.faults import Faults;"
+        "import asyncio; from engines.faults import Faults;"
         "asyncio.run(Faults(exit_on='15').strike('3 + 15', 0)); print('survived')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)

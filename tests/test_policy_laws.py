@@ -15,20 +15,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import policies
-from policies.byte_tokenizer import END, ByteTokenizer
+from engines.byte_tokenizer import END, ByteTokenizer
+from engines.engine import EngineConfig, Finish, Generation, Refused, Request
+from engines.token_clock import Timing
+from engines.tokenizer import Tokenizer
 from policies.chat_prompt import SLOT
-from policies.engine import EngineConfig, Finish, Generation, Refused, Request
 from policies.qwen import PolicySampling, Qwen, QwenConfig, build
 from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 from policies.segmentation import Segmentation
-from policies.simulated import SimulatedPolicy, SimulatedPolicyConfig, Timing
+from policies.simulated import SimulatedPolicy, SimulatedPolicyConfig
 from policies.structured import Structured, StructuredConfig
-from policies.structured_protocol import TAGS
-from policies.tokenizer import Tokenizer
 from search.core import Path, Problem, StopReason
 from search.ports import Failure, FailureKind, Policy, PolicyCall, PolicyReply
 from search.questions import Until
 from search.seeds import call_seed
+from search.structured_protocol import TAGS
 
 CHECKPOINT = FilePath(policies.__file__).parents[1] / "benchmarks" / "arithmetic" / "policy"
 WORDS = (b".\n\n", b"\n\nSo", b"\n\n", b"Step", b"\xf0\x9f", b"\x98\x80\n")

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from policies.engine import EngineError
+from engines.engine import EngineError
 from pool_stage import LIMITS, Port, call, reply, run, stage, ticks
 from search.ports import Failure, FailureKind
 from treewright.cluster.pool import Pool, PoolLimits

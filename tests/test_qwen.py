@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from policies.byte_tokenizer import END, ByteTokenizer
+from engines.byte_tokenizer import END, ByteTokenizer
+from engines.engine import EngineError, Finish, Generation, Refused, Request
+from engines.loop_guard import LoopGuard
+from engines.tokenizer import TokenizerError
 from policies.chat_prompt import FewShot
-from policies.engine import EngineError, Finish, Generation, Refused, Request
-from policies.qwen import LoopGuard, PolicySampling, Qwen, QwenConfig
+from policies.qwen import PolicySampling, Qwen, QwenConfig
 from policies.segmentation import STRIDE, Segmentation
-from policies.tokenizer import TokenizerError
 from search.core import (
     Path,
     Problem,
@@ -410,20 +411,20 @@ def test_a_generation_that_the_engine_gave_up_is_no_solution(said: str) -> None:
     [
         (
             lambda: PolicySampling(temperature=-1),
-            "temperature: -1 is not a finite number from 0 to 2",
+            "temperature: -1 must be from 0 to 2",
         ),
-        (lambda: PolicySampling(temperature=float("inf")), "temperature: inf is not"),
-        (lambda: PolicySampling(top_p=0), "top_p: 0 is not above 0; 1 turns it off"),
-        (lambda: PolicySampling(top_p=1.1), "top_p: 1.1 is not a finite number from 0 to 1"),
-        (lambda: PolicySampling(max_tokens=0), "max_tokens: 0 is not a whole number from 1 up"),
+        (lambda: PolicySampling(temperature=float("inf")), "temperature: inf must be"),
+        (lambda: PolicySampling(top_p=0), "top_p: 0 must be above 0; 1 turns it off"),
+        (lambda: PolicySampling(top_p=1.1), "top_p: 1.1 must be from 0 to 1"),
+        (lambda: PolicySampling(max_tokens=0), "max_tokens: 0 must be 1 or more"),
         (lambda: PolicySampling(max_step_tokens=0), "max_step_tokens: 0 .*; null sets no limit"),
-        (lambda: LoopGuard(ngram=-1), "ngram: -1 is not a whole number from 0 up; 0 turns"),
-        (lambda: LoopGuard(repeats=1), "repeats: 1 is not a whole number from 2 up"),
-        (lambda: config(model=" "), "model: ' ' is not a folder or a model name"),
-        (lambda: config(prompt_template="none"), "prompt_template: 'none' is not a text with one"),
+        (lambda: LoopGuard(ngram=-1), "ngram: -1 must be 0 or more; 0 turns"),
+        (lambda: LoopGuard(repeats=1), "repeats: 1 must be 2 or more"),
+        (lambda: config(model=" "), "model: ' ' must be a folder or a model name"),
+        (lambda: config(prompt_template="none"), "prompt_template: 'none' must be a text with one"),
         (
             lambda: config(prompt_template="{question}" * 2),
-            "prompt_template: .* is not a text with",
+            "prompt_template: .* must be a text with",
         ),
     ],
 )

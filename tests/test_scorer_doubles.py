@@ -12,10 +12,11 @@ from pathlib import Path as FilePath
 
 import pytest
 
-from policies.engine import EngineError
-from policies.faults import Faults
-from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig, is_right_step
-from policies.simulated import Timing, TokenClock
+from engines.engine import EngineError
+from engines.faults import Faults
+from engines.scripted_world import is_right_step
+from engines.token_clock import Timing, TokenClock
+from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 from scorers.no_scorer import NoScorer
 from scorers.registry import SCORERS
 from scorers.scripted import ScriptedScorer, ScriptedScorerConfig

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies.byte_tokenizer import END, ByteTokenizer
-from policies.engine import Request
-from policies.scripted_engine import ScriptedEngine
-from policies.simulated import Timing
+from engines.byte_tokenizer import END, ByteTokenizer
+from engines.engine import Request
+from engines.scripted_engine import ScriptedEngine
+from engines.token_clock import Timing
 from scorers.no_scorer import NoScorer
 from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
 from scorers.simulated import SimulatedScorer, SimulatedScorerConfig

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from policies.engine import (
+from engines.engine import (
     Engine,
     EngineConfig,
     EngineError,
@@ -20,7 +20,7 @@ from policies.engine import (
     Request,
     Sampling,
 )
-from policies.scripted_engine import ScriptedEngine
+from engines.scripted_engine import ScriptedEngine
 
 
 # The scripted engine.

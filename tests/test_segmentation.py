@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies.byte_tokenizer import END, ByteTokenizer
+from engines.byte_tokenizer import END, ByteTokenizer
 from policies.segmentation import KINDS, STRIDE, Segmentation, Segmenter
 from search.core import Step, StopReason
 
@@ -153,10 +153,10 @@ def test_every_way_to_head_a_marker_has_its_stop(head: str) -> None:
     ("kind", "pattern", "complaint"),
     [
         ("blankline", None, r"kind: 'blankline'.*did you mean 'blank_line'"),
-        ("regex", None, "pattern: None is not a pattern"),
-        ("regex", "(", r"pattern: '\(' is not a regular expression; missing \)"),
-        ("regex", r"\n*", "pattern: .* matches the empty text"),
-        ("whole", "x", "pattern: 'x' is not allowed with kind whole"),
+        ("regex", None, "pattern: None must be a pattern"),
+        ("regex", "(", r"pattern: '\(' must be a regular expression; missing \)"),
+        ("regex", r"\n*", "pattern: .* must be a pattern that does not match the empty text"),
+        ("whole", "x", "pattern: 'x' must be null with kind whole"),
     ],
 )
 def test_a_bad_segmentation_is_refused_in_one_line(

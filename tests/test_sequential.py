@@ -228,8 +228,8 @@ def test_feedback_needs_a_verifier_of_steps(feedback: Any, asks: bool) -> None:
     [
         ({"revisions": -1}, "revisions: -1 must be 0 or more; nearest 0"),
         ({"revise": "first"}, "revise: 'first' must be one of last, best"),
-        ({"accept": 1.5}, "accept: 1.5 must be from 0.0 to 1.0; nearest 1.0"),
-        ({"accept": float("nan")}, "accept: nan must be from 0.0 to 1.0"),
+        ({"accept": 1.5}, "accept: 1.5 must be from 0 to 1; nearest 1"),
+        ({"accept": float("nan")}, "accept: nan must be a finite number, from 0 to 1"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused_by_name(fields: dict[str, Any], said: str) -> None:

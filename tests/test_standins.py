@@ -16,7 +16,7 @@ from benchmarks.arithmetic.sampling import Solution, sample_solutions
 from benchmarks.arithmetic.splits import read_split
 from benchmarks.arithmetic.vocabulary import build_tokenizer
 from benchmarks.arithmetic.wording import word_expression, word_story
-from policies.tokenizer import HfTokenizer
+from engines.tokenizer import HfTokenizer
 from scorers.prompt import user_message
 
 FOLDER = Path(__file__).parent.parent / "benchmarks" / "arithmetic"

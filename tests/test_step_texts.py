@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.arithmetic.structured.vocabulary import build_structured_tokenizer
-from policies.scripted_engine import ScriptedEngine
-from policies.structured_protocol import TAG, TAGS
-from policies.tokenizer import HfTokenizer
+from engines.scripted_engine import ScriptedEngine
+from engines.tokenizer import HfTokenizer
 from scorers.step_texts import read_options, step_texts, untagged
 from scorers.thinkprm import ThinkPrm, ThinkPrmConfig
 from search.core import Path, Problem, Step, StopReason
 from search.ports import ScorerCall
+from search.structured_protocol import TAG, TAGS
 
 QUESTION = "What is 2 + 2?\nProvided options: ['3', '4', 'don\\'t know', '6']"
 STEPS = [

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 import pytest
 
-from policies.engine import EngineError, Finish, Generation, Refused, Request, Sampling
-from policies.stepper import Stepper
+from engines.engine import EngineError, Finish, Generation, Refused, Request, Sampling
+from engines.stepper import Stepper
 
 T = TypeVar("T")
 ENDLESS = 10**9

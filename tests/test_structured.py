@@ -9,13 +9,12 @@ from typing import Any
 
 import pytest
 
-from policies.byte_tokenizer import END, ByteTokenizer
-from policies.engine import EngineError, Request
+from engines.byte_tokenizer import END, ByteTokenizer
+from engines.engine import EngineError, Request
+from engines.scripted_engine import ScriptedEngine
 from policies.qwen import PolicySampling, QwenConfig
-from policies.scripted_engine import ScriptedEngine
 from policies.segmentation import Segmentation, Segmenter
 from policies.structured import SYSTEM_PROMPT, Structured, StructuredConfig
-from policies.structured_protocol import Reason, ResponseFormat
 from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
 from scorers.thinkprm import ThinkPrmConfig
 from search.core import Path, Problem, StopReason
@@ -28,6 +27,7 @@ from search.strategies.best_first import BestFirst
 from search.strategies.dvts import Dvts
 from search.strategies.mcts import Mcts
 from search.strategies.rebase import Rebase
+from search.structured_protocol import Reason, ResponseFormat
 from treewright.config.load import load_config
 
 TAGGED = ByteTokenizer([b">\n", b"</", b">\n\n", b"><"])
@@ -126,7 +126,7 @@ def test_it_is_a_kind_of_qwen_so_that_the_doctor_examines_it() -> None:
 
 
 def test_redraws_below_zero_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"^redraws: -1 is not a whole number from 0 up"):
+    with pytest.raises(ValueError, match=r"^redraws: -1 must be 0 or more"):
         config(redraws=-1)
 
 

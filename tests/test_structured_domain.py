@@ -32,10 +32,10 @@ from benchmarks.arithmetic.structured.vocabulary import SYSTEM, build_structured
 from benchmarks.datasets.choices import in_a_list
 from benchmarks.datasets.config import DatasetConfig
 from benchmarks.datasets.load import load_dataset
+from engines.tokenizer import HfTokenizer
 from policies.structured import PROMPT_TEMPLATE
-from policies.structured_protocol import TAGS, Reason, ResponseFormat, read_response
-from policies.tokenizer import HfTokenizer
 from scorers.prompt import VerifierPrompt
+from search.structured_protocol import TAGS, Reason, ResponseFormat, read_response
 from treewright.config.load import load_config
 
 SEEDS = st.integers(0, 2**32)

@@ -23,7 +23,7 @@ from benchmarks.structured import (
     measure,
     strict_option,
 )
-from policies.structured_protocol import ResponseFormat, read_response
+from search.structured_protocol import ResponseFormat, read_response
 from treewright.config.load import load_config
 
 RULES = ResponseFormat(0, 0, 0)
@@ -250,5 +250,5 @@ def test_a_run_reads_the_output_of_responses_in_the_format_only(
 
 
 def test_an_option_base_is_0_or_1() -> None:
-    with pytest.raises(ValueError, match="option_base: 2 is not 0 or 1"):
+    with pytest.raises(ValueError, match="option_base: 2 must be 0 or 1"):
         GradingConfig(kind="option", option_base=2)

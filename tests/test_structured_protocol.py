@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broken_responses import SECTIONS, mutants
-from policies import structured_protocol
-from policies.structured_protocol import (
+from search import structured_protocol
+from search.structured_protocol import (
     OPTION,
     STEP_ENDS,
     TAG,
@@ -130,8 +130,8 @@ def test_banned_phrases_can_be_others_or_none() -> None:
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"min_planning_tokens": -1}, "min_planning_tokens: -1 is not a whole number from 0 up"),
-        ({"banned_phrases": [" "]}, "banned_phrases: ' ' is not a phrase; [] bans none"),
+        ({"min_planning_tokens": -1}, "min_planning_tokens: -1 must be 0 or more"),
+        ({"banned_phrases": [" "]}, "banned_phrases: ' ' must be a phrase; [] bans none"),
     ],
 )
 def test_rules_that_cannot_be_are_refused_in_one_line(fields: dict[str, Any], said: str) -> None:

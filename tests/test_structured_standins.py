@@ -25,8 +25,8 @@ from benchmarks.arithmetic.structured.vocabulary import build_structured_tokeniz
 from benchmarks.arithmetic.wording import word_expression, word_story
 from benchmarks.structured import option_answer
 from broken_responses import mutants
-from policies.structured_protocol import Response, read_response
-from policies.tokenizer import HfTokenizer
+from engines.tokenizer import HfTokenizer
+from search.structured_protocol import Response, read_response
 from treewright.config.load import load_config
 
 FOLDER = Path(__file__).parent.parent / "benchmarks" / "arithmetic" / "structured"

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from policies.byte_tokenizer import END
-from policies.engine import Finish, Request
-from policies.qwen import LoopGuard
+from engines.byte_tokenizer import END
+from engines.engine import Finish, Request
+from engines.loop_guard import LoopGuard
 from recorded_chains import (
     CORRECT,
     END_OF_THINK,

@@ -20,7 +20,7 @@ import pytest
 from benchmarks.arithmetic.checker import check
 from benchmarks.arithmetic.errors import corrupt
 from benchmarks.arithmetic.splits import read_split
-from policies.engine import EngineConfig
+from engines.engine import EngineConfig
 from scorers.thinkprm import ThinkPrmConfig, build
 from search.core import (
     Path,

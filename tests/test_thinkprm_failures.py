@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from policies.engine import EngineError, Finish, Generation, Refused, Request
-from policies.tokenizer import TokenizerError
+from engines.engine import EngineError, Finish, Generation, Refused, Request
+from engines.tokenizer import TokenizerError
 from recorded_chains import (
     ENDLESS,
     PROSE,

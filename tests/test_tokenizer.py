@@ -17,7 +17,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre
 from tokenizers.trainers import BpeTrainer
 from transformers import PreTrainedTokenizerFast
 
-from policies.tokenizer import HfTokenizer, TokenizerError
+from engines.tokenizer import HfTokenizer, TokenizerError
 
 START, END, BOS = "<|im_start|>", "<|im_end|>", "<s>"
 CONTROL = (START, END, BOS, "<think>", "</think>")
@@ -243,6 +243,6 @@ def check_fault(model: str | Path, what: str) -> None:
 
 def test_the_port_alone_imports_no_heavy_library() -> None:
     code = (
-        "import sys, policies.tokenizer; sys.exit(bool({'torch', 'transformers'} & {*sys.modules}))"
+        "import sys, engines.tokenizer; sys.exit(bool({'torch', 'transformers'} & {*sys.modules}))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

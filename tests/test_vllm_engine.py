@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from policies.engine import (
+from engines.engine import (
     EngineConfig,
     EngineError,
     Finish,
@@ -24,8 +24,8 @@ from policies.engine import (
     Request,
     Sampling,
 )
-from policies.vllm_engine import GpuServer, VllmEngine, find_device, generation, sampling_parameters
-from policies.vllm_setup import collection_paused, engine_arguments, prepare_environment
+from engines.vllm_engine import GpuServer, VllmEngine, find_device, generation, sampling_parameters
+from engines.vllm_setup import collection_paused, engine_arguments, prepare_environment
 
 EOS = 2
 ASKED = Request((5, 6, 7), Sampling(4))
@@ -176,7 +176,7 @@ def test_an_engine_that_cannot_start_is_one_clear_error(tmp_path: Any) -> None:
 
 
 def test_the_module_alone_imports_no_heavy_library() -> None:
-    code = "import sys, policies.vllm_engine; sys.exit(bool({'torch', 'vllm'} & {*sys.modules}))"
+    code = "import sys, engines.vllm_engine; sys.exit(bool({'torch', 'vllm'} & {*sys.modules}))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

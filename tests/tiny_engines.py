@@ -6,9 +6,9 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
-from policies.engine import Engine, EngineConfig, Generation, Request
-from policies.scripted_engine import ScriptedEngine
-from policies.tokenizer import HfTokenizer
+from engines.engine import Engine, EngineConfig, Generation, Request
+from engines.scripted_engine import ScriptedEngine
+from engines.tokenizer import HfTokenizer
 
 BLOCK, CONTEXT = 32, 256
 SPECIAL = ("<|end|>", "<|pad|>")
@@ -89,7 +89,7 @@ def scripted(folder: Path) -> Served:
 
 
 def real(folder: Path) -> Served:
-    from policies.vllm_engine import serve
+    from engines.vllm_engine import serve
 
     tokenizer, engine = asyncio.run(serve(str(folder), EngineConfig(memory_gib=0.05)))
     return Served(engine, tokenizer, tokenizer.eos_ids[-1] + 1, folder)

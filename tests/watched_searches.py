@@ -13,9 +13,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from policies.faults import Faults
+from engines.faults import Faults
+from engines.token_clock import Timing
 from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
-from policies.simulated import SimulatedPolicy, SimulatedPolicyConfig, Timing
+from policies.simulated import SimulatedPolicy, SimulatedPolicyConfig
 from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
 from scorers.simulated import SimulatedScorer, SimulatedScorerConfig
 from search.core import Candidate, Problem, Result, Spending, StopReason

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.datasets import load_dataset
-from policies.engine import EngineConfig
+from engines.engine import EngineConfig
 from treewright.config.config import Config
 from treewright.config.fingerprint import fingerprint
 from treewright.config.kinds import kind_of

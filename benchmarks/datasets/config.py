@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from benchmarks.datasets.choices import DEFAULT_FORMAT, OPTION_FORMATS, OptionStyle
 from benchmarks.datasets.columns import ALIASES
 from benchmarks.datasets.named import DATASETS, NamedDataset, plain_rows
-from policies.checks import check_choice, check_count, fault
+from search.checks import check_choice, check_count, fault
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -58,7 +58,7 @@ class DatasetConfig:
         if self.path is not None:
             _check_path("path", self.path)
             if self.split != "test":
-                raise fault("split", self.split, "possible with path", "the file is the split")
+                raise fault("split", self.split, "left out with path", "the file is the split")
         if self.exclude is not None:
             _check_path("exclude", self.exclude)
         check_choice("option_format", self.option_format, list(OPTION_FORMATS))

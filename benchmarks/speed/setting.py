@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from policies.simulated import SimulatedPolicy, SimulatedPolicyConfig, Timing
+from engines.token_clock import Timing
+from policies.simulated import SimulatedPolicy, SimulatedPolicyConfig
 from scorers.simulated import SimulatedScorer, SimulatedScorerConfig
 
 BYTES_PER_TOKEN = 4

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from search.aggregation import MissingRule
 from search.budget import Budget, Exhausted
-from search.checks import at_least, between, one_of
+from search.checks import check_choice, check_count, check_number
 from search.core import Candidate, Missing, Problem
 from search.frontier import judge_finished, root
 from search.questions import Flow, Question, Until, extend, grow
@@ -61,12 +61,12 @@ class Backtrack(Chained):
 
     def __post_init__(self) -> None:
         self.check()
-        at_least("backtracks", self.backtracks, 0)
+        check_count("backtracks", self.backtracks, 0)
         if self.patience is not None:
-            at_least("patience", self.patience, 1)
-        one_of("until", self.until, Reach)
-        between("threshold", self.threshold, 0.0, 1.0)
-        at_least("depth", self.depth, 1)
+            check_count("patience", self.patience, 1)
+        check_choice("until", self.until, Reach)
+        check_number("threshold", self.threshold, 0.0, 1.0)
+        check_count("depth", self.depth, 1)
 
     @property
     def draws(self) -> int:

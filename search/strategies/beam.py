@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from search.aggregation import MissingRule
 from search.budget import Budget, Exhausted
-from search.checks import at_least, between, one_of
+from search.checks import check_choice, check_count, check_number
 from search.core import Candidate, Problem
 from search.frontier import Steering, root
 from search.questions import Flow
@@ -77,12 +77,12 @@ class Beam(Steered):
 
     def __post_init__(self) -> None:
         for name, choices in RULES.items():
-            one_of(name, getattr(self, name), choices)
+            check_choice(name, getattr(self, name), choices)
         needs_whole = "" if self.refill == "cyclic" else f"refill {self.refill}"
         check_widths(self.paths, self.children, needs_whole)
-        at_least("depth", self.depth, 1)
-        between("score_every", self.score_every, 1, self.depth)
-        at_least("lookahead", self.lookahead, 0)
+        check_count("depth", self.depth, 1)
+        check_number("score_every", self.score_every, 1, self.depth)
+        check_count("lookahead", self.lookahead, 0)
         if self.finish == "compete" and self.slots == "shrink":
             raise ValueError("slots: 'shrink' needs finish bank; nearest fixed")
         Steering.of(self.aggregate, self.missing)

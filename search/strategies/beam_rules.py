@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from search.checks import at_least
+from search.checks import check_count
 from search.strategies.beam_level import Child
 
 Finish = Literal["compete", "bank"]
@@ -70,8 +70,8 @@ def check_widths(paths: int, children: int, needs_whole: str = "") -> None:
 
     `needs_whole` names what needs `paths` to be a multiple of `children`, if anything does.
     """
-    at_least("paths", paths, 1)
-    at_least("children", children, 1)
+    check_count("paths", paths, 1)
+    check_count("children", children, 1)
     if children > paths:
         raise ValueError(
             f"children: {children} must be at most paths ({paths}), "

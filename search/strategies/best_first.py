@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from search.aggregation import MissingRule
 from search.budget import Budget, Exhausted
-from search.checks import at_least, between
+from search.checks import check_count, check_number
 from search.core import Candidate, Missing, Path, Problem
 from search.frontier import Steering, grow_candidates, root
 from search.questions import Flow
@@ -47,13 +47,13 @@ class BestFirst(Steered):
 
     def __post_init__(self) -> None:
         for name in ("children", "expand", "frontier", "solutions", "expansions", "depth"):
-            at_least(name, getattr(self, name), 1)
+            check_count(name, getattr(self, name), 1)
         if self.expand > self.frontier:
             raise ValueError(
                 f"expand: {self.expand} must be at most frontier {self.frontier}; "
                 f"nearest {self.frontier}"
             )
-        between("depth_bonus", self.depth_bonus, -1e6, 1e6)
+        check_number("depth_bonus", self.depth_bonus, -1e6, 1e6)
         Steering.of(self.aggregate, self.missing)
 
     @property

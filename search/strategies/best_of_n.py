@@ -8,7 +8,7 @@ from typing import Literal
 
 from search.aggregation import MissingRule, Scale
 from search.budget import Budget, Exhausted
-from search.checks import at_least, one_of
+from search.checks import check_choice, check_count
 from search.core import Candidate, Problem, Result
 from search.frontier import judge_finished
 from search.questions import Flow
@@ -41,8 +41,8 @@ class BestOfN(Steered):
     budget: Budget = field(default_factory=Budget)
 
     def __post_init__(self) -> None:
-        at_least("n", self.n, 1)
-        one_of("stop", self.stop, Stop)
+        check_count("n", self.n, 1)
+        check_choice("stop", self.stop, Stop)
         check_wave(self.wave, self.n, self.stop)
         if self.steering.aggregator.scale is Scale.LOGIT and self.stop == "best":
             raise ValueError(

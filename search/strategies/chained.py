@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from search.checks import at_least, one_of
+from search.checks import check_choice, check_count
 from search.core import (
     Candidate,
     Feedback,
@@ -50,9 +50,9 @@ class Chained(Steered):
 
     def check(self) -> None:
         """Raise ValueError for a field that makes no sense."""
-        at_least("chains", self.chains, 1)
-        one_of("feedback", self.feedback, Told)
-        one_of("keep", self.keep, Keep)
+        check_count("chains", self.chains, 1)
+        check_choice("feedback", self.feedback, Told)
+        check_choice("keep", self.keep, Keep)
         Steering.of(self.aggregate, self.missing)
 
     @property

@@ -11,7 +11,7 @@ from typing import Literal
 
 from search.aggregation import MissingRule
 from search.budget import Budget, Exhausted
-from search.checks import at_least, one_of
+from search.checks import check_choice, check_count
 from search.core import Candidate, Path, Problem
 from search.frontier import Steering, root
 from search.questions import Flow
@@ -53,10 +53,10 @@ class Dvts(Steered):
 
     def __post_init__(self) -> None:
         check_widths(self.paths, self.children, "dvts")
-        one_of("siblings", self.siblings, Siblings)
-        one_of("last_level", self.last_level, LastLevel)
-        at_least("depth", self.depth, 1)
-        at_least("lookahead", self.lookahead, 0)
+        check_choice("siblings", self.siblings, Siblings)
+        check_choice("last_level", self.last_level, LastLevel)
+        check_count("depth", self.depth, 1)
+        check_count("lookahead", self.lookahead, 0)
         Steering.of(self.aggregate, self.missing)
 
     @property

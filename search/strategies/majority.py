@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from search.budget import Budget, Exhausted, bounded
-from search.checks import at_least, one_of
+from search.checks import check_choice, check_count
 from search.core import Candidate, Path, Problem, Result
 from search.questions import Flow
 from search.strategies.stopping import answer_of, lead_probability
@@ -44,8 +44,8 @@ class Majority:
     budget: Budget = field(default_factory=Budget)
 
     def __post_init__(self) -> None:
-        at_least("n", self.n, 1)
-        one_of("stop", self.stop, Stop)
+        check_count("n", self.n, 1)
+        check_choice("stop", self.stop, Stop)
         if not 0.5 < self.confidence < 1.0:
             raise ValueError(
                 f"confidence: {self.confidence} must be above 0.5, which every leader has, "

@@ -11,7 +11,7 @@ from typing import Literal
 
 from search.aggregation import MissingRule, Scale
 from search.budget import Budget, Exhausted
-from search.checks import at_least, one_of
+from search.checks import check_choice, check_count
 from search.core import Candidate, Problem, Result
 from search.frontier import grow_candidates, judge_finished, root
 from search.questions import Flow, Until, extend, fork
@@ -61,13 +61,13 @@ class Mcts(Steered):
 
     def __post_init__(self) -> None:
         for name in ("simulations", "parallel", "children", "rollouts", "depth"):
-            at_least(name, getattr(self, name), 1)
+            check_count(name, getattr(self, name), 1)
         for name in ("exploration", "virtual_loss", "finish"):
-            at_least(name, getattr(self, name), 0)
-        one_of("selection", self.selection, Bound)
-        one_of("value", self.value, Value)
-        one_of("rollout", self.rollout, Rollout)
-        one_of("backup", self.backup, Backup)
+            check_count(name, getattr(self, name), 0)
+        check_choice("selection", self.selection, Bound)
+        check_choice("value", self.value, Value)
+        check_choice("rollout", self.rollout, Rollout)
+        check_choice("backup", self.backup, Backup)
         if self.parallel > self.simulations:
             raise ValueError(
                 f"parallel: {self.parallel} must be at most simulations; use {self.simulations}"

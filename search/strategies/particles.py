@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from search.aggregation import MissingRule, Scale
 from search.budget import Budget, Exhausted
-from search.checks import above_zero, at_least, between, one_of
+from search.checks import check_above_zero, check_choice, check_count, check_number
 from search.core import (
     Candidate,
     Missing,
@@ -57,12 +57,12 @@ class Particles(Steered):
     budget: Budget = field(default_factory=Budget)
 
     def __post_init__(self) -> None:
-        at_least("particles", self.particles, 1)
-        at_least("depth", self.depth, 1)
-        between("ess", self.ess, 0.0, 1.0)
-        above_zero("temperature", self.temperature)
-        between("clip", self.clip, 1e-12, 0.1)
-        one_of("resampling", self.resampling, Resampling)
+        check_count("particles", self.particles, 1)
+        check_count("depth", self.depth, 1)
+        check_number("ess", self.ess, 0.0, 1.0)
+        check_above_zero("temperature", self.temperature)
+        check_number("clip", self.clip, 1e-12, 0.1)
+        check_choice("resampling", self.resampling, Resampling)
         Steering.of(self.aggregate, self.missing)
 
     @property

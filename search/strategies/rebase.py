@@ -10,7 +10,7 @@ from typing import Literal
 
 from search.aggregation import MissingRule
 from search.budget import Budget, Exhausted
-from search.checks import above_zero, at_least, one_of
+from search.checks import check_above_zero, check_choice, check_count
 from search.core import Candidate, Path, Problem
 from search.frontier import Steering, root
 from search.questions import Flow
@@ -78,10 +78,10 @@ class Rebase(Steered):
     budget: Budget = field(default_factory=Budget)
 
     def __post_init__(self) -> None:
-        at_least("width", self.width, 1)
-        at_least("depth", self.depth, 1)
-        above_zero("temperature", self.temperature)
-        one_of("allocation", self.allocation, Allocation)
+        check_count("width", self.width, 1)
+        check_count("depth", self.depth, 1)
+        check_above_zero("temperature", self.temperature)
+        check_choice("allocation", self.allocation, Allocation)
         Steering.of(self.aggregate, self.missing)
 
     @property

@@ -14,7 +14,7 @@ from typing import Literal
 
 from search.aggregation import MissingRule, Scale
 from search.budget import Budget, Exhausted
-from search.checks import at_least, between, one_of
+from search.checks import check_choice, check_count, check_number
 from search.core import Candidate, Missing, Path, Problem
 from search.frontier import judge_finished
 from search.questions import Flow, Until, extend
@@ -55,11 +55,11 @@ class Sequential(Chained):
 
     def __post_init__(self) -> None:
         self.check()
-        at_least("revisions", self.revisions, 0)
-        one_of("revise", self.revise, Revise)
+        check_count("revisions", self.revisions, 0)
+        check_choice("revise", self.revise, Revise)
         if self.accept is not None:
             probability = self.steering.aggregator.scale is Scale.PROBABILITY
-            between("accept", self.accept, *((0.0, 1.0) if probability else (-1e6, 1e6)))
+            check_number("accept", self.accept, *((0.0, 1.0) if probability else (-1e6, 1e6)))
 
     @property
     def draws(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from policies.checks import check_choice, check_count, check_number
+from search.checks import check_choice, check_count, check_number
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from policies.engine import EngineConfig
+from engines.engine import EngineConfig
 from treewright.cluster.config import ClusterConfig
 
 

@@ -13,7 +13,7 @@ from functools import partial
 from importlib import import_module
 from typing import Protocol, TypeAlias, cast, runtime_checkable
 
-from policies.engine import EngineError
+from engines.engine import EngineError
 from search.ports import (
     Failure,
     FailureKind,

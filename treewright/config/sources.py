@@ -13,7 +13,7 @@ from search.custom import INSTALLATION, is_import_path
 from treewright.config.config import Config
 from treewright.config.kinds import SECTIONS, kind_of
 
-OURS = frozenset({"search", "policies", "scorers", "benchmarks", "treewright"})
+OURS = frozenset({"search", "engines", "policies", "scorers", "benchmarks", "treewright"})
 """Packages whose version is in the fingerprint already."""
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.datasets import DatasetError, Sample, load_dataset
+from engines.tokenizer import HfTokenizer, Tokenizer, TokenizerError
 from policies.chat_prompt import ChatPrompt
 from policies.qwen import QwenConfig
-from policies.tokenizer import HfTokenizer, Tokenizer, TokenizerError
 from scorers.prompt import VerifierPrompt
 from scorers.thinkprm import ThinkPrmConfig
 from scorers.verdict_ids import UnfitTokenizer, VerdictIds

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from search.checks import at_least
+from search.checks import check_count
 from search.core import Candidate, Judgement, Path, Problem, Result
 from search.ports import (
     Failure,
@@ -35,7 +35,7 @@ class Imported:
     judged: bool = True
 
     def __post_init__(self) -> None:
-        at_least("n", self.n, 1)
+        check_count("n", self.n, 1)
         for problem, count in self.fewer.items():
             if not 1 <= count < self.n:
                 raise ValueError(

@@ -26,11 +26,11 @@ from benchmarks.structured import (
     calibrate_base,
     measure,
 )
+from engines.tokenizer import HfTokenizer, TokenizerError
 from policies.structured import StructuredConfig
-from policies.structured_protocol import CountTokens, ResponseFormat
-from policies.tokenizer import HfTokenizer, TokenizerError
 from search.core import Path as Solution
 from search.core import StopReason
+from search.structured_protocol import CountTokens, ResponseFormat
 from treewright.comparing.source import Source
 from treewright.comparing.source import read as replay
 from treewright.errors import ConfigError

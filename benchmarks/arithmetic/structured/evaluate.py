@@ -20,7 +20,7 @@ from benchmarks.arithmetic.structured.choices import offer
 from benchmarks.arithmetic.structured.lessons import Response, read_steps
 from benchmarks.arithmetic.structured.sampling import RESPONSE_TOKENS, sample_responses
 from benchmarks.structured import Accuracies, Answered, measure, option_answer
-from policies.structured_protocol import ResponseFormat
+from search.structured_protocol import ResponseFormat
 
 HOME = Path(__file__).parent
 RULES = ResponseFormat(10, 15, 12)

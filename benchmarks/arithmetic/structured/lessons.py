@@ -15,8 +15,8 @@ from benchmarks.arithmetic.structured.slips import Rates, slip
 from benchmarks.arithmetic.structured.vocabulary import SYSTEM
 from benchmarks.arithmetic.vocabulary import EOS, IM_END
 from policies.structured import PROMPT_TEMPLATE
-from policies.structured_protocol import STEP_ENDS
 from scorers.step_texts import untagged
+from search.structured_protocol import STEP_ENDS
 
 Response = tuple[Choice, str]
 """A question and what the policy wrote."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from random import Random
 
 from benchmarks.arithmetic.structured.reasoning import Reasoning
-from policies.structured_protocol import EVALUATION, MONITORING, OUTPUT, PLANNING, TAGS
+from search.structured_protocol import EVALUATION, MONITORING, OUTPUT, PLANNING, TAGS
 
 
 def tagged(name: str, text: str) -> str:

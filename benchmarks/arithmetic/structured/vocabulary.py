@@ -4,7 +4,7 @@ from typing import Any
 
 from benchmarks.arithmetic.vocabulary import THINK, build_tokenizer
 from policies.structured import PROMPT_TEMPLATE
-from policies.structured_protocol import TAGS
+from search.structured_protocol import TAGS
 
 SYSTEM = "Plan, monitor and evaluate in tags, then output the number of the right option."
 """The system prompt. The model card's would be over a thousand tokens of single bytes."""

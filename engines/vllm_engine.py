@@ -17,7 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
-from policies.engine import (
+from engines.engine import (
     EngineConfig,
     EngineError,
     Finish,
@@ -28,9 +28,9 @@ from policies.engine import (
     refusal,
     room,
 )
-from policies.stepper import Stepper
-from policies.tokenizer import HfTokenizer
-from policies.vllm_setup import (
+from engines.stepper import Stepper
+from engines.tokenizer import HfTokenizer
+from engines.vllm_setup import (
     collection_paused,
     engine_arguments,
     prepare_environment,

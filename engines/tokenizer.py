@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any, Protocol
 
-from policies.engine import one_line
+from engines.engine import one_line
 
 PRIVATE_USE = range(0xE000, 0xF900)
 """Characters without a meaning; one that no message contains marks what a template must not see."""

@@ -17,7 +17,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TypeAlias
 
-from policies.checks import check_count, fault
+from search.checks import check_count, fault
 
 PLANNING, MONITORING, EVALUATION, OUTPUT = "planning", "monitoring", "evaluation", "output"
 TAGS = (

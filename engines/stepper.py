@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from policies.engine import EngineError, Generation, Refused, Request, one_line
+from engines.engine import EngineError, Generation, Refused, Request, one_line
 
 
 class Core(Protocol):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import pairwise
 from typing import TypeAlias
 
-from policies.engine import (
+from engines.engine import (
     EngineError,
     Finish,
     Generation,

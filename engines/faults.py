@@ -7,8 +7,8 @@ import os
 from dataclasses import dataclass
 from random import Random
 
-from policies.checks import check_number
-from policies.engine import EngineError
+from engines.engine import EngineError
+from search.checks import check_number
 from search.ports import Failure, FailureKind
 from search.seeds import call_seed
 

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from policies.engine import EngineConfig
+from engines.engine import EngineConfig
 
 GIB = 1 << 30
 CPU_KV_CACHE_GIB = 0.25
