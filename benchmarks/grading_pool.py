@@ -14,6 +14,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from search.fault import Fault
+
 WORKER = Path(__file__).with_name("grading_worker.py")
 START_S = 120.0
 """The longest start: importing Math-Verify takes a second, on a loaded machine many."""
@@ -23,7 +25,7 @@ GRACE_S = 10.0
 """How long after its time limit a worker may still answer before it is taken for dead."""
 
 
-class GradingError(RuntimeError):
+class GradingError(Fault):
     """No grading worker can be had. One line: what and what to do."""
 
 

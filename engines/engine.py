@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from search.checks import check_choice, check_count, check_number
+from search.fault import Fault
 
 MAX_LOGPROB_IDS = 128
 """The most tokens whose log-probabilities a request may ask for (vLLM's limit)."""
@@ -108,7 +109,7 @@ class Refused:
     message: str
 
 
-class EngineError(RuntimeError):
+class EngineError(Fault):
     """The engine died or could not start; nothing it was asked will be answered."""
 
 

@@ -8,6 +8,7 @@ from pathlib import Path as FilePath
 from typing import Any, Protocol
 
 from engines.engine import one_line
+from search.fault import Fault
 
 PRIVATE_USE = range(0xE000, 0xF900)
 """Characters without a meaning; one that no message contains marks what a template must not see."""
@@ -50,8 +51,10 @@ class Tokenizer(Protocol):
         ...
 
 
-class TokenizerError(ValueError):
+class TokenizerError(Fault, ValueError):
     """A checkpoint has no usable tokenizer, or a text cannot be tokenised. One line."""
+
+    exit_code = 2
 
 
 class HfTokenizer:

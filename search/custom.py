@@ -17,6 +17,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
+from search.fault import Fault
+
 T = TypeVar("T")
 
 SPELLING = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*):([^\W\d]\w*)")
@@ -30,16 +32,10 @@ INSTALLATION = frozenset(
 """Folders that every process of this installation imports from anyway."""
 
 
-class PartError(ValueError):
+class PartError(Fault, ValueError):
     """A custom part that cannot be used: `problem` says why, `hint` what to do. One line."""
 
-    def __init__(self, problem: str, hint: str = "") -> None:
-        super().__init__(problem, hint)
-        self.problem = problem
-        self.hint = hint
-
-    def __str__(self) -> str:
-        return f"{self.problem}; {self.hint}" if self.hint else self.problem
+    exit_code = 2
 
 
 class Parts(dict[str, T]):

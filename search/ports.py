@@ -14,6 +14,7 @@ from traceback import format_exception
 from typing import Protocol
 
 from search.core import Feedback, Judgement, Path, Spent
+from search.fault import Fault
 from search.questions import Until
 
 
@@ -167,11 +168,13 @@ class Memory(Protocol):
         ...
 
 
-class ReplayError(Exception):
+class ReplayError(Fault):
     """The search asks something else than what the journal recorded at this place."""
 
+    exit_code = 4
+
     def __init__(self, key: str) -> None:
-        super().__init__(key)
+        Exception.__init__(self, key)
         self.key = key
 
     def __str__(self) -> str:

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from treewright.errors import exit_code
+from search.fault import Fault
 from treewright.verbs import checking, exchanging, reading, running
 from treewright.verbs.options import say
 
@@ -88,8 +88,8 @@ def _diagnosis(error: Exception) -> tuple[str, int]:
         message, context = error.format_message(), getattr(error, "ctx", None)
         hint = f"; see `{context.command_path} --help`" if context is not None else ""
         return (f"error: {message.rstrip('.')}{hint}" if message else ""), error.exit_code
-    if code := exit_code(error):
-        return f"error: {error}", code
+    if isinstance(error, Fault):
+        return f"error: {error}", error.exit_code
     if isinstance(error, OSError) and error.strerror:
         return f"error: {error.filename or 'output'}: {error.strerror}", 1
     told = f"{type(error).__name__}: {error}"

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
+from search.fault import Fault
+
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 PARQUET = b"PAR1"
 FOREIGN = {
@@ -20,14 +22,16 @@ FOREIGN = {
 """What a file that is neither kind begins with, and what to do about it."""
 
 
-class DatasetError(ValueError):
+class DatasetError(Fault, ValueError):
     """A dataset that cannot be used at all. One line: file, row (None: the whole file), what, hint.
 
     It pickles.
     """
 
+    exit_code = 2
+
     def __init__(self, file: str, what: str, hint: str = "", row: int | None = None) -> None:
-        super().__init__(file, what, hint, row)
+        Exception.__init__(self, file, what, hint, row)
         self.file = file
         self.what = what
         self.hint = hint

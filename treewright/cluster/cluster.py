@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import TypeAlias
 
 from scorers.no_scorer import NoScorerConfig
+from search.fault import Fault
 from treewright.cluster.config import ClusterConfig
 from treewright.cluster.placement import place_gpus
 from treewright.cluster.pool import Pool, PoolLimits
@@ -34,7 +35,7 @@ LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """A Ray of one machine listens on 127.0.0.1 only, as it does by itself on those two systems."""
 
 
-class ClusterError(Exception):
+class ClusterError(Fault):
     """The replicas cannot be started. One line: what, why and what to do."""
 
 

@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import Protocol, TypeAlias, cast, runtime_checkable
 
 from engines.engine import EngineError
+from search.fault import Fault
 from search.ports import (
     Failure,
     FailureKind,
@@ -38,8 +39,10 @@ class ReplicaDied(Exception):
     """The replica is gone with all that was in flight there. The message is one line."""
 
 
-class StartRefused(Exception):
+class StartRefused(Fault):
     """The port cannot be built, and trying again would give the same. The message is one line."""
+
+    exit_code = 2
 
 
 class Replica(Protocol):

@@ -11,8 +11,10 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from search.fault import Fault
 
-class JournalError(Exception):
+
+class JournalError(Fault):
     """The journal cannot be read or written. One line: the path, why, and what to do."""
 
 

@@ -11,11 +11,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from search.fault import Fault
+
 NAME = "LOCK"
 
 
-class LockError(Exception):
+class LockError(Fault):
     """The folder is in use, or cannot be locked. One line: who holds it and what to do."""
+
+    exit_code = 2
 
 
 class RunLock:

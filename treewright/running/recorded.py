@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks.datasets import Dataset, Sample, load_dataset
 from benchmarks.grading import open_grader
+from search.fault import Fault
 from treewright.config.config import Config
 from treewright.config.fingerprint import differences, identity_of
 from treewright.config.load import load_config
@@ -17,8 +18,10 @@ from treewright.running.replay import Replayed, replay
 from treewright.running.run_folder import RunFolder
 
 
-class NotResumable(Exception):
+class NotResumable(Fault):
     """The run's config, data or models are not what they were. One line that names the keys."""
+
+    exit_code = 4
 
 
 @dataclass(frozen=True)

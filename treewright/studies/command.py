@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from search.fault import Fault
 from treewright.config.config import Config
-from treewright.errors import exit_code
 from treewright.running.run_folder import Status
 from treewright.running.series import Run, planned, work_off
 from treewright.studies.page import write
@@ -59,12 +59,9 @@ def guarded(work: Callable[[], None]) -> int:
         return _unfinished("aborted")
     except Unfinished as error:
         return _unfinished(str(error))
-    except Exception as error:
-        code = exit_code(error)
-        if code is None:
-            raise
+    except Fault as error:
         print(line(f"error: {error}"), file=sys.stderr)
-        return code
+        return error.exit_code
     return 0
 
 

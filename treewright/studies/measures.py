@@ -9,11 +9,14 @@ from statistics import fmean
 from benchmarks.grading import Grades, Outcome
 from search.aggregation import Aggregator, MissingRule
 from search.driver import total
+from search.fault import Fault
 from treewright.metrics import UNDECIDED, Solved, choose, outcome_of
 
 
-class StudyError(Exception):
+class StudyError(Fault):
     """A comparison that cannot be made or written. One line."""
+
+    exit_code = 2
 
 
 @dataclass(frozen=True, slots=True)

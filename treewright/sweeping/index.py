@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from treewright.errors import exit_code
+from search.fault import Fault
 from treewright.metrics import Arm, Metrics
 from treewright.running.run_folder import RunFolder, RunFolderError
 from treewright.running.series import Run
@@ -106,9 +106,7 @@ async def measured(generation: Generation) -> None:
     """Read the results of a generation; a run that cannot be read stops no other."""
     try:
         await generation.measure()
-    except Exception as error:
-        if exit_code(error) is None:
-            raise
+    except Fault as error:
         generation.fault = error
 
 

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from search.fault import Fault
 from treewright.config.notes import notes
-from treewright.errors import exit_code
 from treewright.running.experiment import FAILURES, INTERNAL, INTERRUPTED, OK
 from treewright.running.lock import RunLock
 from treewright.running.series import work_off
@@ -93,7 +93,7 @@ def tell(index: Index, *, as_json: bool) -> int:
     codes = []
     for cells, fault in index.faults():
         say(f"failed: {cells}: {fault}")
-        codes.append(exit_code(fault) or INTERNAL)
+        codes.append(fault.exit_code if isinstance(fault, Fault) else INTERNAL)
     too_many = any(result.too_many for _, _, result in index.results())
     return codes[0] if codes else FAILURES if too_many else OK
 

@@ -1,0 +1,41 @@
+"""The fault that a person can mend: the base of every exception that a verb tells in one line."""
+
+from __future__ import annotations
+
+
+class Fault(Exception):
+    """What is wrong, where, and what to do about it, in one line. It pickles.
+
+    A subclass of a fault is that fault: it keeps its exit code unless it says another one.
+
+        Fault                          1
+        ├── EngineError                1  an engine died or does not start
+        ├── GradingError               1  no grading worker can be had
+        ├── ClusterError               1  no replica can be had
+        ├── JournalError               1  a journal cannot be read or written
+        ├── RunWriteError              1  a file of a run cannot be written
+        ├── ConfigError                2  a config or a command line
+        ├── PartError                  2  a part of one's own
+        ├── TokenizerError             2  a checkpoint without a usable tokenizer
+        │   └── UnfitTokenizer         2  a verifier's that is no ThinkPRM's
+        ├── DatasetError               2  a dataset
+        ├── RunFolderError             2  a folder that is no run
+        ├── LockError                  2  a run that another process has
+        ├── SeriesError                2  runs that cannot share engines
+        ├── StudyError                 2  a study that cannot be made
+        ├── StartRefused               2  a port that cannot be built
+        ├── NotResumable               4  a run of another config, data or models
+        └── ReplayError                4  a search that asks something else than was recorded
+
+    `exit_code` is the command's. `hint` says what to do where `problem` does not yet.
+    """
+
+    exit_code: int = 1
+
+    def __init__(self, problem: str, hint: str = "") -> None:
+        super().__init__(problem, hint)
+        self.problem = problem
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.problem}; {self.hint}" if self.hint else self.problem
