@@ -32,9 +32,11 @@ from treewright.config.sections import check_rules, filled, fit_section
 from treewright.config.sources import folders
 from treewright.config.sweep import SWEEP
 from treewright.config.yamldump import dump, to_plain
-from treewright.config.yamlfile import Node
+from treewright.config.yamlfile import Node, node_of
 from treewright.errors import ConfigError
 
+PYTHON = "Python"
+"""The place of what no file and no command line said."""
 KEYS = tuple(f.name for f in fields(Config) if f.name != "written")
 """What a YAML file may say, besides `extends`."""
 
@@ -50,6 +52,14 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
         ConfigError: for the first fault, naming file, line, key, value and what to do.
     """
     return config_of(compose(str(path), overrides), Path(path).stem)
+
+
+def config_from(said: Mapping[str, Any], name: str = "python") -> Config:
+    """The config that a mapping says, as a YAML file would: for import, sweeps and Python.
+
+    Raises `ConfigError`, its place being `Python`.
+    """
+    return config_of(node_of(said, PYTHON), name)
 
 
 def config_of(tree: Node, name: str) -> Config:

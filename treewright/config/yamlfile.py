@@ -7,7 +7,8 @@ A scalar stays the text that was written; the type of its field decides what it 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -32,6 +33,24 @@ class Node:
     where: str
     plain: bool = False
     size: int = field(default=1, repr=False)
+
+
+def node_of(value: object, where: str) -> Node:
+    """Plain data as a node, each scalar as YAML spells it.
+
+    Raises `ConfigError` for what YAML has no word for.
+    """
+    if isinstance(value, Mapping):
+        return Node({str(key): node_of(each, where) for key, each in value.items()}, where)
+    if isinstance(value, list | tuple):
+        return Node([node_of(each, where) for each in value], where)
+    if isinstance(value, str | Path):
+        return Node(str(value), where)
+    if value is None or isinstance(value, bool | int | float):
+        spelled = json.dumps(value).replace("NaN", ".nan").replace("Infinity", ".inf")
+        return Node(spelled, where, plain=True)
+    hint = "give texts, numbers, true or false, lists and mappings"
+    raise ConfigError(where, "", repr(value), f"is a {type(value).__name__}", hint)
 
 
 def read_yaml(path: Path, shown: str) -> Node:

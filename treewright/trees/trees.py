@@ -142,11 +142,16 @@ def mark(graph: Graph, solved: Solved, config: Config) -> None:
     selection = "best" if aggregate else "majority"
     choice = choose(solved, aggregate, selection, len(candidates), config.missing)
     if choice.index is not None:
-        for id in lineage(graph, candidates[choice.index].path.id):
-            graph.nodes[id]["chosen"] = True
+        choose_on(graph, candidates[choice.index].path.id)
     for candidate, outcome in zip(candidates, solved.grades.outcomes, strict=True):
         graph.nodes[candidate.path.id]["outcome"] = outcome.value
     graph.graph["chosen_by"] = f"{aggregate} {selection}" if aggregate else selection
+
+
+def choose_on(graph: Graph, id: str) -> None:
+    """Mark all paths on the way to the chosen one."""
+    for above in lineage(graph, id):
+        graph.nodes[above]["chosen"] = True
 
 
 def make(folder: Path) -> None:

@@ -1,0 +1,268 @@
+"""Engines that are up, and questions searched on them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from benchmarks.grading import Grader, open_grader
+from search.aggregation import Aggregator
+from search.core import Candidate, Missing, Problem, Score
+from search.driver import Searched, drive
+from search.memory import DictMemory
+from search.questions import Strategy
+from search.selection import SELECTIONS, Option
+from treewright.cluster.cluster import Ports, open_cluster
+from treewright.config.config import Config
+from treewright.config.load import config_from, load_config
+from treewright.lab.found import Found
+from treewright.lab.portal import Portal
+
+Section = Mapping[str, Any]
+"""A section of a config as a mapping: `{"kind": "thinkprm", "model": "launch/ThinkPRM-1.5B"}`."""
+
+NO_SCORER: Section = {"kind": "none"}
+ONE_SOLUTION: Section = {"kind": "greedy"}
+
+
+@dataclass
+class _Engines:
+    """What is up while a lab is open."""
+
+    stack: AsyncExitStack
+    ports: Ports
+    grader: Grader
+
+
+@dataclass
+class AsyncLab:
+    """A policy and a verifier, and searches on them. `async with` starts and stops the engines.
+
+    `config` says the models, the cluster, the seed, how answers are read, and the strategy of a
+    search that names none. Any number of searches may run at once.
+    """
+
+    config: Config
+    _engines: _Engines | None = field(default=None, repr=False)
+
+    @classmethod
+    def open(cls, config: str | Path, *overrides: str) -> Self:
+        """The lab of a config file, or of a config that ships with Treewright.
+
+        Args:
+            config: a YAML file, or a name such as `quickstart`.
+            overrides: `key=value` each, as on the command line.
+
+        Raises:
+            ConfigError: naming file, line, key, value and what to do.
+        """
+        return cls(load_config(config, overrides))
+
+    @classmethod
+    def of(
+        cls,
+        policy: Section,
+        scorer: Section = NO_SCORER,
+        *,
+        strategy: Section = ONE_SOLUTION,
+        **sections: Section | int | str,
+    ) -> Self:
+        """The lab of these sections of a config, each as a mapping; `cluster=…`, `seed=…` as well.
+
+        Raises `ConfigError` as `open` does, its place being `Python`.
+        """
+        said = {"name": "lab", "dataset": {"name": "arithmetic"}, **sections}
+        return cls(config_from({**said, "policy": policy, "scorer": scorer, "strategy": strategy}))
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def start(self) -> None:
+        """Start the engines, unless they are up; a line on stderr tells.
+
+        Raises:
+            ClusterError: no Ray, a port that cannot be built, or no policy.
+        """
+        if self._engines is not None:
+            return
+        print(f"starting the engines of {self.config.name}", file=sys.stderr)
+        async with AsyncExitStack() as stack:
+            opening = open_cluster(self.config.cluster, self.config.policy, self.config.scorer)
+            ports = await stack.enter_async_context(opening)
+            grader = await stack.enter_async_context(open_grader(self.config.grading))
+            self._engines = _Engines(stack.pop_all(), ports, grader)
+
+    async def close(self) -> None:
+        """Stop the engines. Idempotent; the next search starts them again."""
+        engines, self._engines = self._engines, None
+        if engines is not None:
+            await engines.stack.aclose()
+
+    async def search(
+        self,
+        question: str,
+        strategy: Strategy | None = None,
+        *,
+        aggregate: str | None = None,
+        select: str | None = None,
+    ) -> Found:
+        """Search one question.
+
+        The same question and strategy give the same tree again, up to the engine's batch effects.
+
+        Args:
+            question: what the policy is asked.
+            strategy: how; the config's own if none is given.
+            aggregate: what scores the candidates (`last`, `history.last`); without it, what steers
+                the strategy, else `history.last`.
+            select: what chooses (`best`, `weighted`, `majority`, `first`); without it `best` for a
+                strategy that judges, `majority` for any other.
+
+        Raises:
+            SearchFailed: the policy gave no reply.
+            StrategyError: the strategy asks or returns what it may not.
+            ClusterError: the engines do not start.
+        """
+        how = strategy or self.config.strategy
+        aggregator, chooser = _choosing(how, aggregate, select)
+        await self.start()
+        assert self._engines is not None
+        ports, seed = self._engines.ports, self.config.seed
+        problem = Problem(f"question-{sha256(question.encode()).hexdigest()[:8]}", question)
+        searched = await drive(how(problem), ports.policy, ports.scorer, DictMemory(), seed)
+        return await self._chosen(problem, searched, aggregator, chooser)
+
+    async def _chosen(
+        self, problem: Problem, searched: Searched, aggregator: Aggregator | None, select: str
+    ) -> Found:
+        candidates = searched.result.candidates
+        scores = [self._score(candidate, aggregator) for candidate in candidates]
+        answers = [self._answer(candidate) for candidate in candidates]
+        groups = await self._groups(answers)
+        options = [Option(*pair) for pair in zip(groups, scores, strict=True)]
+        scale = aggregator.scale if aggregator else Aggregator.parse("last").scale
+        index = SELECTIONS[select].choose(options, scale).index
+        return Found(
+            problem,
+            searched,
+            answer=None if index is None else answers[index],
+            score=None if index is None or aggregator is None else scores[index],
+            chosen=index,
+            aggregate=str(aggregator) if aggregator else None,
+            select=select,
+        )
+
+    def _score(self, candidate: Candidate, aggregator: Aggregator | None) -> Score:
+        if aggregator is None:
+            return Missing("no aggregation")
+        return aggregator.score(candidate, self.config.missing)
+
+    def _answer(self, candidate: Candidate) -> str | None:
+        path = candidate.path
+        return self.config.grading.extract(path.text) if path.finished else None
+
+    async def _groups(self, answers: list[str | None]) -> list[int | None]:
+        """Which answers are the same: of each, the first one that it equals."""
+        assert self._engines is not None
+        first = next((answer for answer in answers if answer is not None), "")
+        return list((await self._engines.grader.grade(first, answers)).groups)
+
+
+class Lab:
+    """`AsyncLab` for code that awaits nothing: a script, and a notebook whose loop is running.
+
+        with tw.open("quickstart") as lab:
+            found = lab.search("What is (12 + 7) * 3 - 9?", tw.Beam(paths=8, children=4))
+
+    Without `with`, the first search starts the engines and `close` stops them.
+    """
+
+    def __init__(
+        self,
+        policy: Section,
+        scorer: Section = NO_SCORER,
+        *,
+        strategy: Section = ONE_SOLUTION,
+        **sections: Section | int | str,
+    ) -> None:
+        """As `AsyncLab.of`."""
+        self._begin(AsyncLab.of(policy, scorer, strategy=strategy, **sections))
+
+    @classmethod
+    def open(cls, config: str | Path, *overrides: str) -> Lab:
+        """As `AsyncLab.open`."""
+        lab = cls.__new__(cls)
+        lab._begin(AsyncLab.open(config, *overrides))
+        return lab
+
+    def _begin(self, lab: AsyncLab) -> None:
+        self._lab = lab
+        self._portal = Portal()
+
+    @property
+    def config(self) -> Config:
+        """What the lab was opened with."""
+        return self._lab.config
+
+    def __enter__(self) -> Self:
+        self._portal.run(self._lab.start())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop the engines. Idempotent; the next search starts them again."""
+        self._portal.run(self._lab.close())
+        self._portal.close()
+
+    def search(
+        self,
+        question: str,
+        strategy: Strategy | None = None,
+        *,
+        aggregate: str | None = None,
+        select: str | None = None,
+    ) -> Found:
+        """As `AsyncLab.search`."""
+        work = self._lab.search(question, strategy, aggregate=aggregate, select=select)
+        return self._portal.run(work)
+
+    def __repr__(self) -> str:
+        return f"Lab({self.config.name})"
+
+
+def _choosing(
+    strategy: Strategy, aggregate: str | None, select: str | None
+) -> tuple[Aggregator | None, str]:
+    """What scores and what chooses, where either was not said."""
+    chooser = select or ("best" if strategy.judges else "majority")
+    if not SELECTIONS[chooser].needs_score and aggregate is None:
+        return None, chooser
+    steering = getattr(strategy, "aggregate", "history.last")
+    return Aggregator.parse(aggregate or steering), chooser
+
+
+def open(config: str | Path, *overrides: str) -> Lab:
+    """The lab of a config: engines that start with the first search, or by `with`."""
+    return Lab.open(config, *overrides)
