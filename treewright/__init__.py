@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from search.aggregation import AGGREGATIONS as AGGREGATIONS
     from search.budget import Budget as Budget
+    from search.calls import SearchFailed as SearchFailed
+    from search.core import Missing as Missing
     from search.core import Problem as Problem
     from search.fault import Fault as Fault
     from search.selection import SELECTIONS as SELECTIONS
@@ -52,10 +54,12 @@ HOMES = {
     "Lab": "treewright.lab.lab",
     "Majority": "search.strategies.majority",
     "Mcts": "search.strategies.mcts",
+    "Missing": "search.core",
     "Particles": "search.strategies.particles",
     "Problem": "search.core",
     "Rebase": "search.strategies.rebase",
     "SELECTIONS": "search.selection",
+    "SearchFailed": "search.calls",
     "Sequential": "search.strategies.sequential",
     "open": "treewright.lab.lab",
 }
