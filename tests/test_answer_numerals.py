@@ -44,7 +44,7 @@ SAME_SIGNS = [
     (r"\log_{10}2", r"\lg 2"),
     ("1-e", r"1-\mathrm{e}"),
 ]
-OTHER_SIGNS = [("x", "X"), ("4 2", "42"), ("1, 200", "1,200"), ("5", "-5"), ("no", "on")]
+OTHER_SIGNS = [("x", "X"), ("4 2", "42"), ("5", "-5"), ("no", "on")]
 NUMBERS = {
     "025": Fraction(25),
     "1,234": Fraction(1234),
@@ -92,6 +92,10 @@ VALUES = [
 KEPT = ["18 x", "18x", "18 or 19", "18 R 2", "6 to 7", "3+4", "x", r"\sin 30^\circ", "14:00"]
 
 
+OPTION_B = ["B", "(B)", "[B]", "B)", "B.", "B: 12 m/s", "(B) 12 m/s", r"\text{(B)}", "**B**"]
+OPTION_B += [r"\mathbf{B}", "Option B", "The answer is B", "b", r"\textbf{(B) }12"]
+
+
 @pytest.mark.parametrize(("left", "right"), SAME_SIGNS)
 def test_typography_means_nothing(left: str, right: str) -> None:
     assert squeezed(left) == squeezed(right)
@@ -126,27 +130,12 @@ def test_what_changes_the_value_is_no_unit(text: str) -> None:
 
 def test_a_magnitude_multiplies_and_a_per_cent_sign_is_told() -> None:
     bare = without_unit(normalise(r"\$1.8\text{ million dollars}"))
-    assert (bare.text, bare.scale, bare.percent) == ("1.8", 10**6, False)
+    assert (bare.text, bare.scale, bare.percent) == ("1.8", Fraction(10**6), False)
     bare = without_unit(normalise(r"0.5\% \text{ per year}"))
-    assert (bare.text, bare.scale, bare.percent) == ("0.5", 1, True)
+    assert (bare.text, bare.scale, bare.percent) == ("0.5", Fraction(1), True)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "B",
-        "(B)",
-        "[B]",
-        "B)",
-        "B.",
-        "B: 12 m/s",
-        "(B) 12 m/s",
-        r"\text{(B)}",
-        "**B**",
-        r"\mathbf{B}",
-    ]
-    + ["Option B", "The answer is B", "b", r"\textbf{(B) }12"],
-)
+@pytest.mark.parametrize("text", OPTION_B)
 def test_an_option_is_named_in_any_balanced_dress(text: str) -> None:
     assert option_named(text) == "B"
 
