@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 PRECISION = 60
@@ -103,11 +104,12 @@ def equation(left: Any, right: Any) -> Canonical | None:
 
 
 def rational(parsed: Any) -> Any:
-    """The expression with its decimals as exact fractions."""
+    """The expression with its decimals as exact fractions, and with i as the imaginary unit."""
     import sympy
 
-    floats = {each: sympy.Rational(str(each)) for each in parsed.atoms(sympy.Float)}
-    return parsed.xreplace(floats) if floats else parsed
+    exact = {each: sympy.Rational(str(each)) for each in parsed.atoms(sympy.Float)}
+    exact |= {each: sympy.I for each in parsed.free_symbols if str(each) == "i"}
+    return parsed.xreplace(exact) if exact else parsed
 
 
 def constant(value: Any) -> Canonical | None:
@@ -115,24 +117,21 @@ def constant(value: Any) -> Canonical | None:
     import sympy
 
     if value.is_Rational:
-        return exact_number(value)
+        return number(int(value.p), int(value.q))
     at = sympy.N(value, PRECISION)
     if not at.is_number or at.has(sympy.nan, sympy.zoo, sympy.oo, -sympy.oo):
         return None
-    near = (
-        sympy.Rational(sympy.nsimplify(at, rational=True, tolerance=None).limit_denominator(10**9))
-        if at.is_real
-        else None
-    )
-    if near is not None and abs(at - near) <= abs(near) * sympy.Float(10) ** (-2 * DIGITS):
-        return exact_number(near)
+    if at.is_real:
+        exact = Fraction(str(at))
+        near = exact.limit_denominator(10**9)
+        if abs(exact - near) * 10 ** (2 * DIGITS) <= abs(near):
+            return number(near.numerator, near.denominator)
     told = {"kind": "constant", "key": shortened([digits(at)])}
     return {**told, "value": str(sympy.N(at, 2 * DIGITS))} if at.is_real else told
 
 
-def exact_number(value: Any) -> Canonical:
+def number(over: int, under: int) -> Canonical:
     """The canonical form of a rational number."""
-    over, under = int(value.p), int(value.q)
     return {"kind": "number", "over": f"{over:x}", "under": f"{under:x}"}
 
 

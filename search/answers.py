@@ -30,7 +30,7 @@ VALUE = re.compile(r"[0-9\\^=]")
 """What a value that is no plain word holds."""
 HASHED = re.compile(r"[-+−$€£({\[|*.]{0,4}\s?(?:[0-9]|\\[a-zA-Z{(])")
 """How a value after `####` begins; anything else there is a Markdown heading."""
-NUMBERED = re.compile(r"[0-9]{1,3}[.):]\s+\S")
+NUMBERED = re.compile(r"[0-9]{1,3}[.):][ \t]+\S")
 """How a numbered heading begins."""
 TALK = re.compile(
     r"(?:not|now|in|as|also|then|that|this|there|the following|given|found|shown|obtained|therefore"
@@ -83,15 +83,15 @@ def _cued(text: str, max_chars: int) -> str | None:
     for cue in reversed(deque(CUE.finditer(text), maxlen=MOST_CUES)):
         rest = text[cue.end() :][: max_chars + LEEWAY].lstrip(" \t" if cue["hashes"] else None)
         said = _sentence(rest)
-        told = _heads_value(said) if cue["hashes"] else _says_value(said)
+        told = _heads_value(rest) if cue["hashes"] else _says_value(said)
         if told:
             return said
     return None
 
 
-def _heads_value(said: str) -> bool:
+def _heads_value(rest: str) -> bool:
     """Whether what follows `####` is a value, and no heading (`#### Check`, `#### 2. Check`)."""
-    return HASHED.match(said) is not None and NUMBERED.match(said) is None
+    return HASHED.match(rest) is not None and NUMBERED.match(rest) is None
 
 
 def _says_value(said: str) -> bool:

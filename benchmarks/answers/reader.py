@@ -58,7 +58,8 @@ MEANINGLESS = re.compile(
     r"|(?<![\\A-Za-z])R(?= ?[0-9])|(?<![\\A-Za-z])[A-Za-z]{5,}"
 )
 """What no formula holds."""
-GREEK_OR_LETTER = re.compile(r"\\?[A-Za-z]|\\[a-zA-Z]{2,8}")
+LETTER = re.compile(r"(?![ei]$)[A-Za-z]|\\(?!pi$)[a-zA-Z]{2,8}")
+"""A variable: e, i and π are numbers."""
 INFINITY = re.compile(r"(?P<sign>[+-]?)(?:\\infty|inf|infinity)")
 
 
@@ -209,7 +210,7 @@ class Reader:
         bare = without_unit(text)
         if bare.text != text and bare.text and bare.scale == 1 and not bare.percent:
             return await self.read(bare.text)
-        if GREEK_OR_LETTER.fullmatch(text):
+        if LETTER.fullmatch(text):
             return Reading(Kind.FORMULA, f"the letter {text.removeprefix(chr(92))}")
         if MEANINGLESS.search(text):
             return _verbatim(text)

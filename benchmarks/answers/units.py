@@ -49,8 +49,10 @@ NO_UNIT = re.compile(
     re.IGNORECASE,
 )
 """Words that join, compare or compute."""
-LETTER = re.compile("[msghLlJNWVAKCFHTa]")
+LETTER = re.compile("[msghLlJNWVAKCFHTMa]")
 """Units of one letter, and an article; any other letter is a variable."""
+VALUE = re.compile(r"[0-9]|\\(?:pi|sqrt|frac)(?![A-Za-z])")
+"""What a value has that can have a unit."""
 MOST_WORDS = 8
 
 
@@ -74,7 +76,7 @@ def without_unit(text: str) -> Bare:
             bare, percent = PERCENT.sub("", bare).strip(), True
         if attached := ATTACHED.fullmatch(bare):
             bare = attached["value"]
-        elif (tail := TAIL.fullmatch(bare)) and (told := _unit(tail["unit"])):
+        elif (tail := TAIL.fullmatch(bare)) and (told := _unit(tail["value"], tail["unit"])):
             bare, scale = tail["value"].strip(), scale * told
         if bare == text or not bare:
             break
@@ -82,8 +84,10 @@ def without_unit(text: str) -> Bare:
     return Bare(text, percent, scale)
 
 
-def _unit(text: str) -> Fraction | None:
-    """By what a unit multiplies, mostly 1; None for what is no unit."""
+def _unit(value: str, text: str) -> Fraction | None:
+    """By what a unit multiplies its value, mostly 1; None for what is no unit."""
+    if not VALUE.search(value):
+        return None
     words = re.sub(r"[\^{}\-0-9/.]", " ", words_of(text)).split()
     if not words or any(NO_UNIT.fullmatch(word) for word in words):
         return None
