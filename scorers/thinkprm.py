@@ -40,10 +40,11 @@ class ThinkPrmConfig:
     `steps`: how it is shown a path's steps, `as_written` or `untagged`: without the tags of a
     structured response, whose output becomes a sentence that says which option is the answer.
     `option_base` (`untagged` only): the number of the first option: `${grading.option_base}`.
-    `chains`: K verification chains per judgement. `combine`: their mean, for each step and for the
-    whole prefix, is over `probability`, as the authors' is, or over `logit`, the log-odds; for one
-    chain both are its own. `decision_temperature`: divides the log-odds of each chain before that,
-    above 0; above 1 makes the verifier less sure, and 1, the authors', leaves it as it is.
+    `chains`: K verification chains per judgement. `combine`: what is averaged over the chains, for
+    each step and for the whole prefix: `probability`, as the authors do, or `logit`, the log-odds;
+    one chain is its own mean by both. `decision_temperature`: divides the log-odds of each chain
+    before they are combined; above 1 makes the verifier less sure, and 1, the authors', leaves it
+    as it is.
     `temperature`: None is 0 for one chain and 0.6 for several, as in the paper. `max_tokens`: limit
     of one chain. `early_stop`: stop a chain at the first step that it calls incorrect; it was
     trained to end there. So the first `incorrect` counts by definition: where a chain would have
