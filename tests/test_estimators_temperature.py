@@ -1,4 +1,4 @@
-"""The temperature that makes log-odds fit, against a search over a grid and against known truths."""
+"""The temperature that makes log-odds fit, against a grid of them and against known truths."""
 
 import math
 

@@ -225,7 +225,7 @@ def table(found: Found) -> Iterator[str]:
         f"{high:+.3f}), by paired bootstrap over problems."
     )
     if certain := found.validation.certain + found.test.certain:
-        yield f"{counted(certain, 'solution')} with a probability of 0 or 1: log-odds taken as ±36.7."
+        yield f"{counted(certain, 'solution')} judged 0 or 1: their log-odds are taken as ±36.7."
     yield "A run keeps the probabilities that it recorded: set the key, and run anew."
 
 
