@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from played_chains import END_OF_THINK, EOS, IDS, READER, odds_at, tokens_of
+from played_chains import END_OF_THINK, EOS, IDS, READER, judged, odds_at, tokens_of
 from scorers.odds import probability
 from search.core import VerdictStatus
 from thinkprm_tokenizer import TOKENIZER
@@ -122,6 +122,16 @@ def test_chains_of_every_style_give_each_step_its_verdict_or_none() -> None:
             assert found == expected(chain), chain.text
 
 
+def test_a_chain_that_is_halted_and_goes_on_is_read_as_the_whole_of_it() -> None:
+    rng = random.Random(2)
+    for _ in range(CHAINS // 15):
+        chain = written(rng)
+        judgement, engine = judged(tokens_of(chain.text), len(chain.verdicts))
+        found = [verdict.probability for verdict in judgement.verdicts]
+        assert [None if p is None else p < 0.5 for p in found] == expected(chain), chain.text
+        assert sum(not request.sampling.allowed_ids for request in engine.requests) <= 4
+
+
 def mutated(rng: random.Random, ids: list[int], others: list[list[int]]) -> list[int]:
     """The tokens with some lost, doubled, moved, or mixed with another chain's."""
     ids = list(ids)
@@ -149,7 +159,7 @@ def test_a_mutated_chain_breaks_nothing_and_gives_no_verdict_without_a_box() -> 
     sources = [list(tokens_of("\n".join(one["chain"]))) for one in recorded]
     for line in (GOLDEN / "verifier_chains.jsonl").read_text("utf-8").splitlines():
         sources.append(list(tokens_of(json.loads(line)["chain"])))
-    for _ in range(CHAINS):
+    for number in range(CHAINS):
         ids = mutated(rng, rng.choice(sources), sources)
         odds, steps = list(map(odds_at, ids)), rng.randint(1, 8)
         reading = READER.read(
@@ -158,6 +168,9 @@ def test_a_mutated_chain_breaks_nothing_and_gives_no_verdict_without_a_box() -> 
         assert len(reading.steps) == steps
         assert 0 <= reading.tokens <= len(ids)
         text = TOKENIZER.decode(ids)
+        if number % 15 == 0 and ids:
+            _, engine = judged(ids, steps, max_tokens=len(ids))
+            assert len(engine.requests) <= 5
         read = [step for step in reading.steps if step.status is VerdictStatus.READ]
         assert len(read) <= text.count(r"\boxed")
         for step in read:

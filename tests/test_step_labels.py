@@ -95,6 +95,7 @@ CHAINS = [
     (f"Step 1: {C}\n\nTherefore, all steps are {C}", "c-"),
     (f"**Overall:** {W}\n\nThe first claim is fine. {C}\n\nSo is this. {C}", "cc"),
     (f"Step 1: overall, the step is {C}\n\nStep 2: all in all the step is {W}", "ci"),
+    (f"I must end every critique with {C}.\n\nFine. {C}\n\nWrong. {W}", "ci"),
     # Speaking of the answer, or of the solution, a critique still judges its step.
     (f"Step 1: {C}\n\nStep 2: the sum.\n\nIt adds up, so the final result is {W}", "ci"),
     (f"Step 1: {C}\n\nStep 2: 5.\n\nThe proposed solution then halves it: {W}", "ci"),

@@ -43,3 +43,51 @@ def test_a_judgement_has_the_verdicts_of_its_chain(chain: dict[str, Any], early_
     assert said.endswith(CLOSED)
     assert said.count("Is the solution correct?") == closing.count(END_OF_THINK) == 1
     assert said.count("{") == said.count("}")
+
+
+# --- Halted at `incorrect`, and not ---------------------------------------------------------------
+
+C, W = r"\boxed{correct}", r"\boxed{incorrect}"
+
+
+@pytest.mark.parametrize(
+    ("chain", "expected"),
+    [
+        # What follows tells which step it is on.
+        (f"The step is {W} (Step 2)\nThe step is {C} (Step 1)", "-i"),
+        (f"Step 0: the problem, {C}\nStep 1: no, {W}\nStep 2: {C}", "ia"),
+        # What follows tells that it is on none.
+        (f"Step 1 is either {W} or {C}. It holds, so step 1 is {C}\n\nStep 2: {C}", "cc"),
+        (f"I should write {W} for every wrong one.\n\nFine. {C}\n\nWrong. {W}", "ci"),
+        # It is written so that it does not halt.
+        (r"Step 1: \boxed{\text{ incorrect}}" f"\n\nWait, step 1 is {C}\n\nStep 2: {C}", "ia"),
+        (r"Step 1: \boxed{INCORRECT}" f"\n\nWait, step 1 is {C}\n\nStep 2: {C}", "ia"),
+    ],
+)
+def test_where_a_chain_halts_does_not_change_what_is_read(chain: str, expected: str) -> None:
+    found, _ = judged(tokens_of(f"{chain}\n</think>"), len(expected))
+    letters = {"c": SURE, "i": 1 - SURE, "a": 1 - SURE, "-": None}
+    means = [pytest.approx(letters[letter]) for letter in expected]
+    assert [verdict.probability for verdict in found.verdicts] == means
+
+
+@pytest.mark.parametrize(
+    ("chain", "closed"),
+    [
+        (f"Step 1: {C}\nIs the solution correct? Yes", f"Step 1: {C}"),
+        (f"Step 1: {C}.\nIs the solution correct?", f"Step 1: {C}."),
+        (f"Step 1: {C} Is the solution correct? **No**", f"Step 1: {C}"),
+        (
+            f"Step 1: {C} So it holds.\n\nIs the solution correct?\nyes",
+            f"Step 1: {C} So it holds.\n",
+        ),
+        (r"Step 1: \boxed{\text{ incorrect}} or so.", r"Step 1: \boxed{\text{ incorrect}}"),
+        (f"Step 1: {W} and so on.", f"Step 1: {W}"),
+    ],
+)
+def test_a_chain_is_closed_where_its_reading_ends_with_all_its_braces(
+    chain: str, closed: str
+) -> None:
+    _, engine = judged(tokens_of(chain), 1)
+    first, last = engine.requests[0].prompt, engine.requests[-1].prompt
+    assert TOKENIZER.decode(last[len(first) :]) == closed + CLOSED
