@@ -14,7 +14,11 @@ NEAR = 160
 SENTENCE = re.compile(r"(?<=[.!?])[\s*]+|\n")
 """Where a sentence ends."""
 
-CHOICE = re.compile(r"\b(?:or|otherwise|if|when|else|vs|versus)\b|[/|]", re.IGNORECASE)
+CHOICE = re.compile(
+    r"^[^\w\n]{0,8}[/|][^\w\n]{0,8}$|^\W{0,8}(?:if|when)\b"
+    r"|\b(?:or|otherwise|else|vs|versus)\W{1,4}(?:\w{1,12} ){0,2}\W{0,4}$",
+    re.IGNORECASE,
+)
 """Between two boxes: not two verdicts, but the choice of one."""
 OTHERWISE = re.compile(r"[^\w\n]{0,4}(?:otherwise|else|if|when)\b", re.IGNORECASE)
 BETWEEN = 60
@@ -34,6 +38,12 @@ INSTRUCTION = re.compile(
     re.IGNORECASE,
 )
 """`I have to end each step with` before a box."""
+OBJECT = re.compile(
+    rf"(?:{WRITE}|\b(?:with|as|by|using|in|either|the step is|format|box)\b|:)[\s\"'`$(:]{{0,8}}$",
+    re.IGNORECASE,
+)
+"""The box is what is to be written; in `they should use every term, so this is` it judges."""
+THIS_STEP = re.compile(r"\b(?:this|that|current) step\b", re.IGNORECASE)
 DUTY_TO_WRITE = re.compile(rf"{DUTY}.{{0,40}}{WRITE}", re.IGNORECASE)
 FOR_EVERY = re.compile(rf"[^\w\n]{{0,4}}(?:\w{{1,12}} ){{0,3}}{EVERY}", re.IGNORECASE)
 DOUBT = re.compile(rf"\b(?:either|whether|format)\b|{EVERY}", re.IGNORECASE)
@@ -80,7 +90,7 @@ def is_choice(text: str, one: Box, other: Box) -> bool:
 def is_instruction(text: str, box: Box) -> bool:
     """Whether a sentence says what has to be written in general."""
     lead = sentence_before(text, box)
-    if MENTION.search(lead):
+    if MENTION.search(lead) or THIS_STEP.search(lead) or not OBJECT.search(lead):
         return False
     told = bool(DUTY_TO_WRITE.search(lead)) and bool(FOR_EVERY.match(text, box.end))
     return told or bool(INSTRUCTION.search(lead))

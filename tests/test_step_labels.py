@@ -99,11 +99,15 @@ CHAINS = [
     # Speaking of the answer, or of the solution, a critique still judges its step.
     (f"Step 1: {C}\n\nStep 2: the sum.\n\nIt adds up, so the final result is {W}", "ci"),
     (f"Step 1: {C}\n\nStep 2: 5.\n\nThe proposed solution then halves it: {W}", "ci"),
+    (f"Step 1: {C}\n\nThey should use every term, so this is {W}", "ci"),
+    (f"So I have to mark this step as {C} for every reader.\n\nNo. {W}", "ci"),
+    (f"The first is fine, {C}, 1/2 or 3 is not, so {W}", "ci"),
     # More verdicts than steps, and fewer.
     (f"Step 1: {C}\n\nIt then divides. {C}\n\nStep 3: {C}\n\nSo it is done. {C}", "cccc"),
     (f"Step 1: {C}\n\nThis and that. {W}\n\nStep 4: {C}", "c--c"),
     # Talk of the format.
     (f"I must write {C} or {W} each time.\n\nFine. {C}\n\nWrong. {W}", "ci"),
+    (f"Each step gets {W} / {C}.\n\nStep 1: {C}\n\nStep 2: {C}", "cc"),
     (f"Each step gets {W} or {C}.\n\nStep 1: {C}\n\nStep 2: {C}", "cc"),
     (f"I have to end every step with {C} if it holds and {W} if not.\n\nStep 1: {C}", "c-"),
     (f"I should put {W} after each wrong step.\n\nStep 1: {C}\n\nStep 2: {C}", "cc"),
