@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ grading: {kind: numeric}
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Runs of the doubles on other problems each, by name; `skilled` with another verifier."""
     folder = tmp_path_factory.mktemp("runs")
     found = {}
