@@ -138,7 +138,8 @@ class ChainVerifier:
             cut = written.finish if written.finish in CUT else None
             if halted and len(ids) >= sheet.room:
                 cut = Finish.LENGTH
-            if (looped := self._loop_across(ids, begin)) is not None:
+            looped = None if cut is Finish.ABORT else self._loop_across(ids, begin)
+            if looped is not None:
                 ids, odds, cut = ids[:looped], odds[:looped], Finish.LOOP
             reading = self._read(sheet, ids, odds, cut)
             if cut or not halted or (reading.error is not None and reading.sure):

@@ -14,7 +14,7 @@ from scorers.thinkprm import ThinkPrm, ThinkPrmConfig
 from scorers.verdict_ids import VerdictIds
 from scorers.verdicts import ChainReader
 from search.core import Judgement, Path, Problem, Step, StopReason
-from search.ports import ScorerCall, ScorerReply
+from search.ports import Failure, ScorerCall, ScorerReply
 from thinkprm_tokenizer import TOKENIZER
 
 IDS = VerdictIds.of(TOKENIZER)
@@ -71,11 +71,17 @@ class Playing(ScriptedEngine):
         return odds_at(self.ids[self.written(request) + len(ids)])
 
 
-def judged(ids: Sequence[int], steps: int, **settings: Any) -> tuple[Judgement, Playing]:
-    """The judgement of one chain, and the engine that said it."""
-    engine = Playing(ids)
+def reply_of(engine: Playing, steps: int, **settings: Any) -> ScorerReply | Failure:
+    """What the scorer makes of a chain."""
     scorer = ThinkPrm(ThinkPrmConfig("m", retries=0, **settings), engine, TOKENIZER)
     grown = tuple(Step(f"claim {i}", (), StopReason.STEP_END) for i in range(steps))
     (reply,) = asyncio.run(scorer.judge([ScorerCall(Path(Problem("p", "?"), grown, (0,)), 1)]))
+    return reply
+
+
+def judged(ids: Sequence[int], steps: int, **settings: Any) -> tuple[Judgement, Playing]:
+    """The judgement of one chain, and the engine that said it."""
+    engine = Playing(ids)
+    reply = reply_of(engine, steps, **settings)
     assert isinstance(reply, ScorerReply)
     return reply.judgement, engine

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
-from played_chains import EOS, IDS, judged, tokens_of
+from played_chains import EOS, IDS, Playing, judged, reply_of, tokens_of
+from policies.engine import Finish, Generation, Refused, Request
 from policies.loops import is_loop, loop_across
 from scorers.chain import FALSE_HALTS
 from search.core import Missing, VerdictStatus
+from search.ports import Failure
 from thinkprm_tokenizer import TOKENIZER
 
 LIMIT = 2048
@@ -69,6 +73,22 @@ def test_what_a_chain_says_after_it_began_to_loop_is_not_read() -> None:
     again = said * 12 + TOKENIZER.encode(r"Step 1: \boxed{correct}") + (EOS,)
     judgement, _ = judged(again, 1, max_tokens=LIMIT)
     assert isinstance(judgement.prefix, Missing)
+
+
+class Aborts(Playing):
+    """Its third request is aborted at its end."""
+
+    async def generate(self, batch: Sequence[Request]) -> list[Generation | Refused]:
+        (answer,) = await super().generate(batch)
+        assert isinstance(answer, Generation)
+        return [replace(answer, finish=Finish.ABORT) if len(self.requests) == 3 else answer]
+
+
+def test_an_aborted_chain_is_no_loop_whatever_it_said() -> None:
+    said = tuple(range(1000, 1029)) + IDS.halts[:1]
+    reply = reply_of(Aborts(said * 3), 1, max_tokens=LIMIT)
+    assert isinstance(reply, Failure)
+    assert "aborted by the engine" in reply.message
 
 
 @pytest.mark.parametrize("seed", range(20))
