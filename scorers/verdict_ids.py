@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from policies.tokenizer import Tokenizer, TokenizerError
@@ -42,11 +43,11 @@ class VerdictIds:
         each, and `yes` and the like, where they are one token. Raises `UnfitTokenizer`.
         """
         check_space(tokenizer, model)
+        correct = spellings(tokenizer, BOX, ("correct", "Correct"), model)
         incorrect = spellings(tokenizer, BOX, ("incorrect", "Incorrect"), model)
         found = cls(
-            spellings(tokenizer, BOX, ("correct", "Correct"), model)
-            + beginnings(tokenizer, BOX, "correct"),
-            incorrect + beginnings(tokenizer, BOX, "incorrect"),
+            unique(correct + beginnings(tokenizer, BOX, "correct")),
+            unique(incorrect + beginnings(tokenizer, BOX, "incorrect")),
             spellings(tokenizer, QUESTION, (" Yes", " yes", "Yes", "yes"), model),
             spellings(tokenizer, QUESTION, (" No", " no", "No", "no"), model),
             incorrect,
@@ -87,20 +88,25 @@ def one_token(tokenizer: Tokenizer, before: str, word: str) -> int | None:
 
 
 def beginnings(tokenizer: Tokenizer, before: str, word: str) -> tuple[int, ...]:
-    """The first tokens of the spellings of `word` that `spellings` is not asked for.
+    """The first tokens of the spellings of `word`, with and without a space before it.
 
     A token of fewer than `LETTERS` letters is no beginning of this word more than of others.
     """
     base = tokenizer.encode(before)
-    found: dict[int, None] = {}
-    for spelling in (f" {word}", f" {word.title()}", word.upper(), f" {word.upper()}"):
-        ids = tokenizer.encode(before + spelling)
-        if ids[: len(base)] == base and len(ids) > len(base):
-            token = ids[len(base)]
-            text = tokenizer.decode((token,))
-            if spelling.startswith(text) and len(text.strip()) >= LETTERS:
-                found[token] = None
+    found: list[int] = []
+    for spelled in (word, word.title(), word.upper()):
+        for spelling in (spelled, f" {spelled}"):
+            ids = tokenizer.encode(before + spelling)
+            if ids[: len(base)] == base and len(ids) > len(base):
+                text = tokenizer.decode(ids[len(base) : len(base) + 1])
+                if spelling.startswith(text) and len(text.strip()) >= LETTERS:
+                    found.append(ids[len(base)])
     return tuple(found)
+
+
+def unique(ids: Iterable[int]) -> tuple[int, ...]:
+    """Each of them once, in order."""
+    return tuple(dict.fromkeys(ids))
 
 
 def check_space(tokenizer: Tokenizer, model: str) -> None:
