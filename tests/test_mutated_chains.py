@@ -17,7 +17,7 @@ from scorers.odds import probability
 from search.core import VerdictStatus
 from thinkprm_tokenizer import TOKENIZER
 
-CHAINS = int(os.environ.get("TREEWRIGHT_CHAINS", "1500"))
+CHAINS = int(os.environ.get("TREEWRIGHT_CHAINS", "1000"))
 GOLDEN = Path(__file__).parent / "golden"
 WORDS = {True: "incorrect", False: "correct"}
 DRESSES = ("WORD", " WORD ", r"\text{WORD}", "**WORD**", r"\color{red}{WORD}", r"\text{ WORD}")
