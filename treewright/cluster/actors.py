@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from ray.exceptions import RayActorError, RayError, RayTaskError
 
 from search.custom import import_folders
 from search.ports import Failure, FailureKind, one_line
+from treewright.cluster.last_words import LastWords, with_words
 from treewright.cluster.replica import (
     Call,
     Info,
@@ -45,11 +47,37 @@ class ConnectionRefused(Exception):
     """No Ray could be started or reached. One line."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an actor is: Ray's node, its address, the GPUs it was given, and its log."""
+
+    node: str
+    host: str
+    gpu: str
+    log: str
+    words: LastWords
+
+    def __str__(self) -> str:
+        return f"node {self.host}, log {self.log}"
+
+
 class PortActor:
     """Hosts a whole port: prompting, engine and parsing. Becomes an actor in `RayReplica`."""
 
     def __init__(self) -> None:
         self._host: PortHost | None = None
+        self._words = LastWords.of_this_process()
+
+    async def place(self) -> Place:
+        """Where this actor is."""
+        context = ray.get_runtime_context()
+        return Place(
+            node=context.get_node_id(),
+            host=str(ray.util.get_node_ip_address()),
+            gpu=",".join(str(gpu) for gpu in ray.get_gpu_ids()),
+            log=str(Path("/proc/self/fd/2").readlink()),
+            words=self._words,
+        )
 
     async def start(self, config: object) -> Info | Failure:
         """Build the port of this config. `INVALID`: it cannot be; `UNAVAILABLE`: later perhaps."""
@@ -59,22 +87,22 @@ class PortActor:
         except StartRefused as error:
             return Failure(FailureKind.INVALID, str(error))
         except ReplicaDied as error:
-            return Failure(FailureKind.UNAVAILABLE, str(error))
+            return Failure(FailureKind.UNAVAILABLE, str(error), self._words.said())
         self._host = PortHost(port)
-        log = str(Path("/proc/self/fd/2").readlink())
         seconds = round(time.monotonic() - began, 3)
-        return {**describe(port), "seconds": seconds, "pid": os.getpid(), "log": log}
+        return {**describe(port), "seconds": seconds, "pid": os.getpid()}
 
     async def submit(self, batch: Sequence[tuple[int, Call]]) -> None:
         """See `Replica.submit`."""
         self._started().submit(batch)
 
-    async def poll(self, wait_s: float) -> list[tuple[int, Outcome]] | Failure:
-        """See `Replica.poll`; a `Failure` says why the engine is dead."""
+    async def poll(self, wait_s: float) -> tuple[list[tuple[int, Outcome]], int] | Failure:
+        """See `Replica.poll` and `Replica.steps`; a `Failure` says why the engine is dead."""
+        host = self._started()
         try:
-            return await self._started().poll(wait_s)
+            return await host.poll(wait_s), host.steps()
         except ReplicaDied as error:
-            return Failure(FailureKind.UNAVAILABLE, str(error))
+            return Failure(FailureKind.UNAVAILABLE, str(error), self._words.said())
 
     async def abort(self, ids: Sequence[int]) -> None:
         """See `Replica.abort`."""
@@ -93,8 +121,10 @@ class PortActor:
 class RayReplica:
     """A replica in an actor of its own."""
 
-    def __init__(self, config: object, cpus: float, gpus: float) -> None:
+    def __init__(self, config: object, cpus: float, gpus: float, *, shares: bool = False) -> None:
+        """`shares`: its engine is on a GPU that others may be on as well."""
         self._config = config
+        self._shares = shares
         self._options = {
             "num_cpus": cpus,
             "num_gpus": gpus,
@@ -103,11 +133,21 @@ class RayReplica:
             "max_concurrency": 100,
         }
         self._actor: Any = None
-        self._log = ""
+        self._place: Place | None = None
+        self._steps = 0
+
+    async def prepare(self) -> str | None:
+        """See `Replica.prepare`."""
+        self._actor = ray.remote(PortActor).options(**self._options).remote()
+        try:
+            self._place = place = await self._actor.place.remote()
+        except RayError as error:
+            raise self._death(error) from error
+        return f"GPU {place.gpu} of {place.node}" if self._shares else None
 
     async def start(self) -> Info:
         """See `Replica.start`."""
-        self._actor = ray.remote(PortActor).options(**self._options).remote()
+        assert self._place is not None, "prepare comes first"
         try:
             info = await self._actor.start.remote(self._config)
         except RayTaskError as error:
@@ -116,9 +156,8 @@ class RayReplica:
             raise self._death(error) from error
         if isinstance(info, Failure):
             fault = StartRefused if info.kind is FailureKind.INVALID else ReplicaDied
-            raise fault(info.message)
-        self._log = info["log"]
-        return dict(info)
+            raise fault(self._told(info))
+        return {**info, "log": self._place.log}
 
     def submit(self, batch: Sequence[tuple[int, Call]]) -> None:
         """See `Replica.submit`."""
@@ -128,12 +167,18 @@ class RayReplica:
     async def poll(self, wait_s: float) -> list[tuple[int, Outcome]]:
         """See `Replica.poll`."""
         try:
-            ended: list[tuple[int, Outcome]] | Failure = await self._actor.poll.remote(wait_s)
+            news: tuple[list[tuple[int, Outcome]], int] | Failure
+            news = await self._actor.poll.remote(wait_s)
         except RayError as error:
             raise self._death(error) from error
-        if isinstance(ended, Failure):
-            raise ReplicaDied(ended.message)
+        if isinstance(news, Failure):
+            raise ReplicaDied(self._told(news))
+        ended, self._steps = news
         return ended
+
+    def steps(self) -> int:
+        """See `Replica.steps`."""
+        return self._steps
 
     def abort(self, ids: Sequence[int]) -> None:
         """See `Replica.abort`."""
@@ -158,7 +203,14 @@ class RayReplica:
         text = " ".join(str(error).split())
         if isinstance(error, RayActorError):
             text = text[max(0, text.find("The actor is dead because")) :]
-        return ReplicaDied(f"{text[:300]} (log: {self._log or 'none'})")
+        if self._place is None:
+            return ReplicaDied(f"{text[:300]} (it had no place yet)")
+        words = self._place.words.said()  # known if the log is on this machine
+        return ReplicaDied(with_words(text[:300], words, str(self._place)))
+
+    def _told(self, failure: Failure) -> str:
+        """What an actor that lives says of a dead engine; its last words came as the traceback."""
+        return with_words(failure.message, failure.traceback, str(self._place))
 
 
 @contextmanager

@@ -66,7 +66,7 @@ async def open_site(
     """
     with open_progress(tally) as progress, listen(progress.say) as stopping:
         progress.say(f"starting {replicas(cluster, scorer)}")
-        async with open_cluster(cluster, policy, scorer) as ports:
+        async with open_cluster(cluster, policy, scorer, progress.say) as ports:
             stopping.draining = True
             progress.say(f"ready after {tally.seconds:.0f} s")
             tally.start()
