@@ -155,8 +155,8 @@ class EngineConfig:
     on a GPU it is the checkpoint's own only where that has 16 bits: vLLM runs a float32 checkpoint
     in bfloat16, which is another model by a little, so say `float32` where that matters.
     `max_model_len` None is the model's own. `max_num_batched_tokens`: the most tokens of one engine
-    step, prompts and all; None is what vLLM takes for offline work on this device (16384 on an
-    H100, 8192 on a smaller GPU).
+    step, prompts and all; None is on a GPU what vLLM takes for offline work (16384 on an H100, 8192
+    on an A100 or a smaller one), on a CPU 2048.
 
     `memory_gib` is the KV cache's size in GiB; None lets a GPU use `gpu_memory_utilization` and a
     CPU take 0.25 GiB. `gpu_memory_utilization` is the share of a GPU's memory that must be free at

@@ -84,8 +84,14 @@ def test_an_engine_with_an_explicit_cache_may_take_less_than_its_share() -> None
 
 @pytest.mark.parametrize(
     ("port", "gpus", "available", "shared"),
-    [(AUTO, 0.5, 1, True), (AUTO, 0.0, 1, True), (AUTO, 1, 1, False), (AUTO, 0.5, 0, False)]
-    + [(CPU, 0.0, 1, False), (object(), 0.0, 1, False)],
+    [
+        (AUTO, 0.5, 1, True),
+        (AUTO, 0.0, 1, True),
+        (AUTO, 1, 1, False),
+        (AUTO, 0.5, 0, False),
+        (CPU, 0.0, 1, False),
+        (object(), 0.0, 1, False),
+    ],
 )
 def test_a_replica_with_less_than_a_gpu_of_its_own_shares(
     port: object, gpus: float, available: float, shared: bool

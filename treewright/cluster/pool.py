@@ -17,6 +17,7 @@ from itertools import count
 
 from search.ports import Failure, FailureKind, one_line
 from treewright.cluster.homes import Homes
+from treewright.cluster.liveness import poll_in_time
 from treewright.cluster.pool_stats import PoolStats
 from treewright.cluster.quarantine import Quarantine
 from treewright.cluster.replica import (
@@ -244,7 +245,7 @@ class Pool:
         wait_s = min(POLL_S, limit / 4)
         while True:
             began = loop.time()
-            ended = await self._poll(replica, wait_s)
+            ended = await poll_in_time(replica, wait_s, limit)
             for call_id, outcome in ended:
                 self._accept(slot, call_id, outcome)
             if ended:
@@ -255,21 +256,6 @@ class Pool:
             if quiet >= limit:
                 calls = f"{slot.load} {'call' if slot.load == 1 else 'calls'} in flight"
                 raise ReplicaHung(f"no reply and no step within {limit:g} s, with {calls}")
-
-    async def _poll(self, replica: Replica, wait_s: float) -> list[tuple[int, Outcome]]:
-        """What ended. Raises `ReplicaHung` when the replica does not even answer this."""
-        limit = self.limits.call_timeout_s
-        loop = asyncio.get_running_loop()
-        poll = asyncio.ensure_future(replica.poll(wait_s))
-        try:
-            while True:
-                due = loop.time() + limit
-                if (await asyncio.wait({poll}, timeout=limit))[0]:
-                    return poll.result()
-                if loop.time() < due + wait_s:  # else this process slept, and the answer is here
-                    raise ReplicaHung(f"it gave no sign for {limit:g} s")
-        finally:
-            poll.cancel()
 
     def _bury(self, slot: Slot, death: ReplicaDied) -> None:
         """The replica is dead: its calls are suspects, and one of them may be convicted."""
