@@ -26,8 +26,9 @@ from treewright.cluster.config import ClusterConfig
 
 MORTAL = '''
 """Ports that cannot be built, each in its own way."""
-import os
+import os, subprocess, sys
 from dataclasses import dataclass
+from policies.engine import EngineError
 
 @dataclass(frozen=True)
 class MortalConfig:
@@ -36,6 +37,10 @@ class MortalConfig:
 async def build(config):
     if config.how == "exit":
         os._exit(3)
+    if config.how == "engine":
+        code = "raise MemoryError('the cause in a child')"
+        subprocess.run([sys.executable, "-c", code])
+        raise EngineError("Engine core initialization failed. See root cause above.")
     raise ValueError("no such checkpoint")
 '''
 POLICY = ScriptedPolicyConfig()
@@ -170,8 +175,9 @@ def test_a_scorer_that_always_dies_is_unavailable_and_the_policy_goes_on() -> No
 @pytest.mark.parametrize(
     ("how", "restarts", "message"),
     [
-        ("exit", 0, "policy cannot be started: The actor is dead"),
-        ("raise", 3, "no such checkpoint"),
+        ("exit", 0, r"policy cannot be started: The actor is dead.* \(node .*, log /.*err\)"),
+        ("raise", 3, r"no such checkpoint \(node .*, log /.*err\)"),
+        ("engine", 0, r"failed; it said last: MemoryError: the cause .* \(node .*, log /.*err\)"),
     ],
 )
 def test_a_policy_that_cannot_be_had_ends_the_start_with_its_cause(

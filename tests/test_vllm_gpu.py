@@ -79,10 +79,16 @@ def test_a_dead_engine_is_an_engine_error() -> None:
         asyncio.run(gpu(FakeLlm(fail(EngineDeadError()))).generate([ASKED, ASKED]))
 
 
+def first(act: Callable[[], object]) -> Callable[[], object]:
+    """Does it the first time, and nothing afterwards."""
+    acts = iter([act])
+    return lambda: next(acts, lambda: None)()
+
+
 def generate_error() -> Exception:
     from vllm.v1.engine.exceptions import EngineGenerateError
 
-    error = EngineGenerateError()
+    error: Exception = EngineGenerateError()
     error.__cause__ = KeyError("block")
     return error
 
@@ -95,8 +101,7 @@ def test_a_request_that_fails_inside_vllm_fails_alone() -> None:
 
     async def run() -> None:
         for error in errors:
-            ask = iter([fail(error), lambda: None, lambda: None])
-            llm = FakeLlm(lambda ask=ask: next(ask)())
+            llm = FakeLlm(first(fail(error)))
             bad, *good = await gpu(llm).generate([ASKED] * 3)
             assert isinstance(bad, Refused)
             assert bad.again

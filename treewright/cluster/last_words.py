@@ -15,6 +15,7 @@ from pathlib import Path
 
 TAIL = 64 * 1024
 """Bytes of a log that are looked at."""
+FRAME = re.compile(r'File ".*", line \d+, in ')
 MOST_LINES = 3
 MOST_CHARACTERS = 600
 
@@ -24,11 +25,13 @@ COLOUR = re.compile(r"\x1b\[[\d;]*m")
 CAUSE = re.compile(
     r"^[\w.]*(Error|Exception|Exit|Interrupt|OutOfMemory\w*)\b:? ?\S"
     r"|^Fatal Python error|^terminate called|^ *what\(\):|^CUDA error|NCCL WARN|^Killed|^Aborted"
-    r"|^Segmentation fault"
+    r"|^Segmentation fault|Segfault encountered"
 )
 """A line that says why."""
 EMPTY = re.compile(r"(?i)see (the )?(root cause|stack ?trace)|initialization failed due to")
 """A line that only says where to look."""
+ABOVE = re.compile(r"\.? See (root cause|stack trace \(above\)) ?[\w ]*\.( Failed core [^;]*)?$")
+"""The same at the end of what vLLM raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +59,9 @@ class LastWords:
 
 def with_words(cause: str, words: str, where: str) -> str:
     """One line: the cause, what was said last unless the cause says it, and where that was."""
-    said = f"; it said last: {words}" if words and words not in cause else ""
-    return f"{cause}{said} ({where})"
+    if words and words not in cause:
+        cause = f"{ABOVE.sub('', cause)}; it said last: {words}"
+    return f"{cause} ({where})"
 
 
 def _outputs() -> Iterator[tuple[str, int]]:
@@ -79,4 +83,4 @@ def _lines(path: Path, start: int) -> Sequence[str]:
     except OSError:
         return ()
     lines = (PREFIX.sub("", COLOUR.sub("", line)).strip() for line in text.splitlines())
-    return [line for line in lines if line]
+    return [line for line in lines if line and not FRAME.match(line)]

@@ -284,9 +284,8 @@ class Pool:
         if slot.deaths <= self.limits.max_restarts:
             return f"{calls}it is replaced"
         others = any(not other.given_up for other in self._slots if other is not slot)
-        return f"{calls}it is given up after {slot.deaths} deaths in a row" + (
-            "" if others else ", and it was the last"
-        )
+        deaths = f"{slot.deaths} {'death' if slot.deaths == 1 else 'deaths'} in a row"
+        return f"{calls}it is given up after {deaths}{'' if others else ', and it was the last'}"
 
     def _backoff(self, deaths: int) -> float:
         """0 at first, then doubling."""

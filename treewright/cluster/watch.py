@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from types import FrameType
 
 INTERRUPT = signal.SIGUSR2
+CALLED_BY_THE_LOOP = asyncio.Handle._run.__code__
+"""What runs further out in the stack runs the loop, and may be in a port's file as well."""
 INTERRUPTED = 130
 """The exit code of a run that can be resumed."""
 GRACE_S = 5.0
@@ -109,8 +111,8 @@ class Watch:
             raise PortBlocked(sentence(*held))
 
     def _held(self, frame: FrameType | None) -> tuple[Guard, FrameType] | None:
-        """The port that runs in this stack, and its innermost frame."""
-        while frame is not None:
+        """The port whose code runs in this stack, called by the loop, and its innermost frame."""
+        while frame is not None and frame.f_code is not CALLED_BY_THE_LOOP:
             if guard := self._guards.get(frame.f_code.co_filename):
                 return guard, frame
             frame = frame.f_back
