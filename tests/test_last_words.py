@@ -35,7 +35,7 @@ CRASH = "Fatal Python error: Segmentation fault"
         ("", ""),
         ("\x1b[1m\n \n", ""),
     ],
-    ids="vllm memory crash nothing-like-a-cause segfault frames silence blanks".split(),
+    ids=["vllm", "memory", "crash", "no cause", "segfault", "frames", "silence", "blanks"],
 )
 def test_the_cause_is_found(tmp_path: Path, log: str, words: str) -> None:
     before = "KeyError: of an earlier engine\n"
