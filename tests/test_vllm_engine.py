@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from dataclasses import fields
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -189,6 +190,13 @@ def test_an_engine_that_cannot_start_is_one_clear_error(tmp_path: Any) -> None:
         asyncio.run(VllmEngine.start(str(tmp_path), EngineConfig(), [EOS]))
     assert str(error.value).startswith(f"{tmp_path}: ")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.engine
+def test_an_engine_whose_cache_is_too_small_says_so(root: Path) -> None:
+    model = str(root / "benchmarks" / "arithmetic" / "policy")
+    with pytest.raises(EngineError, match="does not start: To serve at least one request"):
+        asyncio.run(VllmEngine.start(model, EngineConfig(memory_gib=0.001), [EOS]))
 
 
 def test_the_module_alone_imports_no_heavy_library() -> None:
