@@ -7,10 +7,11 @@ import pytest
 from policies.engine import EngineError
 from pool_stage import Port, call, reply, run, ticks
 from search.ports import Failure, FailureKind, PolicyCall, PolicyReply
+from treewright.cluster.inline import InlineReplica
 from treewright.cluster.liveness import poll_in_time
 from treewright.cluster.pool import Pool, PoolLimits
 from treewright.cluster.pooled import PooledPolicy
-from treewright.cluster.replica import InlineReplica, Outcome, ReplicaHung
+from treewright.cluster.replica import Outcome, ReplicaHung
 from treewright.cluster.turns import Turns
 
 LIMITS = PoolLimits(call_timeout_s=0.1, backoff_s=0.0)

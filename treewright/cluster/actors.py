@@ -1,8 +1,8 @@
 """The edge to Ray: a port in an actor, the replica that speaks to it, the connection to a cluster.
 
-Only plain values cross the wire. Whatever goes wrong in an actor comes back as a `Failure`; a dead
-actor shows in the poll, which is always under way. To import this module call `load_actors` of
-`treewright.cluster.cluster`: Ray reads its environment when it is imported.
+Only plain values cross the wire. Whatever goes wrong in an actor comes back as a `Failure` or as
+`Dead`; a dead actor shows in the poll, which is always under way. To import this module call
+`load_actors` of `treewright.cluster.cluster`: Ray reads its environment when it is imported.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
 from search.custom import import_folders
-from search.ports import Failure, FailureKind, one_line
+from search.ports import one_line
 from treewright.cluster.last_words import LastWords, with_words
 from treewright.cluster.replica import (
     Call,
@@ -61,6 +61,18 @@ class Place:
         return f"node {self.host}, log {self.log}"
 
 
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """What an actor that lives says of an engine that does not: why, and what it said last.
+
+    `refused`: its port cannot be built at all.
+    """
+
+    cause: str
+    words: str
+    refused: bool = False
+
+
 class PortActor:
     """Hosts a whole port: prompting, engine and parsing. Becomes an actor in `RayReplica`."""
 
@@ -79,15 +91,15 @@ class PortActor:
             words=self._words,
         )
 
-    async def start(self, config: object) -> Info | Failure:
-        """Build the port of this config. `INVALID`: it cannot be; `UNAVAILABLE`: later perhaps."""
+    async def start(self, config: object) -> Info | Dead:
+        """Build the port of this config."""
         began = time.monotonic()
         try:
             port = await build_port(builder(config))
         except StartRefused as error:
-            return Failure(FailureKind.INVALID, str(error))
+            return Dead(str(error), words="", refused=True)
         except ReplicaDied as error:
-            return Failure(FailureKind.UNAVAILABLE, str(error), self._words.said())
+            return Dead(str(error), self._words.said())
         self._host = PortHost(port)
         seconds = round(time.monotonic() - began, 3)
         return {**describe(port), "seconds": seconds, "pid": os.getpid()}
@@ -96,13 +108,13 @@ class PortActor:
         """See `Replica.submit`."""
         self._started().submit(batch)
 
-    async def poll(self, wait_s: float) -> tuple[list[tuple[int, Outcome]], int] | Failure:
-        """See `Replica.poll` and `Replica.steps`; a `Failure` says why the engine is dead."""
+    async def poll(self, wait_s: float) -> tuple[list[tuple[int, Outcome]], int] | Dead:
+        """See `Replica.poll` and `Replica.steps`."""
         host = self._started()
         try:
             return await host.poll(wait_s), host.steps()
         except ReplicaDied as error:
-            return Failure(FailureKind.UNAVAILABLE, str(error), self._words.said())
+            return Dead(str(error), self._words.said())
 
     async def abort(self, ids: Sequence[int]) -> None:
         """See `Replica.abort`."""
@@ -154,9 +166,8 @@ class RayReplica:
             raise StartRefused(one_line(error.cause or error)) from error
         except RayError as error:
             raise self._death(error) from error
-        if isinstance(info, Failure):
-            fault = StartRefused if info.kind is FailureKind.INVALID else ReplicaDied
-            raise fault(self._told(info))
+        if isinstance(info, Dead):
+            raise (StartRefused if info.refused else ReplicaDied)(self._told(info))
         return {**info, "log": self._place.log}
 
     def submit(self, batch: Sequence[tuple[int, Call]]) -> None:
@@ -167,11 +178,11 @@ class RayReplica:
     async def poll(self, wait_s: float) -> list[tuple[int, Outcome]]:
         """See `Replica.poll`."""
         try:
-            news: tuple[list[tuple[int, Outcome]], int] | Failure
+            news: tuple[list[tuple[int, Outcome]], int] | Dead
             news = await self._actor.poll.remote(wait_s)
         except RayError as error:
             raise self._death(error) from error
-        if isinstance(news, Failure):
+        if isinstance(news, Dead):
             raise ReplicaDied(self._told(news))
         ended, self._steps = news
         return ended
@@ -208,9 +219,8 @@ class RayReplica:
         words = self._place.words.said()  # known if the log is on this machine
         return ReplicaDied(with_words(text[:300], words, str(self._place)))
 
-    def _told(self, failure: Failure) -> str:
-        """What an actor that lives says of a dead engine; its last words came as the traceback."""
-        return with_words(failure.message, failure.traceback, str(self._place))
+    def _told(self, dead: Dead) -> str:
+        return with_words(dead.cause, dead.words, str(self._place))
 
 
 @contextmanager

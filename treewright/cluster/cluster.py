@@ -14,11 +14,12 @@ from typing import TypeAlias
 
 from scorers.no_scorer import NoScorerConfig
 from treewright.cluster.config import ClusterConfig
+from treewright.cluster.inline import InlineReplica
 from treewright.cluster.placement import SharesTooLarge, place_gpus, shares
 from treewright.cluster.pool import Pool, PoolLimits
 from treewright.cluster.pool_stats import PoolStats
 from treewright.cluster.pooled import PooledPolicy, PooledScorer
-from treewright.cluster.replica import InlineReplica, Replica, builder
+from treewright.cluster.replica import Replica, builder
 from treewright.cluster.turns import Turns
 from treewright.cluster.watch import Watch, port_name
 

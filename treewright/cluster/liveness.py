@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from treewright.cluster.replica import Outcome, Replica, ReplicaHung
+
+
+@asynccontextmanager
+async def in_time(limit_s: float, what: str) -> AsyncIterator[None]:
+    """Raises `ReplicaHung`, that says `what` within which time, when the block takes longer."""
+    try:
+        async with asyncio.timeout(limit_s):
+            yield
+    except TimeoutError as error:
+        raise ReplicaHung(f"{what} within {limit_s:g} s") from error
 
 
 async def poll_in_time(

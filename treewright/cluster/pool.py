@@ -17,7 +17,7 @@ from itertools import count
 
 from search.ports import Failure, FailureKind, one_line
 from treewright.cluster.homes import Homes
-from treewright.cluster.liveness import poll_in_time
+from treewright.cluster.liveness import in_time, poll_in_time
 from treewright.cluster.pool_stats import PoolStats
 from treewright.cluster.quarantine import Quarantine
 from treewright.cluster.replica import (
@@ -222,18 +222,15 @@ class Pool:
 
     async def _begin(self, slot: Slot, replica: Replica) -> None:
         limit = self.limits.start_timeout_s
-        try:
-            async with asyncio.timeout(limit):
-                shared = await replica.prepare()
-            async with self._turns.turn(shared):  # the wait for its turn is not its fault
-                try:
-                    async with asyncio.timeout(limit):
-                        slot.info = await replica.start()
-                except BaseException:
-                    await replica.stop()  # what it holds is free before the next one looks
-                    raise
-        except TimeoutError as error:
-            raise ReplicaHung(f"it was not ready within {limit:g} s") from error
+        async with in_time(limit, "it got no place (too few CPUs or GPUs are free)"):
+            shared = await replica.prepare()
+        async with self._turns.turn(shared):  # the wait for its turn does not count
+            try:
+                async with in_time(limit, "it was not ready"):
+                    slot.info = await replica.start()
+            except BaseException:
+                await replica.stop()  # what it holds is free before the next one looks
+                raise
         slot.replica, slot.steps, slot.quiet = replica, replica.steps(), 0.0
         self._started.set()
         self._wake()

@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 
@@ -75,7 +75,7 @@ class Watch:
             self._end.set()
             watcher.join()
             if main:
-                signal.signal(INTERRUPT, before)
+                signal.signal(INTERRUPT, before or signal.SIG_DFL)
 
     def _watch(self, interruptible: bool) -> None:
         stalled, blamed = 0.0, 0.0
@@ -98,7 +98,8 @@ class Watch:
                 os._exit(INTERRUPTED)
 
     def _ask(self) -> None:
-        self._loop.call_soon_threadsafe(self._beat.set)
+        with suppress(RuntimeError):  # the loop was closed: the watch ends with it
+            self._loop.call_soon_threadsafe(self._beat.set)
 
     def _accuse(self, held: tuple[Guard, FrameType], interruptible: bool) -> None:
         self._tell(sentence(*held))
