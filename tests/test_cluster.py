@@ -160,10 +160,22 @@ def test_a_poisonous_call_is_quarantined_and_the_rest_is_answered(fault: Faults)
 
 
 @pytest.mark.usefixtures("running_ray")
-def test_engines_that_share_a_gpu_start_one_after_another(tmp_path: FilePath) -> None:
+def test_engines_that_share_a_gpu_start_one_after_another(
+    tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch
+) -> None:
     log = tmp_path / "starts"
+    replica = load_actors(None).RayReplica
+    prepare = replica.prepare
 
     async def work() -> None:
+        all_are_there = asyncio.Barrier(4)
+
+        async def prepared(self: object) -> object:
+            place = await prepare(self)
+            await all_are_there.wait()
+            return place
+
+        monkeypatch.setattr(replica, "prepare", prepared)
         engine = EngineConfig(device="cuda", gpu_memory_utilization=0.4)
         port = import_module("mortal_port").LoadedConfig(str(log), engine)
         async with open_cluster(
