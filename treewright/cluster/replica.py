@@ -150,7 +150,7 @@ class PortHost:
         """See `Replica.submit`."""
         for call_id, call in batch:
             if call_id not in self._running:
-                task = asyncio.create_task(_answer(self._port, call))
+                task = asyncio.create_task(self._answer(call))
                 self._running[call_id] = task
                 task.add_done_callback(partial(self._finish, call_id))
 
@@ -189,6 +189,15 @@ class PortHost:
         self._ended.clear()
         self.condemn(ReplicaDied(cause))
 
+    async def _answer(self, call: Call) -> Outcome:
+        if self._doom is not None:
+            await asyncio.Event().wait()  # it will be asked elsewhere
+        try:
+            return await _answer(self._port, call)
+        except PortBlocked as error:  # at once: calls that are due in this turn would block too
+            self.condemn(ReplicaHung(str(error)))
+            raise
+
     async def close(self) -> None:
         """Cancel what runs and close the port."""
         self.abort(list(self._running))
@@ -203,7 +212,7 @@ class PortHost:
         elif (error := task.exception()) is None:
             self._deliver(call_id, task.result())
         elif isinstance(error, PortBlocked):
-            self.condemn(ReplicaHung(str(error)))
+            pass  # condemned, and told as the death of the replica
         elif isinstance(error, EngineError):
             self.condemn(ReplicaDied(one_line(error)))
         else:

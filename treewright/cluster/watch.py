@@ -38,6 +38,15 @@ class Guard:
     limit_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A port that has the loop: where it is now, and the outermost call of its code."""
+
+    guard: Guard
+    at: FrameType
+    call: FrameType
+
+
 class Watch:
     """Knows ports by the files of their code. For one event loop."""
 
@@ -78,22 +87,25 @@ class Watch:
                 signal.signal(INTERRUPT, before or signal.SIG_DFL)
 
     def _watch(self, interruptible: bool) -> None:
-        stalled, blamed = 0.0, 0.0
+        stalled = 0.0
+        accused: FrameType | None = None
         self._ask()
         while not self._end.wait(self._tick):
             if self._beat.is_set():
                 self._beat.clear()
-                stalled, blamed = 0.0, 0.0
+                stalled, accused = 0.0, None
                 self._ask()
                 continue
             stalled += self._tick  # not by a clock: this process may have been stopped
             held = self._held(sys._current_frames().get(self._thread))
-            if held is None or stalled < held[0].limit_s:
+            if held is None:
                 continue
-            if not blamed:
-                blamed = stalled
+            if accused is not None and held.call is not accused:
+                stalled, accused = 0.0, None  # interrupted; now another call holds the loop
+            elif accused is None and stalled >= held.guard.limit_s:
+                stalled, accused = 0.0, held.call
                 self._accuse(held, interruptible)
-            elif interruptible and stalled - blamed >= GRACE_S:
+            elif accused is not None and interruptible and stalled >= GRACE_S:
                 self._tell("it cannot be interrupted: the run ends here, and resume goes on")
                 os._exit(INTERRUPTED)
 
@@ -101,32 +113,36 @@ class Watch:
         with suppress(RuntimeError):  # the loop was closed: the watch ends with it
             self._loop.call_soon_threadsafe(self._beat.set)
 
-    def _accuse(self, held: tuple[Guard, FrameType], interruptible: bool) -> None:
-        self._tell(sentence(*held))
+    def _accuse(self, held: Held, interruptible: bool) -> None:
+        self._tell(
+            f"{held.guard.name} blocks the run: {place(held)}; an inline port awaits what takes "
+            "long (asyncio.to_thread), or use cluster.backend: ray"
+        )
         if interruptible:
             signal.pthread_kill(self._thread, INTERRUPT)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         """The signal's handler: in the loop's thread, wherever that is now."""
         if held := self._held(frame):
-            raise PortBlocked(sentence(*held))
+            raise PortBlocked(f"it blocked: {place(held)}")
 
-    def _held(self, frame: FrameType | None) -> tuple[Guard, FrameType] | None:
-        """The port whose code runs in this stack, called by the loop, and its innermost frame."""
+    def _held(self, frame: FrameType | None) -> Held | None:
+        """The port whose code runs in this stack, called by the loop."""
+        frames: list[FrameType] = []
         while frame is not None and frame.f_code is not CALLED_BY_THE_LOOP:
-            if guard := self._guards.get(frame.f_code.co_filename):
-                return guard, frame
+            if frame.f_code.co_filename in self._guards:
+                frames.append(frame)
             frame = frame.f_back
-        return None
+        if not frames:
+            return None
+        return Held(self._guards[frames[0].f_code.co_filename], frames[0], frames[-1])
 
 
-def sentence(guard: Guard, frame: FrameType) -> str:
-    """Which port holds the loop where, and what to do."""
-    where = f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
-    return (
-        f"{guard.name} blocks the run: {where} held the event loop for {guard.limit_s:g} s; "
-        "an inline port awaits what takes long (asyncio.to_thread), or use cluster.backend: ray"
-    )
+def place(held: Held) -> str:
+    """Where the port is, and for how long."""
+    code = held.at.f_code
+    where = f"{code.co_filename}:{held.at.f_lineno} in {code.co_name}"
+    return f"{where} held the event loop for {held.guard.limit_s:g} s"
 
 
 def port_name(side: str, config: object) -> str:
