@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from policies.checks import check_choice, check_count, check_number, fault
-from policies.engine import Engine, EngineConfig, Refused
+from policies.engine import Engine, EngineConfig, Refused, Stepping
 from policies.failures import failure
 from policies.qwen import LoopGuard
 from policies.tokenizer import Tokenizer, TokenizerError
@@ -142,6 +142,10 @@ class ThinkPrm:
         """`replies[i]` answers `batch[i]`. Raises `EngineError` when the engine is dead."""
         return await together(self._judge(call) for call in batch)
 
+    def engine_steps(self) -> int:
+        """See `Stepping`; 0 where the engine cannot tell."""
+        return self._engine.engine_steps() if isinstance(self._engine, Stepping) else 0
+
     async def close(self) -> None:
         """Free the engine."""
         await self._engine.close()
@@ -162,7 +166,9 @@ class ThinkPrm:
         for attempt in range(1 + self._config.retries):
             outcomes = await self._attempt(sheet, call.seed, attempt)
             if refused := [outcome for outcome in outcomes if isinstance(outcome, Refused)]:
-                return failure(FailureKind.INVALID, call.path, refused[0].message)
+                told = min(refused, key=lambda refusal: refusal.again)
+                kind = FailureKind.UNAVAILABLE if told.again else FailureKind.INVALID
+                return failure(kind, call.path, told.message)
             lost = [outcome for outcome in outcomes if isinstance(outcome, Unread)]
             if any(chain.aborted for chain in lost):
                 # No fault of the model's: fewer chains, or warmer ones, would be another judgement.
