@@ -9,16 +9,26 @@ wrong answer. Adding a kind of grading is a class in `benchmarks.equality` and a
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import get_args
 
-from benchmarks.equality import Equality, ExactEquality, MathEquality, NumericEquality
-from benchmarks.grading_pool import Compared, Equal, GradingPool
-from benchmarks.numerals import normalise
+from benchmarks.answers.reading import Kind, Reading
+from benchmarks.answers.typography import normalise, squeezed
+from benchmarks.equality import (
+    Answer,
+    Equality,
+    ExactEquality,
+    MathEquality,
+    NumericEquality,
+    Seconds,
+    Undecided,
+)
+from benchmarks.grading_pool import Equal, GradingPool
 from benchmarks.structured import option_answer
-from search.answers import MAX_CHARS, extract_answer
+from search.answers import MAX_CHARS, Fallback, extract_answer
 from search.checks import check_choice, check_count, check_number, fault
 
 
@@ -59,17 +69,20 @@ class Grades:
 class GradingConfig:
     """How answers are graded.
 
-    `kind`: `math` (equality by algebra, Math-Verify), `numeric` (numbers only), `exact` (the same
-    text but for case and typography) or `option` (the index of the option that a structured
-    response names in `<output>`; one that breaks the format is an abstention). `option_base`
-    (`option` only): the number of the first option, 0 or 1.
+    `kind`: `math` (mathematical equality), `numeric` (numbers only), `exact` (the same text but for
+    case and typography; where the reference is the letter of an option, the option named) or
+    `option` (the index of the option that a structured response names in `<output>`; one that
+    breaks the format is an abstention). `option_base` (`option` only): the number of the first
+    option, 0 or 1.
 
     `timeout_s`: the longest comparison. `budget_s`: the most time that the comparisons of one
     problem take together; when half of it is gone, the rest is
     shared out evenly. `workers`: comparing processes. `memory_mib`: what one comparison may hold.
     `tolerance` (`numeric` only): the allowed error, relative to the reference, absolute below 1.
-    `cues`: whether `The answer is …` counts where nothing is boxed. `max_answer_chars`: a longer
-    answer is an abstention.
+    `cues`: whether `The answer is …` counts where nothing is boxed. `fallback`: what is taken where
+    nothing is boxed and no cue gives a value: `none`, an abstention, or `last_number`, as in
+    search-and-learn and in the parser of Qwen2.5-Math. `max_answer_chars`: a longer answer is an
+    abstention.
     """
 
     kind: str = "math"
@@ -80,10 +93,12 @@ class GradingConfig:
     tolerance: float = 0.0
     option_base: int = 0
     cues: bool = True
+    fallback: Fallback = "none"
     max_answer_chars: int = MAX_CHARS
 
     def __post_init__(self) -> None:
         check_choice("kind", self.kind, list(GRADERS))
+        check_choice("fallback", self.fallback, get_args(Fallback))
         check_number("timeout_s", self.timeout_s, 0.05, 600)
         check_number("budget_s", self.budget_s, self.timeout_s, 86_400, "at least timeout_s")
         check_count("workers", self.workers)
@@ -97,7 +112,9 @@ class GradingConfig:
         """The answer in the text of a solution, None for an abstention."""
         if self.kind == "option":
             return option_answer(text, self.option_base)
-        return extract_answer(text, cues=self.cues, max_chars=self.max_answer_chars)
+        return extract_answer(
+            text, cues=self.cues, fallback=self.fallback, max_chars=self.max_answer_chars
+        )
 
 
 GRADERS: dict[str, Callable[[GradingConfig], Equality]] = {
@@ -143,7 +160,9 @@ class Grader:
     async def grade(self, reference: str, answers: Sequence[str | None]) -> Grades:
         """Grade the answers of one problem.
 
-        Groups are found without the reference: an answer must not gain votes by being right.
+        Each answer is read by itself, and answers with the same reading are one group: no vote
+        depends on the order of the answers, nor on what is right. Of the reference only the form
+        is known to the reading (a letter, a pair, a number).
 
         Args:
             reference: the right answer.
@@ -152,63 +171,62 @@ class Grader:
         Raises:
             GradingError: when no comparing process can be started.
         """
-        keys = [self._key(answer) for answer in answers]
-        first: dict[str, int] = {}
-        for index, key in enumerate(keys):
-            if key is not None:
-                first.setdefault(key, index)
-        texts = {key: str(answers[index]) for key, index in first.items()}
-        budget = Budget(self._config.budget_s, self._config.timeout_s, 2 * len(texts))
-        outcomes = {
-            key: OUTCOMES[(await self._compare(reference, text, budget.share(), budget)).equal]
-            for key, text in texts.items()
-        }
-        groups = await self._group(texts, outcomes, budget)
-        return Grades(
-            tuple(None if key is None else first[groups[key]] for key in keys),
-            tuple(Outcome.ABSTAINED if key is None else outcomes[key] for key in keys),
-        )
+        texts = dict.fromkeys(self._text(answer) for answer in answers)
+        texts.pop(None, None)
+        told = await self._graded(reference, [text for text in texts if text is not None])
+        first: dict[object, int] = {}
+        groups: list[int | None] = []
+        outcomes: list[Outcome] = []
+        for index, answer in enumerate(answers):
+            text = self._text(answer)
+            group, outcome = told[text] if text is not None else (None, Outcome.ABSTAINED)
+            outcomes.append(outcome)
+            groups.append(None if group is None else first.setdefault((group, outcome), index))
+        return Grades(tuple(groups), tuple(outcomes))
 
-    def _key(self, answer: str | None) -> str | None:
-        """The same for answers that differ in typography only; None for an abstention."""
+    async def group(self, answers: Sequence[str | None]) -> tuple[int | None, ...]:
+        """The groups alone, where no reference is known: as `Grades.groups`."""
+        first = next((answer for answer in answers if answer is not None), "")
+        return (await self.grade(first, answers)).groups
+
+    def _text(self, answer: str | None) -> str | None:
+        """The answer, None for an abstention: nothing, or a page."""
         if answer is None or len(answer) > self._config.max_answer_chars:
             return None
-        return normalise(answer) or None
+        return answer if normalise(answer) else None
 
-    async def _group(
-        self, texts: Mapping[str, str], outcomes: Mapping[str, Outcome], budget: Budget
-    ) -> dict[str, str]:
-        """Maps each key to the first key whose text is equal."""
-        groups = {key: key for key in texts}
-        representatives: dict[str, str] = {}
-        for key, text in texts.items():
-            seconds = budget.share()
-            if outcomes[key] not in (Outcome.CORRECT, Outcome.INCORRECT):
-                continue  # it would hang in every comparison
-            equal, representative = await self._find(text, representatives, seconds, budget)
-            if equal is Equal.YES:
-                groups[key] = representative
-            elif equal is Equal.NO:
-                representatives[key] = text
-        return groups
+    async def _graded(
+        self, reference: str, texts: Sequence[str]
+    ) -> dict[str, tuple[object, Outcome]]:
+        """Of every text its group, None for an abstention, and its outcome."""
+        if not texts:
+            return {}
+        budget = Budget(self._config.budget_s, self._config.timeout_s, 2 * len(texts) + 1)
+        time = Seconds(budget.share())
+        try:
+            right: Answer | None = await self._equality.read_reference(reference, time)
+        except Undecided:
+            right = None
+        budget.left -= time.spent
+        found = {}
+        for text in texts:
+            time = Seconds(budget.share() + budget.share())
+            found[text] = await self._grade(text, reference, right, time)
+            budget.left -= time.spent
+        return found
 
-    async def _find(
-        self, text: str, representatives: Mapping[str, str], seconds: float, budget: Budget
-    ) -> tuple[Equal, str]:
-        """The first representative that is not told apart from `text`, and why it is not."""
-        for key, representative in representatives.items():
-            compared = await self._compare(representative, text, seconds, budget, both=True)
-            seconds -= compared.seconds
-            if compared.equal is not Equal.NO:
-                return compared.equal, key
-        return Equal.NO, ""
-
-    async def _compare(
-        self, left: str, right: str, seconds: float, budget: Budget, *, both: bool = False
-    ) -> Compared:
-        compared = await self._equality.compare(left, right, seconds, both=both)
-        budget.left -= compared.seconds
-        return compared
+    async def _grade(
+        self, text: str, reference: str, right: Answer | None, time: Seconds
+    ) -> tuple[object, Outcome]:
+        known = right or Answer(reference, Reading(Kind.TEXT, squeezed(reference)))
+        try:
+            answer = await self._equality.read(text, known, time)
+        except Undecided as error:
+            same = squeezed(text) == squeezed(reference)
+            return text, Outcome.CORRECT if same else OUTCOMES[error.why]
+        if answer is None:
+            return None, Outcome.ABSTAINED
+        return answer.reading.same, OUTCOMES[await self._equality.right(answer, known, time)]
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Processes that compare by algebra, each of which can be killed at any time."""
+"""Processes that do algebra, each of which can be killed at any time."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -41,10 +42,14 @@ class Equal(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """The result of a comparison, and the seconds it took; waiting for a worker is left out."""
+class Asked:
+    """The reply to a question, and the seconds it took; waiting for a worker is left out.
 
-    equal: Equal
+    `found` is what `benchmarks.grading_worker` found; `fault` says why it found nothing.
+    """
+
+    found: Any = None
+    fault: Equal | None = None
     seconds: float = 0.0
 
 
@@ -63,19 +68,17 @@ class GradingPool:
     def __post_init__(self) -> None:
         self._free = asyncio.Semaphore(self.workers)
 
-    async def compare(self, left: str, right: str, seconds: float, *, both: bool) -> Compared:
-        """Whether the answers are equal by Math-Verify, with `left` as the reference.
+    async def ask(self, question: Sequence[str], seconds: float) -> Asked:
+        """Ask one of the questions of `benchmarks.grading_worker`.
 
         Args:
-            left: the reference.
-            right: the answer.
+            question: its name, and what it is about: `equal`, a reference and an answer.
             seconds: the time limit, from when a worker is free.
-            both: whether equality in the other order counts as well.
 
         Raises:
             GradingError: when no worker can be started.
         """
-        request = {"left": left, "right": right, "both": both, "seconds": seconds}
+        request = {"ask": list(question), "seconds": seconds}
         async with self._free:
             worker = self._idle.pop() if self._idle else await start_worker(self.memory_mib)
             alive = False
@@ -88,8 +91,9 @@ class GradingPool:
                 else:
                     await stop_worker(worker)
         if reply is None:
-            return Compared(Equal.FAILED, seconds)
-        return Compared(Equal(reply["equal"]), reply["seconds"])
+            return Asked(fault=Equal.FAILED, seconds=seconds)
+        fault = reply.get("fault")
+        return Asked(reply.get("found"), Equal(fault) if fault else None, reply["seconds"])
 
     async def close(self) -> None:
         """End the workers. Nothing may be asked any more."""

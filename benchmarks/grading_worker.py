@@ -1,18 +1,24 @@
-"""The process that runs Math-Verify. It is started by `benchmarks.grading_pool`, by its path.
+"""The process that does algebra. It is started by `benchmarks.grading_pool`, by its path.
 
-It imports Math-Verify once and forks a child, which compares. A child that does not answer in
+It imports Math-Verify once and forks a child, which answers. A child that does not answer in
 time, or takes too much memory, is killed, and a fresh one is forked in milliseconds, with the
 import already paid. Math-Verify's own time-outs stay off: they rest on SIGALRM, which sympy can
 outlast.
 
 One JSON object per line. First comes `{"ready": true}` or `{"error": TEXT}`. Then each request
-`{"left", "right", "both", "seconds"}` is answered by `{"equal", "seconds"}`: a
-`benchmarks.grading_pool.Equal` and the wall time taken. The process ends when its input does.
+`{"ask": QUESTION, "seconds"}` is answered by `{"found", "seconds"}`, or by `{"fault", "seconds"}`
+where it came to nothing (`timeout`, `failed`); the time is wall time. The questions:
+
+* `["equal", REFERENCE, ANSWER]`: whether Math-Verify takes the answer for right;
+* `["read", TEXT]`: the canonical form of a formula (`benchmarks.grading_algebra`), null for none.
+
+The process ends when its input does.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import logging
 import os
@@ -21,12 +27,13 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, TypeAlias
 
-Compare: TypeAlias = Callable[[str, str, bool], bool]
+Questions: TypeAlias = Mapping[str, Callable[..., Any]]
+"""By name, the function that finds what is asked; it returns what JSON can say."""
 
 MIB = 1 << 20
 POLL_S = 0.02
@@ -35,23 +42,20 @@ ORPHAN_S = 10.0
 """Processor time beyond the time limit after which a child is an orphan."""
 RECURSION = 10_000
 """Frames; the parser needs some 20 per nested bracket."""
+FAILED = {"fault": "failed"}
 WARM_UP = (r"\frac{1}{2}+x^2", r"(x+1)^2", r"\sqrt{3}\pi", r"\{1,2\}")
 """Parsed before the first fork: ANTLR builds its tables as it meets each construct."""
 
 
-def load_math_verify() -> Compare:
-    """Math-Verify as a function `(left, right, both) -> equal`.
-
-    `left` is the reference: Math-Verify is not symmetric (`1<x<2` accepts `(1,2)`, but not the
-    other way round). With `both`, either order will do. MemoryError and RecursionError are raised.
-    """
+def load_questions() -> Questions:
+    """What can be asked. MemoryError and RecursionError are raised, sympy's own errors are not."""
     from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse, verify
 
     logging.disable(logging.CRITICAL)
     how = (LatexExtractionConfig(), ExprExtractionConfig())
 
     @lru_cache(maxsize=512)
-    def read(text: str) -> list[Any]:
+    def parsed(text: str) -> list[Any]:
         # Math-Verify finds no maths in a bare `Evelyn` or `x+1`: it wants delimiters.
         inner = text.replace(r"\$", "").replace("$", "").replace("\n", " ").strip()
         found: list[Any] = parse(f"${inner}$", how, parsing_timeout=None, raise_on_error=True)
@@ -59,21 +63,46 @@ def load_math_verify() -> Compare:
 
     def equal(gold: str, answer: str) -> bool:
         try:
-            return bool(verify(read(gold), read(answer), timeout_seconds=None, raise_on_error=True))
+            return bool(
+                verify(parsed(gold), parsed(answer), timeout_seconds=None, raise_on_error=True)
+            )
         except (MemoryError, RecursionError):
             raise
         except Exception:  # noqa: BLE001 - sympy raises anything; Math-Verify takes it for "not equal"
-            return bool(verify(read(gold), read(answer), timeout_seconds=None))
+            return bool(verify(parsed(gold), parsed(answer), timeout_seconds=None))
+
+    canonical = load_algebra()
+
+    def read(text: str) -> Any:
+        try:
+            return canonical(text)
+        except (MemoryError, RecursionError):
+            raise
+        except Exception:  # noqa: BLE001 - the parser and sympy raise anything: it is no formula
+            return None
 
     for text in WARM_UP:
         equal(text, "1")
-    return lambda left, right, both: equal(left, right) or (both and equal(right, left))
+        read(text)
+    return {"equal": equal, "read": read}
+
+
+def load_algebra() -> Callable[[str], Any]:
+    """The reader of formulas, from the file beside this one, wherever Python looks for modules."""
+    path = Path(__file__).with_name("grading_algebra.py")
+    spec = importlib.util.spec_from_file_location("grading_algebra", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found: Callable[[str], Any] = module.load_reader()
+    return found
 
 
 class Child:
-    """A fork that compares. `used` says whether it has answered before."""
+    """A fork that answers. `used` says whether it has answered before."""
 
-    def __init__(self, compare: Compare, memory_mib: int, inherited: list[int]) -> None:
+    def __init__(self, questions: Questions, memory_mib: int, inherited: list[int]) -> None:
         reads_requests, self._requests = os.pipe()
         self._replies, writes_replies = os.pipe()
         self.used = False
@@ -82,21 +111,28 @@ class Child:
             # Its copies of our pipes would keep them open after we are gone.
             for descriptor in (*inherited, self._requests, self._replies):
                 os.close(descriptor)
-            serve(compare, memory_mib, reads_requests, writes_replies)
+            serve(questions, memory_mib, reads_requests, writes_replies)
         os.close(reads_requests)
         os.close(writes_replies)
 
-    def ask(self, request: dict[str, Any], memory_mib: int) -> str:
-        """`yes` or `no`; after `timeout` and `failed` the child must be killed."""
+    def ask(self, request: dict[str, Any], memory_mib: int) -> dict[str, Any]:
+        """What it found; after a `fault` (`timeout`, `failed`) it must be killed."""
         deadline = time.monotonic() + request["seconds"]
         with contextlib.suppress(BrokenPipeError):  # it died while idle; the read below says so
             os.write(self._requests, json.dumps(request).encode() + b"\n")
+        told = b""
         while (left := deadline - time.monotonic()) > 0:
             if select.select([self._replies], [], [], min(left, POLL_S))[0]:
-                return os.read(self._replies, 64).decode().strip() or "failed"
-            if resident_mib(self.pid) > memory_mib:
-                return "failed"
-        return "timeout"
+                piece = os.read(self._replies, 1 << 16)
+                told += piece
+                if told.endswith(b"\n"):
+                    reply: dict[str, Any] = json.loads(told)
+                    return reply
+                if not piece:
+                    return FAILED
+            elif resident_mib(self.pid) > memory_mib:
+                return FAILED
+        return {"fault": "timeout"}
 
     def kill(self) -> None:
         """End it and free its pipes."""
@@ -106,8 +142,8 @@ class Child:
         os.close(self._replies)
 
 
-def serve(compare: Compare, memory_mib: int, requests: int, replies: int) -> NoReturn:
-    """The child's life: compare until the requests end. It never returns into its parent's code."""
+def serve(questions: Questions, memory_mib: int, requests: int, replies: int) -> NoReturn:
+    """The child's life: answer until the requests end. It never returns into its parent's code."""
     # Above the limit its parent watches, so that growth is seen there; this stops a sudden leap.
     resource.setrlimit(resource.RLIMIT_AS, (2 * memory_mib * MIB, 2 * memory_mib * MIB))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -117,11 +153,13 @@ def serve(compare: Compare, memory_mib: int, requests: int, replies: int) -> NoR
             request = json.loads(line)
             limit_cpu(request["seconds"] + ORPHAN_S)
             try:
-                yes = compare(request["left"], request["right"], request["both"])
-                equal = "yes" if yes else "no"
-            except Exception:  # noqa: BLE001 - whatever it is, this comparison has no result
-                equal = "failed"
-            os.write(replies, equal.encode() + b"\n")
+                name, *about = request["ask"]
+                reply = {"found": questions[name](*about)}
+            except Exception:  # noqa: BLE001 - whatever it is, this question has no answer
+                reply = FAILED
+            told = json.dumps(reply).encode() + b"\n"
+            while told:
+                told = told[os.write(replies, told) :]
     os._exit(0)
 
 
@@ -143,8 +181,8 @@ def resident_mib(pid: int) -> float:
 class Supervisor:
     """Keeps one child alive and asks it."""
 
-    def __init__(self, compare: Compare, memory_mib: int, inherited: list[int]) -> None:
-        self._compare = compare
+    def __init__(self, questions: Questions, memory_mib: int, inherited: list[int]) -> None:
+        self._questions = questions
         self._memory_mib = memory_mib
         self._inherited = inherited
         self._child: Child | None = None
@@ -156,11 +194,11 @@ class Supervisor:
         is asked once more, in the time that is left.
         """
         started = time.monotonic()
-        equal, used = self._try(request)
+        reply, used = self._try(request)
         left = request["seconds"] - (time.monotonic() - started)
-        if equal == "failed" and used and left > 0:
-            equal, _ = self._try({**request, "seconds": left})
-        return {"equal": equal, "seconds": time.monotonic() - started}
+        if reply == FAILED and used and left > 0:
+            reply, _ = self._try({**request, "seconds": left})
+        return {**reply, "seconds": time.monotonic() - started}
 
     def close(self) -> None:
         """End the child."""
@@ -168,14 +206,14 @@ class Supervisor:
             self._child.kill()
             self._child = None
 
-    def _try(self, request: dict[str, Any]) -> tuple[str, bool]:
+    def _try(self, request: dict[str, Any]) -> tuple[dict[str, Any], bool]:
         if self._child is None:
-            self._child = Child(self._compare, self._memory_mib, self._inherited)
+            self._child = Child(self._questions, self._memory_mib, self._inherited)
         used, self._child.used = self._child.used, True
-        equal = self._child.ask(request, self._memory_mib)
-        if equal in ("timeout", "failed"):
+        reply = self._child.ask(request, self._memory_mib)
+        if "fault" in reply:
             self.close()
-        return equal, used
+        return reply, used
 
 
 def main() -> None:
@@ -185,12 +223,12 @@ def main() -> None:
     with os.fdopen(os.dup(1), "wb", buffering=0) as replies:
         os.dup2(2, 1)
         try:
-            compare = load_math_verify()
+            questions = load_questions()
         except ImportError as error:
             write(replies, {"error": f"{type(error).__name__}: {error}"})
             return
         write(replies, {"ready": True})
-        supervisor = Supervisor(compare, memory_mib, [0, replies.fileno()])
+        supervisor = Supervisor(questions, memory_mib, [0, replies.fileno()])
         try:
             for line in sys.stdin.buffer:
                 write(replies, supervisor.answer(json.loads(line)))

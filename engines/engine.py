@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from search.checks import check_choice, check_count, check_number
 from search.fault import Fault
@@ -104,9 +104,13 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The engine cannot serve this request at all (too long a prompt, say). One line."""
+    """The engine does not serve this request; others are not affected. `message` is one line.
+
+    `again` False: it never will (too long a prompt, say). True: it failed at it this once.
+    """
 
     message: str
+    again: bool = False
 
 
 class EngineError(Fault):
@@ -116,6 +120,15 @@ class EngineError(Fault):
 def one_line(error: BaseException) -> str:
     """What an exception says, in one line; its type when it says nothing."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+@runtime_checkable
+class Stepping(Protocol):
+    """An engine, or a port that has one, that can tell whether it moves."""
+
+    def engine_steps(self) -> int:
+        """A number that changes whenever the engine gets on with what it was asked."""
+        ...
 
 
 class Engine(Protocol):
@@ -139,18 +152,25 @@ class Engine(Protocol):
 class EngineConfig:
     """The `engine:` keys of a policy or scorer.
 
-    Defaults suit a GPU; `device: auto` finds out what there is. `dtype: auto` is the checkpoint's
-    own on a GPU and float32 on a CPU. `max_model_len` None is the model's own.
+    Defaults suit a GPU; `device: auto` finds out what there is. `dtype: auto` is float32 on a CPU;
+    on a GPU it is the checkpoint's own only where that has 16 bits: vLLM runs a float32 checkpoint
+    in bfloat16, which is another model by a little, so say `float32` where that matters.
+    `max_model_len` None is the model's own. `max_num_batched_tokens`: the most tokens of one engine
+    step, prompts and all; None is on a GPU what vLLM takes for offline work (16384 on an H100, 8192
+    on an A100 or a smaller one), on a CPU 2048.
 
     `memory_gib` is the KV cache's size in GiB; None lets a GPU use `gpu_memory_utilization` and a
-    CPU take 0.25 GiB. `block_size` None is vLLM's own on a GPU and 32 on a CPU. `threads` is OMP
-    threads per CPU engine. A CPU engine is always eager.
+    CPU take 0.25 GiB. `gpu_memory_utilization` is the share of a GPU's memory that must be free at
+    the start, and without `memory_gib` all that the engine takes; the shares of engines on one GPU
+    must not exceed 1 together. `block_size` None is vLLM's own on a GPU and 32 on a CPU. `threads`
+    is OMP threads per CPU engine. A CPU engine is always eager.
     """
 
     device: str = "auto"
     dtype: str = "auto"
     max_model_len: int | None = None
     max_num_seqs: int = 256
+    max_num_batched_tokens: int | None = None
     memory_gib: float | None = None
     gpu_memory_utilization: float = 0.9
     tensor_parallel_size: int = 1
@@ -169,6 +189,8 @@ class EngineConfig:
         check_number("gpu_memory_utilization", self.gpu_memory_utilization, 0.01, 1.0)
         if self.max_model_len is not None:
             check_count("max_model_len", self.max_model_len, 2, "a prompt and one token")
+        if self.max_num_batched_tokens is not None:
+            check_count("max_num_batched_tokens", self.max_num_batched_tokens)
         if self.memory_gib is not None:
             check_number("memory_gib", self.memory_gib, 0.001, hint="in GiB")
         if self.block_size is not None:

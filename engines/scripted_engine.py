@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from itertools import pairwise
 from typing import TypeAlias
 
 from engines.engine import (
@@ -22,6 +21,7 @@ from engines.engine import (
     refusal,
     room,
 )
+from engines.loop_guard import is_loop
 
 Script: TypeAlias = Callable[[Request], Sequence[int] | Refused]
 """What the model would say to a request if nothing stopped it. It may raise `EngineError`: the
@@ -178,7 +178,8 @@ class ScriptedEngine:
             return Finish.STOP, last
         if asked.stop and (found := self._stop_string(ids, asked.stop)):
             return Finish.STOP, found
-        if len(ids) < asked.max_tokens and is_loop(ids, asked):
+        loops = is_loop(ids, asked.loop_ngram, asked.loop_repeats)
+        if loops and len(ids) < asked.max_tokens:
             return Finish.LOOP, None
         return None
 
@@ -198,15 +199,3 @@ class ScriptedEngine:
         known = (prompt + ids)[:-1]
         remembered |= {known[:end] for end in range(size, len(known) + 1, size)}
         return cached
-
-
-def is_loop(ids: Sequence[int], asked: Sampling) -> bool:
-    """Whether the tail is one pattern of a length that is looked for, said `loop_repeats` times."""
-    if not asked.loop_ngram:
-        return False
-    for length in range(asked.shortest_pattern, asked.loop_ngram + 1):
-        tail = ids[-length * asked.loop_repeats :]
-        chunks = [tuple(tail[start : start + length]) for start in range(0, len(tail), length)]
-        if len(chunks) == asked.loop_repeats and all(a == b for a, b in pairwise(chunks)):
-            return True
-    return False

@@ -27,7 +27,7 @@ class Core(Protocol):
         """Forget these requests; one that has ended is ignored."""
         ...
 
-    def step(self) -> Iterable[tuple[str, Generation]]:
+    def step(self) -> Iterable[tuple[str, Generation | Refused]]:
         """Advance all requests by a token. The ones that ended."""
         ...
 
@@ -50,6 +50,7 @@ class Stepper:
     def __init__(self, make: Callable[[], Core]) -> None:
         self._make = make
         self._keys = count()
+        self._steps = 0
         # Guards the rest, which the thread and the event loops share.
         self._wake = threading.Condition()
         self._answers: dict[str, Answer] = {}
@@ -106,6 +107,10 @@ class Stepper:
             self._cancel(answers)
             raise
 
+    def engine_steps(self) -> int:
+        """How many steps the core has taken."""
+        return self._steps
+
     async def close(self) -> None:
         """Free the core and end the thread. Idempotent; what is still awaited raises."""
         self._stop()
@@ -141,6 +146,7 @@ class Stepper:
             while self._take_orders(core):
                 for key, generation in core.step():
                     self._answer(key, generation)
+                self._steps += 1
         except BaseException as error:
             self._end = error  # the cause, whatever closing a broken core makes of it
             raise

@@ -72,6 +72,7 @@ def engine_arguments(model: str, config: EngineConfig, device: str) -> dict[str,
         "quantization": config.quantization,
         "max_model_len": config.max_model_len,
         "max_num_seqs": config.max_num_seqs,
+        "max_num_batched_tokens": config.max_num_batched_tokens,
         "tensor_parallel_size": config.tensor_parallel_size,
         "enable_prefix_caching": True,
         "generation_config": "vllm",  # not the model's: its sampling defaults stay out

@@ -19,6 +19,7 @@ from engines.engine import (
     Refused,
     Request,
     Sampling,
+    Stepping,
 )
 from engines.loop_guard import LoopGuard
 from engines.tokenizer import Tokenizer, TokenizerError
@@ -112,6 +113,14 @@ class Qwen:
         """
         return await together(self._reply(call) for call in batch)
 
+    def engine_steps(self) -> int:
+        """See `Stepping`; 0 where the engine cannot tell."""
+        return self.engine.engine_steps() if isinstance(self.engine, Stepping) else 0
+
+    async def close(self) -> None:
+        """Free the engine."""
+        await self.engine.close()
+
     async def _reply(self, call: PolicyCall) -> PolicyReply | Failure:
         try:
             return await self._draw(call)
@@ -200,7 +209,8 @@ class Qwen:
     async def _generate(self, request: Request) -> Generation:
         (generation,) = await self.engine.generate([request])
         if isinstance(generation, Refused):
-            raise _Unusable(FailureKind.INVALID, generation.message)
+            kind = FailureKind.UNAVAILABLE if generation.again else FailureKind.INVALID
+            raise _Unusable(kind, generation.message)
         if generation.finish is Finish.ABORT or not generation.token_ids:
             # No fault of the model's: as a solution that is cut it would count as a wrong one.
             tokens = len(generation.token_ids)

@@ -127,6 +127,14 @@ class Structured:
         """
         return await together(self._reply(call) for call in batch)
 
+    def engine_steps(self) -> int:
+        """See `Stepping`."""
+        return self.qwen.engine_steps()
+
+    async def close(self) -> None:
+        """Free the engine."""
+        await self.qwen.close()
+
     async def _reply(self, call: PolicyCall) -> PolicyReply | Failure:
         """The first draw that keeps the format, or the last one, with all that was spent."""
         lost = Spent()

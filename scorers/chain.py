@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from engines.engine import Engine, Finish, Generation, Refused, Request, Sampling
-from engines.loop_guard import LoopGuard
+from engines.loop_guard import LoopGuard, loop_across
 from scorers.odds import log_odds, log_sum
 from scorers.prompt import VerifierPrompt
 from scorers.readings import ChainReading
@@ -29,8 +29,15 @@ CUT = {
 }
 """The ways in which a chain is cut before its end, and what is said where nothing was read."""
 
-ASKED_ITSELF = re.compile(rf"\n?{re.escape(QUESTION)}[ \n]{{0,4}}(?:Yes|No)?\W{{0,4}}\Z")
+ASKED_ITSELF = re.compile(
+    rf"\s{{0,8}}(?P<question>{re.escape(QUESTION)})[\s*]{{0,4}}(?:Yes|No)?\W{{0,4}}\Z",
+    re.IGNORECASE,
+)
 """The closing question at the end of a chain that never left its thinking."""
+
+
+FALSE_HALTS = 3
+"""So often a chain goes on after an `incorrect` that is no verdict; then that halts it no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,37 +115,60 @@ class ChainVerifier:
         """The chain up to its end, a limit, or the first step that it calls incorrect.
 
         The early stop ends it at the token `incorrect`. Where that turns out to be no verdict on a
-        step, the chain goes on from there.
+        step, or one of which it is not sure yet on which, the chain goes on from there; after
+        `FALSE_HALTS` of them the token stops it no more.
         """
         ids: tuple[int, ...] = ()
         odds: tuple[Mapping[int, float], ...] = ()
         spent = Spent()
+        halts_left = FALSE_HALTS if self.early_stop else 0
         while True:
             prompt, room = sheet.prompt + ids, sheet.room - len(ids)
-            sampling = self._sampling(room, temperature, call_seed(seed, len(ids)))
+            seed_here = call_seed(seed, len(ids))
+            sampling = self._sampling(room, temperature, seed_here, halts=halts_left > 0)
             (written,) = await self.engine.generate([Request(prompt, sampling, sheet.cache)])
             if isinstance(written, Refused):
                 return written
+            begin = len(ids)
             ids += written.token_ids
             odds += written.logprobs
             spent += cost(written)
-            halted = written.finish is Finish.STOP and ids[-1] in self.verdict_ids.incorrect
+            halted = written.finish is Finish.STOP and ids[-1] in self.verdict_ids.halts
             cut = written.finish if written.finish in CUT else None
             if halted and len(ids) >= sheet.room:
                 cut = Finish.LENGTH
-            reading = self.reader.read(
-                ids,
-                odds,
-                sheet.steps,
-                labels=sheet.labels,
-                lead=self.prompt.lead,
-                truncated=cut is not None,
-            )
-            if cut or not halted or reading.error is not None:
+            looped = None if cut is Finish.ABORT else self._loop_across(ids, begin)
+            if looped is not None:
+                ids, odds, cut = ids[:looped], odds[:looped], Finish.LOOP
+            reading = self._read(sheet, ids, odds, cut)
+            if cut or not halted or (reading.error is not None and reading.sure):
                 return Draft(ids, reading, cut, spent)
+            halts_left -= 1
 
-    def _sampling(self, room: int, temperature: float, seed: int) -> Sampling:
-        incorrect = self.verdict_ids.incorrect if self.early_stop else ()
+    def _loop_across(self, ids: tuple[int, ...], begin: int) -> int | None:
+        """Where the chain loops over the border of two requests: the engine sees one of them."""
+        guard = self.loop_guard
+        return loop_across(ids, begin, guard.ngram, guard.repeats) if begin else None
+
+    def _read(
+        self,
+        sheet: Sheet,
+        ids: tuple[int, ...],
+        odds: tuple[Mapping[int, float], ...],
+        cut: Finish | None,
+    ) -> ChainReading:
+        return self.reader.read(
+            ids,
+            odds,
+            sheet.steps,
+            labels=sheet.labels,
+            lead=self.prompt.lead,
+            truncated=cut is not None,
+            early_stop=self.early_stop,
+        )
+
+    def _sampling(self, room: int, temperature: float, seed: int, *, halts: bool) -> Sampling:
+        incorrect = self.verdict_ids.halts if halts else ()
         return Sampling(
             max_tokens=room,
             temperature=temperature,
@@ -181,12 +211,21 @@ class ChainVerifier:
         if ids and ids[-1] in self.eos_ids:
             ids = ids[:-1]
         pieces = self.reader.pieces(ids)
-        text = "".join(pieces)
-        if asked := ASKED_ITSELF.search(text):
-            ends = accumulate(map(len, pieces))
-            ids = ids[: sum(end <= asked.start() for end in ends)]
-            text = text[: asked.start()]
-        return ids + self.prompt.closing(text, thought=False)
+        kept = len(pieces)
+        if asked := ASKED_ITSELF.search("".join(pieces)):
+            kept = tokens_before(pieces, asked.start(), asked.start("question"))
+        # The text is that of the tokens that are kept: `}` and a newline are one token to Qwen.
+        return ids[:kept] + self.prompt.closing("".join(pieces[:kept]), thought=False)
+
+
+def tokens_before(pieces: Sequence[str], text_end: int, question: int) -> int:
+    """How many tokens hold the text up to `text_end`, and nothing of what begins at `question`.
+
+    Between the two lies white space, of which the last token that is kept may hold some.
+    """
+    starts = accumulate(map(len, pieces), initial=0)
+    spans = pairwise(starts)
+    return sum(start < text_end and end <= question for start, end in spans)
 
 
 def unread(reason: str, spent: Spent, *, aborted: bool = False) -> Unread:

@@ -40,6 +40,10 @@ AFTER_SOLUTION = (
 THINK, END_OF_THINK = "<think>", "</think>"
 BOS = "<｜begin▁of▁sentence｜>"
 
+OPEN_BOX = 60
+"""A box that began more characters ago was not left open by being stopped at its word."""
+MOST_BRACES = 3
+
 STEP_MARKER = re.compile(
     r"(?:#{1,6}[ \t]*)?(?:\*\*)?step[ \t]+\d{1,6}[ \t]*(?::|\.(?!\d))(?:\*\*)?\s*", re.IGNORECASE
 )
@@ -101,8 +105,8 @@ class VerifierPrompt:
         """
         if thought:
             return self._question
-        _, boxed, rest = chain.rpartition(r"\boxed")
-        braces = "}" * (rest.count("{") - rest.count("}")) if boxed else ""
+        _, boxed, rest = chain[-OPEN_BOX:].rpartition(r"\boxed")
+        braces = "}" * min(MOST_BRACES, rest.count("{") - rest.count("}")) if boxed else ""
         newline = "" if chain.endswith("\n") else "\n"
         return (*self._tokenizer.encode(braces + newline), self.end_of_think, *self._question)
 

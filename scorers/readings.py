@@ -1,4 +1,4 @@
-"""From the boxed verdicts of a chain to one verdict per step, and from K chains to a judgement.
+"""From the boxed verdicts of a chain to one reading per step.
 
 The rules for steps without a verdict follow ThinkPRM's training data, in which a chain ends at the
 first incorrect step; what a verifier says after it is not to be trusted (paper, limitations).
@@ -8,26 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import fmean
 
-from scorers.odds import probability
-from search.core import Judgement, StepVerdict, VerdictStatus
+from search.core import VerdictStatus
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """One boxed verdict as it was written.
 
-    `label` is the number of the step that it names, from 1; None where it names none. `log_odds`
-    is ln P(correct)/P(incorrect). `tokens` is how many tokens of the chain it and all before it
-    take.
+    `step` is the number of the step that it is on, from 1; None where it is on none. `log_odds` is
+    ln P(correct)/P(incorrect), None where the word is there and its probability cannot be read.
+    `tokens` is how many tokens of the chain it and all before it take, `word` how many of these end
+    with its word. `sure`: whatever the chain may still say, it is on that step.
     """
 
-    label: int | None
-    log_odds: float
+    step: int | None
+    log_odds: float | None
     incorrect: bool
     critique: str
     tokens: int
+    word: int = 0
+    sure: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +47,16 @@ class StepReading:
 class ChainReading:
     """What one chain says: `steps[i]` of step i.
 
-    `error` is the index of the first step that it calls incorrect, None where there is none.
-    `tokens` is how many of its tokens judge steps that exist: all, unless the verifier went on to
-    steps of its own invention.
+    `error` is the index of the first step that it calls incorrect, None where there is none; `sure`
+    says that the chain may end there, for nothing that it may still say would change that. `tokens`
+    is how many of its tokens judge steps that exist: all, unless the verifier went on to steps of
+    its own invention, or beyond the error at which it is taken to end.
     """
 
     steps: tuple[StepReading, ...]
     error: int | None
     tokens: int
+    sure: bool = True
 
     @property
     def empty(self) -> bool:
@@ -62,16 +65,28 @@ class ChainReading:
 
 
 def settle(
-    verdicts: Sequence[Verdict], steps: int, labels: int, tokens: int, *, truncated: bool
+    verdicts: Sequence[Verdict],
+    steps: int,
+    labels: int,
+    tokens: int,
+    *,
+    truncated: bool,
+    early_stop: bool = False,
 ) -> ChainReading:
     """Give each of `steps` steps its verdict, in a chain of `tokens` tokens.
 
     `labels` is the highest step number that the solution writes, at least `steps`.
 
-    A verdict without a label is on the next step that has none. Of several on one step the last
-    wins, and the critiques of all are kept. A verdict on a step that does not exist is dropped.
-    Every step after the first incorrect one takes that one's log-odds.
+    Of several verdicts on one step the last wins, and the critiques of all are kept. Those on no
+    step, or on one that does not exist, are dropped. Every step after the first incorrect one takes
+    that one's log-odds. With `early_stop` the chain ends at the first verdict that calls a step
+    incorrect, whatever it says after it.
     """
+    errors = [v.incorrect and v.step is not None and 1 <= v.step <= steps for v in verdicts]
+    first = errors.index(True) if any(errors) else None
+    sure = first is not None and verdicts[first].sure
+    if early_stop and first is not None:
+        verdicts, tokens = verdicts[: first + 1], verdicts[first].word
     owned = assign(verdicts, steps)
     error = min((step for step, own in owned.items() if own[-1].incorrect), default=None)
     judged = steps if error is None else error + 1
@@ -80,23 +95,16 @@ def settle(
         read_step(owned.get(step, ()), cut=truncated and step > last) for step in range(judged)
     ]
     if error is not None:
-        after = StepReading(readings[error].log_odds, VerdictStatus.AFTER_ERROR)
-        readings += [after] * (steps - judged)
-    return ChainReading(tuple(readings), error, useful_tokens(verdicts, labels, tokens))
+        readings += [after_error(readings[error])] * (steps - judged)
+    return ChainReading(tuple(readings), error, useful_tokens(verdicts, labels, tokens), sure)
 
 
 def assign(verdicts: Iterable[Verdict], steps: int) -> dict[int, list[Verdict]]:
     """The verdicts on each step, by its index, in the order in which they were written."""
     owned: dict[int, list[Verdict]] = {}
-    last = -1
     for verdict in verdicts:
-        if verdict.label is None:
-            step = next((free for free in range(last + 1, steps) if free not in owned), steps)
-        else:
-            step = verdict.label - 1
-        if 0 <= step < steps:
-            owned.setdefault(step, []).append(verdict)
-            last = step
+        if verdict.step is not None and 1 <= verdict.step <= steps:
+            owned.setdefault(verdict.step - 1, []).append(verdict)
     return owned
 
 
@@ -105,46 +113,22 @@ def read_step(own: Sequence[Verdict], *, cut: bool) -> StepReading:
     if not own:
         return StepReading(None, VerdictStatus.TRUNCATED if cut else VerdictStatus.MISSING)
     critique = "\n".join(verdict.critique for verdict in own)
-    return StepReading(own[-1].log_odds, VerdictStatus.READ, critique)
+    log_odds = own[-1].log_odds
+    status = VerdictStatus.MISSING if log_odds is None else VerdictStatus.READ
+    return StepReading(log_odds, status, critique)
+
+
+def after_error(error: StepReading) -> StepReading:
+    """The reading of a step after the first incorrect one: unknown where that one's is."""
+    if error.log_odds is None:
+        return StepReading(None, VerdictStatus.MISSING)
+    return StepReading(error.log_odds, VerdictStatus.AFTER_ERROR)
 
 
 def useful_tokens(verdicts: Sequence[Verdict], labels: int, tokens: int) -> int:
-    """Where a chain of `tokens` tokens leaves the steps that exist for one labelled beyond them."""
-    invented = [v.label is not None and not 1 <= v.label <= labels for v in verdicts]
+    """Where a chain of `tokens` tokens leaves the steps that exist for one numbered beyond them."""
+    invented = [v.step is not None and not 1 <= v.step <= labels for v in verdicts]
     real = len(verdicts)
     while real and invented[real - 1]:
         real -= 1
     return verdicts[real - 1].tokens if 0 < real < len(verdicts) else tokens
-
-
-PRECEDENCE = (
-    VerdictStatus.READ,
-    VerdictStatus.AFTER_ERROR,
-    VerdictStatus.MISSING,
-    VerdictStatus.TRUNCATED,
-)
-"""Of the statuses that K chains give a step, the first of these holds."""
-
-
-def combine(chains: Sequence[ChainReading], prefixes: Sequence[float]) -> Judgement:
-    """The judgement of K ≥ 1 chains: the mean of their log-odds, per step and for the prefix.
-
-    A step is READ if any chain read it, and its mean is over those chains alone: a chain that
-    stopped earlier, or lost its way, does not vote on it. Else it is AFTER_ERROR if any chain
-    stopped before it, and the mean is over those. `prefixes[k]` are chain k's log-odds of Yes.
-    """
-    by_step = zip(*(chain.steps for chain in chains), strict=True)
-    verdicts = tuple(combine_step(readings) for readings in by_step)
-    return Judgement(verdicts, probability(fmean(prefixes)), len(chains))
-
-
-def combine_step(readings: Sequence[StepReading]) -> StepVerdict:
-    """One step's verdict from those of the chains."""
-    status = min((reading.status for reading in readings), key=PRECEDENCE.index)
-    values = [
-        reading.log_odds
-        for reading in readings
-        if reading.status is status and reading.log_odds is not None
-    ]
-    critique = "\n\n".join(reading.critique for reading in readings if reading.critique)
-    return StepVerdict(probability(fmean(values)) if values else None, status, critique)

@@ -14,8 +14,9 @@ from random import Random
 
 from engines.faults import Faults
 from engines.scripted_world import FILLER, is_right_step, lognormal
+from scorers.combining import combine
 from scorers.prompt import user_message
-from scorers.readings import Verdict, combine, settle
+from scorers.readings import Verdict, settle
 from search.checks import check_count, check_number
 from search.core import Judgement, Path, Spent
 from search.ports import Failure, FailureKind, ScorerCall, ScorerReply
@@ -80,21 +81,21 @@ class ScriptedScorer:
                 path, FailureKind.INVALID, "it is unfinished, this scorer judges ends"
             )
         rng = Random(call_seed(call.seed, path.problem.question, path.text))
-        verdicts = self._verdicts(path, rng)
+        verdicts, odds = self._verdicts(path, rng)
         generated = sum(len(verdict.critique) for verdict in verdicts)
         if rng.random() < self.config.missing:
             judgement = Judgement.missing("the scripted verification chain cannot be read")
             return ScorerReply(judgement, spent(path, generated, failed=generated))
         reading = settle(verdicts, len(path.steps), len(path.steps), generated, truncated=False)
-        worst = min(verdict.log_odds for verdict in verdicts)
-        judgement = combine([reading], [rng.gauss(worst, 0.5)])
+        judgement = combine([reading], [rng.gauss(min(odds), 0.5)])
         if self.config.outcome_only:
             judgement = replace(judgement, verdicts=())
         return ScorerReply(judgement, spent(path, generated))
 
-    def _verdicts(self, path: Path, rng: Random) -> list[Verdict]:
-        """A verdict for each step up to the first that is judged incorrect."""
+    def _verdicts(self, path: Path, rng: Random) -> tuple[list[Verdict], list[float]]:
+        """A verdict for each step up to the first that is judged incorrect, and its log-odds."""
         verdicts: list[Verdict] = []
+        all_odds: list[float] = []
         for index in range(len(path.steps)):
             right = is_right_step(path.problem.question, path.steps, index)
             incorrect = (rng.random() < self.config.skill) != right
@@ -102,9 +103,10 @@ class ScriptedScorer:
             critique = self._critique(index + 1, incorrect, rng)
             odds = -margin if incorrect else margin
             verdicts.append(Verdict(index + 1, odds, incorrect, critique, tokens=0))
+            all_odds.append(odds)
             if incorrect:
                 break
-        return verdicts
+        return verdicts, all_odds
 
     def _critique(self, number: int, incorrect: bool, rng: Random) -> str:
         """The critique's text, filled up to a drawn length."""

@@ -1,21 +1,30 @@
-r"""Whose verdict is it? A critique names its step, and other steps beside it.
+r"""What a critique says of whose verdict follows: clues, which `scorers.owners` weighs up.
 
-"Step 3: this uses Step 2. The step is `\boxed{correct}`" judges step 3. So a label is looked for by
-how clearly it labels: beside the verdict itself, at the start of a line, before a colon, anywhere;
-of several of one kind the last counts.
+A critique names its step, and other steps beside it. "Step 3: this uses Step 2. The step is
+`\boxed{correct}`" judges step 3. So names are told apart by how clearly they label: beside the
+verdict itself, at the start of a line, before a colon, anywhere; of several of one kind the last
+counts.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from enum import IntEnum
+
+ONES = "one two three four five six seven eight nine ten eleven twelve"
+ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
+WORDS = {word: number for words in (ONES, ORDINALS) for number, word in enumerate(words.split(), 1)}
+LAST = -1
+"""`the last step`, whichever number that has."""
 
 # Quantifiers are bounded: a verifier in a loop can write a line of a million asterisks.
-NUMBER = r"\bstep[ \t]{1,3}(\d{1,6})\b"
-BESIDE = re.compile(
-    NUMBER + r"[ *:\"'($-]{0,8}(?:(?:is|was)\b[ *:]{0,4}(?:\w{1,20}[ ]{1,2})?)?[ *($]{0,4}$",
-    re.IGNORECASE,
-)
+NUMBER = rf"\bstep[ \t]{{1,3}}(?:#|no\. ?|number )?(\d{{1,6}}|{ONES.replace(' ', '|')})\b"
+ORDINAL = rf"\b({ORDINALS.replace(' ', '|')}|\d{{1,6}}(?:st|nd|rd|th)|last|final)[ \t]{{1,3}}step\b"
+VERB = r"[ *:\"'($-]{0,8}(?:(?:is|was)\b[ *:]{0,4}(?:\w{1,20}[ ]{1,2})?)?[ *($]{0,4}$"
+BESIDE = re.compile(NUMBER + VERB, re.IGNORECASE)
 """`Step 3 is`, `**Step 3:**` right before the box."""
+BESIDE_ORDINAL = re.compile(ORDINAL + VERB, re.IGNORECASE)
 HEADING = re.compile(
     r"^[ \t>#*-]{0,8}(?:\d{1,3}[.)][ \t*]{0,4})?"
     + NUMBER
@@ -24,18 +33,98 @@ HEADING = re.compile(
 )
 """`Step 3:`, `## Step 3.`, `**Step 3**`, `1. Step 1:` at the start of a line."""
 COLON = re.compile(NUMBER + r"[ \t*_]{0,4}:", re.IGNORECASE)
+OPENING = re.compile(
+    r"(?:^|[.!?])[ \t>#*-]{0,8}(?:(?:so|now|then|next|also|in|for|as for)\b,?[ ])?"
+    r"(?:(?:the|their)[ ])?" + ORDINAL,
+    re.IGNORECASE | re.MULTILINE,
+)
+"""`The second step …` at the start of a sentence."""
 MENTION = re.compile(NUMBER, re.IGNORECASE)
+LISTED = re.compile(r"^[ \t>#*_-]{0,8}(\d{1,3})[.)](?=[ \t*_])", re.MULTILINE)
+"""`4.` at the start of a line."""
+AFTER = re.compile(
+    r"[ \t]{0,3}(?:[(\[][ \t*]{0,3}|(?:for|on)[ ]|[-–—←][ \t]{0,2})"
+    + NUMBER
+    + r"(?=[ \t*]{0,3}(?:[)\],;.]|$))",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""`(Step 3)`, `for step 3`, `- Step 3` right after the box."""
 
 
-def label_of(critique: str) -> int | None:
-    r"""The number of the step that the verdict after `critique` judges, None where none is named.
+class Clarity(IntEnum):
+    """How clearly a name labels; the least is the clearest."""
+
+    BESIDE = 0
+    HEADING = 1
+    COLON = 2
+    OPENING = 3
+    MENTION = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """The name of a step: its number as it was written, or `LAST`.
+
+    An `ordinal` counts from 1, whatever a chain's numbers count from.
+    """
+
+    number: int
+    clarity: Clarity
+    ordinal: bool = False
+
+    @property
+    def clear(self) -> bool:
+        """Whether it says whose verdict follows, more than that a step is spoken of."""
+        return self.clarity < Clarity.MENTION
+
+
+@dataclass(frozen=True, slots=True)
+class Clues:
+    """What is written around one verdict.
+
+    `before`: the clearest name in its critique; `after`: the one right after its box; `listed`: the
+    list numbers at the starts of lines of its critique.
+    """
+
+    before: Label | None
+    after: int | None = None
+    listed: frozenset[int] = frozenset()
+
+
+PATTERNS = (
+    (BESIDE, Clarity.BESIDE, False),
+    (BESIDE_ORDINAL, Clarity.BESIDE, True),
+    (HEADING, Clarity.HEADING, False),
+    (COLON, Clarity.COLON, False),
+    (OPENING, Clarity.OPENING, True),
+    (MENTION, Clarity.MENTION, False),
+)
+
+
+def clues(critique: str, after: str = "") -> Clues:
+    r"""The clues of the verdict between two texts.
 
     Args:
         critique: the text from the previous verdict up to this one's `\boxed`.
+        after: the text right after its box.
     """
-    for pattern in (BESIDE, HEADING, COLON, MENTION):
-        numbers = pattern.findall(critique)
-        if numbers:
-            # Integers, not text: "9" > "10" made ThinkPRM's own search stop at step 10.
-            return int(numbers[-1])
+    behind = AFTER.match(after)
+    listed = frozenset(map(int, LISTED.findall(critique)))
+    return Clues(label_of(critique), number_of(behind[1]) if behind else None, listed)
+
+
+def label_of(critique: str) -> Label | None:
+    """The clearest name of a step in a critique, None where none is named."""
+    for pattern, clarity, ordinal in PATTERNS:
+        names = pattern.findall(critique)
+        if names:
+            return Label(number_of(names[-1]), clarity, ordinal)
     return None
+
+
+def number_of(name: str) -> int:
+    """`3`, `third`, `3rd`, `three`; `LAST` for `last` and `final`."""
+    # Integers, not text: "9" > "10" made ThinkPRM's own search stop at step 10.
+    word = name.lower()
+    digits = word.rstrip("stndrh")
+    return int(digits) if digits.isdigit() else WORDS.get(word, LAST)

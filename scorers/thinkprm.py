@@ -11,12 +11,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from engines.engine import Engine, EngineConfig, Refused
+from engines.engine import Engine, EngineConfig, Refused, Stepping
 from engines.loop_guard import LoopGuard
 from engines.tokenizer import Tokenizer, TokenizerError
 from scorers.chain import Chain, ChainVerifier, Sheet, Unread
+from scorers.combining import COMBINATIONS, Combine, combine
 from scorers.prompt import LEADS, Prefill, VerifierPrompt, highest_label
-from scorers.readings import combine
 from scorers.step_texts import STEPS, Steps, step_texts
 from scorers.verdict_ids import UnfitTokenizer, VerdictIds
 from scorers.verdicts import ChainReader
@@ -26,6 +26,8 @@ from search.ports import Failure, FailureKind, ScorerCall, ScorerReply
 from search.seeds import call_seed
 from search.together import together
 
+COLDEST = 0.001
+"""The least decision temperature: below it all that a verifier says would be 0 or 1."""
 CLOSING_ROOM = 4
 """Tokens kept free beyond the closing question: braces and newline before it, the answer after."""
 
@@ -37,13 +39,21 @@ class ThinkPrmConfig:
     `steps`: how it is shown a path's steps, `as_written` or `untagged`: without the tags of a
     structured response, whose output becomes a sentence that says which option is the answer.
     `option_base` (`untagged` only): the number of the first option: `${grading.option_base}`.
-    `chains`: K verification chains per judgement, combined in logit space. `temperature`: None is 0
-    for one chain and 0.6 for several, as in the paper. `max_tokens`: limit of one chain.
-    `early_stop`: stop a chain at the first step that it calls incorrect; it was trained to end
-    there. `loop_guard`: stop it when it repeats itself. `retries`: how often all chains are written
-    again, at `retry_temperature`, when none could be read. `min_mass`: a chain whose P(Yes)+P(No)
-    at the end is lower cannot be read. `case_variants`: count `Correct`, `yes` and the like towards
-    the trained spellings.
+    `chains`: K verification chains per judgement. `combine`: what is averaged over the chains, for
+    each step and for the whole prefix: `probability`, as the authors do, or `logit`, the log-odds;
+    one chain is its own mean by both. `decision_temperature`: divides the log-odds of each chain
+    before they are combined; above 1 makes the verifier less sure, and 1, the authors', leaves it
+    as it is.
+    `temperature`: None is 0 for one chain and 0.6 for several, as in the paper. `max_tokens`: limit
+    of one chain. `early_stop`: stop a chain at the first step that it calls incorrect; it was
+    trained to end there. So the first `incorrect` counts by definition: where a chain would have
+    changed its mind on a step and called it correct after all, that step is judged incorrect, and
+    those after it take its probability. Without it the last verdict on a step counts, and chains
+    are longer. `loop_guard`: stop it when it repeats itself, over all that it has written.
+    `retries`: how often all chains are written again, at `retry_temperature`, when none could be
+    read. `min_mass`: a chain whose P(Yes)+P(No) at the end is lower cannot be read.
+    `case_variants`: count `Correct`, ` correct`, `CORRECT`, `yes` and the like towards the trained
+    spellings; without it a verdict in another spelling has no probability.
     """
 
     model: str
@@ -52,6 +62,8 @@ class ThinkPrmConfig:
     steps: Steps = "as_written"
     option_base: int = 0
     chains: int = 1
+    combine: Combine = "probability"
+    decision_temperature: float = 1.0
     temperature: float | None = None
     top_p: float = 1.0
     max_tokens: int = 4096
@@ -68,6 +80,13 @@ class ThinkPrmConfig:
         if self.option_base not in (0, 1):
             raise fault("option_base", self.option_base, "0 or 1")
         check_count("chains", self.chains)
+        check_choice("combine", self.combine, COMBINATIONS)
+        check_number("decision_temperature", self.decision_temperature)
+        if self.decision_temperature < COLDEST:
+            hint = "1 leaves the verifier as it is"
+            raise fault(
+                "decision_temperature", self.decision_temperature, f"from {COLDEST} up", hint
+            )
         check_count("max_tokens", self.max_tokens)
         check_count("retries", self.retries, least=0)
         check_number("top_p", self.top_p, high=1.0)
@@ -122,6 +141,10 @@ class ThinkPrm:
         """`replies[i]` answers `batch[i]`. Raises `EngineError` when the engine is dead."""
         return await together(self._judge(call) for call in batch)
 
+    def engine_steps(self) -> int:
+        """See `Stepping`; 0 where the engine cannot tell."""
+        return self._engine.engine_steps() if isinstance(self._engine, Stepping) else 0
+
     async def close(self) -> None:
         """Free the engine."""
         await self._engine.close()
@@ -142,7 +165,9 @@ class ThinkPrm:
         for attempt in range(1 + self._config.retries):
             outcomes = await self._attempt(sheet, call.seed, attempt)
             if refused := [outcome for outcome in outcomes if isinstance(outcome, Refused)]:
-                return Failure.about(call.path, FailureKind.INVALID, refused[0].message)
+                told = min(refused, key=lambda refusal: refusal.again)
+                kind = FailureKind.UNAVAILABLE if told.again else FailureKind.INVALID
+                return Failure.about(call.path, kind, told.message)
             lost = [outcome for outcome in outcomes if isinstance(outcome, Unread)]
             if any(chain.aborted for chain in lost):
                 # No fault of the model's: fewer chains, or warmer ones, would be another judgement.
@@ -150,8 +175,15 @@ class ThinkPrm:
                 return Failure.about(call.path, FailureKind.UNAVAILABLE, message)
             unread += lost
             if chains := [outcome for outcome in outcomes if isinstance(outcome, Chain)]:
-                return read(chains, unread)
+                return self._reply(chains, unread)
         return ScorerReply(Judgement.missing(why(unread)), total(unread))
+
+    def _reply(self, chains: Sequence[Chain], unread: Sequence[Unread]) -> ScorerReply:
+        """The judgement of the chains that were read; the others are paid for as well."""
+        config = self._config
+        readings, prefixes = [chain.reading for chain in chains], [chain.prefix for chain in chains]
+        judgement = combine(readings, prefixes, config.combine, config.decision_temperature)
+        return ScorerReply(judgement, total([*chains, *unread]))
 
     def _sheet(self, call: ScorerCall) -> Sheet:
         question = call.path.problem.question
@@ -177,12 +209,6 @@ class ThinkPrm:
             f"its verification prompt has {prompt} tokens and the verifier's context "
             f"{self._engine.max_model_len}: raise scorer.engine.max_model_len or shorten the steps"
         )
-
-
-def read(chains: Sequence[Chain], unread: Sequence[Unread]) -> ScorerReply:
-    """The judgement of the chains that were read; the others are paid for as well."""
-    judgement = combine([chain.reading for chain in chains], [chain.prefix for chain in chains])
-    return ScorerReply(judgement, total([*chains, *unread]))
 
 
 def total(chains: Iterable[Chain | Unread]) -> Spent:

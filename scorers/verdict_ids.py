@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from engines.tokenizer import Tokenizer, TokenizerError
 
 BOX = r"\boxed{"
 QUESTION = "Is the solution correct?"
+LETTERS = 3
+"""With so many letters a token begins one of the two words and hardly another."""
 
 
 class UnfitTokenizer(TokenizerError):
@@ -18,14 +21,17 @@ class UnfitTokenizer(TokenizerError):
 class VerdictIds:
     r"""Ids of the verdict tokens; the first of each is the trained form, variants follow.
 
-    `correct` and `incorrect` stand right after the `{` of a `\boxed`; `yes` and `no`, with their
-    leading space, right after the closing question. The four sets are disjoint.
+    `correct` and `incorrect` begin the word in a `\boxed`: `correct`, ` Correct`, `COR`. `yes` and
+    `no`, with their leading space, stand right after the closing question. The four sets are
+    disjoint. `halts` are those of `incorrect` at which a chain may be stopped: the whole word, and
+    not with the space before it, as it stands in prose.
     """
 
     correct: tuple[int, ...]
     incorrect: tuple[int, ...]
     yes: tuple[int, ...]
     no: tuple[int, ...]
+    halts: tuple[int, ...] = ()
 
     @classmethod
     def of(
@@ -33,19 +39,22 @@ class VerdictIds:
     ) -> VerdictIds:
         """Look the tokens up and check that a verdict is a decision of one token.
 
-        `variants` adds the other spellings (`Correct`, `yes`) that are one token in this
-        vocabulary. Raises `UnfitTokenizer`.
+        `variants` adds the other spellings: `Correct`, ` correct`, `CORRECT`, by the first token of
+        each, and `yes` and the like, where they are one token. Raises `UnfitTokenizer`.
         """
         check_space(tokenizer, model)
+        correct = spellings(tokenizer, BOX, ("correct", "Correct"), model)
+        incorrect = spellings(tokenizer, BOX, ("incorrect", "Incorrect"), model)
         found = cls(
-            spellings(tokenizer, BOX, ("correct", "Correct"), model),
-            spellings(tokenizer, BOX, ("incorrect", "Incorrect"), model),
+            unique(correct + beginnings(tokenizer, BOX, "correct")),
+            unique(incorrect + beginnings(tokenizer, BOX, "incorrect")),
             spellings(tokenizer, QUESTION, (" Yes", " yes", "Yes", "yes"), model),
             spellings(tokenizer, QUESTION, (" No", " no", "No", "no"), model),
+            incorrect,
         )
         if variants:
             return found
-        return cls(found.correct[:1], found.incorrect[:1], found.yes[:1], found.no[:1])
+        return cls(*(ids[:1] for ids in (found.correct, incorrect, found.yes, found.no, incorrect)))
 
     @property
     def step(self) -> tuple[int, ...]:
@@ -76,6 +85,28 @@ def one_token(tokenizer: Tokenizer, before: str, word: str) -> int | None:
     """The id of `word` where it is one token after `before`, else None."""
     token = tokenizer.encode(before + word)[-1]
     return token if tokenizer.decode((token,)) == word else None
+
+
+def beginnings(tokenizer: Tokenizer, before: str, word: str) -> tuple[int, ...]:
+    """The first tokens of the spellings of `word`, with and without a space before it.
+
+    A token of fewer than `LETTERS` letters is no beginning of this word more than of others.
+    """
+    base = tokenizer.encode(before)
+    found: list[int] = []
+    for spelled in (word, word.title(), word.upper()):
+        for spelling in (spelled, f" {spelled}"):
+            ids = tokenizer.encode(before + spelling)
+            if ids[: len(base)] == base and len(ids) > len(base):
+                text = tokenizer.decode(ids[len(base) : len(base) + 1])
+                if spelling.startswith(text) and len(text.strip()) >= LETTERS:
+                    found.append(ids[len(base)])
+    return tuple(found)
+
+
+def unique(ids: Iterable[int]) -> tuple[int, ...]:
+    """Each of them once, in order."""
+    return tuple(dict.fromkeys(ids))
 
 
 def check_space(tokenizer: Tokenizer, model: str) -> None:

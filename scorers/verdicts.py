@@ -1,35 +1,30 @@
 r"""Finding the verdicts in a verification chain: every `\boxed{correct}` and `\boxed{incorrect}`.
 
-Pure: token ids and raw log-probabilities in, readings out. A verdict is one token right after the
-`{` of a `\boxed`; the words in prose are none. Its probability comes from the raw log-probabilities
-of the two words at that position.
+Pure: token ids and raw log-probabilities in, readings out. A verdict is a word in a `\boxed`; the
+words in prose are none. Its probability comes from the raw log-probabilities of the two words at
+the first token of the word, which decides between them.
 """
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from engines.tokenizer import Tokenizer
+from scorers.asides import asides, is_doubtful
+from scorers.boxes import Box, boxes
 from scorers.odds import log_odds
+from scorers.owners import owners
 from scorers.readings import ChainReading, Verdict, settle
-from scorers.step_labels import label_of
+from scorers.step_labels import Clues, clues
 from scorers.verdict_ids import VerdictIds
-
-OPEN_BOX = re.compile(r"\\boxed ?(?:\{\\[a-zA-Z]{1,12} ?)?\{$")
-r"""What stands before a verdict: `\boxed{` or `\boxed{\text{`."""
-OPEN_BOX_LENGTH = 25
-"""The most characters that `OPEN_BOX` matches."""
-AFTER_WORD = ("", "}", " ", ".")
-r"""What may stand after it; `\boxed{correct/incorrect}` is talk about the format."""
-END_OF_BOX = re.compile(r"[}*$)\].,;]{0,8}")
-"""What still belongs to a verdict: braces, emphasis, a full stop."""
 
 LONGEST_RUN = 16
 """So many tokens that each end within a character are no characters at all."""
+LABEL_BEHIND = 40
+"""So many characters behind a box are looked at for its label."""
 
 
 class ChainReader:
@@ -48,6 +43,7 @@ class ChainReader:
         labels: int = 0,
         lead: str = "",
         truncated: bool = False,
+        early_stop: bool = False,
     ) -> ChainReading:
         """Read one chain.
 
@@ -58,34 +54,60 @@ class ChainReader:
             labels: the highest step number that its text writes; verdicts beyond it are invented.
             lead: the text that the prompt put before the chain (`Step 1:`).
             truncated: whether the chain was cut before its end.
+            early_stop: whether it counts up to the first step that it calls incorrect only.
         """
-        verdicts = list(self.verdicts(ids, logprobs, lead))
-        return settle(verdicts, steps, max(steps, labels), len(ids), truncated=truncated)
+        verdicts = list(self.verdicts(ids, logprobs, steps, lead))
+        return settle(
+            verdicts,
+            steps,
+            max(steps, labels),
+            len(ids),
+            truncated=truncated,
+            early_stop=early_stop,
+        )
 
     def verdicts(
-        self, ids: Sequence[int], logprobs: Sequence[Mapping[int, float]], lead: str = ""
+        self,
+        ids: Sequence[int],
+        logprobs: Sequence[Mapping[int, float]],
+        steps: int,
+        lead: str = "",
     ) -> Iterator[Verdict]:
-        """All boxed verdicts in order, whatever step they are on."""
+        """All boxed verdicts in order, each with the step that it is on.
+
+        Talk of the format and verdicts on the solution as a whole are none.
+        """
         pieces = self.pieces(ids)
         text = lead + "".join(pieces)
         starts = list(accumulate(map(len, pieces), initial=len(lead)))
-        begin = 0
-        for position, (token, odds) in enumerate(zip(ids, logprobs, strict=True)):
-            if token not in self._ids.step:
-                continue
-            box = box_before(text, starts[position], starts[position + 1])
-            value = log_odds(odds, self._ids.correct, self._ids.incorrect)
-            if box is None or value is None:
-                continue
-            end = end_of_box(text, starts[position + 1])
+        found = list(boxes(text))
+        aside = asides(text, found)
+        real = [box for box in found if box not in aside]
+        for (begin, end), box, owner in zip(
+            pairwise([0, *(box.end for box in real)]),
+            real,
+            owners(surroundings(text, real), steps),
+            strict=True,
+        ):
+            position = bisect_right(starts, box.word_start) - 1
             yield Verdict(
-                label=label_of(text[begin:box]),
-                log_odds=value,
-                incorrect=token in self._ids.incorrect,
+                step=owner.step,
+                log_odds=self._odds(ids[position], logprobs[position]),
+                incorrect=box.incorrect,
                 critique=text[begin:end].strip(),
-                tokens=bisect_left(starts, end),
+                tokens=bisect_left(starts, box.end),
+                word=bisect_left(starts, box.word_end),
+                sure=owner.sure and not is_doubtful(text, box),
             )
-            begin = end
+
+    def _odds(self, token: int, logprobs: Mapping[int, float]) -> float | None:
+        """What the model gave the two words where it wrote one of them.
+
+        None where the token is no known beginning of either: its probability was not asked for.
+        """
+        if token not in self._ids.step:
+            return None
+        return log_odds(logprobs, self._ids.correct, self._ids.incorrect)
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """The text of each token; a character of several tokens is the text of the last of them."""
@@ -102,15 +124,10 @@ class ChainReader:
         return pieces
 
 
-def box_before(text: str, start: int, end: int) -> int | None:
-    r"""Where the `\boxed` of the word `text[start:end]` begins, None where it is in no box."""
-    if text[end : end + 1] not in AFTER_WORD:
-        return None
-    opening = OPEN_BOX.search(text, max(0, start - OPEN_BOX_LENGTH), start)
-    return opening.start() if opening else None
-
-
-def end_of_box(text: str, word_end: int) -> int:
-    """Where the verdict ends whose word ends at `word_end`."""
-    closing = END_OF_BOX.match(text, word_end)
-    return closing.end() if closing else word_end
+def surroundings(text: str, real: Sequence[Box]) -> list[Clues]:
+    """The clues of each verdict: what stands before it, from the verdict before, and behind it."""
+    begins = [0, *(box.end for box in real)]
+    return [
+        clues(text[begin : box.start], text[box.end : box.end + LABEL_BEHIND])
+        for begin, box in zip(begins, real, strict=False)
+    ]

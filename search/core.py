@@ -143,9 +143,11 @@ class VerdictStatus(StrEnum):
     READ = "read"
     """Read from the boxed token."""
     AFTER_ERROR = "after_error"
-    """The verifier stopped at an earlier incorrect step; the probability is that step's."""
+    """The verifier stopped at an earlier incorrect step; the probability is that step's. Of several
+    chains: none read this one, and some stopped so."""
     MISSING = "missing"
-    """The chain ended in order without a verdict for this step."""
+    """The chain ended in order without a verdict for this step, or without one that has a
+    probability."""
     TRUNCATED = "truncated"
     """The chain was cut before it reached this step."""
 

@@ -8,8 +8,9 @@ from hypothesis import settings
 
 # Their asserts say what they saw, as those of the tests do.
 HELPERS = """
-    beam_trees compared_runs own_parts pool_stage recorded_chains reported_runs scripted_drafts
-    search_laws swept_doubles their_rows tiny_engines watched_searches written_configs
+    beam_trees compared_runs own_parts played_chains pool_stage recorded_chains reported_runs
+    scripted_drafts search_laws swept_doubles their_rows tiny_engines watched_searches
+    written_configs
 """
 pytest.register_assert_rewrite(*HELPERS.split())
 

@@ -8,9 +8,10 @@ from engines.engine import EngineError
 from search.core import Path, Problem, Spent, Step, StopReason
 from search.ports import Failure, FailureKind, PolicyCall, PolicyReply
 from search.questions import Until
+from treewright.cluster.inline import InlineReplica
 from treewright.cluster.pool import Pool, PoolLimits
 from treewright.cluster.pooled import PooledPolicy
-from treewright.cluster.replica import Call, InlineReplica, Outcome
+from treewright.cluster.replica import Call, Outcome
 
 
 def call(problem: str, child: int = 0) -> PolicyCall:

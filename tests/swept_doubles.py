@@ -89,7 +89,9 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> Ports:
     shared = Ports()
 
     @asynccontextmanager
-    async def opened(cluster: object, policy: object, scorer: object) -> AsyncIterator[Ports]:
+    async def opened(
+        cluster: object, policy: object, scorer: object, tell: object
+    ) -> AsyncIterator[Ports]:
         if shared.refused and shared.refused in repr(policy):
             raise ClusterError("the policy cannot be started: no such model")
         shared.opened.append(policy)

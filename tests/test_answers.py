@@ -30,6 +30,15 @@ SOLUTIONS = [
     ("so the final answer is:\n$5$.", "$5$"),
     ("The answer is 1. No, the answer is 2.", "2"),
     ("18 eggs\n#### 18", "18"),
+    ("#### $1,200", "$1,200"),
+    ("#### \\frac{1}{2}", "\\frac{1}{2}"),
+    ("It is 5.\nThe answer is 5.\n#### Check\nIt holds.", "5"),
+    ("#### 12\n#### 2. Check again", "12"),
+    ("The answer is 72 clips, altogether.", "72 clips"),
+    ("The answer is x = 3, y = 4.", "x = 3, y = 4"),
+    ("The answer is Evelyn, not Tim", "Evelyn, not Tim"),
+    ("The answer is 5. I doubt the answer is correct.", "5"),
+    (r"\boxed{5}. (put in \boxed{})", "5"),
 ]
 
 
@@ -49,6 +58,9 @@ def test_the_last_answer_is_taken(solution: str, answer: str) -> None:
         "The answer is",
         "####",
         "answers: x",
+        "I doubt the answer is correct. 5",
+        "#### Check",
+        "#### 2. Check",
     ],
 )
 def test_no_answer_is_an_abstention(solution: str) -> None:
@@ -64,6 +76,26 @@ def test_a_last_box_that_was_cut_is_an_abstention(solution: str) -> None:
 
 def test_cues_can_be_switched_off() -> None:
     assert extract_answer("The answer is 5", cues=False) is None
+
+
+@pytest.mark.parametrize(
+    ("solution", "answer"),
+    [
+        ("so 7 of 12", "12"),
+        ("it costs $1,234.50 in all", "1,234.50"),
+        ("between 3 and -4", "-4"),
+        ("a half, 1/2", "1/2"),
+        ("I doubt the answer is correct. 5", "5"),
+        (r"\boxed{7} of 12", "7"),
+        ("The answer is 7, of 12", "7, of 12"),
+        ("no number", None),
+        (r"5 is \boxed{6", None),
+    ],
+)
+def test_the_last_number_is_taken_where_that_is_asked_for_and_nothing_else_answers(
+    solution: str, answer: str | None
+) -> None:
+    assert extract_answer(solution, fallback="last_number") == answer
 
 
 def test_an_answer_of_the_longest_length_is_kept_and_a_longer_one_is_an_abstention() -> None:

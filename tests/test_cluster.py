@@ -9,11 +9,13 @@ import time
 import uuid
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path as FilePath
 
 import pytest
 
+from engines.engine import EngineConfig
 from engines.faults import Faults
 from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 from scorers.no_scorer import NoScorerConfig
@@ -25,17 +27,37 @@ from treewright.cluster.cluster import ClusterError, Ports, load_actors, open_cl
 from treewright.cluster.config import ClusterConfig
 
 MORTAL = '''
-"""Ports that cannot be built, each in its own way."""
-import os
+"""Ports that cannot be built, each in its own way, and one that takes a while."""
+import os, subprocess, sys, time
 from dataclasses import dataclass
+from engines.engine import EngineConfig, EngineError
+from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
+
+@dataclass(frozen=True)
+class LoadedConfig:
+    log: str
+    engine: EngineConfig
+
+async def load(config):
+    with open(config.log, "a") as log:
+        for word in ("begins", "ends"):
+            print(os.environ["CUDA_VISIBLE_DEVICES"], word, file=log, flush=True)
+            time.sleep(0.2)
+    return ScriptedPolicy(ScriptedPolicyConfig())
 
 @dataclass(frozen=True)
 class MortalConfig:
     how: str
 
 async def build(config):
+    if isinstance(config, LoadedConfig):
+        return await load(config)
     if config.how == "exit":
         os._exit(3)
+    if config.how == "engine":
+        code = "raise MemoryError('the cause in a child')"
+        subprocess.run([sys.executable, "-c", code])
+        raise EngineError("Engine core initialization failed. See root cause above.")
     raise ValueError("no such checkpoint")
 '''
 POLICY = ScriptedPolicyConfig()
@@ -49,7 +71,10 @@ def running_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     (folder / "mortal_port.py").write_text(MORTAL)
     sys.path.insert(0, str(folder))
     actors = load_actors(None)
+    init = actors.ray.init
+    actors.ray.init = partial(init, num_gpus=2)  # counters: there is no GPU
     with actors.connected(None, 4):
+        actors.ray.init = init
         yield actors.ray.get_runtime_context().gcs_address
     sys.path.remove(str(folder))
 
@@ -135,6 +160,37 @@ def test_a_poisonous_call_is_quarantined_and_the_rest_is_answered(fault: Faults)
 
 
 @pytest.mark.usefixtures("running_ray")
+def test_engines_that_share_a_gpu_start_one_after_another(
+    tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "starts"
+    replica = load_actors(None).RayReplica
+    prepare = replica.prepare
+
+    async def work() -> None:
+        all_are_there = asyncio.Barrier(4)
+
+        async def prepared(self: object) -> object:
+            place = await prepare(self)
+            await all_are_there.wait()
+            return place
+
+        monkeypatch.setattr(replica, "prepare", prepared)
+        engine = EngineConfig(device="cuda", gpu_memory_utilization=0.4)
+        port = import_module("mortal_port").LoadedConfig(str(log), engine)
+        async with open_cluster(
+            ClusterConfig(policy_replicas=2, scorer_replicas=2), port, port
+        ) as ports:
+            while sum(stats.alive for stats in ports.stats().values()) < 4:
+                await asyncio.sleep(0.05)
+
+    run(work())
+    starts = [line.split() for line in log.read_text().splitlines()]
+    for gpu in ("0", "1"):
+        assert [word for on, word in starts if on == gpu] == ["begins", "ends"] * 2
+
+
+@pytest.mark.usefixtures("running_ray")
 def test_a_cancelled_call_is_aborted_in_the_actor() -> None:
     async def work() -> None:
         policy = ScriptedPolicyConfig(faults=Faults(hang=1.0))
@@ -170,8 +226,9 @@ def test_a_scorer_that_always_dies_is_unavailable_and_the_policy_goes_on() -> No
 @pytest.mark.parametrize(
     ("how", "restarts", "message"),
     [
-        ("exit", 0, "policy cannot be started: The actor is dead"),
-        ("raise", 3, "no such checkpoint"),
+        ("exit", 0, r"policy cannot be started: The actor is dead.* \(node .*, log /.*err\)"),
+        ("raise", 3, r"no such checkpoint \(node .*, log /.*err\)"),
+        ("engine", 0, r"failed; it said last: MemoryError: the cause .* \(node .*, log /.*err\)"),
     ],
 )
 def test_a_policy_that_cannot_be_had_ends_the_start_with_its_cause(

@@ -133,6 +133,17 @@ def test_the_quickstart_is_small_and_runs_on_anything() -> None:
     assert config.select == ("first", "best", "weighted", "majority")
 
 
+STAND_INS = [name for name in configs() if name.endswith("_arithmetic") and "sweep" not in name]
+
+
+@pytest.mark.parametrize("name", ["quickstart", *sorted(STAND_INS)])
+def test_the_stand_ins_are_served_as_they_were_trained_and_share_a_gpu(name: str) -> None:
+    config = load_config(name)
+    for engine in (config.policy.engine, getattr(config.scorer, "engine", config.policy.engine)):
+        assert (engine.dtype, engine.memory_gib) == ("float32", 0.25)
+        assert engine.gpu_memory_utilization <= 0.4
+
+
 def test_the_quickstart_asks_only_models_that_ship(root: Path) -> None:
     config = load_config("quickstart")
     for settings in (config.policy, config.scorer):

@@ -34,6 +34,8 @@ def load(tmp_path: Path) -> Load:
         ("policy.engine.max_model_len=99", "policy.engine.max_model_len"),
         ("scorer.prefill=verify_step", "scorer.prefill"),
         ("scorer.chains=4", "scorer.chains"),
+        ("scorer.combine=logit", "scorer.combine"),
+        ("scorer.decision_temperature=2", "scorer.decision_temperature"),
         ("scorer.kind=scripted", "scorer.kind"),
     ],
 )

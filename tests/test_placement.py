@@ -7,7 +7,7 @@ import pytest
 
 from engines.engine import EngineConfig
 from treewright.cluster.config import ClusterConfig
-from treewright.cluster.placement import place_gpus
+from treewright.cluster.placement import SharesTooLarge, place_gpus, shares
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ AUTO, CPU, TWO = (
     Served(EngineConfig(tensor_parallel_size=2)),
 )
 CUDA = Served(EngineConfig(device="cuda"))
+SMALL = Served(EngineConfig(gpu_memory_utilization=0.3))
 
 
 @pytest.mark.parametrize(
@@ -30,7 +31,7 @@ CUDA = Served(EngineConfig(device="cuda"))
     [
         (AUTO, AUTO, 0, (0, 0)),
         (AUTO, AUTO, 2, (1, 1)),
-        (AUTO, AUTO, 1, (0.5, 0.5)),
+        (SMALL, SMALL, 1, (0.5, 0.5)),
         (AUTO, CPU, 1, (1, 0)),
         (TWO, AUTO, 8, (2, 1)),
         (TWO, AUTO, 2, (2, 1)),
@@ -56,13 +57,46 @@ def test_each_replica_asks_for_what_its_engine_needs(
 
 def test_replicas_that_share_fit() -> None:
     config = ClusterConfig(policy_replicas=3, scorer_replicas=2)
-    of_policy, of_scorer = place_gpus(config, AUTO, AUTO, 2)
+    of_policy, of_scorer = place_gpus(config, SMALL, SMALL, 2)
     assert 3 * of_policy + 2 * of_scorer <= 2
 
 
 def test_what_the_config_says_is_not_changed() -> None:
     config = ClusterConfig(policy_gpus=0.25, scorer_gpus=2)
     assert place_gpus(config, AUTO, AUTO, 1) == (0.25, 2)
+
+
+@pytest.mark.parametrize(("available", "given", "advised"), [(1, 5, 0.18), (2, 3, 0.3)])
+def test_engines_that_cannot_fit_on_the_gpu_they_share_are_refused_before_they_are_loaded(
+    available: int, given: int, advised: float
+) -> None:
+    config = ClusterConfig(policy_replicas=3, scorer_replicas=2)
+    wanted = f"{given} engines share a GPU and want {given * 0.9:g} .* say {advised} for each"
+    with pytest.raises(SharesTooLarge, match=wanted):
+        place_gpus(config, AUTO, AUTO, available)
+    place_gpus(config, AUTO, AUTO, 5)  # one each
+
+
+def test_an_engine_with_an_explicit_cache_may_take_less_than_its_share() -> None:
+    explicit = Served(EngineConfig(memory_gib=1.0))
+    assert place_gpus(ClusterConfig(), explicit, explicit, 1) == (0.5, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("port", "gpus", "available", "shared"),
+    [
+        (AUTO, 0.5, 1, True),
+        (AUTO, 0.0, 1, True),
+        (AUTO, 1, 1, False),
+        (AUTO, 0.5, 0, False),
+        (CPU, 0.0, 1, False),
+        (object(), 0.0, 1, False),
+    ],
+)
+def test_a_replica_with_less_than_a_gpu_of_its_own_shares(
+    port: object, gpus: float, available: float, shared: bool
+) -> None:
+    assert shares(port, gpus, available) is shared
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,10 @@ import asyncio
 from engines.engine import EngineError
 from pool_stage import LIMITS, Port, call, reply, run, stage, ticks
 from search.ports import Failure, FailureKind
+from treewright.cluster.inline import InlineReplica
 from treewright.cluster.pool import Pool, PoolLimits
 from treewright.cluster.pooled import PooledPolicy
-from treewright.cluster.replica import Info, InlineReplica, Outcome
+from treewright.cluster.replica import Info, Outcome
 
 
 def test_a_pool_whose_replicas_always_die_answers_unavailable_with_the_cause() -> None:

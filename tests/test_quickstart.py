@@ -191,6 +191,8 @@ def test_doubles_robbed_of_both_actors_give_the_undisturbed_metrics(runs: Runs) 
     _, told = robbed.communicate(timeout=LIMIT_S)
     assert robbed.returncode == 0, told
     assert "policy: 1 deaths of a replica" in told
+    death = told.index("replica 1 of 1 died: The actor is dead because")
+    assert death < told.index(f"{problems}/{problems} problems"), "told when it died"
     disturbed = (runs.run_folder("doubles") / "metrics.json").read_bytes()
     elsewhere = ("output_dir=undisturbed", "cluster.backend=inline")
     undisturbed = Path(runs.finish("run", "doubles.yaml", *elsewhere)["run"])

@@ -346,14 +346,17 @@ def test_a_question_of_megabytes_is_refused_before_it_is_tokenised() -> None:
     assert "over 78125 tokens" in refused.message
 
 
-def test_what_the_engine_refuses_is_invalid() -> None:
+@pytest.mark.parametrize(
+    ("again", "kind"), [(False, FailureKind.INVALID), (True, FailureKind.UNAVAILABLE)]
+)
+def test_what_the_engine_refuses_is_invalid_unless_it_may_serve_it_again(
+    again: bool, kind: FailureKind
+) -> None:
     class Refusing(Recital):
         async def generate(self, batch: Sequence[Request]) -> list[Generation | Refused]:
-            return [Refused("too long for me")]
+            return [Refused("not by me", again=again)]
 
-    assert failure(Refusing("")) == Failure(
-        FailureKind.INVALID, "problem p1, path root: too long for me"
-    )
+    assert failure(Refusing("")) == Failure(kind, "problem p1, path root: not by me")
 
 
 def test_what_the_tokenizer_cannot_take_is_invalid() -> None:

@@ -82,7 +82,9 @@ def ports(monkeypatch: pytest.MonkeyPatch) -> Ports:
     shared = Ports()
 
     @asynccontextmanager
-    async def opened(cluster: object, policy: object, scorer: object) -> AsyncIterator[Ports]:
+    async def opened(
+        cluster: object, policy: object, scorer: object, tell: object
+    ) -> AsyncIterator[Ports]:
         shared.opened.append(scorer)
         yield shared
 

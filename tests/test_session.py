@@ -277,7 +277,7 @@ def test_a_verifier_that_is_never_asked_is_not_started(
     scorers = []
 
     @asynccontextmanager
-    async def opened(_: object, __: object, scorer: object) -> AsyncIterator[Ports]:
+    async def opened(_: object, __: object, scorer: object, *___: object) -> AsyncIterator[Ports]:
         scorers.append(scorer)
         yield Ports(config)
 

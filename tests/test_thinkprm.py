@@ -251,12 +251,33 @@ def ask(**settings: Any) -> Request:
 # --- Several chains -------------------------------------------------------------------------------
 
 
-def test_several_chains_are_combined_in_logit_space() -> None:
+def test_several_chains_are_combined_by_their_probabilities_or_by_their_log_odds() -> None:
     chains = [replace(RIGHT, sure=(p, p), yes=y) for p, y in ((0.9, 0.9), (0.6, 0.5), (0.8, 0.99))]
     found = judgement(RecordedEngine(*chains), chains=3)
+    assert probabilities(found) == [pytest.approx((0.9 + 0.6 + 0.8) / 3)] * 2
+    assert found.prefix == pytest.approx((0.9 + 0.5 + 0.99) / 3)
+    assert found.chains == 3
+    found = judgement(RecordedEngine(*chains), chains=3, combine="logit")
     assert probabilities(found) == [pytest.approx(mean(0.9, 0.6, 0.8))] * 2
     assert found.prefix == pytest.approx(mean(0.9, 0.5, 0.99))
-    assert found.chains == 3
+
+
+def test_the_decision_temperature_divides_the_log_odds_of_steps_and_closing_question() -> None:
+    found = judgement(RecordedEngine(RIGHT), decision_temperature=2.0)
+    halved = [probability(math.log(p / (1 - p)) / 2) for p in (0.9, 0.8, 0.9)]
+    assert [*probabilities(found), found.prefix] == [pytest.approx(p) for p in halved]
+
+
+def test_of_four_chains_each_more_that_stops_lowers_every_score() -> None:
+    lasts, products = [], []
+    for stopped in range(5):
+        engine = RecordedEngine(*[WRONG] * stopped, *[RIGHT] * (4 - stopped))
+        found = judgement(engine, chains=4)
+        read = [p for p in probabilities(found) if p is not None]
+        lasts.append(read[-1])
+        products.append(math.prod(read))
+    assert lasts == sorted(set(lasts), reverse=True)
+    assert products == sorted(set(products), reverse=True)
 
 
 def test_a_chain_that_cannot_be_read_is_left_out_of_the_mean() -> None:

@@ -119,6 +119,15 @@ def test_a_refused_request_is_invalid_and_its_siblings_are_judged() -> None:
     assert isinstance(judged, ScorerReply)
 
 
+def test_a_request_that_failed_inside_the_engine_is_asked_again() -> None:
+    class Fails(RecordedEngine):
+        async def generate(self, batch: Sequence[Request]) -> list[Generation | Refused]:
+            return [Refused("a block was lost", again=True) for _ in batch]
+
+    (reply,) = judge(Fails(), ScorerCall(path(), 0))
+    assert reply == Failure(FailureKind.UNAVAILABLE, "problem p7, path 0/3: a block was lost")
+
+
 def test_a_dead_engine_raises() -> None:
     with pytest.raises(EngineError, match="out of memory"):
         judge(Dies(), ScorerCall(path(), 0))

@@ -8,8 +8,8 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
 from dataclasses import fields
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,7 +24,12 @@ from engines.engine import (
     Request,
     Sampling,
 )
-from engines.vllm_engine import GpuServer, VllmEngine, find_device, generation, sampling_parameters
+from engines.vllm_engine import (
+    VllmEngine,
+    find_device,
+    generation,
+    sampling_parameters,
+)
 from engines.vllm_setup import collection_paused, engine_arguments, prepare_environment
 
 EOS = 2
@@ -38,6 +43,12 @@ def output(ids: tuple[int, ...], reason: str, stop: int | str | None = None, **m
         token_ids=list(ids), finish_reason=reason, stop_reason=stop, **measured
     )
     return SimpleNamespace(outputs=[completion], num_cached_tokens=0)
+
+
+def generated(output: Any, request: Request = ASKED) -> Generation:
+    read = generation(output, request, {EOS})
+    assert isinstance(read, Generation)
+    return read
 
 
 @pytest.mark.parametrize(
@@ -57,25 +68,24 @@ def output(ids: tuple[int, ...], reason: str, stop: int | str | None = None, **m
 def test_every_end_is_told_apart(
     reason: str, last: int, stop_reason: int | str | None, finish: Finish, stop: int | str | None
 ) -> None:
-    read = generation(output((4, last), reason, stop_reason), ASKED, {EOS})
+    read = generated(output((4, last), reason, stop_reason))
     assert (read.token_ids, read.finish, read.stop) == ((4, last), finish, stop)
 
 
 def test_an_aborted_request_may_have_no_token() -> None:
-    assert generation(output((), "abort"), ASKED, {EOS}).token_ids == ()
+    assert generated(output((), "abort")).token_ids == ()
 
 
-def test_an_unknown_end_is_an_error_not_a_guess() -> None:
-    with pytest.raises(EngineError, match="'error'"):
-        generation(output((4,), "error"), ASKED, {EOS})
+@pytest.mark.parametrize("reason", ["error", "a reason of a later vLLM", None])
+def test_a_fault_inside_vllm_and_an_unknown_end_fail_that_request_only(reason: Any) -> None:
+    told = f"vLLM ended the request with {reason!r}"
+    assert generation(output((4,), reason), ASKED, {EOS}) == Refused(told, again=True)
 
 
 def test_log_probabilities_are_read_behind_the_sampled_token() -> None:
     request = Request((5,), Sampling(2, logprob_ids=(8, 9)))
     flat = SimpleNamespace(start_indices=[0, 3], logprobs=[-0.1, -1.0, -2.0, -0.2, -3.0, -4.0])
-    read = generation(
-        output((4, 4), "length", logprobs=flat, cumulative_logprob=-0.3), request, {EOS}
-    )
+    read = generated(output((4, 4), "length", logprobs=flat, cumulative_logprob=-0.3), request)
     assert read.logprobs == ({8: -1.0, 9: -2.0}, {8: -3.0, 9: -4.0})
     assert read.logprob == -0.3
 
@@ -119,9 +129,16 @@ def test_a_gpu_engine_has_the_models_dtype_and_a_share_of_the_memory() -> None:
 
 
 def test_what_is_said_goes_first() -> None:
-    said = EngineConfig(dtype="bfloat16", memory_gib=2, block_size=64, tensor_parallel_size=2)
+    said = EngineConfig(
+        dtype="bfloat16",
+        memory_gib=2,
+        block_size=64,
+        tensor_parallel_size=2,
+        max_num_batched_tokens=4096,
+    )
     for device in ("cpu", "cuda"):
         told = engine_arguments("m", said, device)
+        assert told["max_num_batched_tokens"] == 4096
         assert (told["dtype"], told["block_size"]) == ("bfloat16", 64)
         assert told["kv_cache_memory_bytes"] == 2 << 30
     assert told["distributed_executor_backend"] == "mp"
@@ -175,91 +192,13 @@ def test_an_engine_that_cannot_start_is_one_clear_error(tmp_path: Any) -> None:
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.engine
+def test_an_engine_whose_cache_is_too_small_says_so(root: Path) -> None:
+    model = str(root / "benchmarks" / "arithmetic" / "policy")
+    with pytest.raises(EngineError, match="does not start: To serve at least one request"):
+        asyncio.run(VllmEngine.start(model, EngineConfig(memory_gib=0.001), [EOS]))
+
+
 def test_the_module_alone_imports_no_heavy_library() -> None:
     code = "import sys, engines.vllm_engine; sys.exit(bool({'torch', 'vllm'} & {*sys.modules}))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-# The server of a GPU, on a stand-in for `AsyncLLM`.
-
-
-class FakeLlm:
-    """Answers after a turn of the event loop, or does what `act` does."""
-
-    model_config = SimpleNamespace(max_model_len=40)
-
-    def __init__(self, act: Callable[[], object] = lambda: None) -> None:
-        self.act = act
-        self.keys: list[str] = []
-        self.ended: list[str] = []
-        self.shut = 0
-
-    async def generate(self, prompt: Any, parameters: Any, key: str) -> AsyncIterator[Any]:
-        self.keys.append(key)
-        try:
-            await asyncio.sleep(0.01 * parameters.max_tokens)
-            self.act()
-            yield output((9,) * parameters.max_tokens, "length")
-        finally:
-            self.ended.append(key)
-
-    def shutdown(self) -> None:
-        self.shut += 1
-
-
-def gpu(llm: FakeLlm) -> VllmEngine:
-    return VllmEngine(GpuServer(llm, frozenset({EOS})), 40, 100)
-
-
-def fail(error: Exception) -> Callable[[], object]:
-    def act() -> object:
-        raise error
-
-    return act
-
-
-@pytest.mark.engine
-def test_on_a_gpu_answers_are_aligned_and_keys_differ() -> None:
-    llm = FakeLlm()
-    batch = [Request((5,), Sampling(n)) for n in (3, 1, 2)]
-    answers = asyncio.run(gpu(llm).generate([batch[0], Request((), Sampling(1)), *batch[1:]]))
-    lengths = [len(a.token_ids) if isinstance(a, Generation) else None for a in answers]
-    assert lengths == [3, None, 1, 2]
-    assert len(set(llm.keys)) == 3
-
-
-@pytest.mark.engine
-def test_on_a_gpu_what_vllm_refuses_is_refused() -> None:
-    from vllm.exceptions import VLLMValidationError
-
-    llm = FakeLlm(fail(VLLMValidationError("not\nthis")))
-    assert asyncio.run(gpu(llm).generate([ASKED])) == [Refused("not this")]
-
-
-@pytest.mark.engine
-def test_on_a_gpu_a_dead_engine_is_an_engine_error() -> None:
-    from vllm.v1.engine.exceptions import EngineDeadError
-
-    with pytest.raises(EngineError, match="the engine died"):
-        asyncio.run(gpu(FakeLlm(fail(EngineDeadError()))).generate([ASKED, ASKED]))
-
-
-@pytest.mark.engine
-def test_on_a_gpu_cancelling_reaches_every_request() -> None:
-    async def run() -> None:
-        task = asyncio.create_task(gpu(llm).generate([Request((5,), Sampling(30))] * 3))
-        await asyncio.sleep(0.01)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert llm.ended == llm.keys
-
-    llm = FakeLlm()
-    asyncio.run(run())
-    assert len(llm.keys) == 3
-
-
-def test_on_a_gpu_closing_shuts_vllm_down() -> None:
-    llm = FakeLlm()
-    asyncio.run(gpu(llm).close())
-    assert llm.shut == 1

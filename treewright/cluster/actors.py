@@ -1,8 +1,8 @@
 """The edge to Ray: a port in an actor, the replica that speaks to it, the connection to a cluster.
 
-Only plain values cross the wire. Whatever goes wrong in an actor comes back as a `Failure`; a dead
-actor shows in the poll, which is always under way. To import this module call `load_actors` of
-`treewright.cluster.cluster`: Ray reads its environment when it is imported.
+Only plain values cross the wire. Whatever goes wrong in an actor comes back as a `Failure` or as
+`Dead`; a dead actor shows in the poll, which is always under way. To import this module call
+`load_actors` of `treewright.cluster.cluster`: Ray reads its environment when it is imported.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
 from search.custom import import_folders
-from search.ports import Failure, FailureKind, one_line
+from search.ports import one_line
+from treewright.cluster.last_words import LastWords, with_words
 from treewright.cluster.replica import (
     Call,
     Info,
@@ -45,36 +47,74 @@ class ConnectionRefused(Exception):
     """No Ray could be started or reached. One line."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an actor is: Ray's node, its address, the GPUs it was given, and its log."""
+
+    node: str
+    host: str
+    gpu: str
+    log: str
+    words: LastWords
+
+    def __str__(self) -> str:
+        return f"node {self.host}, log {self.log}"
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """What an actor that lives says of an engine that does not: why, and what it said last.
+
+    `refused`: its port cannot be built at all.
+    """
+
+    cause: str
+    words: str
+    refused: bool = False
+
+
 class PortActor:
     """Hosts a whole port: prompting, engine and parsing. Becomes an actor in `RayReplica`."""
 
     def __init__(self) -> None:
         self._host: PortHost | None = None
+        self._words = LastWords.of_this_process()
 
-    async def start(self, config: object) -> Info | Failure:
-        """Build the port of this config. `INVALID`: it cannot be; `UNAVAILABLE`: later perhaps."""
+    async def place(self) -> Place:
+        """Where this actor is."""
+        context = ray.get_runtime_context()
+        return Place(
+            node=context.get_node_id(),
+            host=str(ray.util.get_node_ip_address()),
+            gpu=",".join(str(gpu) for gpu in ray.get_gpu_ids()),
+            log=str(Path("/proc/self/fd/2").readlink()),
+            words=self._words,
+        )
+
+    async def start(self, config: object) -> Info | Dead:
+        """Build the port of this config."""
         began = time.monotonic()
         try:
             port = await build_port(builder(config))
         except StartRefused as error:
-            return Failure(FailureKind.INVALID, str(error))
+            return Dead(str(error), words="", refused=True)
         except ReplicaDied as error:
-            return Failure(FailureKind.UNAVAILABLE, str(error))
+            return Dead(str(error), self._words.said())
         self._host = PortHost(port)
-        log = str(Path("/proc/self/fd/2").readlink())
         seconds = round(time.monotonic() - began, 3)
-        return {**describe(port), "seconds": seconds, "pid": os.getpid(), "log": log}
+        return {**describe(port), "seconds": seconds, "pid": os.getpid()}
 
     async def submit(self, batch: Sequence[tuple[int, Call]]) -> None:
         """See `Replica.submit`."""
         self._started().submit(batch)
 
-    async def poll(self, wait_s: float) -> list[tuple[int, Outcome]] | Failure:
-        """See `Replica.poll`; a `Failure` says why the engine is dead."""
+    async def poll(self, wait_s: float) -> tuple[list[tuple[int, Outcome]], int] | Dead:
+        """See `Replica.poll` and `Replica.steps`."""
+        host = self._started()
         try:
-            return await self._started().poll(wait_s)
+            return await host.poll(wait_s), host.steps()
         except ReplicaDied as error:
-            return Failure(FailureKind.UNAVAILABLE, str(error))
+            return Dead(str(error), self._words.said())
 
     async def abort(self, ids: Sequence[int]) -> None:
         """See `Replica.abort`."""
@@ -93,8 +133,10 @@ class PortActor:
 class RayReplica:
     """A replica in an actor of its own."""
 
-    def __init__(self, config: object, cpus: float, gpus: float) -> None:
+    def __init__(self, config: object, cpus: float, gpus: float, *, shares: bool = False) -> None:
+        """`shares`: its engine is on a GPU that others may be on as well."""
         self._config = config
+        self._shares = shares
         self._options = {
             "num_cpus": cpus,
             "num_gpus": gpus,
@@ -103,22 +145,30 @@ class RayReplica:
             "max_concurrency": 100,
         }
         self._actor: Any = None
-        self._log = ""
+        self._place: Place | None = None
+        self._steps = 0
+
+    async def prepare(self) -> str | None:
+        """See `Replica.prepare`."""
+        self._actor = ray.remote(PortActor).options(**self._options).remote()
+        try:
+            self._place = place = await self._actor.place.remote()
+        except RayError as error:
+            raise self._death(error) from error
+        return f"GPU {place.gpu} of {place.node}" if self._shares else None
 
     async def start(self) -> Info:
         """See `Replica.start`."""
-        self._actor = ray.remote(PortActor).options(**self._options).remote()
+        assert self._place is not None, "prepare comes first"
         try:
             info = await self._actor.start.remote(self._config)
         except RayTaskError as error:
             raise StartRefused(one_line(error.cause or error)) from error
         except RayError as error:
             raise self._death(error) from error
-        if isinstance(info, Failure):
-            fault = StartRefused if info.kind is FailureKind.INVALID else ReplicaDied
-            raise fault(info.message)
-        self._log = info["log"]
-        return dict(info)
+        if isinstance(info, Dead):
+            raise (StartRefused if info.refused else ReplicaDied)(self._told(info))
+        return {**info, "log": self._place.log}
 
     def submit(self, batch: Sequence[tuple[int, Call]]) -> None:
         """See `Replica.submit`."""
@@ -128,12 +178,18 @@ class RayReplica:
     async def poll(self, wait_s: float) -> list[tuple[int, Outcome]]:
         """See `Replica.poll`."""
         try:
-            ended: list[tuple[int, Outcome]] | Failure = await self._actor.poll.remote(wait_s)
+            news: tuple[list[tuple[int, Outcome]], int] | Dead
+            news = await self._actor.poll.remote(wait_s)
         except RayError as error:
             raise self._death(error) from error
-        if isinstance(ended, Failure):
-            raise ReplicaDied(ended.message)
+        if isinstance(news, Dead):
+            raise ReplicaDied(self._told(news))
+        ended, self._steps = news
         return ended
+
+    def steps(self) -> int:
+        """See `Replica.steps`."""
+        return self._steps
 
     def abort(self, ids: Sequence[int]) -> None:
         """See `Replica.abort`."""
@@ -158,7 +214,13 @@ class RayReplica:
         text = " ".join(str(error).split())
         if isinstance(error, RayActorError):
             text = text[max(0, text.find("The actor is dead because")) :]
-        return ReplicaDied(f"{text[:300]} (log: {self._log or 'none'})")
+        if self._place is None:
+            return ReplicaDied(f"{text[:300]} (it had no place yet)")
+        words = self._place.words.said()  # known if the log is on this machine
+        return ReplicaDied(with_words(text[:300], words, str(self._place)))
+
+    def _told(self, dead: Dead) -> str:
+        return with_words(dead.cause, dead.words, str(self._place))
 
 
 @contextmanager

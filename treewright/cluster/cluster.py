@@ -15,11 +15,14 @@ from typing import TypeAlias
 from scorers.no_scorer import NoScorerConfig
 from search.fault import Fault
 from treewright.cluster.config import ClusterConfig
-from treewright.cluster.placement import place_gpus
+from treewright.cluster.inline import InlineReplica
+from treewright.cluster.placement import SharesTooLarge, place_gpus, shares
 from treewright.cluster.pool import Pool, PoolLimits
 from treewright.cluster.pool_stats import PoolStats
 from treewright.cluster.pooled import PooledPolicy, PooledScorer
-from treewright.cluster.replica import InlineReplica, Replica, builder
+from treewright.cluster.replica import Replica, builder
+from treewright.cluster.turns import Turns
+from treewright.cluster.watch import Watch, port_name
 
 Make: TypeAlias = Callable[[], Replica]
 
@@ -61,9 +64,15 @@ class Ports:
 
 @asynccontextmanager
 async def open_cluster(
-    config: ClusterConfig, policy: object, scorer: object
+    config: ClusterConfig,
+    policy: object,
+    scorer: object,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> AsyncIterator[Ports]:
-    """Start the replicas of both port configs at once; stop all of it at the end of the block.
+    """Start the replicas of both port configs; stop all of it at the end of the block.
+
+    They start at once, but for those that share a GPU. `tell` hears of every death of a replica,
+    and of a port that blocks, when it happens.
 
     It opens when each port has its first replica. A scorer whose replicas keep dying does not stop
     it: solutions can be sampled, and judged when the run is resumed.
@@ -71,15 +80,16 @@ async def open_cluster(
     Raises:
         ClusterError: no Ray, a port that cannot be built, or no policy.
     """
-    with makers(config, policy, scorer) as (make_policy, make_scorer):
+    with makers(config, policy, scorer, tell) as (make_policy, make_scorer):
         limits = PoolLimits(
             calls_in_flight=config.calls_in_flight,
             max_restarts=config.max_restarts,
             call_timeout_s=config.call_timeout_s,
             start_timeout_s=config.start_timeout_s,
         )
-        policies = Pool(make_policy, config.policy_replicas, limits)
-        scorers = Pool(make_scorer, config.scorer_replicas, limits)
+        pool = partial(Pool, limits=limits, tell=tell, turns=Turns())
+        policies = pool(make_policy, config.policy_replicas, name=port_name("policy", policy))
+        scorers = pool(make_scorer, config.scorer_replicas, name=port_name("scorer", scorer))
         try:
             await asyncio.gather(start_policies(policies), start_scorers(scorers))
             yield Ports(PooledPolicy(policies), PooledScorer(scorers))
@@ -101,6 +111,12 @@ async def start_scorers(pool: Pool) -> None:
         raise ClusterError(f"the scorer cannot be started: {pool.extinct}")
 
 
+def inline(watch: Watch, side: str, config: object) -> Make:
+    """How to make a replica in this process that is watched."""
+    watch.expect(side, config)
+    return partial(InlineReplica, builder(config), partial(watch.ready, side, config))
+
+
 def load_actors(address: str | None) -> ModuleType:
     """Import `treewright.cluster.actors`, and Ray with it, for a cluster at this address."""
     for name, value in {**RAY, **({} if address else LOOPBACK)}.items():
@@ -109,26 +125,33 @@ def load_actors(address: str | None) -> ModuleType:
 
 
 @contextmanager
-def makers(config: ClusterConfig, policy: object, scorer: object) -> Iterator[tuple[Make, Make]]:
+def makers(
+    config: ClusterConfig, policy: object, scorer: object, tell: Callable[[str], None]
+) -> Iterator[tuple[Make, Make]]:
     """How to make a replica of the policy and of the scorer, while the cluster is there."""
-    inline_policy, inline_scorer = (
-        partial(InlineReplica, builder(policy)),
-        partial(InlineReplica, builder(scorer)),
-    )
     if config.backend == "inline":
-        yield inline_policy, inline_scorer
+        watch = Watch(tell, (config.start_timeout_s, config.call_timeout_s))
+        with watch.watching():
+            yield inline(watch, "policy", policy), inline(watch, "scorer", scorer)
         return
     actors = load_actors(config.address)
     cpus = config.cpus * (config.policy_replicas + config.scorer_replicas)
     try:
         with actors.connected(config.address, cpus) as available:
             of_policy, of_scorer = place_gpus(config, policy, scorer, available)
+
+            def actor(port: object, gpus: float) -> Make:
+                shared = shares(port, gpus, available)
+                return partial(actors.RayReplica, port, config.cpus, gpus, shares=shared)
+
             yield (
-                partial(actors.RayReplica, policy, config.cpus, of_policy),
-                inline_scorer  # it does nothing: not worth a process
+                actor(policy, of_policy),
+                partial(InlineReplica, builder(scorer))  # it does nothing: not worth a process
                 if isinstance(scorer, NoScorerConfig)
-                else partial(actors.RayReplica, scorer, config.cpus, of_scorer),
+                else actor(scorer, of_scorer),
             )
+    except SharesTooLarge as error:
+        raise ClusterError(str(error)) from error
     except actors.ConnectionRefused as error:
         where = config.address or "this machine"
         raise ClusterError(f"cluster.address: {where}: no Ray: {error}") from error

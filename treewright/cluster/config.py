@@ -17,8 +17,12 @@ class ClusterConfig:
     and stopped at the end. `policy_gpus`, `scorer_gpus`: GPUs of one replica; left out, what its
     engine needs, and on a machine with too few the replicas share. `cpus`: of one replica.
     `problems_in_flight`: searched at once. `calls_in_flight`: at one replica; more wait.
-    `max_restarts`: of one replica, in a row, without a reply in between. `call_timeout_s`: after
-    that a replica counts as hung and is replaced. `start_timeout_s`: for loading a model.
+    `max_restarts`: of one replica, in a row, without a reply in between. `call_timeout_s`: a
+    replica with calls in flight that for so long gives no reply, and whose engine takes no step,
+    counts as hung and is replaced; its calls are asked again. However long a call takes, a replica
+    that moves is not hung: a call that hangs alone is found when the others beside it have ended.
+    An `inline` port that blocks for so long is interrupted. `start_timeout_s`: for loading a model;
+    the wait for others that start on the same GPU does not count.
     """
 
     backend: Literal["ray", "inline"] = "ray"

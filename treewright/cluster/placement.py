@@ -1,4 +1,4 @@
-"""How many GPUs each replica asks the cluster for."""
+"""How many GPUs each replica asks the cluster for, and whether those that share one fit on it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from engines.engine import EngineConfig
 from treewright.cluster.config import ClusterConfig
 
 
+class SharesTooLarge(Exception):
+    """The engines that must share a GPU do not fit. One line."""
+
+
 def place_gpus(
     config: ClusterConfig, policy: object, scorer: object, available: float
 ) -> tuple[float, float]:
@@ -15,24 +19,61 @@ def place_gpus(
 
     Each gets what the config says, else its engine's `tensor_parallel_size`. Where there are too
     few GPUs and no replica needs more than one, each gets an equal part of one.
+
+    Raises `SharesTooLarge`.
     """
     of_policy = gpus(policy, config.policy_gpus, available)
     of_scorer = gpus(scorer, config.scorer_gpus, available)
     total = of_policy * config.policy_replicas + of_scorer * config.scorer_replicas
     said = config.policy_gpus is not None or config.scorer_gpus is not None
-    if said or not 0 < available < total or max(of_policy, of_scorer) > 1:
-        return of_policy, of_scorer
-    part = 1.0 / math.ceil(total / available)
-    return of_policy * part, of_scorer * part
+    if not said and 0 < available < total and max(of_policy, of_scorer) <= 1:
+        part = 1.0 / math.ceil(total / available)
+        of_policy, of_scorer = of_policy * part, of_scorer * part
+    sharers = [config.policy_replicas * [policy] if shares(policy, of_policy, available) else []]
+    sharers += [config.scorer_replicas * [scorer] if shares(scorer, of_scorer, available) else []]
+    check_shares(
+        [engine for side in sharers for port in side if (engine := engine_of(port))], available
+    )
+    return of_policy, of_scorer
 
 
 def gpus(port: object, said: float | None, available: float) -> float:
     """GPUs of one replica of this port config, were there enough."""
     if said is not None:
         return said
-    engine = getattr(port, "engine", None)
-    if not isinstance(engine, EngineConfig) or engine.device == "cpu":
-        return 0.0
-    if engine.device == "auto" and not available:
+    engine = engine_of(port)
+    if engine is None or (engine.device == "auto" and not available):
         return 0.0
     return float(engine.tensor_parallel_size)
+
+
+def shares(port: object, gpus: float, available: float) -> bool:
+    """Whether a replica with so many GPUs may be on one with others."""
+    return available > 0 and gpus < 1 and engine_of(port) is not None
+
+
+def check_shares(engines: list[EngineConfig], available: float) -> None:
+    """Refuse, before anything is loaded, engines that surely do not fit on the GPUs they share.
+
+    vLLM does not start unless the share `gpu_memory_utilization` of the GPU is free. Some GPU gets
+    as many engines as there are for each; where even the smallest shares of that many are more than
+    1 together, the last to start finds too little. An engine with `memory_gib` takes less than its
+    share, nobody knows how much.
+
+    Raises `SharesTooLarge`.
+    """
+    wanted = sorted(e.gpu_memory_utilization for e in engines if e.memory_gib is None)
+    together = wanted[: math.ceil(len(wanted) / available)] if wanted else []
+    if len(together) > 1 and sum(together) > 1:
+        raise SharesTooLarge(
+            f"engine.gpu_memory_utilization: {len(together)} engines share a GPU and want "
+            f"{sum(together):g} of its memory together; at most 1 is there, so say "
+            f"{math.floor(90 / len(together)) / 100:g} for each of policy and scorer"
+        )
+
+
+def engine_of(port: object) -> EngineConfig | None:
+    """The engine of this port config that may run on a GPU; None where it has none."""
+    engine = getattr(port, "engine", None)
+    on_gpu = isinstance(engine, EngineConfig) and engine.device != "cpu"
+    return engine if on_gpu else None

@@ -17,6 +17,7 @@ from itertools import count
 
 from search.ports import Failure, FailureKind, one_line
 from treewright.cluster.homes import Homes
+from treewright.cluster.liveness import in_time, poll_in_time
 from treewright.cluster.pool_stats import PoolStats
 from treewright.cluster.quarantine import Quarantine
 from treewright.cluster.replica import (
@@ -24,18 +25,21 @@ from treewright.cluster.replica import (
     Outcome,
     Replica,
     ReplicaDied,
+    ReplicaHung,
     StartRefused,
 )
 from treewright.cluster.slot import Slot, Ticket
+from treewright.cluster.turns import Turns
 
 POLL_S = 1.0
-"""The longest wait for news of a replica before its calls' ages are looked at."""
+"""The longest wait for news of a replica before it is asked whether it moves."""
 
 
 @dataclass(frozen=True, slots=True)
 class PoolLimits:
     """`max_restarts`: of one replica, in a row, without a reply in between.
 
+    `call_timeout_s`: without a reply and without a step of its engine, while calls are in flight.
     `slack`: a problem stays at its replica until that has this many calls more than the least
     loaded. The wait before a restart doubles from `backoff_s`; the first restart is at once.
     """
@@ -48,20 +52,30 @@ class PoolLimits:
     backoff_s: float = 0.5
 
 
-class ReplicaHung(ReplicaDied):
-    """The replica is as good as dead: a call, or the replica itself, gave no sign in time."""
-
-
 class Pool:
-    """Routes calls to replicas that `make` makes. It answers every call, and raises nothing."""
+    """Routes calls to replicas that `make` makes. It answers every call, and raises nothing.
 
-    def __init__(self, make: Callable[[], Replica], size: int, limits: PoolLimits) -> None:
+    `tell` hears of every death at once, in a line that begins with `name`. `turns` are shared by
+    pools whose replicas may share a GPU.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], Replica],
+        size: int,
+        limits: PoolLimits,
+        *,
+        name: str = "port",
+        tell: Callable[[str], None] = lambda line: None,
+        turns: Turns | None = None,
+    ) -> None:
         self.limits = limits
         self.refused = False
         """Whether a replica could not be built at all."""
         self.extinct: str | None = None
         """Why no replica is left; None while there is one, or one to come."""
         self._make = make
+        self._name, self._tell, self._turns = name, tell, turns or Turns()
         self._slots = [Slot(index) for index in range(size)]
         self._keepers: list[asyncio.Task[None]] = []
         self._started = asyncio.Event()
@@ -160,11 +174,10 @@ class Pool:
 
     def _dispatch(self) -> None:
         self._scheduled = False
-        now = asyncio.get_running_loop().time()
         ready = [slot for slot in self._slots if slot.replica is not None]
         for suspect in self._quarantine.next_trial(ready):
             assert self._quarantine.ward is not None
-            self._quarantine.ward.take(suspect, now)
+            self._quarantine.ward.take(suspect)
         while self._waiting:
             if self._waiting[0].answer.done():
                 self._waiting.popleft()
@@ -172,7 +185,7 @@ class Pool:
             slot = self._route(self._waiting[0], ready)
             if slot is None:
                 break
-            slot.take(self._waiting.popleft(), now)
+            slot.take(self._waiting.popleft())
         for slot in ready:
             slot.flush()
 
@@ -196,6 +209,8 @@ class Pool:
                 await self._serve(slot, replica)
             except StartRefused as refusal:
                 slot.cause, self.refused = str(refusal), True
+                if self._started.is_set():  # otherwise whoever started the pool tells it
+                    self._tell(f"{self._named(slot)} cannot be started: {refusal}")
                 return
             except ReplicaDied as death:
                 self._bury(slot, death)
@@ -207,12 +222,16 @@ class Pool:
 
     async def _begin(self, slot: Slot, replica: Replica) -> None:
         limit = self.limits.start_timeout_s
-        try:
-            async with asyncio.timeout(limit):
-                slot.info = await replica.start()
-        except TimeoutError as error:
-            raise ReplicaHung(f"it was not ready within {limit:g} s") from error
-        slot.replica = replica
+        async with in_time(limit, "it got no place (too few CPUs or GPUs are free)"):
+            shared = await replica.prepare()
+        async with self._turns.turn(shared):  # the wait for its turn does not count
+            try:
+                async with in_time(limit, "it was not ready"):
+                    slot.info = await replica.start()
+            except BaseException:
+                await replica.stop()  # what it holds is free before the next one looks
+                raise
+        slot.replica, slot.steps, slot.quiet = replica, replica.steps(), 0.0
         self._started.set()
         self._wake()
 
@@ -220,18 +239,20 @@ class Pool:
         """Hand out outcomes until the replica dies. Raises `ReplicaDied`."""
         limit = self.limits.call_timeout_s
         loop = asyncio.get_running_loop()
+        wait_s = min(POLL_S, limit / 4)
         while True:
-            try:
-                async with asyncio.timeout(limit):
-                    ended = await replica.poll(min(POLL_S, limit / 4))
-            except TimeoutError as error:
-                raise ReplicaHung(f"it gave no sign for {limit:g} s") from error
+            began = loop.time()
+            ended = await poll_in_time(replica, wait_s, limit)
             for call_id, outcome in ended:
                 self._accept(slot, call_id, outcome)
             if ended:
                 self._wake()
-            if slot.longest(loop.time()) > limit:
-                raise ReplicaHung(f"a call got no reply within {limit:g} s")
+            # Where this process was too busy or was stopped, the replica is not to blame.
+            seconds = min(loop.time() - began, 2 * wait_s)
+            quiet = slot.heard(reply=bool(ended), steps=replica.steps(), seconds=seconds)
+            if quiet >= limit:
+                calls = f"{slot.load} {'call' if slot.load == 1 else 'calls'} in flight"
+                raise ReplicaHung(f"no reply and no step within {limit:g} s, with {calls}")
 
     def _bury(self, slot: Slot, death: ReplicaDied) -> None:
         """The replica is dead: its calls are suspects, and one of them may be convicted."""
@@ -248,7 +269,20 @@ class Pool:
             self._fail(culprit, FailureKind.UNAVAILABLE, f"it hung twice: {death}")
         else:
             self._fail(culprit, FailureKind.POISON, f"it killed two replicas: {death}")
+        self._tell(f"{self._named(slot)} died: {death}; {self._aftermath(slot, len(tickets))}")
         self._wake()
+
+    def _named(self, slot: Slot) -> str:
+        return f"{self._name} replica {slot.index + 1} of {len(self._slots)}"
+
+    def _aftermath(self, slot: Slot, lost: int) -> str:
+        """What becomes of its calls and of its slot."""
+        calls = f"{lost} {'call' if lost == 1 else 'calls'} lost with it, " if lost else ""
+        if slot.deaths <= self.limits.max_restarts:
+            return f"{calls}it is replaced"
+        others = any(not other.given_up for other in self._slots if other is not slot)
+        deaths = f"{slot.deaths} {'death' if slot.deaths == 1 else 'deaths'} in a row"
+        return f"{calls}it is given up after {deaths}{'' if others else ', and it was the last'}"
 
     def _backoff(self, deaths: int) -> float:
         """0 at first, then doubling."""

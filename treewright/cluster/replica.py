@@ -1,8 +1,8 @@
 """A replica hosts one port and answers its calls out of order.
 
-`PortHost` runs the calls in an event loop, wherever that loop is: in this process (`InlineReplica`)
-or in a Ray actor (`treewright.cluster.actors`). A replica is a cache and may die at any time;
-`treewright.cluster.pool` replaces it and asks again.
+`PortHost` runs the calls in an event loop, wherever that loop is: in this process
+(`treewright.cluster.inline`) or in a Ray actor (`treewright.cluster.actors`). A replica is a cache
+and may die at any time; `treewright.cluster.pool` replaces it and asks again.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import partial
 from importlib import import_module
 from typing import Protocol, TypeAlias, cast, runtime_checkable
 
-from engines.engine import EngineError
+from engines.engine import EngineError, Stepping
 from search.fault import Fault
 from search.ports import (
     Failure,
@@ -26,6 +26,7 @@ from search.ports import (
     ScorerReply,
     one_line,
 )
+from treewright.cluster.watch import PortBlocked
 
 Call: TypeAlias = PolicyCall | ScorerCall
 Outcome: TypeAlias = PolicyReply | ScorerReply | Failure
@@ -39,6 +40,10 @@ class ReplicaDied(Exception):
     """The replica is gone with all that was in flight there. The message is one line."""
 
 
+class ReplicaHung(ReplicaDied):
+    """The replica is as good as dead: it, or its engine, gave no sign in time."""
+
+
 class StartRefused(Fault):
     """The port cannot be built, and trying again would give the same. The message is one line."""
 
@@ -47,6 +52,13 @@ class StartRefused(Fault):
 
 class Replica(Protocol):
     """One place that answers calls. `submit` and `abort` return at once, `poll` brings outcomes."""
+
+    async def prepare(self) -> str | None:
+        """Take a place. What it shares there, and must start alone on: a GPU; None is nothing.
+
+        Raises `ReplicaDied`.
+        """
+        ...
 
     async def start(self) -> Info:
         """Return when ready. Raises `ReplicaDied` or `StartRefused`."""
@@ -61,6 +73,10 @@ class Replica(Protocol):
 
         Raises `ReplicaDied`.
         """
+        ...
+
+    def steps(self) -> int:
+        """See `Stepping`, as of the last poll; 0 where the port cannot tell."""
         ...
 
     def abort(self, ids: Sequence[int]) -> None:
@@ -109,6 +125,8 @@ async def build_port(build: Build) -> Port:
     """
     try:
         return await build()
+    except PortBlocked as error:
+        raise ReplicaHung(str(error)) from error
     except EngineError as error:
         raise ReplicaDied(one_line(error)) from error
     except (Exception, SystemExit) as error:
@@ -118,22 +136,24 @@ async def build_port(build: Build) -> Port:
 class PortHost:
     """Runs each call of a port as a task of its own and keeps the outcomes until they are polled.
 
-    An exception of the port becomes a `Failure` of that call. An `EngineError` condemns the host:
-    what ended before is still delivered, then `poll` raises `ReplicaDied`.
+    An exception of the port becomes a `Failure` of that call. An `EngineError`, and a call that had
+    to be interrupted, condemn the host: what ended before is still delivered, then `poll` raises
+    `ReplicaDied`.
     """
 
     def __init__(self, port: Port) -> None:
         self._port = port
+        self._stepping = port if isinstance(port, Stepping) else None
         self._running: dict[int, asyncio.Task[Outcome]] = {}
         self._ended: list[tuple[int, Outcome]] = []
         self._news = asyncio.Event()
-        self._doom: str | None = None
+        self._doom: ReplicaDied | None = None
 
     def submit(self, batch: Sequence[tuple[int, Call]]) -> None:
         """See `Replica.submit`."""
         for call_id, call in batch:
             if call_id not in self._running:
-                task = asyncio.create_task(_answer(self._port, call))
+                task = asyncio.create_task(self._answer(call))
                 self._running[call_id] = task
                 task.add_done_callback(partial(self._finish, call_id))
 
@@ -145,11 +165,15 @@ class PortHost:
         except TimeoutError:
             return []
         if self._doom is not None and not self._ended:
-            raise ReplicaDied(self._doom)
+            raise self._doom
         ended, self._ended = self._ended, []
         if self._doom is None:
             self._news.clear()
         return ended
+
+    def steps(self) -> int:
+        """See `Replica.steps`."""
+        return self._stepping.engine_steps() if self._stepping else 0
 
     def abort(self, ids: Sequence[int]) -> None:
         """See `Replica.abort`."""
@@ -157,16 +181,25 @@ class PortHost:
             if task := self._running.pop(call_id, None):
                 task.cancel()
 
-    def condemn(self, cause: str) -> None:
-        """Let the next `poll` raise `ReplicaDied(cause)`; the first cause counts."""
-        self._doom = self._doom or cause
+    def condemn(self, death: ReplicaDied) -> None:
+        """Let the next `poll` raise it; the first death counts."""
+        self._doom = self._doom or death
         self._news.set()
 
     def kill(self, cause: str) -> None:
         """Drop everything and be condemned."""
         self.abort(list(self._running))
         self._ended.clear()
-        self.condemn(cause)
+        self.condemn(ReplicaDied(cause))
+
+    async def _answer(self, call: Call) -> Outcome:
+        if self._doom is not None:
+            await asyncio.Event().wait()  # it will be asked elsewhere
+        try:
+            return await _answer(self._port, call)
+        except PortBlocked as error:  # at once: calls that are due in this turn would block too
+            self.condemn(ReplicaHung(str(error)))
+            raise
 
     async def close(self) -> None:
         """Cancel what runs and close the port."""
@@ -181,8 +214,10 @@ class PortHost:
             self._deliver(call_id, Failure(FailureKind.INTERNAL, "the port cancelled its own call"))
         elif (error := task.exception()) is None:
             self._deliver(call_id, task.result())
+        elif isinstance(error, PortBlocked):
+            pass  # condemned, and told as the death of the replica
         elif isinstance(error, EngineError):
-            self.condemn(one_line(error))
+            self.condemn(ReplicaDied(one_line(error)))
         else:
             self._deliver(call_id, Failure.raised(error))
 
@@ -202,53 +237,6 @@ async def _answer(port: Port, call: Call) -> Outcome:
         raise RuntimeError("the port called sys.exit") from error
     (outcome,) = outcomes
     return outcome
-
-
-class InlineReplica:
-    """A replica in this process and event loop: for doubles, and for tests of the pool."""
-
-    def __init__(self, build: Build) -> None:
-        self._build = build
-        self._host: PortHost | None = None
-        self._dead: str | None = None
-
-    async def start(self) -> Info:
-        """See `Replica.start`."""
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        port = await build_port(self._build)
-        self._host = PortHost(port)
-        if self._dead is not None:
-            raise ReplicaDied(self._dead)
-        return {**describe(port), "seconds": loop.time() - began}
-
-    def submit(self, batch: Sequence[tuple[int, Call]]) -> None:
-        """See `Replica.submit`."""
-        if self._host is not None and self._dead is None:
-            self._host.submit(batch)
-
-    async def poll(self, wait_s: float) -> list[tuple[int, Outcome]]:
-        """See `Replica.poll`."""
-        if self._host is None:
-            raise ReplicaDied(self._dead or "not started")
-        return await self._host.poll(wait_s)
-
-    def abort(self, ids: Sequence[int]) -> None:
-        """See `Replica.abort`."""
-        if self._host is not None:
-            self._host.abort(ids)
-
-    async def stop(self) -> None:
-        """See `Replica.stop`."""
-        self.kill("stopped")
-        if self._host is not None:
-            await self._host.close()
-
-    def kill(self, cause: str = "killed") -> None:
-        """Die as a process does: nothing in flight is answered, and the next `poll` raises."""
-        self._dead = self._dead or cause
-        if self._host is not None:
-            self._host.kill(cause)
 
 
 def describe(port: Port) -> Info:

@@ -18,8 +18,6 @@ class Ticket:
     id: int
     call: Call
     answer: asyncio.Future[Outcome]
-    sent: float = 0.0
-    """When it was last given to a replica, in the event loop's seconds."""
 
 
 @dataclass(eq=False, slots=True)
@@ -35,6 +33,10 @@ class Slot:
     """Why it died last."""
     given_up: bool = False
     in_flight: dict[int, Ticket] = field(default_factory=dict)
+    quiet: float = 0.0
+    """Seconds without a reply or a step while calls were in flight."""
+    steps: int = 0
+    """What the replica said of its engine's steps last."""
     _taken: list[Ticket] = field(default_factory=list)
     _dropped: list[int] = field(default_factory=list)
 
@@ -43,9 +45,10 @@ class Slot:
         """How many calls are in flight."""
         return len(self.in_flight)
 
-    def take(self, ticket: Ticket, now: float) -> None:
+    def take(self, ticket: Ticket) -> None:
         """Put a call in flight."""
-        ticket.sent = now
+        if not self.in_flight:
+            self.quiet = 0.0
         self.in_flight[ticket.id] = ticket
         self._taken.append(ticket)
 
@@ -77,7 +80,8 @@ class Slot:
         self.in_flight, self._taken, self._dropped = {}, [], []
         return tickets
 
-    def longest(self, now: float) -> float:
-        """Seconds since the oldest call in flight was sent; 0 when there is none."""
-        oldest = next(iter(self.in_flight.values()), None)
-        return now - oldest.sent if oldest else 0.0
+    def heard(self, *, reply: bool, steps: int, seconds: float) -> float:
+        """Take in one poll that took so long; how long nothing has moved, 0 with nothing to do."""
+        moved = reply or steps != self.steps or not self.in_flight
+        self.steps, self.quiet = steps, 0.0 if moved else self.quiet + seconds
+        return self.quiet

@@ -25,6 +25,7 @@ RESOURCES = frozenset(
     {
         "device",
         "max_num_seqs",
+        "max_num_batched_tokens",
         "memory_gib",
         "gpu_memory_utilization",
         "tensor_parallel_size",

@@ -153,7 +153,8 @@ class AsyncLab:
         candidates = searched.result.candidates
         scores = [self._score(candidate, aggregator) for candidate in candidates]
         answers = [self._answer(candidate) for candidate in candidates]
-        groups = await self._groups(answers)
+        assert self._engines is not None
+        groups = await self._engines.grader.group(answers)
         options = [Option(*pair) for pair in zip(groups, scores, strict=True)]
         scale = aggregator.scale if aggregator else Aggregator.parse("last").scale
         index = SELECTIONS[select].choose(options, scale).index
@@ -175,12 +176,6 @@ class AsyncLab:
     def _answer(self, candidate: Candidate) -> str | None:
         path = candidate.path
         return self.config.grading.extract(path.text) if path.finished else None
-
-    async def _groups(self, answers: list[str | None]) -> list[int | None]:
-        """Which answers are the same: of each, the first one that it equals."""
-        assert self._engines is not None
-        first = next((answer for answer in answers if answer is not None), "")
-        return list((await self._engines.grader.grade(first, answers)).groups)
 
 
 class Lab:

@@ -26,6 +26,7 @@ from treewright.running.progress import Progress, Tally, add_spent, open_progres
 from treewright.running.replay import Replayed, replay
 from treewright.running.run_folder import Status
 from treewright.running.stopping import listen
+from treewright.terminal import line
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,11 @@ async def open_site(
     """
     with open_progress(tally) as progress, listen(progress.say) as stopping:
         progress.say(f"starting {replicas(cluster, scorer)}")
-        async with open_cluster(cluster, policy, scorer) as ports:
+
+        def tell(words: str) -> None:  # an engine's own, among others
+            progress.say(line(words))
+
+        async with open_cluster(cluster, policy, scorer, tell) as ports:
             stopping.draining = True
             progress.say(f"ready after {tally.seconds:.0f} s")
             tally.start()

@@ -13,6 +13,11 @@ from treewright.studies.choosing import Against, Choosing, Row
 from treewright.studies.page import MARKER, paragraphs, table
 from treewright.studies.shown import Family
 
+BY_RULE = (
+    "* `min` is `last` by rule for every solution with a step that the verifier called incorrect: "
+    "the steps after it take its probability (`AFTER_ERROR`). That the two hardly differ is no "
+    "finding: they can only where no step was called incorrect."
+)
 ACCURACY = """
 Mean over all n-subsets of a problem's {largest} solutions; `weighted` below n = {largest} over
 random ones (standard error at most {error:.2f} points). Any tie goes to the earliest. `oracle`: any
@@ -62,6 +67,7 @@ def page(
         "## What is shown",
         "",
         *(f"* {sentence}" for sentence in [headline(found), *family.sentences()]),
+        BY_RULE,
         *left_out(found),
         "",
         *accuracies(found),

@@ -1,0 +1,65 @@
+"""From the readings of K chains to one judgement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from statistics import fmean
+from typing import Literal, TypeAlias, get_args
+
+from scorers.odds import probability
+from scorers.readings import ChainReading, StepReading
+from search.core import Judgement, StepVerdict, VerdictStatus
+
+Combine: TypeAlias = Literal["probability", "logit"]
+"""What is averaged over the chains.
+
+`probability`: the probabilities, as ThinkPRM's authors do (parallel scaling, arXiv 2504.16828).
+`logit`: the log-odds, so that a chain that is sure weighs more than one that is not. For one chain
+both are its own probability.
+"""
+
+COMBINATIONS: tuple[str, ...] = get_args(Combine)
+
+PRECEDENCE = (
+    VerdictStatus.READ,
+    VerdictStatus.AFTER_ERROR,
+    VerdictStatus.MISSING,
+    VerdictStatus.TRUNCATED,
+)
+"""Of the statuses that K chains give a step, the first of these holds."""
+
+
+def combine(
+    chains: Sequence[ChainReading],
+    prefixes: Sequence[float],
+    rule: Combine = "probability",
+    temperature: float = 1.0,
+) -> Judgement:
+    """The judgement of K ≥ 1 chains: their mean by `rule`, per step and for the prefix.
+
+    A step's mean is over the chains that read it and those that stopped at an error before it: both
+    say how likely the solution is still right there. Left out are those that lost their way
+    (MISSING) or were cut (TRUNCATED). It is READ if any chain read it. `prefixes[k]` are chain k's
+    log-odds of Yes. All log-odds are divided by `temperature` first.
+    """
+    by_step = zip(*(chain.steps for chain in chains), strict=True)
+    verdicts = tuple(combine_step(readings, rule, temperature) for readings in by_step)
+    return Judgement(verdicts, averaged(prefixes, rule, temperature), len(chains))
+
+
+def combine_step(readings: Sequence[StepReading], rule: Combine, temperature: float) -> StepVerdict:
+    """One step's verdict from those of the chains."""
+    status = min((reading.status for reading in readings), key=PRECEDENCE.index)
+    values = [reading.log_odds for reading in readings if reading.log_odds is not None]
+    critique = "\n\n".join(reading.critique for reading in readings if reading.critique)
+    mean = averaged(values, rule, temperature) if values else None
+    return StepVerdict(mean, status, critique)
+
+
+def averaged(log_odds: Iterable[float], rule: Combine, temperature: float) -> float:
+    """The probability that several chains give together."""
+    tempered = [value / temperature for value in log_odds]
+    if rule == "logit":
+        return probability(fmean(tempered))
+    # Means of equal numbers may miss them by a rounding; a probability stays within its bounds.
+    return min(1.0, max(0.0, fmean(map(probability, tempered))))

@@ -1,0 +1,78 @@
+"""A replica in this process and event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from treewright.cluster.replica import (
+    Build,
+    Call,
+    Info,
+    Outcome,
+    Port,
+    PortHost,
+    ReplicaDied,
+    build_port,
+    describe,
+)
+
+
+class InlineReplica:
+    """A replica in this process and event loop: for doubles, and for tests of the pool.
+
+    `ready` hears of each port that was built.
+    """
+
+    def __init__(self, build: Build, ready: Callable[[Port], None] = lambda port: None) -> None:
+        self._build = build
+        self._ready = ready
+        self._host: PortHost | None = None
+        self._dead: str | None = None
+
+    async def prepare(self) -> str | None:
+        """It takes no place of its own."""
+        return None
+
+    async def start(self) -> Info:
+        """See `Replica.start`."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        port = await build_port(self._build)
+        self._host = PortHost(port)
+        self._ready(port)
+        if self._dead is not None:
+            raise ReplicaDied(self._dead)
+        return {**describe(port), "seconds": loop.time() - began}
+
+    def submit(self, batch: Sequence[tuple[int, Call]]) -> None:
+        """See `Replica.submit`."""
+        if self._host is not None and self._dead is None:
+            self._host.submit(batch)
+
+    async def poll(self, wait_s: float) -> list[tuple[int, Outcome]]:
+        """See `Replica.poll`."""
+        if self._host is None:
+            raise ReplicaDied(self._dead or "not started")
+        return await self._host.poll(wait_s)
+
+    def steps(self) -> int:
+        """See `Replica.steps`."""
+        return self._host.steps() if self._host is not None else 0
+
+    def abort(self, ids: Sequence[int]) -> None:
+        """See `Replica.abort`."""
+        if self._host is not None:
+            self._host.abort(ids)
+
+    async def stop(self) -> None:
+        """See `Replica.stop`."""
+        self.kill("stopped")
+        if self._host is not None:
+            await self._host.close()
+
+    def kill(self, cause: str = "killed") -> None:
+        """Die as a process does: nothing in flight is answered, and the next `poll` raises."""
+        self._dead = self._dead or cause
+        if self._host is not None:
+            self._host.kill(cause)
