@@ -33,7 +33,7 @@ def report(paths: Sequence[Path], output: Path | None = None) -> int:
     file = place(paths, output)
     page = measured(paths)
     RunFolder(file.parent).write_text(file.name, render(page))
-    write_plots(file.parent / PLOTS, plots(page))
+    write_plots(plots_of(file, paths), plots(page))
     for made in page.chapters:
         if made.reading.pending:
             left = counted(made.reading.pending, "problem")
@@ -53,6 +53,17 @@ def place(paths: Sequence[Path], output: Path | None) -> Path:
         hint = "make it first"
         raise ConfigError("command line", "--output", str(output), "its folder is not there", hint)
     return output
+
+
+def plots_of(file: Path, paths: Sequence[Path]) -> Path:
+    """The folder of a report's plots: `plots` of a run's own report in its folder, else NAME-plots.
+
+    So no two reports write over each other's.
+    """
+    if [path.resolve() / FILE for path in paths] == [file.resolve()]:
+        return file.parent / PLOTS
+    name = file.stem if file.suffix == ".html" else file.name
+    return file.parent / f"{name}-{PLOTS}"
 
 
 def measured(paths: Sequence[Path], *, live: str = "") -> Page:
