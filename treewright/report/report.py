@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from treewright.comparing.pairing import check_once
+from treewright.config.apart import names
 from treewright.errors import ConfigError
 from treewright.report.chapter import Chapter, chapter
 from treewright.report.overview import against_first, different_data, overview
@@ -71,6 +72,8 @@ def measured(paths: Sequence[Path], *, live: str = "") -> Page:
     readings = [read(letters(number), path) for number, path in enumerate(paths)]
     sources = [reading.source for reading in readings]
     check_once(sources)
+    for reading, called in zip(readings, names([each.config for each in sources]), strict=True):
+        reading.called = called
     chapters = [chapter(reading) for reading in readings]
     warnings = different_data(sources)
     if warnings:

@@ -131,8 +131,8 @@ def report(
 ) -> int:
     """Write one offline HTML page: tables, plots, the verifier, the cost and every tree.
 
-    Plots are also written as PNG and SVG: of a run's own report to RUN/plots, of any other NAME.html
-    to NAME-plots beside it. Runs are replayed from their journals; no model is asked.
+    Plots are also written as PNG and SVG: of a run's own report to RUN/plots, of any other
+    NAME.html to NAME-plots beside it. Runs are replayed from their journals; no model is asked.
 
     **Examples**
 
