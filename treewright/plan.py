@@ -13,7 +13,7 @@ from search.custom import is_import_path
 from search.questions import steered_by
 from treewright.config.config import Config
 from treewright.config.fingerprint import fingerprint
-from treewright.config.kinds import kind_of
+from treewright.config.kinds import engine_of, kind_of
 
 GIB = 2**30
 BILLIONS = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)B(?![A-Za-z])", re.IGNORECASE)
@@ -100,12 +100,6 @@ def make_plan(config: Config) -> Plan:
         scorer=_side(config, "scorer", judged, _judgement_tokens),
         arms=len(list(_arms(config))),
     )
-
-
-def engine_of(settings: object) -> EngineConfig | None:
-    """The settings of the engine that runs a part's model; None where no engine of ours does."""
-    found = getattr(settings, "engine", None)
-    return found if isinstance(found, EngineConfig) else None
 
 
 def total(counts: Iterable[int | None]) -> int | None:

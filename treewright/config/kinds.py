@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import is_dataclass
 from importlib import import_module
 
+from policies.engine import EngineConfig
 from policies.registry import POLICIES
 from scorers.registry import SCORERS
 from search.custom import is_import_path
@@ -56,6 +57,12 @@ def settings_class(section: str, kind: str) -> type:
     assert isinstance(found, type)
     assert is_dataclass(found)
     return found
+
+
+def engine_of(settings: object) -> EngineConfig | None:
+    """The settings of the engine that runs a part's model; None where no engine of ours does."""
+    found = getattr(settings, "engine", None)
+    return found if isinstance(found, EngineConfig) else None
 
 
 def kind_of(section: str, settings: object) -> str:

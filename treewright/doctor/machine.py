@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from treewright.config.fingerprint import installed
+from treewright.config.kinds import engine_of
 from treewright.doctor.findings import Finding, fail, ok, warn
-from treewright.plan import engine_of
 
 if TYPE_CHECKING:
     from treewright.config.config import Config
