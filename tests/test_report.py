@@ -80,6 +80,18 @@ def test_no_report_writes_over_the_plots_of_another(finish: Finish) -> None:
     assert len(folders) == 5
 
 
+def test_runs_of_one_name_are_told_apart_by_what_differs(finish: Finish) -> None:
+    runs = [finish(), finish("seed=1"), finish("seed=1", "strategy.n=2"), finish(name="other")]
+    readings = [chapter.reading for chapter in measured(runs).chapters]
+    assert [each.name for each in readings] == [
+        "A doubles seed=0 strategy.n=4",
+        "B doubles seed=1 strategy.n=4",
+        "C doubles seed=1 strategy.n=2",
+        "D other",
+    ]
+    assert measured(runs[:1]).chapters[0].reading.name == "A doubles"
+
+
 def test_a_tree_in_the_page_is_the_tree_of_the_run(finish: Finish, tmp_path: Path) -> None:
     run = finish("strategy={kind: beam, paths: 2, children: 2}")
     html = page(run)

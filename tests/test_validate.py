@@ -15,7 +15,7 @@ from treewright.doctor.findings import Health
 from treewright.doctor.model_checks import examine_config
 from treewright.plan import Plan, make_plan, weights_gib
 
-REMOTE = '''
+REMOTE = """
 from dataclasses import dataclass
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Http:
 
 async def build(config):
     raise NotImplementedError
-'''
+"""
 DOUBLES = """
 dataset: {name: arithmetic, limit: 3}
 policy: {kind: scripted}
@@ -112,7 +112,7 @@ def test_the_configs_of_real_models_validate_without_data_and_network(
 
 
 def test_doctor_warns_of_data_that_are_not_here_and_measures_no_prompt() -> None:
-    found = [each for each in examine_config(load_config("math500_beam_thinkprm"))]
+    found = list(examine_config(load_config("math500_beam_thinkprm")))
     assert [each.health for each in found] == [Health.WARN] * 3
     assert found[0].found == "500 problems of math500 are not on this machine"
     embedded = ["policy.model=Qwen/Qwen2.5-3B-Instruct", "dataset.name=math500"]
@@ -123,9 +123,9 @@ def test_doctor_warns_of_data_that_are_not_here_and_measures_no_prompt() -> None
 def test_a_policy_of_ones_own_is_unknown_and_no_double(capsys: pytest.CaptureFixture[str]) -> None:
     own = ("doubles.yaml", "policy={kind: remote:Http}")
     told = lines(capsys, *own)
-    assert told["policy"] == (
-        "remote:Http Qwen2.5-7B-Instruct, at most 12 draws, tokens unknown, 1 replica, memory unknown"
-    )
+    head, *rest = told["policy"].split(", ")
+    assert head == "remote:Http Qwen2.5-7B-Instruct"
+    assert rest == ["at most 12 draws", "tokens unknown", "1 replica", "memory unknown"]
     assert told["generates"] == "unknown: remote:Http says nothing of its tokens"
     plan = planned(own[1])
     assert (plan.policy.tokens, plan.policy.weights_gib, plan.scorer.tokens) == (None, None, 0)
@@ -197,11 +197,15 @@ def test_where_no_score_decides_what_is_drawn_nothing_steers(
 def test_sweeping_aggregate_over_a_steered_strategy_is_noted(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    swept = "sweep={grid: {aggregate: [min, last], strategy: [{kind: best_of_n, n: 2}, {kind: beam}]}}"
+    swept = (
+        "sweep={grid: {aggregate: [min, last], strategy: [{kind: best_of_n, n: 2}, {kind: beam}]}}"
+    )
     assert main(["sweep", "doubles.yaml", swept, "--dry-run"]) == 0
     printed = capsys.readouterr()
     (note,) = printed.err.splitlines()
-    assert note.startswith("note: sweeping aggregate changes what is reported only: beam steered by")
+    assert note.startswith(
+        "note: sweeping aggregate changes what is reported only: beam steered by"
+    )
     assert "beam steered by history.last" in printed.out
     assert main(["sweep", "doubles.yaml", swept]) == 0
     printed = capsys.readouterr()

@@ -57,6 +57,7 @@ class Plan:
     `problems` can be asked, `bad_rows` become error records, `excluded` are left out. `steered_by`:
     the aggregation that decides what is drawn, None where none does. Where the data are not on this
     machine (`data_here`), `fingerprint`, `bad_rows` and `excluded` are None: nobody knows them yet.
+    `notes`: of the data.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Plan:
     policy: Side
     scorer: Side
     arms: int
+    notes: tuple[str, ...]
 
 
 def make_plan(config: Config) -> Plan:
@@ -99,6 +101,7 @@ def make_plan(config: Config) -> Plan:
         policy=_side(config, "policy", draws, _draw_tokens),
         scorer=_side(config, "scorer", judged, _judgement_tokens),
         arms=len(list(_arms(config))),
+        notes=dataset.notes if dataset else (),
     )
 
 
@@ -109,9 +112,7 @@ def total(counts: Iterable[int | None]) -> int | None:
     return sum(known) if len(known) == len(listed) else None
 
 
-def _side(
-    config: Config, section: str, calls: int, most: Callable[[object], int | None]
-) -> Side:
+def _side(config: Config, section: str, calls: int, most: Callable[[object], int | None]) -> Side:
     settings = getattr(config, section)
     engine = engine_of(settings)
     kind, model = kind_of(section, settings), getattr(settings, "model", None)

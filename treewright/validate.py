@@ -15,7 +15,8 @@ from treewright.terminal import line
 def validate(path: str, overrides: Sequence[str] = (), *, as_json: bool = False) -> int:
     """Print the plan. Raises `ConfigError` or `DatasetError` when there can be none."""
     config = load_runnable(path, overrides)
-    plan, remarks = make_plan(config), notes(config)
+    plan = make_plan(config)
+    remarks = [*plan.notes, *notes(config)]
     if as_json:
         print(json.dumps({"valid": True, **asdict(plan), "notes": remarks}))
         return 0

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from benchmarks.datasets.arithmetic_choices import arithmetic_choices
-from benchmarks.datasets.choices import GPQA_OPTIONS, OptionStyle, gpqa, mmlu
-from benchmarks.datasets.columns import listed, questions_and_answers
+from benchmarks.datasets.choices import GPQA_OPTIONS, OptionStyle, gpqa, mmlu, optional
+from benchmarks.datasets.columns import find_columns, listed, questions_and_answers
 from benchmarks.datasets.files import DatasetError
 from benchmarks.datasets.hub import Repository, cached, fetch
 from benchmarks.datasets.samples import Reader
@@ -27,8 +27,8 @@ def plain_rows(
     file: str, columns: list[str], fields: Mapping[str, str], style: OptionStyle
 ) -> Reader:
     """Questions and answers, in columns under any of their usual names or those of `fields`."""
-    del style
-    return questions_and_answers(file, columns, fields)
+    found = find_columns(file, columns, fields)
+    return optional(found, style) if found.options else questions_and_answers(found)
 
 
 def schema(needed: tuple[str, ...], make: Callable[[OptionStyle], Reader]) -> Schema:

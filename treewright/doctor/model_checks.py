@@ -58,6 +58,8 @@ def _data(config: DatasetConfig) -> Generator[Finding, None, list[Sample]]:
         yield fail("dataset", str(error), "see dataset: in the config")
         return []
     yield _dataset(len(dataset.samples), len(dataset.bad_rows))
+    for note in dataset.notes:
+        yield warn("dataset", *note.rsplit(": ", 1))
     return dataset.samples
 
 

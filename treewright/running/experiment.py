@@ -38,6 +38,8 @@ def run(config: Config, *, as_json: bool = False) -> int:
     Returns the exit code.
     """
     dataset = load_dataset(config.dataset)
+    for note in dataset.notes:
+        print(clean(f"note: {note}"), file=sys.stderr)
     folder = find(config, dataset) or create(config, dataset)
     return go_on(folder, config, dataset, as_json=as_json)
 

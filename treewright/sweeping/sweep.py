@@ -48,7 +48,8 @@ def sweep(
         LockError: another process works on a sweep of this name.
     """
     found = generations(load_cells(path, overrides))
-    remarks = [*(note for each in found for note in notes(each.run.config)), *reported_only(found)]
+    remarks = [note for each in found for note in each.run.dataset.notes]
+    remarks += [*(note for each in found for note in notes(each.run.config)), *reported_only(found)]
     for remark in dict.fromkeys(remarks):
         say(f"note: {remark}")
     if dry_run:

@@ -40,7 +40,12 @@ def print_plan(plan: SweepPlan, generations: Sequence[Generation]) -> None:
     costs = _table(["generation"], ["cells", "strategy", "draws", "judgements", "tokens", "status"])
     for generation, each in zip(generations, plan.generations, strict=True):
         asked = each.plan
-        told = [strategy_told(generation.run.config), asked.policy.calls, asked.scorer.calls, tokens(each.tokens)]
+        told = [
+            strategy_told(generation.run.config),
+            asked.policy.calls,
+            asked.scorer.calls,
+            tokens(each.tokens),
+        ]
         _row(costs, [generation.number, each.cells, *told, each.status])
     console = _console()
     console.print(cells)
