@@ -10,7 +10,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]  # PyYAML, which OmegaConf brings, ships no types
 
 from treewright.config.config import Config
-from treewright.config.load import to_yaml
+from treewright.config.load import KEYS, to_yaml
 from treewright.errors import shorten
 from treewright.terminal import line
 
@@ -35,9 +35,10 @@ def apart(configs: Sequence[Config]) -> list[str]:
     if len(configs) < 2:
         return [""] * len(configs)
     full = [plain(config, resolved=True) for config in configs]
-    said = [plain(config, resolved=False) for config in configs]
-    keys = dict.fromkeys(key for each in said for key, _ in leaves(each))
+    said = {key for config in configs for key, _ in leaves(plain(config, resolved=False))}
+    keys = dict.fromkeys(key for each in full for key, _ in leaves(each) if key in said)
     differ = [key for key in keys if len({repr(value(each, key)) for each in full}) > 1]
+    differ.sort(key=lambda key: KEYS.index(key.partition(".")[0]))
     return [shorten(" ".join(told(each, differ)), LONGEST) for each in full]
 
 
