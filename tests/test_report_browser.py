@@ -79,7 +79,8 @@ class Saying:
 
     def _judged(self, path: Path) -> Judgement:
         text = self.texts[path.problem.id]
-        critique = rf"{text} so it is \boxed{{correct}} and not \boxed{{incorrect}}"
+        cut = r"\boxed{incorrect"  # where generation stops at the word
+        critique = rf"{text} so it is \boxed{{correct}} and not \boxed{{incorrect}}, {cut}"
         verdict = StepVerdict(0.75, VerdictStatus.READ, critique)
         return Judgement((verdict,) * len(path.steps), 0.5, chains=1)
 
@@ -232,7 +233,8 @@ def test_the_verdict_in_a_critique_is_marked(chromium: Any, hostile: FilePath) -
     here.page.locator("#stage").press("c")
     marked = here.page.locator("#node .critique").last
     assert marked.locator("mark.good").text_content() == r"\boxed{correct}"
-    assert marked.locator("mark.bad").text_content() == r"\boxed{incorrect}"
+    told = marked.locator("mark.bad").all_text_contents()
+    assert told == [r"\boxed{incorrect}", r"\boxed{incorrect"]
 
 
 @pytest.fixture(scope="module")

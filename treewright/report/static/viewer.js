@@ -186,10 +186,10 @@
     return made;
   }
 
-  // The words of a verdict stand out; everything else stays plain text.
+  // The words of a verdict stand out, also of one that ends its chain; everything else is plain text.
   function critique(words) {
     const made = element("p", "critique");
-    for (const piece of words.split(/(\\boxed\{\s*(?:in)?correct\s*\})/i)) {
+    for (const piece of words.split(/(\\boxed\{\s*(?:in)?correct\s*(?:\}|$))/i)) {
       if (!/^\\boxed\{/i.test(piece)) made.append(piece);
       else made.append(element("mark", /incorrect/i.test(piece) ? "bad" : "good", piece));
     }
