@@ -34,9 +34,14 @@ def made(*overrides: str) -> Config:
 def test_what_is_said_tells_them_apart_and_not_every_default_of_a_kind() -> None:
     beam = made("strategy={kind: beam, paths: 8}", "aggregate=[min]")
     assert apart([made(), beam]) == [
-        'strategy.kind=best_of_n strategy.n=4 aggregate=["min", "product", "last"]',
-        'strategy.kind=beam strategy.paths=8 aggregate=["min"]',
+        'kind=best_of_n n=4 aggregate=["min", "product", "last"]',
+        'kind=beam paths=8 aggregate=["min"]',
     ]
+
+
+def test_a_key_is_told_in_full_where_its_last_word_would_not_do() -> None:
+    other = made("policy.kind=simulated", "strategy.kind=beam")
+    assert apart([made(), other])[1] == "policy.kind=simulated strategy.kind=beam"
 
 
 def test_a_default_is_told_where_another_says_otherwise() -> None:

@@ -84,9 +84,9 @@ def test_runs_of_one_name_are_told_apart_by_what_differs(finish: Finish) -> None
     runs = [finish(), finish("seed=1"), finish("seed=1", "strategy.n=2"), finish(name="other")]
     readings = [chapter.reading for chapter in measured(runs).chapters]
     assert [each.name for each in readings] == [
-        "A doubles seed=0 strategy.n=4",
-        "B doubles seed=1 strategy.n=4",
-        "C doubles seed=1 strategy.n=2",
+        "A doubles seed=0 n=4",
+        "B doubles seed=1 n=4",
+        "C doubles seed=1 n=2",
         "D other",
     ]
     assert measured(runs[:1]).chapters[0].reading.name == "A doubles"

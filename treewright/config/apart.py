@@ -20,6 +20,7 @@ LONGEST, LONGEST_VALUE = 80, 32
 """Characters of what tells a config apart, and of one value in it."""
 
 Plain = Mapping[str, Any]
+NONE: Mapping[str, str] = {}
 
 
 def names(configs: Sequence[Config]) -> list[str]:
@@ -31,7 +32,10 @@ def names(configs: Sequence[Config]) -> list[str]:
 
 
 def apart(configs: Sequence[Config]) -> list[str]:
-    """`seed=1 strategy.n=4` for each, of the keys in which they do not all agree; no secrets."""
+    """`seed=1 kind=beam paths=4` for each, of the keys in which they do not all agree; no secrets.
+
+    A key is told by its last word where no other of these has the same.
+    """
     if len(configs) < 2:
         return [""] * len(configs)
     full = [plain(config, resolved=True) for config in configs]
@@ -39,7 +43,9 @@ def apart(configs: Sequence[Config]) -> list[str]:
     keys = dict.fromkeys(key for each in full for key, _ in leaves(each) if key in said)
     differ = [key for key in keys if len({repr(value(each, key)) for each in full}) > 1]
     differ.sort(key=lambda key: KEYS.index(key.partition(".")[0]))
-    return [shorten(" ".join(told(each, differ)), LONGEST) for each in full]
+    last = Counter(key.rpartition(".")[2] for key in differ)
+    short = {key: word for key in differ if last[word := key.rpartition(".")[2]] == 1}
+    return [shorten(" ".join(told(each, differ, short)), LONGEST) for each in full]
 
 
 def with_values(config: Config, keys: Sequence[str]) -> list[str]:
@@ -48,13 +54,13 @@ def with_values(config: Config, keys: Sequence[str]) -> list[str]:
     return [next(told(full, [key]), key) for key in keys]
 
 
-def told(full: Plain, keys: Sequence[str]) -> Iterator[str]:
-    """`key=value` of those keys that the config has."""
+def told(full: Plain, keys: Sequence[str], short: Mapping[str, str] = NONE) -> Iterator[str]:
+    """`key=value` of those keys that the config has, by their `short` names where they have any."""
     for key in keys:
         found = value(full, key)
         if found is not None:
             text = line(found if isinstance(found, str) else json.dumps(found))
-            yield f"{key}={shorten(text, LONGEST_VALUE)}"
+            yield f"{short.get(key, key)}={shorten(text, LONGEST_VALUE)}"
 
 
 def plain(config: Config, *, resolved: bool) -> dict[str, Any]:
