@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,13 @@ def test_the_configs_of_real_models_validate_without_data_and_network(
     assert told["problems"].startswith(f"{problems:,}; the data are not on this machine")
 
 
+def test_a_missing_library_is_told_before_a_run_needs_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)  # as if it were not installed
+    assert "install treewright[datasets]" in lines(capsys, "math500_beam_thinkprm")["note"]
+
+
 def test_doctor_warns_of_data_that_are_not_here_and_measures_no_prompt() -> None:
     found = list(examine_config(load_config("math500_beam_thinkprm")))
     assert [each.health for each in found] == [Health.WARN] * 3
@@ -128,7 +136,8 @@ def test_a_policy_of_ones_own_is_unknown_and_no_double(capsys: pytest.CaptureFix
     assert rest == ["at most 12 draws", "tokens unknown", "1 replica", "memory unknown"]
     assert told["generates"] == "unknown: remote:Http says nothing of its tokens"
     plan = planned(own[1])
-    assert (plan.policy.tokens, plan.policy.weights_gib, plan.scorer.tokens) == (None, None, 0)
+    assert (plan.policy.tokens, plan.policy.weights_gib, plan.policy.cache_gib) == (None,) * 3
+    assert (plan.scorer.tokens, plan.scorer.cache_gib) == (0, 0.0)
     assert main(["doctor", *own]) in (0, 2)
     assert "internal error" not in capsys.readouterr().err
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.datasets import is_here, load_dataset, told_size
+from benchmarks.datasets import can_download, is_here, load_dataset, told_size
 from policies.engine import EngineConfig
 from search.custom import is_import_path
 from search.questions import steered_by
@@ -101,8 +101,14 @@ def make_plan(config: Config) -> Plan:
         policy=_side(config, "policy", draws, _draw_tokens),
         scorer=_side(config, "scorer", judged, _judgement_tokens),
         arms=len(list(_arms(config))),
-        notes=dataset.notes if dataset else (),
+        notes=dataset.notes if dataset else _lacking(),
     )
+
+
+def _lacking() -> tuple[str, ...]:
+    """What a run will need to get its data."""
+    need = "a run needs huggingface-hub to download its data: install treewright[datasets]"
+    return () if can_download() else (need,)
 
 
 def total(counts: Iterable[int | None]) -> int | None:
@@ -128,7 +134,7 @@ def _side(config: Config, section: str, calls: int, most: Callable[[object], int
         gpus=_gpus(engine, getattr(config.cluster, f"{section}_gpus")),
         weights_gib=weights,
         weights_by_name=weights is not None and not Path(str(model)).is_dir(),
-        cache_gib=_cache_gib(engine),
+        cache_gib=_cache_gib(engine) if engine else None if is_import_path(kind) else 0.0,
     )
 
 
@@ -155,9 +161,7 @@ def _gpus(engine: EngineConfig | None, said: float | None) -> float | None:
     return None if engine.device == "auto" else float(engine.tensor_parallel_size)
 
 
-def _cache_gib(engine: EngineConfig | None) -> float | None:
-    if engine is None:
-        return 0.0
+def _cache_gib(engine: EngineConfig) -> float | None:
     on_cpu = CPU_KV_CACHE_GIB if engine.device == "cpu" else None
     return engine.memory_gib if engine.memory_gib is not None else on_cpu
 

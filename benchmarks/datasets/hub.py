@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from logging import ERROR
 from pathlib import Path
 from queue import Empty, Queue
@@ -48,6 +49,11 @@ def fetch(name: str, repository: Repository, file: str, revision: str | None = N
         hint = f"install treewright[datasets], or fetch {file} and give it as dataset.path"
         raise DatasetError(where, "needs huggingface-hub, which is not installed", hint) from None
     return _download(where, repository.id, file, commit)
+
+
+def can_download() -> bool:
+    """Whether the library that downloads is installed."""
+    return find_spec("huggingface_hub") is not None
 
 
 def cached(repository: Repository, file: str, revision: str | None = None) -> Path | None:
