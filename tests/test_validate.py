@@ -15,6 +15,8 @@ from treewright.config.load import load_config
 from treewright.doctor.findings import Health
 from treewright.doctor.model_checks import examine_config
 from treewright.plan import Plan, make_plan, weights_gib
+from treewright.report.page import render
+from treewright.report.report import measured
 
 REMOTE = """
 from dataclasses import dataclass
@@ -189,8 +191,7 @@ def test_what_steers_is_named_by_validate_run_table_and_score(
     assert "the search was steered by min\n" in capsys.readouterr().out
     assert main(["compare", str(run)]) == 0
     assert ": beam steered by min, 3 problems" in capsys.readouterr().out.replace("\n", " ")
-    assert main(["report", str(run)]) == 0
-    assert "<li>beam steered by min</li>" in (run / "report.html").read_text()
+    assert "<li>beam steered by min</li>" in render(measured([run]))
 
 
 def test_where_no_score_decides_what_is_drawn_nothing_steers(
