@@ -331,7 +331,7 @@ def test_the_quickstart_costs_what_a_hand_counts() -> None:
 
 def test_doubles_generate_nothing(config: str, capsys: pytest.CaptureFixture[str]) -> None:
     plan = make_plan(load_config(config))
-    assert (plan.candidates, plan.policy.tokens, plan.scorer.tokens) == (16, None, None)
+    assert (plan.candidates, plan.policy.tokens, plan.scorer.tokens) == (16, 0, 0)
     shown = json.loads(told(capsys, "validate", config, "--json")[1])
     assert shown == {"valid": True, **asdict(plan), "notes": []}
 

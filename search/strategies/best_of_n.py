@@ -65,6 +65,11 @@ class BestOfN(Steered):
         """Only finished solutions are judged."""
         return False
 
+    @property
+    def steered_by(self) -> str | None:
+        """Without `stop` nothing that is drawn depends on a score."""
+        return None if self.stop == "none" else self.aggregate
+
     def search(self, problem: Problem) -> Flow:
         """Wave by wave: draw, then judge those that finished, until all are drawn or it is settled.
 

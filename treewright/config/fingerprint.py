@@ -64,6 +64,7 @@ def identity_of(config: Config, dataset_digest: str) -> dict[str, str]:
 
 def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     """The dotted keys in which two identities differ, sorted."""
+    before, now = _by_name(before), _by_name(now)
     return sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
 
 
@@ -75,6 +76,21 @@ def model_digest(folder: Path) -> str:
             hasher.update(f"{path.name}\0{path.stat().st_size}\0".encode())
             hasher.update(_content(path))
     return hasher.hexdigest()
+
+
+def _by_name(identity: Mapping[str, str]) -> dict[str, str]:
+    """The identity with the name of a listed kind that it has by import path, and without a source.
+
+    So say runs that were imported before `imported` was listed. What is listed is told by the
+    version of Treewright: an edit of its files makes no run another.
+    """
+    said = dict(identity)
+    for section, kinds in SECTIONS.items():
+        paths = {_digest(path): name for name, path in kinds.items() if isinstance(path, str)}
+        if name := paths.get(said.get(f"{section}.kind", "")):
+            said[f"{section}.kind"] = _digest(name)
+            said.pop(f"{section}.source", None)
+    return said
 
 
 def _content(path: Path) -> bytes:

@@ -1,7 +1,8 @@
 """The sections of a config that are chosen by `kind`, and the dataclass behind every kind.
 
 A registry lives beside what it lists (`policies/registry.py`, …); only the module of the chosen
-kind is imported. A kind of one's own is an import path, `my_module:MyClass`.
+kind is imported. A kind of one's own is an import path, `my_module:MyClass`. `imported` is what
+`treewright import` makes a run of; it belongs to no lower package, so its lines are here.
 """
 
 from __future__ import annotations
@@ -10,17 +11,29 @@ from collections.abc import Mapping
 from dataclasses import is_dataclass
 from importlib import import_module
 
+from policies.engine import EngineConfig
 from policies.registry import POLICIES
 from scorers.registry import SCORERS
 from search.custom import is_import_path
 from search.strategies import STRATEGIES
 from treewright.config.parts import custom_class
 
+IMPORTED = "imported"
+PARTS = "treewright.exchange.imported"
+
 SECTIONS: Mapping[str, Mapping[str, str | type]] = {
-    "policy": POLICIES,
-    "scorer": SCORERS,
-    "strategy": STRATEGIES,
+    "policy": {**POLICIES, IMPORTED: f"{PARTS}:ImportedFile"},
+    "scorer": {**SCORERS, IMPORTED: f"{PARTS}:ImportedFile"},
+    "strategy": {**STRATEGIES, IMPORTED: f"{PARTS}:Imported"},
 }
+
+
+def listed_as(section: str, kind: str) -> str:
+    """The name of a listed kind that was said by its import path; any other kind as it is.
+
+    Runs imported before `imported` had a name say it so.
+    """
+    return next((name for name, listed in SECTIONS[section].items() if listed == kind), kind)
 
 
 def is_kind(section: str, kind: str) -> bool:
@@ -33,6 +46,7 @@ def settings_class(section: str, kind: str) -> type:
 
     Raises `PartError` for a custom kind that cannot be used.
     """
+    kind = listed_as(section, kind)
     if is_import_path(kind):
         return custom_class(section, kind)
     listed = SECTIONS[section][kind]
@@ -43,6 +57,12 @@ def settings_class(section: str, kind: str) -> type:
     assert isinstance(found, type)
     assert is_dataclass(found)
     return found
+
+
+def engine_of(settings: object) -> EngineConfig | None:
+    """The settings of the engine that runs a part's model; None where no engine of ours does."""
+    found = getattr(settings, "engine", None)
+    return found if isinstance(found, EngineConfig) else None
 
 
 def kind_of(section: str, settings: object) -> str:

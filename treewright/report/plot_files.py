@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from treewright.report.axes import x_scale, y_scale
@@ -24,6 +25,8 @@ SETTINGS: Any = {
     "axes.spines.right": False,
     "axes.titlesize": 10.0,
 }
+LABEL = 56
+"""Characters of a line of the legend: more would not fit into the picture."""
 INCHES, DPI = (5.2, 3.6), 160
 AREA = (0.13, 0.14, 0.84, 0.77)
 """Left, bottom, width and height of the axes, as shares of the picture."""
@@ -78,8 +81,9 @@ def add(axes: Any, series: Series) -> None:
     colour = NEUTRAL_COLOUR if series.colour < 0 else PALETTE[series.colour % len(PALETTE)]
     xs, ys = [spot.x for spot in series.spots], [spot.y for spot in series.spots]
     style = STYLES[series.line]
+    label = fill(series.name, LABEL, break_long_words=False)
     marker = MARKERS[max(0, series.colour) % len(MARKERS)]
-    axes.plot(xs, ys, style, color=colour, marker=marker, markersize=3.5, label=series.name)
+    axes.plot(xs, ys, style, color=colour, marker=marker, markersize=3.5, label=label)
     sure = [spot for spot in series.spots if spot.low is not None and spot.high is not None]
     lows, highs = [spot.low for spot in sure], [spot.high for spot in sure]
     if len(series.spots) > 1:

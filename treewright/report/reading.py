@@ -30,6 +30,7 @@ class Reading:
     asked, and `unjudged` says why. `config`, `environment`: files of the run, as text. `pending`:
     problems without a result yet. `lost`: what was spent on problems that failed, and before a
     reply that failed was had. `noted`: what is amiss with the journal, empty when nothing is.
+    `called`: the config's name and, beside runs of the same name, what differs.
     """
 
     source: Source
@@ -43,6 +44,7 @@ class Reading:
     pending: int = 0
     lost: Spending = field(default_factory=Spending)
     noted: str = ""
+    called: str = ""
 
     @property
     def largest(self) -> int:
@@ -56,8 +58,8 @@ class Reading:
 
     @property
     def name(self) -> str:
-        """The run as a person tells it from others: its letter and its config's name."""
-        return f"{self.source.label} {self.source.config.name}"
+        """The run as a person tells it from others: its letter, its name, what differs."""
+        return f"{self.source.label} {self.called or self.source.config.name}"
 
 
 def read(label: str, path: Path) -> Reading:

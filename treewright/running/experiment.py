@@ -13,10 +13,12 @@ from pathlib import Path
 
 from benchmarks.datasets import Dataset, load_dataset
 from search.aggregation import MissingRule
+from search.questions import steered_by
 from treewright.config.checks import check
 from treewright.config.config import Config
 from treewright.config.fingerprint import differences, fingerprint, identity_of
 from treewright.config.load import load_runnable, to_yaml
+from treewright.config.steering import strategy_told
 from treewright.journal.journal import Journal
 from treewright.running.lock import RunLock
 from treewright.running.recorded import NotResumable, Recorded
@@ -36,6 +38,8 @@ def run(config: Config, *, as_json: bool = False) -> int:
     Returns the exit code.
     """
     dataset = load_dataset(config.dataset)
+    for note in dataset.notes:
+        print(clean(f"note: {note}"), file=sys.stderr)
     folder = find(config, dataset) or create(config, dataset)
     return go_on(folder, config, dataset, as_json=as_json)
 
@@ -86,7 +90,7 @@ def score(
     if ending.pending:
         hint = clean(f"`treewright resume {path}` goes on")
         print(f"problems without a result yet: {ending.pending}; {hint}", file=sys.stderr)
-    tell(folder, ending, as_json=as_json)
+    tell(folder, config, ending, as_json=as_json)
     return OK
 
 
@@ -125,6 +129,8 @@ def go_on(folder: RunFolder, config: Config, dataset: Dataset, *, as_json: bool)
     """Finish a run as far as it can be finished, under its lock."""
     told = clean(f"run {folder.path}")
     print(told, file=sys.stderr if as_json else sys.stdout, flush=True)
+    if steered_by(config.strategy):
+        print(clean(f"strategy {strategy_told(config)}"), file=sys.stderr, flush=True)
     try:
         with at_work(folder, config) as journal:
             ending = asyncio.run(Session(config, dataset, journal).run())
@@ -133,7 +139,7 @@ def go_on(folder: RunFolder, config: Config, dataset: Dataset, *, as_json: bool)
         return interrupted(folder)
     if ending.status is Status.INTERRUPTED:
         return interrupted(folder)
-    tell(folder, ending, as_json=as_json)
+    tell(folder, config, ending, as_json=as_json)
     return FAILURES if too_many(ending, config.fail_on_error) else OK
 
 
@@ -169,12 +175,14 @@ def interrupted(folder: RunFolder) -> int:
     return INTERRUPTED
 
 
-def tell(folder: RunFolder, ending: Ending, *, as_json: bool) -> None:
+def tell(folder: RunFolder, config: Config, ending: Ending, *, as_json: bool) -> None:
     """The table and the failures, or one JSON object on stdout."""
+    steers = steered_by(config.strategy)
     if as_json:
-        print(json.dumps({"run": str(folder.path), **ending.metrics.to_json()}, allow_nan=False))
+        told = {"run": str(folder.path), "steered_by": steers, **ending.metrics.to_json()}
+        print(json.dumps(told, allow_nan=False))
     else:
-        print_table(ending.metrics)
+        print_table(ending.metrics, steers)
     print_failures(ending.failed, folder.path)
 
 

@@ -20,11 +20,14 @@ PLAIN_WIDTH = 120
 SHOWN_FAILURES = 5
 
 
-def print_table(metrics: Metrics) -> None:
-    """Accuracy of every arm over n, with the interval and the cost at the largest n, on stdout."""
+def print_table(metrics: Metrics, steered_by: str | None = None) -> None:
+    """Accuracy of every arm over n, with the interval and the cost at the largest n, on stdout.
+
+    `steered_by`: the aggregation that steered the searches, None where none did.
+    """
     console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
     sizes = sorted({arm.n for arm in metrics.arms})
-    table = Table(title=headline(metrics), title_justify="left", title_style="bold")
+    table = Table(title=headline(metrics, steered_by), title_justify="left", title_style="bold")
     table.add_column("aggregation")
     table.add_column("selection")
     for n in sizes:
@@ -52,10 +55,11 @@ def print_table(metrics: Metrics) -> None:
     console.print(ledger_line(metrics), style="dim", highlight=False)
 
 
-def headline(metrics: Metrics) -> str:
-    """How many problems the table is about."""
+def headline(metrics: Metrics, steered_by: str | None) -> str:
+    """How many problems the table is about, and what steered their searches."""
     failed = f", {metrics.failures} with failures" if metrics.failures else ""
-    return f"Accuracy in % over {counted(metrics.problems, 'problem')}{failed}"
+    steers = f"; searches steered by {line(steered_by)}" if steered_by else ""
+    return f"Accuracy in % over {counted(metrics.problems, 'problem')}{failed}{steers}"
 
 
 def counted(number: int, noun: str, ending: str = "s") -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from benchmarks.datasets import Sample
 from search.aggregation import Aggregator
 from search.core import Problem
+from search.questions import steered_by
 from search.tree import Graph, from_json, lineage, to_json, tree_of
 from treewright.config.config import Config
 from treewright.errors import ConfigError, suggest
@@ -135,7 +136,8 @@ def why_none(folder: RunFolder, found: Replayed) -> tuple[str, str]:
 def mark(graph: Graph, solved: Solved, config: Config) -> None:
     """Add `outcome` to the candidates and `chosen` to all on the way to the chosen one.
 
-    Chosen is the best under the first aggregation of the config, or by majority without one.
+    Chosen is the best under the first aggregation of the config, or by majority without one. The
+    graph says by what (`chosen_by`), and what steered the search (`steered_by`, None: nothing).
     """
     candidates = solved.search.result.candidates
     aggregate = Aggregator.parse(config.aggregate[0]) if config.aggregate else None
@@ -147,6 +149,7 @@ def mark(graph: Graph, solved: Solved, config: Config) -> None:
     for candidate, outcome in zip(candidates, solved.grades.outcomes, strict=True):
         graph.nodes[candidate.path.id]["outcome"] = outcome.value
     graph.graph["chosen_by"] = f"{aggregate} {selection}" if aggregate else selection
+    graph.graph["steered_by"] = steered_by(config.strategy)
 
 
 def make(folder: Path) -> None:

@@ -125,14 +125,14 @@ def report(
     ],
     output: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Where to write; RUN/report.html if not said."),
+        typer.Option(metavar="FILE", help="RUN/report.html if not said, report.html for several."),
     ] = None,
     debug: Debug = False,
 ) -> int:
     """Write one offline HTML page: tables, plots, the verifier, the cost and every tree.
 
-    Plots are also written as PNG and SVG, to the folder plots beside it. The run is replayed from
-    its journal; no model is asked.
+    Plots are also written as PNG and SVG: of a run's own report to RUN/plots, of any other
+    NAME.html to NAME-plots beside it. Runs are replayed from their journals; no model is asked.
 
     **Examples**
 
