@@ -15,8 +15,9 @@ from search.strategies.beam_rules import Dedup, Finish, Slots, repeats
 class Frontier:
     """What a search holds between two levels.
 
-    `open` paths hold slots, best first or, unless `ranked`, in the order drawn. `finished` ones, in the order in which they finished, hold
-    slots or are banked; `cut` ones are dead ends. `given_up` says why the others were left.
+    `open` paths hold slots, best first or, unless `ranked`, in the order drawn. `finished` ones, in
+    the order in which they finished, hold slots or are banked; `cut` ones are dead ends.
+    `given_up` says why the others were left.
     """
 
     keep: int
