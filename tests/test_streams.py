@@ -43,10 +43,9 @@ def test_with_all_streams_closed_a_run_completes_and_its_journal_is_its_own(fold
     assert all(line.startswith("{") for line in journal.read_text().splitlines())
 
 
-@pytest.mark.parametrize("gone", ["| true", "2>&- | true", "2>&1 | true"])
-def test_a_reader_that_goes_away_is_no_fault(folder: Path, gone: str) -> None:
+def test_a_reader_that_goes_away_is_no_fault(folder: Path) -> None:
     (run,) = (folder / "runs" / "own").iterdir()
-    assert told(folder, f"score {run} {gone}") == (0, "", "")
+    assert told(folder, f"score {run} 2>&1 | true") == (0, "", "")
 
 
 def test_a_full_disk_under_stdout_is_told_once_the_work_is_done(folder: Path) -> None:

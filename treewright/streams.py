@@ -10,7 +10,7 @@ import errno
 import io
 import os
 import sys
-from typing import TextIO
+from typing import Any, TextIO
 
 GONE = frozenset({errno.EPIPE, errno.EBADF, errno.EIO, errno.ECONNRESET})
 """How a write fails where nobody reads any more: a closed pipe or socket, a terminal hung up."""
@@ -45,14 +45,14 @@ class _Steady(io.FileIO):
         super().__init__(descriptor, "wb", closefd=False)
         self.lost: str | None = None
 
-    def write(self, data: bytes | memoryview) -> int:  # type: ignore[override]  # what BufferedWriter hands on
+    def write(self, data: Any, /) -> int:
         """How many bytes were written, or dropped."""
         try:
             return super().write(data)
         except OSError as error:
             if error.errno not in GONE:
                 self.lost = error.strerror
-            return len(data)
+            return memoryview(data).nbytes
 
 
 def _steady(descriptor: int, stream: TextIO | None) -> io.TextIOWrapper:
