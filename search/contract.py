@@ -71,16 +71,31 @@ def check_result(result: Any) -> Result:
         _check_type("returned what it pruned with path_id", given_up.path_id, str)
         _check_type("returned what it pruned with reason", given_up.reason, str)
     for candidate in result.candidates:
-        _check_type("returned a candidate with path", candidate.path, Path)
-        _check_type("returned a candidate with judgement", candidate.judgement, Judgement | None)
-        _check_type("returned history", candidate.history, tuple)
-        for score in candidate.history:
-            if not isinstance(score, Missing) and not is_probability(score):
-                raise StrategyError(
-                    f"the strategy returned {shown(score)} among the history of a candidate; "
-                    "each must be a probability from 0 to 1, or Missing"
-                )
+        _check_candidate(candidate)
     return result
+
+
+def _check_candidate(candidate: Candidate) -> None:
+    _check_type("returned a candidate with path", candidate.path, Path)
+    _check_type("returned a candidate with judgement", candidate.judgement, Judgement | None)
+    _check_verdicts(candidate)
+    _check_type("returned history", candidate.history, tuple)
+    for score in candidate.history:
+        if not isinstance(score, Missing) and not is_probability(score):
+            raise StrategyError(
+                f"the strategy returned {shown(score)} among the history of a candidate; "
+                "each must be a probability from 0 to 1, or Missing"
+            )
+
+
+def _check_verdicts(candidate: Candidate) -> None:
+    verdicts = candidate.judgement.verdicts if candidate.judgement else ()
+    steps = len(candidate.path.steps)
+    if len(verdicts) not in (0, steps):
+        raise StrategyError(
+            f"the strategy returned path {candidate.path.id!r} of {steps} steps with a judgement "
+            f"of {len(verdicts)}; a candidate has the judgement of its path"
+        )
 
 
 def check_drawn(candidates: Iterable[Candidate], drawn: Mapping[str, Path]) -> None:

@@ -17,7 +17,16 @@ from benchmarks.grading import GradingConfig, open_grader
 from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
 from search.contract import StrategyError
-from search.core import Candidate, Path, Problem, Pruned, Result
+from search.core import (
+    Candidate,
+    Judgement,
+    Path,
+    Problem,
+    Pruned,
+    Result,
+    StepVerdict,
+    VerdictStatus,
+)
 from search.driver import drive
 from search.memory import DictMemory
 from search.ports import FailureKind
@@ -130,6 +139,12 @@ BROKEN: dict[str, tuple[Search, str]] = {
     "a number above 1 in a history": (
         returns(Result((Candidate(ROOT, None, (0.5, 1.5)),))),
         "the strategy returned 1.5 (float) among the history of a candidate",
+    ),
+    "another path's judgement": (
+        returns(
+            Result((Candidate(ROOT, Judgement((StepVerdict(0.5, VerdictStatus.READ),), 0.5)),))
+        ),
+        "path '' of 0 steps with a judgement of 1; a candidate has the judgement of its path",
     ),
     "a number for an id": (
         returns(Result((), (Pruned(5, "outranked"),))),  # type: ignore[arg-type]
