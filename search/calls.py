@@ -27,6 +27,7 @@ from search.ports import (
     ScorerReply,
 )
 from search.questions import Until
+from search.replies import policy_reply, scorer_reply
 from search.seeds import call_seed
 
 Charged: TypeAlias = set[str]
@@ -112,7 +113,7 @@ class Calls:
         return reply if spent is reply.spent else replace(reply, spent=spent)
 
     async def _draw(self, key: str, digest: str, call: PolicyCall) -> PolicyReply:
-        (drawn,) = await self.policy.extend([call])
+        drawn = policy_reply(call, await self.policy.extend([call]))
         if isinstance(drawn, Failure):
             raise SearchFailed(drawn)
         await self.memory.record(key, digest, drawn)
@@ -153,10 +154,9 @@ class Calls:
         return settled((recalled, None))
 
     async def _ask(self, key: str, digest: str, call: ScorerCall) -> Answer:
-        (judged,) = await self.scorer.judge([call])
+        judged = scorer_reply(call, await self.scorer.judge([call]))
         if isinstance(judged, Failure):
             return await self._unjudged(key, digest, call, judged)
-        check_judgement(call, judged)
         await self.memory.record(key, digest, judged)
         return judged, None
 
@@ -198,13 +198,3 @@ def charge(key: str, spent: Spent, charged: Charged) -> Spent:
         return Spent()
     charged.add(key)
     return spent
-
-
-def check_judgement(call: ScorerCall, reply: ScorerReply) -> None:
-    """Raise ValueError unless there is one verdict per step, or none at all."""
-    verdicts, steps = len(reply.judgement.verdicts), len(call.path.steps)
-    if verdicts not in (0, steps):
-        raise ValueError(
-            f"the scorer gave {verdicts} verdicts for {steps} steps "
-            f"of path {call.path.id} of {call.path.problem.id}"
-        )

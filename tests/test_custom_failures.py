@@ -134,7 +134,6 @@ async def build(settings):
     [
         ("raise RuntimeError('no verdict')", "RuntimeError: no verdict"),
         ("raise SystemExit(4)", "RuntimeError: the port called sys.exit"),
-        ("return []", "ValueError: not enough values to unpack"),
     ],
 )
 def test_what_a_port_raises_is_recorded_with_its_traceback_and_the_others_go_on(
