@@ -199,6 +199,7 @@ def test_where_no_score_decides_what_is_drawn_nothing_steers(
 ) -> None:
     assert planned().steered_by is None
     assert planned("strategy.stop=weighted", "strategy.wave=2").steered_by == "history.last"
+    assert planned("strategy.stop=majority", "strategy.wave=2").steered_by is None
     assert planned("strategy.kind=majority").steered_by is None
     assert main(["run", "doubles.yaml"]) == 0
     assert "steered" not in "".join(capsys.readouterr())

@@ -67,8 +67,8 @@ class BestOfN(Steered):
 
     @property
     def steered_by(self) -> str | None:
-        """Without `stop` nothing that is drawn depends on a score."""
-        return None if self.stop == "none" else self.aggregate
+        """Without `stop`, or where votes alone stop it, nothing that is drawn depends on a score."""
+        return self.aggregate if self.stop in ("weighted", "best") else None
 
     def search(self, problem: Problem) -> Flow:
         """Wave by wave: draw, then judge those that finished, until all are drawn or it is settled.
