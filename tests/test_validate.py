@@ -163,10 +163,11 @@ def test_doubles_alone_generate_nothing(capsys: pytest.CaptureFixture[str]) -> N
     [("Qwen/Qwen2.5-3B-Instruct", True), ("Qwen/Qwen2.5-3B-Instruct-AWQ", False), ("a/b", False)],
 )
 def test_a_name_tells_the_size_of_16_bit_weights_only(model: str, known: bool) -> None:
-    said = load_config("quickstart", [f"policy.model={model}"])
+    said = load_config("quickstart", [f"policy.model={model}", "policy.engine.dtype=auto"])
     plan = make_plan(said)
     assert (plan.policy.weights_gib is not None, plan.policy.weights_by_name) == (known, known)
-    quantized = load_config("quickstart", ["policy.engine.quantization=fp8"]).policy.engine
+    changes = ["policy.engine.dtype=auto", "policy.engine.quantization=fp8"]
+    quantized = load_config("quickstart", changes).policy.engine
     assert weights_gib("Qwen/Qwen2.5-3B-Instruct", quantized) is None
 
 
