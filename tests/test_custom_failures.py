@@ -183,5 +183,6 @@ def test_tracebacks_that_are_no_more_are_removed_and_names_are_safe(tmp_path: Pa
     write_tracebacks(RunFolder(tmp_path), [Failed("a/b", raised), Failed("c", told)])
     assert [file.name for file in (tmp_path / "errors").iterdir()] == ["a%2Fb.txt"]
     assert "\x1b" not in (tmp_path / "errors" / "a%2Fb.txt").read_text()
-    write_tracebacks(RunFolder(tmp_path), [Failed("c", told)])
-    assert list((tmp_path / "errors").iterdir()) == []
+    (tmp_path / "errors" / "mine.txt").write_text("a note of my own")
+    write_tracebacks(RunFolder(tmp_path), [Failed("c", told)], before=["a/b", "c"])
+    assert [file.name for file in (tmp_path / "errors").iterdir()] == ["mine.txt"]

@@ -15,6 +15,7 @@ FAULTS = {
     "search.custom.PartError": 2,
     "treewright.running.run_folder.RunFolderError": 2,
     "treewright.running.run_folder.RunWriteError": 1,
+    "treewright.files.inside.UnsafeFile": 2,
     "benchmarks.datasets.files.DatasetError": 2,
     "treewright.cluster.replica.StartRefused": 2,
     "treewright.running.recorded.NotResumable": 4,

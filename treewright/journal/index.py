@@ -6,15 +6,20 @@ is held in memory.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import unquote
 
+from treewright.journal.checking import shown
 from treewright.journal.codec import Json
-from treewright.journal.records import Line
+from treewright.journal.notes import check_note
+from treewright.journal.records import BadRecord, Line
 
 POLICY, SCORER, FAILURE = "policy", "scorer", "failure"
 REPLIES = (POLICY, SCORER)
+KEY = re.compile(r"(policy|scorer)/[^/]*/.*", re.DOTALL)
+"""As `search.keys` makes them: the side, the problem, quoted, and what is asked of it."""
 
 
 @dataclass(slots=True)
@@ -46,11 +51,12 @@ class JournalCounts:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a record lies on disk."""
+    """Where a record lies on disk; `line` from 1, 0 where it was written just now."""
 
     writer: str
     offset: int
     length: int
+    line: int = field(default=0, compare=False)
 
 
 class Index:
@@ -64,20 +70,24 @@ class Index:
         """The problems of which a call, or which as a whole, failed at some time."""
 
     def add(self, writer: str, line: Line) -> None:
-        """Take in a record that lies in `writer`'s file."""
+        """Take in a record that lies in `writer`'s file. Raises `BadRecord` for what is none."""
         record = line.record
         assert record is not None
         self.counts.records += 1
-        place = Place(writer, line.offset, line.length)
+        place = Place(writer, line.offset, line.length, line.number)
         if record.kind in REPLIES:
-            assert record.digest is not None
+            if record.digest is None or not KEY.fullmatch(record.key):
+                raise BadRecord(f"its key {shown(record.key)} or its digest is not that of a reply")
             if self._replies.setdefault(record.key, {}).setdefault(record.digest, place) != place:
                 self.counts.duplicates += 1
             return
-        data = record.data
+        try:
+            data = check_note(record.kind, record.data)
+        except ValueError as error:
+            raise BadRecord(f"{record.kind} {shown(record.key)}: {error}") from None
         self._latest.setdefault(record.kind, {})[record.key] = data
         if record.kind == FAILURE:
-            self.failed.add(data.get("problem", record.key))
+            self.failed.add(data["problem"])
 
     def replies(self, key: str) -> Mapping[str, Place]:
         """The replies that were recorded with a key, by digest."""

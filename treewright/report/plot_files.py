@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from treewright.files.writing import replacing
 from treewright.report.axes import x_scale, y_scale
 from treewright.report.plot import Axis, Line, Plot, Series
 from treewright.running.run_folder import RunWriteError
@@ -30,18 +31,19 @@ AREA = (0.13, 0.14, 0.84, 0.77)
 
 
 def write_plots(folder: Path, plots: Sequence[Plot]) -> None:
-    """Write `<id>.png` and `<id>.svg` for each plot. Raises `RunWriteError`."""
+    """Write `<id>.png` and `<id>.svg` for each plot. Raises `RunWriteError`, `UnsafeFile`."""
     import matplotlib as mpl
 
     with warnings.catch_warnings(), mpl.rc_context(SETTINGS):
         # A name in a script that the font lacks is drawn as boxes; the page has it right.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         try:
-            folder.mkdir(parents=True, exist_ok=True)
             for plot in plots:
                 figure = drawn(plot)
-                figure.savefig(folder / f"{plot.id}.png", dpi=DPI, metadata={"Software": None})
-                figure.savefig(folder / f"{plot.id}.svg", metadata={"Date": None})
+                with replacing(folder.parent, f"{folder.name}/{plot.id}.png") as file:
+                    figure.savefig(file, format="png", dpi=DPI, metadata={"Software": None})
+                with replacing(folder.parent, f"{folder.name}/{plot.id}.svg") as file:
+                    figure.savefig(file, format="svg", metadata={"Date": None})
         except OSError as error:
             where = error.filename or folder
             raise RunWriteError(f"{where}: cannot be written: {error.strerror}") from error

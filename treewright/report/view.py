@@ -13,6 +13,7 @@ from pathlib import Path
 from time import monotonic
 
 from treewright.errors import ConfigError
+from treewright.files.reading import bytes_in
 from treewright.report.page import render
 from treewright.report.report import measured
 from treewright.running.run_folder import RunFolder, Status
@@ -49,7 +50,7 @@ class Follower:
 
     def version(self) -> str:
         """Changes whenever the run's journal or its status does."""
-        sizes = [file.stat().st_size for file in sorted((self.path / "journal").glob("*.jsonl"))]
+        sizes = bytes_in(self.path, "journal", ".jsonl")
         return f"{RunFolder(self.path).status()}-{'-'.join(map(str, sizes))}"
 
     def look(self) -> None:

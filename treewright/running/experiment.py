@@ -17,6 +17,7 @@ from treewright.config.checks import check
 from treewright.config.config import Config
 from treewright.config.fingerprint import differences, fingerprint, identity_of
 from treewright.config.load import load_runnable, to_yaml
+from treewright.files.writing import make_folder
 from treewright.journal.journal import Journal
 from treewright.running.lock import RunLock
 from treewright.running.recorded import NotResumable, Recorded
@@ -100,7 +101,7 @@ def create(config: Config, dataset: Dataset) -> RunFolder:
     """A new run folder that says what it is."""
     identity = fingerprint(config, dataset.digest)
     folder = RunFolder.create(Path(config.output_dir), config.name, identity)
-    folder.journal.mkdir(exist_ok=True)
+    make_folder(folder.path, "journal")
     write_config(folder, config)
     folder.write_json("env.json", environment())
     folder.write_json(
@@ -128,7 +129,7 @@ def go_on(folder: RunFolder, config: Config, dataset: Dataset, *, as_json: bool)
     try:
         with at_work(folder, config) as journal:
             ending = asyncio.run(Session(config, dataset, journal).run())
-            conclude(folder, ending)
+            conclude(folder, ending, journal)
     except (asyncio.CancelledError, KeyboardInterrupt):
         return interrupted(folder)
     if ending.status is Status.INTERRUPTED:
@@ -156,10 +157,10 @@ def at_work(folder: RunFolder, config: Config) -> Iterator[Journal]:
             raise
 
 
-def conclude(folder: RunFolder, ending: Ending) -> None:
+def conclude(folder: RunFolder, ending: Ending, journal: Journal) -> None:
     """Write the figures and what was raised, and only then how it ended."""
     folder.write_json("metrics.json", ending.metrics.to_json())
-    write_tracebacks(folder, ending.failed)
+    write_tracebacks(folder, ending.failed, journal.failed)
     folder.set_status(ending.status)
 
 

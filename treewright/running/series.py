@@ -168,7 +168,7 @@ async def _finish(run: Run, site: Site, hears: Hears) -> None:
             site.progress.say(f"run {run.folder.path}")
             await hears(run, None)
             ending = await Session(run.config, run.dataset, journal).run(apart)
-            conclude(run.folder, ending)
+            conclude(run.folder, ending, journal)
         site.progress.say(f"{ending.status}: {run.folder.path}")
     except Exception as error:
         if exit_code(error) is None:  # no person can mend that: it ends the series
