@@ -14,6 +14,7 @@ import typer
 from typer.exceptions import TyperException
 
 from treewright.errors import exit_code
+from treewright.hiding import hiding_streams
 from treewright.verbs import checking, exchanging, reading, running
 from treewright.verbs.options import say
 
@@ -70,16 +71,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     An interrupt is exit code 130: typer's doing.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    try:
-        return int(app(arguments, prog_name="treewright", standalone_mode=False) or 0)
-    except Exception as error:  # noqa: BLE001 - the last resort: told in one line, --debug tells all
-        if "--debug" in arguments:
-            import traceback
+    with hiding_streams():
+        try:
+            return int(app(arguments, prog_name="treewright", standalone_mode=False) or 0)
+        except Exception as error:  # noqa: BLE001 - the last resort: told in one line, --debug tells all
+            if "--debug" in arguments:
+                import traceback
 
-            traceback.print_exc()
-        message, code = _diagnosis(error)
-        say(message)
-        return code
+                traceback.print_exc()
+            message, code = _diagnosis(error)
+            say(message)
+            return code
 
 
 def _diagnosis(error: Exception) -> tuple[str, int]:

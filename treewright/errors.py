@@ -13,6 +13,7 @@ LONGEST_PROBLEM = 300
 FAULTS = {
     "treewright.errors.ConfigError": 2,
     "search.custom.PartError": 2,
+    "search.custom.Untrusted": 2,
     "treewright.running.run_folder.RunFolderError": 2,
     "treewright.running.run_folder.RunWriteError": 1,
     "treewright.files.inside.UnsafeFile": 2,

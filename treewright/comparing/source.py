@@ -28,8 +28,14 @@ class Source:
 
     @classmethod
     def open(cls, label: str, path: Path) -> Source:
-        """Read what the run is, and not yet what it found. Raises what `Recorded.open` raises."""
-        return cls(label, Recorded.open(path))
+        """Read what the run is, and not yet what it found. Raises what `Recorded.open` raises.
+
+        Without a label, as a part of another process's work, it says nothing.
+        """
+        run = Recorded.open(path)
+        if label:
+            run.tell()
+        return cls(label, run)
 
     @property
     def path(self) -> Path:

@@ -14,7 +14,8 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
-from search.custom import raised
+from search.custom import Untrusted, raised
+from treewright.config import environment
 from treewright.config.compose import KIND
 from treewright.config.kinds import SECTIONS, settings_class
 from treewright.config.location import find
@@ -32,6 +33,9 @@ DOLLAR_HINT = (
     r"${oc.env:NAME,default} reads the environment, ${policy.model} another key; "
     r"write a literal ${ as \${"
 )
+
+
+OmegaConf.register_resolver("oc.env", environment.variable, replace=True)
 
 
 def resolve(schema: type[T], plain: dict[str, Any], where: Callable[[str], str]) -> T:
@@ -85,7 +89,11 @@ def _merge(schema: type, plain: dict[str, Any]) -> DictConfig:
     values = dict(plain)
     for section in SECTIONS:
         settings = dict(plain[section])
-        defaults[section] = OmegaConf.structured(settings_class(section, settings.pop(KIND)))
+        try:
+            own = OmegaConf.structured(settings_class(section, settings.pop(KIND)))
+        except Untrusted:
+            own = OmegaConf.create({})
+        defaults[section] = own
         values[section] = settings
     merged = OmegaConf.merge(defaults, values)
     assert isinstance(merged, DictConfig)

@@ -31,6 +31,7 @@ class RecordedRun:
     def read(cls, path: Path) -> RecordedRun:
         """Replay a run. Raises what `Recorded.open` raises, and `JournalError`."""
         recorded = Recorded.open(path)
+        recorded.tell()
         with Journal.open(recorded.folder.journal, readonly=True) as journal:
             if noted := str(journal.counts):
                 print(f"journal: {noted}", file=sys.stderr)

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from benchmarks.grading import Outcome
 from search.ports import FailureKind
 from treewright.journal import checking
+from treewright.journal.results import RESULT, check_result
 
 Check: TypeAlias = Callable[[dict[str, Any]], object]
 
@@ -57,4 +58,9 @@ def _grade(data: dict[str, Any]) -> None:
         checking.choice(outcome, "an outcome", OUTCOMES)
 
 
-NOTES: Mapping[str, Check] = {"failure": _failure, "clock": _clock, "grade": _grade}
+NOTES: Mapping[str, Check] = {
+    "failure": _failure,
+    "clock": _clock,
+    "grade": _grade,
+    RESULT: check_result,
+}

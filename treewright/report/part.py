@@ -14,6 +14,7 @@ from benchmarks.grading import open_grader
 from search.calls import Costs
 from search.core import Spending
 from treewright.comparing.source import Source
+from treewright.config.trust import Trust, trust_said, trusting
 from treewright.journal.journal import Journal
 from treewright.metrics import Solved
 from treewright.report.case import Case, case_of
@@ -46,7 +47,7 @@ def replayed(source: Source, aggregations: Sequence[str], processes: int) -> Par
         return asyncio.run(_replay(source, aggregations, 0, 1))
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
         work = [
-            pool.submit(part_of, source.path, aggregations, start, processes)
+            pool.submit(part_of, source.path, aggregations, start, processes, trust_said())
             for start in range(processes)
         ]
         parts = [each.result() for each in work]
@@ -59,9 +60,10 @@ def replayed(source: Source, aggregations: Sequence[str], processes: int) -> Par
     )
 
 
-def part_of(path: Path, aggregations: Sequence[str], start: int, stride: int) -> Part:
+def part_of(path: Path, aggregations: Sequence[str], start: int, stride: int, trust: Trust) -> Part:
     """Every `stride`-th problem from number `start` on, in a process of its own."""
-    return asyncio.run(_replay(Source.open("", path), aggregations, start, stride))
+    with trusting(trust):
+        return asyncio.run(_replay(Source.open("", path), aggregations, start, stride))
 
 
 async def _replay(source: Source, aggregations: Sequence[str], start: int, stride: int) -> Part:

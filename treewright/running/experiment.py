@@ -16,7 +16,9 @@ from search.aggregation import MissingRule
 from treewright.config.checks import check
 from treewright.config.config import Config
 from treewright.config.fingerprint import differences, fingerprint, identity_of
+from treewright.config.kinds import SECTIONS
 from treewright.config.load import load_runnable, to_yaml
+from treewright.config.stand_in import facts_of
 from treewright.files.writing import make_folder
 from treewright.journal.journal import Journal
 from treewright.running.lock import RunLock
@@ -72,6 +74,7 @@ def score(
     its candidates cannot be reported so.
     """
     recorded = Recorded.open(path)
+    recorded.tell()
     folder, own = recorded.folder, recorded.config
     config = replace(
         own,
@@ -111,6 +114,7 @@ def create(config: Config, dataset: Dataset) -> RunFolder:
             "fingerprint": identity,
             "identity": identity_of(config, dataset.digest),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "parts": {name: facts_of(name, getattr(config, name)) for name in SECTIONS},
         },
     )
     return folder

@@ -17,6 +17,7 @@ from treewright.cluster.cluster import Ports, open_cluster
 from treewright.cluster.config import ClusterConfig
 from treewright.cluster.pool_stats import PoolStats
 from treewright.config.config import Config
+from treewright.config.sources import steered_by_own_code
 from treewright.journal.journal import Journal
 from treewright.metrics import UNDECIDED, Metrics, Reporting, Solved, choose, measure, outcome_of
 from treewright.running.controller import Controller, Failed, Grading
@@ -140,6 +141,7 @@ class Session:
             grading=grading,
             seed=self.config.seed,
             on_done=lambda item: self.done(item, site),
+            keep_results=steered_by_own_code(self.config),
         )
         await controller.run(pending, self.config.cluster.problems_in_flight, site.stop)
 

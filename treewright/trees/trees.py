@@ -57,6 +57,7 @@ def show(path: Path, spelled: str, form: str) -> int:
             "command line", "--format", form, "no such format", suggest(form, FORMATS)
         )
     run = Recorded.open(path)
+    run.tell()
     sample = find(run.dataset.samples, spelled)
     found = replayed(run, [sample])
     if not found.solved:
