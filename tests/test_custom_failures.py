@@ -68,7 +68,7 @@ def test_a_strategy_that_fails_fails_its_problem_and_the_others_go_on(
     assert f"odd: its search failed: {FAILS[body]}" in err
     assert err.endswith(f"{file} tells where\n")
     assert tell("tree", str(run), "--all")[:2] == (0, f"1 trees in {run / 'trees'}\n")
-    code, _, err = tell("resume", str(run))
+    code, _, err = tell("resume", str(run), "--trust")
     assert (code, calls(run)) == (3, asked)
     assert "starting replicas" not in err
     assert f"({file})" in err

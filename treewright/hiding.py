@@ -63,7 +63,7 @@ def hide_in(value: Any) -> Any:
 def hiding_streams() -> Iterator[None]:
     """While the block lasts, what is printed holds no secret that is known."""
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = (_Hiding(stream) for stream in before)  # type: ignore[assignment]
+    sys.stdout, sys.stderr = (_Hiding(stream) for stream in before)
     try:
         yield
     finally:

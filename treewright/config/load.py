@@ -25,7 +25,7 @@ from treewright.config.combination import outcome_only
 from treewright.config.compose import KIND, PRESET, child, compose, kind_said, place
 from treewright.config.config import Config
 from treewright.config.kinds import SECTIONS, kind_of, settings_class
-from treewright.config.location import find_config, portable
+from treewright.config.location import exists, find_config, portable
 from treewright.config.redaction import keep_secrets, redact, without_secrets
 from treewright.config.resolving import FILES, resolve
 from treewright.config.schema import check_keys, dotted_keys, fit, required
@@ -37,6 +37,7 @@ from treewright.config.unknown import Unknown
 from treewright.config.yamldump import dump, to_plain
 from treewright.config.yamlfile import Node
 from treewright.errors import ConfigError
+from treewright.files.reading import read_inside
 
 KEYS = tuple(f.name for f in fields(Config) if f.name != "written")
 """What a YAML file may say, besides `extends`."""
@@ -59,9 +60,12 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
 @contextmanager
 def as_trusted(path: str) -> Iterator[None]:
     """Inside the block a config in a run's folder is a stranger's; any other is one's own."""
-    if not in_a_run(find_config(path)):
+    file = find_config(path)
+    if not in_a_run(file):
         yield
         return
+    if exists(file):
+        read_inside(file.parent, file.name)  # refuses a link and the like
     with guarded(trust_said()):
         yield
 
@@ -92,6 +96,9 @@ def config_of(tree: Node, name: str, unknown: Unknown | None = None) -> Config:
     where = partial(place, tree)
     config = _report(_stood_in(resolve(Config, filled(plain), where), unknown), plain)
     config = replace(config, name=without_secrets(config.name))
+    if without_secrets(config.output_dir) != config.output_dir:
+        problem = "holds a secret, which the names of folders would show"
+        raise ConfigError(where("output_dir"), "output_dir", None, problem, "name another folder")
     if preset := plain["strategy"].get(PRESET):
         check_rules(preset, vars(config.strategy), where)
     check(config, where)
@@ -138,7 +145,7 @@ def _stood_in(config: Config, unknown: Unknown | None) -> Config:
     """The config with a stand-in for each section whose part was not imported."""
     if unknown is None:
         return config
-    made = {
+    made: dict[str, Any] = {
         section: unknown.stand_in(section, getattr(config, section))
         for section in SECTIONS
         if isinstance(getattr(config, section), dict)

@@ -58,6 +58,8 @@ def recorded_facts(section: str, manifest: Mapping[str, Any]) -> dict[str, Any] 
     if not isinstance(told, dict) or told.keys() != wanted.keys():
         return None
     for name, value in told.items():
-        if type(value) is not wanted[name] or (wanted[name] is int and not 1 <= value <= MOST):
+        if type(value) is not wanted[name]:
+            return None
+        if type(value) is int and not 1 <= value <= MOST:
             return None
     return told

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from search.custom import TRUST, is_import_path, may_import
+from search.custom import SPELLING, TRUST, is_import_path, may_import
 from treewright.config.kinds import is_own_code
 from treewright.config.stand_in import StandIn, recorded_facts
 from treewright.config.yamlfile import Node
@@ -40,6 +40,9 @@ class Unknown:
         Raises `ConfigError` where the run does not say what a reader needs to know of it.
         """
         self.kinds[section] = kind
+        if is_import_path(kind) and not SPELLING.fullmatch(kind):
+            hint = "write my_module:Name"
+            raise ConfigError(where, f"{section}.kind", kind, "is no import path", hint)
         if recorded_facts(section, self.manifest) is None:
             problem = "is code of the run's own, and an older Treewright did not record what it did"
             raise ConfigError(where, f"{section}.kind", kind, problem, TRUST)

@@ -201,7 +201,7 @@ def _place(path: Path, drawn: Mapping[str, Path]) -> list[Any]:
     if not length:
         return [list(path.place), "", 0]
     own = drawn.get(path.id)
-    for known in ([own] if own else []) + list(reversed(drawn.values())):
+    for known in ([own] if own else []) + list(drawn.values())[::-1]:
         if known.steps[:length] == path.steps:
             return [list(path.place), known.id, length]
     return [list(path.place), [encode_step(step) for step in path.steps]]

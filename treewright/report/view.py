@@ -14,6 +14,7 @@ from time import monotonic
 
 from treewright.errors import ConfigError
 from treewright.files.reading import bytes_in
+from treewright.hiding import hide
 from treewright.report.page import render
 from treewright.report.report import measured
 from treewright.running.run_folder import RunFolder, Status
@@ -82,7 +83,7 @@ class Follower:
         done = len(reading.cases)
         going = reading.status is Status.RUNNING
         told = f"{done} of {reading.problems} problems" + (", going on" if going else "")
-        return Edition(render(page).encode(), version, told)
+        return Edition(hide(render(page)).encode(), version, hide(told))
 
 
 class Handler(BaseHTTPRequestHandler):

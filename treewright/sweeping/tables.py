@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from treewright.hiding import hide
 from treewright.metrics import Arm
 from treewright.running.series import by_engines
 from treewright.running.table import amount, interval, left_out, percent, without_answer
@@ -137,5 +138,8 @@ def _table(folded: Iterable[str], whole: Iterable[str]) -> Table:
 def _row(table: Table, values: Iterable[object]) -> None:
     """A row of plain text: what a config says is no markup."""
     table.add_row(
-        *(Text(f"{value:,}" if isinstance(value, int) else line(str(value))) for value in values)
+        *(
+            Text(f"{value:,}" if isinstance(value, int) else line(hide(str(value))))
+            for value in values
+        )
     )
