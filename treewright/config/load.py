@@ -94,7 +94,8 @@ def config_of(tree: Node, name: str, unknown: Unknown | None = None) -> Config:
         if isinstance(plain[section], dict) and isinstance(plain[section].get(key), str):
             plain[section][key] = portable(plain[section][key])
     where = partial(place, tree)
-    config = _report(_stood_in(resolve(Config, filled(plain), where), unknown), plain)
+    not_here = unknown.kinds if unknown is not None else ()
+    config = _report(_stood_in(resolve(Config, filled(plain), where, not_here), unknown), plain)
     config = replace(config, name=without_secrets(config.name))
     if without_secrets(config.output_dir) != config.output_dir:
         problem = "holds a secret, which the names of folders would show"
