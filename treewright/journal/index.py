@@ -66,6 +66,7 @@ class Index:
         self.counts = JournalCounts()
         self._replies: dict[str, dict[str, Place]] = {}
         self._latest: dict[str, dict[str, Json]] = {}
+        self._places: dict[tuple[str, str], Place] = {}
         self.failed: set[str] = set()
         """The problems of which a call, or which as a whole, failed at some time."""
 
@@ -86,6 +87,7 @@ class Index:
         except ValueError as error:
             raise BadRecord(f"{record.kind} {shown(record.key)}: {error}") from None
         self._latest.setdefault(record.kind, {})[record.key] = data
+        self._places[record.kind, record.key] = place
         if record.kind == FAILURE:
             self.failed.add(data["problem"])
 
@@ -99,6 +101,10 @@ class Index:
             _, problem, _ = key.split("/", 2)
             if unquote(problem, errors="surrogatepass") in problems:
                 yield from ((key, place) for place in recorded.values())
+
+    def place(self, kind: str, key: str) -> Place:
+        """Where the last payload of a key lies."""
+        return self._places[kind, key]
 
     def latest(self, kind: str) -> Mapping[str, Json]:
         """The last payload of each key of a kind that is no reply."""

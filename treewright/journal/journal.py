@@ -209,9 +209,16 @@ class Journal:
         try:
             yield
         except (BadRecord, ValueError) as error:
-            path = self.folder / f"{place.writer}.jsonl"
-            where = f"line {place.line}" if place.line else f"byte {place.offset}"
-            raise JournalError(f"{path}, {where}: {error}; {NOT_OURS}") from error
+            raise self._not_ours(place, error) from error
+
+    def not_ours(self, kind: str, key: str, problem: Exception) -> JournalError:
+        """The error that what is known latest of a key is nothing that Treewright writes."""
+        return self._not_ours(self._index.place(kind, key), problem)
+
+    def _not_ours(self, place: Place, problem: Exception) -> JournalError:
+        path = self.folder / f"{place.writer}.jsonl"
+        where = f"line {place.line}" if place.line else f"byte {place.offset}"
+        return JournalError(f"{path}, {where}: {problem}; {NOT_OURS}")
 
     def _load(self) -> None:
         root, name = self.folder.parent, self.folder.name

@@ -13,7 +13,7 @@ from search.driver import drive
 from search.ports import Failure, ReplayError
 from search.questions import Flow, Strategy
 from treewright.config.stand_in import StandIn
-from treewright.journal.journal import NOT_OURS, Journal, JournalError
+from treewright.journal.journal import Journal, JournalError
 from treewright.journal.results import RESULT, ResultError, search_again
 from treewright.metrics import Solved
 from treewright.running.controller import Failed, Grading
@@ -83,8 +83,7 @@ async def replay(
             searched = await drive(strategy(problem), RecordedPolicy(), scorer, memory, seed)
             grades = await grading.grade(sample, searched)
         except ResultError as error:
-            told = f"{journal.folder}: the result of problem {problem.id}: {error}; {NOT_OURS}"
-            raise JournalError(told) from error
+            raise journal.not_ours(RESULT, problem.id, error) from error
         except Unrecorded:
             reason = noted.get(f"problem/{problem.id}")
             if reason:
