@@ -27,7 +27,7 @@ class Own(Beam):
 WHOLE = None
 """The data as a whole."""
 HUGE = int("9" * 4000)
-CASES: list[tuple[str, tuple[Any, ...], Any, str]] = [
+CASES: list[tuple[str, tuple[Any, ...] | None, Any, str]] = [
     ("policy", ("spent", 1), -5, "spent holds -5"),
     ("policy", ("spent", 3), HUGE, "spent holds 9"),
     ("policy", ("spent", 0), 1.5, "spent holds 1.5"),

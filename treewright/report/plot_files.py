@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +34,10 @@ AREA = (0.13, 0.14, 0.84, 0.77)
 
 def write_plots(folder: Path, plots: Sequence[Plot]) -> None:
     """Write `<id>.png` and `<id>.svg` for each plot. Raises `RunWriteError`, `UnsafeFile`."""
-    import matplotlib as mpl
-
-    with warnings.catch_warnings(), mpl.rc_context(SETTINGS):
+    mpl = loaded()
+    with warnings.catch_warnings(), mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(SETTINGS)
         # A name in a script that the font lacks is drawn as boxes; the page has it right.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         try:
@@ -47,6 +50,20 @@ def write_plots(folder: Path, plots: Sequence[Plot]) -> None:
         except OSError as error:
             where = error.filename or folder
             raise RunWriteError(f"{where}: cannot be written: {error.strerror}") from error
+
+
+def loaded() -> Any:
+    """Matplotlib, imported elsewhere than here: it would read `matplotlibrc` in the current folder.
+
+    That may be a run's, and a stranger's: a pipe that never ends, or a setting that starts TeX.
+    """
+    here = os.open(".", os.O_RDONLY)
+    try:
+        os.chdir(Path(__file__).parent)
+        return import_module("matplotlib")
+    finally:
+        os.fchdir(here)
+        os.close(here)
 
 
 def drawn(plot: Plot) -> Any:
