@@ -20,6 +20,7 @@ from treewright.metrics import Solved
 from treewright.report.case import Case, case_of
 from treewright.running.controller import Failed, Grading
 from treewright.running.lost import lost
+from treewright.running.recorded import as_trusted
 from treewright.running.replay import replay
 from treewright.running.session import unjudged
 
@@ -72,7 +73,7 @@ async def _replay(source: Source, aggregations: Sequence[str], start: int, strid
     booked: dict[str, Costs] = {}
     numbered = list(enumerate(source.dataset.samples))[start::stride]
     with Journal.open(source.path / "journal", readonly=True) as journal:
-        async with open_grader(config.grading) as grader:
+        async with open_grader(as_trusted(config.grading)) as grader:
             grading = Grading(config.grading, grader, journal, readonly=True)
             for number, sample in numbered:
                 found = await replay(

@@ -22,7 +22,7 @@ from treewright.config.stand_in import facts_of
 from treewright.files.writing import make_folder
 from treewright.journal.journal import Journal
 from treewright.running.lock import RunLock
-from treewright.running.recorded import NotResumable, Recorded
+from treewright.running.recorded import NotResumable, Recorded, as_trusted
 from treewright.running.run_folder import RunFolder, RunWriteError, Status, environment
 from treewright.running.session import Ending, Session
 from treewright.running.table import print_failures, print_table
@@ -86,7 +86,8 @@ def score(
     with Journal.open(folder.journal, readonly=True) as journal:
         if noted := str(journal.counts):
             print(f"journal: {noted}", file=sys.stderr)
-        ending = asyncio.run(Session(config, recorded.dataset, journal).read())
+        session = Session(config, recorded.dataset, journal)
+        ending = asyncio.run(session.read(as_trusted(config.grading)))
     if ending.pending:
         hint = clean(f"`treewright resume {path}` goes on")
         print(f"problems without a result yet: {ending.pending}; {hint}", file=sys.stderr)

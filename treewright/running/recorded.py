@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.datasets import Dataset, Sample, load_dataset
-from benchmarks.grading import open_grader
+from benchmarks.grading import GradingConfig, open_grader
 from treewright.config.config import Config
 from treewright.config.fingerprint import asked_identity, differences
 from treewright.config.recorded import load_recorded
@@ -77,11 +78,29 @@ class Recorded:
         Raises `JournalError`, `ReplayError`.
         """
         config, samples = self.config, self.dataset.samples if samples is None else samples
-        async with open_grader(config.grading) as grader:
+        async with open_grader(as_trusted(config.grading)) as grader:
             grading = Grading(config.grading, grader, journal, readonly=True)
             return await replay(
                 samples, config.strategy, journal, grading, config.seed, retry=False
             )
+
+
+def as_trusted(grading: GradingConfig) -> GradingConfig:
+    """With what a reader's machine may be asked to do for a run that is not trusted.
+
+    What its journal holds graded is not graded again, whatever the limits.
+    """
+    if trust_said().whole:
+        return grading
+    ours = GradingConfig()
+    seconds = min(grading.timeout_s, ours.timeout_s)
+    return replace(
+        grading,
+        timeout_s=seconds,
+        budget_s=max(seconds, min(grading.budget_s, ours.budget_s)),
+        workers=min(grading.workers, os.cpu_count() or 1),
+        memory_mib=min(grading.memory_mib, ours.memory_mib),
+    )
 
 
 def holds(key: str, config: Config) -> bool:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from benchmarks.datasets import Dataset, Sample
-from benchmarks.grading import Outcome, open_grader
+from benchmarks.grading import GradingConfig, Outcome, open_grader
 from scorers.no_scorer import NoScorerConfig
 from search.aggregation import Aggregator
 from search.custom import PartError
@@ -104,9 +104,12 @@ class Session:
                     await self.search(pending, grading, own)
         return self.ending()
 
-    async def read(self) -> Ending:
-        """Measure what the journal holds, asking nobody and writing nothing."""
-        async with open_grader(self.config.grading) as grader:
+    async def read(self, limits: GradingConfig | None = None) -> Ending:
+        """Measure what the journal holds, asking nobody and writing nothing.
+
+        `limits`: of what is graded now; None: those of the config.
+        """
+        async with open_grader(limits or self.config.grading) as grader:
             grading = Grading(self.config.grading, grader, self.journal, readonly=True)
             await self.replay(grading, retry=False)
         return self.ending()
