@@ -82,7 +82,7 @@ class Searched:
     failures: dict[str, Failure] = field(default_factory=dict)
     judgements: dict[str, Judgement] = field(default_factory=dict)
     asked: dict[str, PolicyCall] = field(default_factory=dict)
-    order: Sequence[PolicyCall | Path] = field(default=(), repr=False)
+    order: Sequence[PolicyCall | Path] = field(default=(), repr=False, compare=False)
 
 
 async def drive(

