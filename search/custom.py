@@ -66,6 +66,20 @@ def importing_from(folders: Sequence[str]) -> Iterator[None]:
         _folders = before
 
 
+_barred: set[str] = set()
+"""Parts that a stranger's config names: whoever meets the name later does not import it either."""
+
+
+def bar(parts: Iterable[str]) -> None:
+    """From now on these parts are not imported, until they are admitted."""
+    _barred.update(parts)
+
+
+def admit(parts: Iterable[str] | None = None) -> None:
+    """These may be imported, since the user named them; None: all that were barred."""
+    _barred.difference_update(set(_barred) if parts is None else parts)
+
+
 def importing_is_limited() -> bool:
     """Whether a config that is read now says nothing of where custom parts come from."""
     return _folders is not None
@@ -74,7 +88,7 @@ def importing_is_limited() -> bool:
 def may_import(path: str) -> bool:
     """Whether a part may be imported here: with folders that were named, one that lies in them."""
     if _folders is None:
-        return True
+        return path not in _barred
     package = path.partition(":")[0].partition(".")[0]
     return bool(_folders) and PathFinder.find_spec(package, list(_folders)) is not None
 

@@ -11,8 +11,10 @@ import pytest
 
 from hostile_runs import Bench, assert_one_line, bench
 from own_parts import forget
-from search.aggregation import AGGREGATIONS
+from search.aggregation import AGGREGATIONS, Aggregator
+from search.custom import PartError, Untrusted
 from search.selection import SELECTIONS
+from treewright.config.trust import Trust, say_trust
 
 PARTS = """\
 from dataclasses import dataclass
@@ -184,6 +186,18 @@ def test_a_named_folder_gives_its_own_modules_only(at: Bench) -> None:
     assert "wave" not in sys.modules
     told = at.tell("score", run, "--python-path", at.folder / "nowhere")
     assert_one_line("score", told)
+
+
+def test_a_part_is_barred_for_the_rest_of_the_command_and_no_longer(at: Bench) -> None:
+    """Whoever parses the name that steers a search, to show it say, does not import it."""
+    run = received(at, *OWN["what steers"])
+    (at.folder / "received_parts.py").write_text("raise SystemExit('imported')")
+    assert at.tell("score", run).code == 0
+    with pytest.raises(Untrusted, match="code of the run's own"):
+        Aggregator.parse("received_parts:least")
+    say_trust(Trust())
+    with pytest.raises(PartError, match="imported"):
+        Aggregator.parse("history.received_parts:least")
 
 
 def test_trust_is_of_one_command(at: Bench) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from search.custom import TRUST
+from search.custom import TRUST, bar
 from treewright.config.config import Config
 from treewright.config.load import config_of
 from treewright.config.schema import INTERPOLATION, join
@@ -49,6 +49,7 @@ def load_recorded(folder: Path, manifest: Mapping[str, Any], trust: Trust) -> Re
         for key in REPORTING:
             unknown.without_barred(key, tree.value)
         config = config_of(tree, folder.name, unknown)
+    bar(unknown.barred_parts)
     return RecordedConfig(config, tuple(unknown.left_out))
 
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from search.custom import importing_from
+from search.custom import admit, importing_from
 from treewright.config import environment
 from treewright.files.inside import is_plain_file
 
@@ -39,6 +39,7 @@ def say_trust(trust: Trust) -> None:
     """From now on, what is opened is trusted so."""
     global _said
     _said = trust
+    admit()
 
 
 @contextmanager

@@ -22,17 +22,23 @@ class Unknown:
     manifest: Mapping[str, Any]
     left_out: list[str] = field(default_factory=list)
     kinds: dict[str, str] = field(default_factory=dict)
+    barred_parts: set[str] = field(default_factory=set)
+    """All import paths that were met and may not be imported."""
 
     def is_so(self, section: str, kind: str, said: Mapping[str, Node]) -> bool:
         """Whether a section's part, or the aggregation that steers it, may not be imported."""
         steered = said.get("aggregate") if section == "strategy" else None
         by = steered.value if steered is not None and isinstance(steered.value, str) else ""
-        return (is_own_code(section, kind) and not may_import(kind)) or self.barred(by)
+        own = is_own_code(section, kind) and not may_import(kind)
+        self.barred_parts.update([kind] if own else [])
+        return self.barred(by) or own
 
     def barred(self, name: str) -> bool:
         """Whether a name means an aggregation or a selection that may not be imported."""
         bare = next((name[len(over) :] for over in OVER if name.startswith(over)), name)
-        return is_import_path(bare) and not may_import(bare)
+        barred = is_import_path(bare) and not may_import(bare)
+        self.barred_parts.update([bare] if barred else [])
+        return barred
 
     def note(self, section: str, kind: str, where: str) -> None:
         """Hear of a section that is not imported.

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from benchmarks.datasets import Dataset, load_dataset
 from search.aggregation import MissingRule
+from search.custom import admit
 from treewright.config.checks import check
 from treewright.config.config import Config
 from treewright.config.fingerprint import differences, fingerprint, identity_of
@@ -75,6 +76,7 @@ def score(
     """
     recorded = Recorded.open(path)
     recorded.tell()
+    admit([*aggregate, *select])  # said by the user: as they are spelled, so are they imported
     folder, own = recorded.folder, recorded.config
     config = replace(
         own,
