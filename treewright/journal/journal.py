@@ -29,20 +29,17 @@ from treewright.journal.codec import (
     encode_scorer_reply,
 )
 from treewright.journal.index import POLICY, REPLIES, SCORER, Index, JournalCounts, Place
+from treewright.journal.loading import load_file, not_ours
 from treewright.journal.records import (
     BadRecord,
     CorruptRecord,
     Line,
-    UnknownVersion,
     reread,
-    scan,
     seal,
     unseal,
 )
 
 __all__ = ["Journal", "JournalError"]
-
-NOT_OURS = "no Treewright writes that: the file was changed, do not trust the run"
 
 
 class Journal:
@@ -209,16 +206,11 @@ class Journal:
         try:
             yield
         except (BadRecord, ValueError) as error:
-            raise self._not_ours(place, error) from error
+            raise not_ours(self.folder, place, error) from error
 
     def not_ours(self, kind: str, key: str, problem: Exception) -> JournalError:
         """The error that what is known latest of a key is nothing that Treewright writes."""
-        return self._not_ours(self._index.place(kind, key), problem)
-
-    def _not_ours(self, place: Place, problem: Exception) -> JournalError:
-        path = self.folder / f"{place.writer}.jsonl"
-        where = f"line {place.line}" if place.line else f"byte {place.offset}"
-        return JournalError(f"{path}, {where}: {problem}; {NOT_OURS}")
+        return not_ours(self.folder, self._index.place(kind, key), problem)
 
     def _load(self) -> None:
         root, name = self.folder.parent, self.folder.name
@@ -232,32 +224,12 @@ class Journal:
 
     def _load_file(self, path: Path) -> None:
         size = self._read_from(path)
-        good, bad = 0, list[Line]()
-        try:
-            for line in scan(os.fdopen(self._files[path.stem], "rb", closefd=False), path):
-                good += line.length
-                if line.record is None:
-                    bad.append(line)
-                else:
-                    self._add(path, line)
-        except BadRecord as error:
-            raise JournalError(f"{error}; {NOT_OURS}") from error
-        except UnknownVersion as error:
-            raise JournalError(
-                f"{path}: holds a record of version {error.version}, this is version 1: "
-                "use the Treewright that wrote it"
-            ) from error
+        good, bad = load_file(self._files[path.stem], path, self._index)
         self._good[path.stem] = good
         self.counts.torn += size - good
         self.counts.corrupt += len(bad)
         if bad and not self.readonly:
             self._set_aside(path, bad)
-
-    def _add(self, path: Path, line: Line) -> None:
-        try:
-            self._index.add(path.stem, line)
-        except BadRecord as error:
-            raise BadRecord(f"{path}, line {line.number}: {error}") from None
 
     def _set_aside(self, path: Path, bad: list[Line]) -> None:
         """Copy the corrupt lines to a file of their own, the same one at every opening."""
