@@ -28,14 +28,8 @@ class Source:
 
     @classmethod
     def open(cls, label: str, path: Path) -> Source:
-        """Read what the run is, and not yet what it found. Raises what `Recorded.open` raises.
-
-        Without a label, as a part of another process's work, it says nothing.
-        """
-        run = Recorded.open(path)
-        if label:
-            run.tell()
-        return cls(label, run)
+        """Read what the run is, and not yet what it found. Raises what `Recorded.open` raises."""
+        return cls(label, Recorded.open(path))
 
     @property
     def path(self) -> Path:
@@ -105,4 +99,5 @@ def read(source: Source) -> Found:
         problem = f"{left} of {total} problems have no result" + (f" ({noted})" if noted else "")
         hint = f"`treewright resume {source.path}` goes on"
         raise ConfigError(str(source.path), "is not finished", None, problem, hint)
+    source.run.tell()
     return Found(source, replayed.solved, len(replayed.failed), noted)

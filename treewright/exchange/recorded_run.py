@@ -31,11 +31,11 @@ class RecordedRun:
     def read(cls, path: Path) -> RecordedRun:
         """Replay a run. Raises what `Recorded.open` raises, and `JournalError`."""
         recorded = Recorded.open(path)
-        recorded.tell()
         with Journal.open(recorded.folder.journal, readonly=True) as journal:
             if noted := str(journal.counts):
                 print(f"journal: {noted}", file=sys.stderr)
             replayed = asyncio.run(recorded.replayed(journal))
+        recorded.tell()
         dataset = recorded.dataset
         solved = {item.problem_id: item for item in replayed.solved}
         samples = [sample for sample in dataset.samples if sample.problem.id in solved]

@@ -58,13 +58,17 @@ def files_in(root: Path, name: str, suffix: str) -> list[str]:
     return sorted(found)
 
 
-def bytes_in(root: Path, name: str, suffix: str) -> list[int]:
-    """The sizes of these files, in the order of their names. A link counts as what it is."""
+def bytes_in(root: Path, name: str, suffix: str, *, on_disk: bool = False) -> list[int]:
+    """The sizes of these files, in the order of their names. A link counts as what it is.
+
+    `on_disk`: without their holes, of which a file of one terabyte may consist.
+    """
     names = files_in(root, name, suffix)
     if not names:
         return []
     with opened_folder(root, name) as fd:
-        return [os.lstat(each, dir_fd=fd).st_size for each in names]
+        found = [os.lstat(each, dir_fd=fd) for each in names]
+    return [min(each.st_size, each.st_blocks * 512) if on_disk else each.st_size for each in found]
 
 
 def lines_of(file: BinaryIO, path: Path) -> Iterator[bytes]:

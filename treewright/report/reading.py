@@ -83,6 +83,7 @@ def read(label: str, path: Path) -> Reading:
         environment=text_of(path / "env.json"),
     )
     found = replayed(source, names, processes_for(path))
+    source.run.tell()
     reading.cases += [case for _, case in found.cases]
     reading.failed += [failed for _, failed in found.failed]
     reading.failed += [
@@ -95,7 +96,7 @@ def read(label: str, path: Path) -> Reading:
 
 def processes_for(path: Path) -> int:
     """As many as there are processors for a large journal; a small one is read sooner than sent."""
-    size = sum(bytes_in(path, "journal", ".jsonl"))
+    size = sum(bytes_in(path, "journal", ".jsonl", on_disk=True))
     return min(MOST_PROCESSES, len(os.sched_getaffinity(0)), size // BYTES_PER_PROCESS)
 
 

@@ -75,7 +75,6 @@ def score(
     its candidates cannot be reported so.
     """
     recorded = Recorded.open(path)
-    recorded.tell()
     admit([*aggregate, *select])  # said by the user: as they are spelled, so are they imported
     folder, own = recorded.folder, recorded.config
     config = replace(
@@ -90,6 +89,7 @@ def score(
             print(f"journal: {noted}", file=sys.stderr)
         session = Session(config, recorded.dataset, journal)
         ending = asyncio.run(session.read(as_trusted(config.grading)))
+    recorded.tell()
     if ending.pending:
         hint = clean(f"`treewright resume {path}` goes on")
         print(f"problems without a result yet: {ending.pending}; {hint}", file=sys.stderr)

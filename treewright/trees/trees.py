@@ -57,9 +57,9 @@ def show(path: Path, spelled: str, form: str) -> int:
             "command line", "--format", form, "no such format", suggest(form, FORMATS)
         )
     run = Recorded.open(path)
-    run.tell()
     sample = find(run.dataset.samples, spelled)
     found = replayed(run, [sample])
+    run.tell()
     if not found.solved:
         raise ConfigError("command line", sample.problem.id, None, *why_none(run.folder, found))
     FORMATS[form](tree(sample.problem, found.solved[0], run.config))
