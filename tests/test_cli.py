@@ -93,7 +93,7 @@ BAD = [
     (["run", "--strategy.n=4", "quickstart"], "CONFIG goes before KEY=VALUE"),
     (["run", "quickstart", "--limt=3"], "did you mean dataset.limit?"),
     (["run", "quickstart", "seed=${oc.env:SECRET_TOKEN}"], "'<redacted>'"),
-    (["run", "quickstart", "name=a ${oc.env:SECRET_TOKEN}"], "a <redacted>: cannot name"),
+    (["run", "quickstart", "name=a ${oc.env:SECRET_TOKEN}"], "a redacted: cannot name"),
     (["doctor", "--jsn"], "did you mean --json?"),
     (["frob"], "see `treewright --help`"),
     (["validate"], "see `treewright validate --help`"),

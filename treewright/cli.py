@@ -14,6 +14,7 @@ import typer
 from typer.exceptions import TyperException
 
 from treewright.errors import exit_code
+from treewright.hiding import hiding_streams
 from treewright.streams import lost_output, steady_streams
 from treewright.verbs import checking, exchanging, reading, running
 from treewright.verbs.options import say
@@ -74,19 +75,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         steady_streams()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    try:
-        code = int(app(arguments, prog_name="treewright", standalone_mode=False) or 0)
-        if lost := lost_output():
-            say(f"error: stdout: {lost}; what it was to show is not all there")
-        return code or int(lost is not None)
-    except Exception as error:  # noqa: BLE001 - the last resort: told in one line, --debug tells all
-        if "--debug" in arguments:
-            import traceback
+    with hiding_streams():
+        try:
+            code = int(app(arguments, prog_name="treewright", standalone_mode=False) or 0)
+            if lost := lost_output():
+                say(f"error: stdout: {lost}; what it was to show is not all there")
+            return code or int(lost is not None)
+        except Exception as error:  # noqa: BLE001 - the last resort: told in one line, --debug tells all
+            if "--debug" in arguments:
+                import traceback
 
-            traceback.print_exc()
-        message, code = _diagnosis(error)
-        say(message)
-        return code
+                traceback.print_exc()
+            message, code = _diagnosis(error)
+            say(message)
+            return code
 
 
 def _diagnosis(error: Exception) -> tuple[str, int]:

@@ -13,8 +13,10 @@ LONGEST_PROBLEM = 300
 FAULTS = {
     "treewright.errors.ConfigError": 2,
     "search.custom.PartError": 2,
+    "search.custom.Untrusted": 2,
     "treewright.running.run_folder.RunFolderError": 2,
     "treewright.running.run_folder.RunWriteError": 1,
+    "treewright.files.inside.UnsafeFile": 2,
     "benchmarks.datasets.files.DatasetError": 2,
     "treewright.cluster.replica.StartRefused": 2,
     "treewright.running.recorded.NotResumable": 4,

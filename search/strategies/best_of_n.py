@@ -67,7 +67,7 @@ class BestOfN(Steered):
 
     @property
     def steered_by(self) -> str | None:
-        """Without `stop`, or where votes alone stop it, nothing that is drawn depends on a score."""
+        """The aggregation, where a score stops it; without `stop`, or by votes alone, none."""
         return self.aggregate if self.stop in ("weighted", "best") else None
 
     def search(self, problem: Problem) -> Flow:

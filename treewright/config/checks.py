@@ -18,6 +18,7 @@ from treewright.config.config import Config
 from treewright.config.kinds import engine_of, kind_of
 from treewright.config.parts import check_members
 from treewright.config.schema import join
+from treewright.config.stand_in import StandIn
 from treewright.errors import ConfigError, suggest
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -182,6 +183,8 @@ def _check_reporting(config: Config, where: Where) -> None:
 
 def _check_steering(config: Config, where: Where) -> None:
     """A custom aggregation that steers must be one, also where the strategy does not look."""
+    if isinstance(config.strategy, StandIn):
+        return
     aggregate = getattr(config.strategy, "aggregate", None)
     if isinstance(aggregate, str) and is_import_path(aggregate):
         key = "strategy.aggregate"

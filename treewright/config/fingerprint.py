@@ -20,6 +20,7 @@ from treewright.config.config import Config
 from treewright.config.kinds import SECTIONS, kind_of
 from treewright.config.schema import join
 from treewright.config.sources import steering_sources
+from treewright.config.stand_in import StandIn
 
 RESOURCES = frozenset(
     {
@@ -59,6 +60,21 @@ def identity_of(config: Config, dataset_digest: str) -> dict[str, str]:
         facts[f"{section}.kind"] = kind_of(section, settings)
         facts |= dict(_leaves(settings, section))
     facts |= _models(config) | _versions(config) | steering_sources(config)
+    return {key: _digest(value) for key, value in facts.items()}
+
+
+def asked_identity(config: Config, dataset_digest: str) -> dict[str, str]:
+    """The part of it that decides what is asked, which is all that a reader needs to hold.
+
+    No model is looked at. Of a strategy whose code is not here there is its kind alone.
+    """
+    strategy = config.strategy
+    facts: dict[str, Any] = {"seed": config.seed, "dataset": dataset_digest}
+    facts["strategy.kind"] = kind_of("strategy", strategy)
+    if not isinstance(strategy, StandIn):
+        sources = steering_sources(config)
+        facts |= dict(_leaves(strategy, "strategy"))
+        facts |= {key: source for key, source in sources.items() if key.startswith("strategy.")}
     return {key: _digest(value) for key, value in facts.items()}
 
 

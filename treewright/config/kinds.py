@@ -17,6 +17,7 @@ from scorers.registry import SCORERS
 from search.custom import is_import_path
 from search.strategies import STRATEGIES
 from treewright.config.parts import custom_class
+from treewright.config.stand_in import StandIn
 
 IMPORTED = "imported"
 PARTS = "treewright.exchange.imported"
@@ -47,9 +48,9 @@ def settings_class(section: str, kind: str) -> type:
     Raises `PartError` for a custom kind that cannot be used.
     """
     kind = listed_as(section, kind)
-    if is_import_path(kind):
+    if is_own_code(section, kind):
         return custom_class(section, kind)
-    listed = SECTIONS[section][kind]
+    listed = SECTIONS[section].get(kind, kind)
     if isinstance(listed, type):
         return listed
     module, _, name = listed.partition(":")
@@ -65,8 +66,27 @@ def engine_of(settings: object) -> EngineConfig | None:
     return found if isinstance(found, EngineConfig) else None
 
 
+def shipped(section: str) -> frozenset[str]:
+    """The import paths that mean parts of Treewright: these are no stranger's code."""
+    listed = SECTIONS[section].values()
+    paths = (each if isinstance(each, str) else path_of(each) for each in listed)
+    return frozenset(paths)
+
+
+def is_own_code(section: str, kind: str) -> bool:
+    """Whether a kind is a part that Treewright does not bring."""
+    return is_import_path(kind) and kind not in shipped(section)
+
+
+def path_of(part: type) -> str:
+    """The import path of a class."""
+    return f"{part.__module__}:{part.__qualname__}"
+
+
 def kind_of(section: str, settings: object) -> str:
     """The kind whose dataclass `settings` is an instance of; its import path if it is custom."""
+    if isinstance(settings, StandIn):
+        return settings.kind
     own = type(settings)
-    path = f"{own.__module__}:{own.__qualname__}"
+    path = path_of(own)
     return next((k for k, listed in SECTIONS[section].items() if listed in (own, path)), path)

@@ -179,7 +179,7 @@ async def _finish(run: Run, site: Site, hears: Hears) -> None:
             site.progress.say(clean(f"run {run.told}"))
             await hears(run, None)
             ending = await Session(run.config, run.dataset, journal).run(apart)
-            conclude(run.folder, ending)
+            conclude(run.folder, ending, journal)
         site.progress.say(clean(f"{ending.status}: {run.told}"))
     except Exception as error:
         if exit_code(error) is None:  # no person can mend that: it ends the series

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from treewright.ledger import Account
 from treewright.metrics import Arm, Metrics
@@ -40,7 +41,7 @@ def print_table(metrics: Metrics, steered_by: str | None = None) -> None:
         top = arms[-1]
         style = "bold" if top.accuracy is not None and top.accuracy == best else ""
         table.add_row(
-            *name,
+            *(Text(line(part)) for part in name),
             *(percent(arm.accuracy) for arm in arms),
             interval(top),
             amount(top.policy_tokens),
@@ -49,9 +50,9 @@ def print_table(metrics: Metrics, steered_by: str | None = None) -> None:
         )
     console.print(table)
     for note in [*left_out(metrics.arms), *without_answer(metrics)]:
-        console.print(note, highlight=False)
+        console.print(line(note), highlight=False, markup=False)
     if metrics.exhausted:
-        console.print(limits_line(metrics), highlight=False)
+        console.print(limits_line(metrics), highlight=False, markup=False)
     console.print(ledger_line(metrics), style="dim", highlight=False)
 
 
@@ -122,7 +123,7 @@ def amount(tokens: float | None) -> str:
 
 def limits_line(metrics: Metrics) -> str:
     """How many searches ended at a limit, by limit."""
-    counts = ", ".join(f"{name} {count}" for name, count in metrics.exhausted.items())
+    counts = ", ".join(f"{line(name)} {count}" for name, count in metrics.exhausted.items())
     problems = sum(metrics.exhausted.values())
     unsure = "; the time is not reproducible" if "seconds" in metrics.exhausted else ""
     return f"{problems} searches were ended by a limit ({counts}){unsure}"

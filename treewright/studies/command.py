@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from treewright.config.config import Config
+from treewright.config.redaction import scrub
 from treewright.errors import exit_code
+from treewright.hiding import hiding_streams
 from treewright.running.run_folder import Status
 from treewright.running.series import Run, planned, work_off
 from treewright.studies.page import write
@@ -54,7 +56,8 @@ def common(options: argparse.Namespace) -> list[str]:
 def guarded(work: Callable[[], None]) -> int:
     """Do the work; what a person can mend, or has to go on with, is one line. The exit code."""
     try:
-        work()
+        with hiding_streams():
+            work()
     except (asyncio.CancelledError, KeyboardInterrupt):
         return _unfinished("aborted")
     except Unfinished as error:
@@ -63,7 +66,7 @@ def guarded(work: Callable[[], None]) -> int:
         code = exit_code(error)
         if code is None:
             raise
-        print(line(f"error: {error}"), file=sys.stderr)
+        print(line(scrub(f"error: {error}")), file=sys.stderr)
         return code
     return 0
 

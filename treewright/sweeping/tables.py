@@ -12,6 +12,7 @@ from rich.text import Text
 
 from search.questions import steered_by
 from treewright.config.steering import strategy_told
+from treewright.hiding import hide
 from treewright.metrics import Arm
 from treewright.running.series import by_engines
 from treewright.running.table import amount, interval, left_out, percent, without_answer
@@ -157,5 +158,8 @@ def _table(folded: Iterable[str], whole: Iterable[str]) -> Table:
 def _row(table: Table, values: Iterable[object]) -> None:
     """A row of plain text: what a config says is no markup."""
     table.add_row(
-        *(Text(f"{value:,}" if isinstance(value, int) else line(str(value))) for value in values)
+        *(
+            Text(f"{value:,}" if isinstance(value, int) else line(hide(str(value))))
+            for value in values
+        )
     )
