@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import Any
 
-from search.questions import draws_alike, judges_prefixes
+from search.questions import draws_alike, judges_prefixes, steered_by
 
 STRATEGY = {
-    "candidates": int,
-    "draws": int,
-    "judges": bool,
-    "judges_prefixes": bool,
-    "draws_alike": bool,
+    "candidates": (int,),
+    "draws": (int,),
+    "judges": (bool,),
+    "judges_prefixes": (bool,),
+    "draws_alike": (bool,),
+    "steered_by": (str, NoneType),
 }
-SCORER = {"outcome_only": bool}
-FACTS: Mapping[str, Mapping[str, type]] = {"policy": {}, "scorer": SCORER, "strategy": STRATEGY}
+SCORER = {"outcome_only": (bool,)}
+FACTS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
+    "policy": {},
+    "scorer": SCORER,
+    "strategy": STRATEGY,
+}
 """What each section's part says of itself that a reader needs; kept in the manifest."""
 MOST = 10**6
 
@@ -46,8 +52,8 @@ def facts_of(section: str, part: Any) -> dict[str, Any]:
     if section == "policy":
         return {}
     told = {name: getattr(part, name) for name in ("candidates", "draws", "judges")}
-    prefixes, alike = judges_prefixes(part), draws_alike(part)
-    return {**told, "judges_prefixes": prefixes, "draws_alike": alike}
+    told |= {"judges_prefixes": judges_prefixes(part), "draws_alike": draws_alike(part)}
+    return {**told, "steered_by": steered_by(part)}
 
 
 def recorded_facts(section: str, manifest: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -58,7 +64,7 @@ def recorded_facts(section: str, manifest: Mapping[str, Any]) -> dict[str, Any] 
     if not isinstance(told, dict) or told.keys() != wanted.keys():
         return None
     for name, value in told.items():
-        if type(value) is not wanted[name]:
+        if type(value) not in wanted[name]:
             return None
         if type(value) is int and not 1 <= value <= MOST:
             return None
