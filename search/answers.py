@@ -28,9 +28,9 @@ SENTENCE_END = re.compile(r"\n|[.?!](?=\s|$)")
 AFTERWORD = re.compile(r",\s+(?=[A-Za-z])")
 VALUE = re.compile(r"[0-9\\^=]")
 """What a value that is no plain word holds."""
-HASHED = re.compile(r"[-+−$€£({\[|*.]{0,4}\s?(?:[0-9]|\\[a-zA-Z{(])")
+HASHED = re.compile(r"[-+−$€£({\[|*.]{0,4}\s?(?:[a-zA-Z]\s?=\s?-?)?(?:[0-9]|\\[a-zA-Z{(])")
 """How a value after `####` begins; anything else there is a Markdown heading."""
-NUMBERED = re.compile(r"[0-9]{1,3}[.):][ \t]+\S")
+NUMBERED = re.compile(r"[0-9]{1,3}(?:[.):][ \t]+\S|(?:st|nd|rd|th)\b)")
 """How a numbered heading begins."""
 TALK = re.compile(
     r"(?:not|now|in|as|also|then|that|this|there|the following|given|found|shown|obtained|therefore"

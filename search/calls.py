@@ -27,6 +27,7 @@ from search.ports import (
     ScorerReply,
 )
 from search.questions import Until
+from search.replies import policy_reply, scorer_reply
 from search.seeds import call_seed
 
 Charged: TypeAlias = set[str]
@@ -65,6 +66,8 @@ class Calls:
         self.paths: dict[str, Path] = {}
         self.asked: dict[str, PolicyCall] = {}
         """By the id of a drawn path, the call that drew it."""
+        self.order: list[PolicyCall | Path] = []
+        """What was answered, in its order: each draw, and each path that was judged, once."""
         self.judgements: dict[str, Judgement] = {}
         self.failures: dict[str, Failure] = {}
         self._drawn: dict[str, Spent] = {}
@@ -112,7 +115,7 @@ class Calls:
         return reply if spent is reply.spent else replace(reply, spent=spent)
 
     async def _draw(self, key: str, digest: str, call: PolicyCall) -> PolicyReply:
-        (drawn,) = await self.policy.extend([call])
+        drawn = policy_reply(call, await self.policy.extend([call]))
         if isinstance(drawn, Failure):
             raise SearchFailed(drawn)
         await self.memory.record(key, digest, drawn)
@@ -122,6 +125,7 @@ class Calls:
         assert isinstance(reply, PolicyReply)
         id = reply.path.id
         self.paths[id], self.asked[id], self._drawn[id] = reply.path, call, reply.spent
+        self.order.append(call)
         return reply
 
     async def judge(self, path: Path, charged: Charged) -> ScorerReply:
@@ -130,7 +134,7 @@ class Calls:
         A path that the policy rejects costs the scorer nothing: it is `Missing` at once.
         """
         if path.invalid:
-            self.judgements[path.id] = Judgement.missing("the policy rejects it")
+            self._judge(path, Judgement.missing("the policy rejects it"))
             return ScorerReply(self.judgements[path.id], Spent())
         said = content(path)
         call = ScorerCall(path, call_seed(self.run_seed, path.problem.id, said, "judge"))
@@ -139,11 +143,16 @@ class Calls:
             self._answers[key] = self._answer(key, scorer_digest(call, said), call)
         self._judged.setdefault(key, {})[id] = path
         reply, failure = await self._answers[key]
-        self.judgements[id] = reply.judgement
+        self._judge(path, reply.judgement)
         if failure:
             self.failures[id] = failure
         spent = charge(key, reply.spent, charged)
         return reply if spent is reply.spent else replace(reply, spent=spent)
+
+    def _judge(self, path: Path, judgement: Judgement) -> None:
+        if self.judgements.get(path.id) is not judgement:
+            self.order.append(path)
+        self.judgements[path.id] = judgement
 
     def _answer(self, key: str, digest: str, call: ScorerCall) -> asyncio.Future[Answer]:
         recalled = self.memory.recall(key, digest, call)
@@ -153,10 +162,9 @@ class Calls:
         return settled((recalled, None))
 
     async def _ask(self, key: str, digest: str, call: ScorerCall) -> Answer:
-        (judged,) = await self.scorer.judge([call])
+        judged = scorer_reply(call, await self.scorer.judge([call]))
         if isinstance(judged, Failure):
             return await self._unjudged(key, digest, call, judged)
-        check_judgement(call, judged)
         await self.memory.record(key, digest, judged)
         return judged, None
 
@@ -198,13 +206,3 @@ def charge(key: str, spent: Spent, charged: Charged) -> Spent:
         return Spent()
     charged.add(key)
     return spent
-
-
-def check_judgement(call: ScorerCall, reply: ScorerReply) -> None:
-    """Raise ValueError unless there is one verdict per step, or none at all."""
-    verdicts, steps = len(reply.judgement.verdicts), len(call.path.steps)
-    if verdicts not in (0, steps):
-        raise ValueError(
-            f"the scorer gave {verdicts} verdicts for {steps} steps "
-            f"of path {call.path.id} of {call.path.problem.id}"
-        )

@@ -6,8 +6,20 @@ from collections import Counter
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any
 
-from search.core import Candidate, Feedback, Judgement, Missing, Path, Pruned, Result
+from search.core import (
+    Candidate,
+    Feedback,
+    Judgement,
+    Missing,
+    Path,
+    Pruned,
+    Result,
+    is_probability,
+)
 from search.questions import Clock, Extend, Fork, Grow, Judge, Until
+
+MOST = 2**20
+"""How many children a question may ask for, and the highest number that one may have."""
 
 
 class StrategyError(Exception):
@@ -18,7 +30,7 @@ def check_flow(flow: Any) -> None:
     """Raise `StrategyError` unless calling the strategy gave a generator."""
     if not isinstance(flow, Generator):
         raise StrategyError(
-            f"the strategy gave {_shown(flow)} when it was called; "
+            f"the strategy gave {shown(flow)} when it was called; "
             "it must be a generator: yield questions, return a Result"
         )
 
@@ -43,7 +55,7 @@ def check_question(question: Any) -> None:
             pass
         case _:
             raise StrategyError(
-                f"the strategy yielded {_shown(question)}; "
+                f"the strategy yielded {shown(question)}; "
                 "it must be an Extend, a Judge, a Grow or a Fork"
             )
 
@@ -51,15 +63,39 @@ def check_question(question: Any) -> None:
 def check_result(result: Any) -> Result:
     """The result itself. Raises `StrategyError` unless it is one, through and through."""
     if not isinstance(result, Result):
-        raise StrategyError(f"the strategy returned {_shown(result)}; it must return a Result")
+        raise StrategyError(f"the strategy returned {shown(result)}; it must return a Result")
     _check_each("candidates", result.candidates, Candidate)
     _check_each("pruned", result.pruned, Pruned)
     _check_type("returned exhausted", result.exhausted, str | None)
+    for given_up in result.pruned:
+        _check_type("returned what it pruned with path_id", given_up.path_id, str)
+        _check_type("returned what it pruned with reason", given_up.reason, str)
     for candidate in result.candidates:
-        _check_type("returned a candidate with path", candidate.path, Path)
-        _check_type("returned a candidate with judgement", candidate.judgement, Judgement | None)
-        _check_each("history", candidate.history, float | int | Missing)
+        _check_candidate(candidate)
     return result
+
+
+def _check_candidate(candidate: Candidate) -> None:
+    _check_type("returned a candidate with path", candidate.path, Path)
+    _check_type("returned a candidate with judgement", candidate.judgement, Judgement | None)
+    _check_verdicts(candidate)
+    _check_type("returned history", candidate.history, tuple)
+    for score in candidate.history:
+        if not isinstance(score, Missing) and not is_probability(score):
+            raise StrategyError(
+                f"the strategy returned {shown(score)} among the history of a candidate; "
+                "each must be a probability from 0 to 1, or Missing"
+            )
+
+
+def _check_verdicts(candidate: Candidate) -> None:
+    verdicts = candidate.judgement.verdicts if candidate.judgement else ()
+    steps = len(candidate.path.steps)
+    if len(verdicts) not in (0, steps):
+        raise StrategyError(
+            f"the strategy returned path {candidate.path.id!r} of {steps} steps with a judgement "
+            f"of {len(verdicts)}; a candidate has the judgement of its path"
+        )
 
 
 def check_drawn(candidates: Iterable[Candidate], drawn: Mapping[str, Path]) -> None:
@@ -78,19 +114,19 @@ def check_drawn(candidates: Iterable[Candidate], drawn: Mapping[str, Path]) -> N
 
 
 def _check_number(name: str, value: Any, least: int) -> None:
-    if not isinstance(value, int) or value < least:
+    if type(value) is not int or not least <= value <= MOST:
         raise StrategyError(
-            f"the strategy asked with {name} {_shown(value)}; "
-            f"it must be a whole number from {least} up"
+            f"the strategy asked with {name} {shown(value)}; "
+            f"it must be a whole number from {least} to {MOST:,}"
         )
 
 
 def _check_paths(paths: Any) -> None:
     if not isinstance(paths, tuple):
-        raise StrategyError(f"the strategy asked with paths {_shown(paths)}; it must be a tuple")
+        raise StrategyError(f"the strategy asked with paths {shown(paths)}; it must be a tuple")
     for path in paths:
         if not isinstance(path, Path):
-            raise StrategyError(f"the strategy named {_shown(path)} where a Path is expected")
+            raise StrategyError(f"the strategy named {shown(path)} where a Path is expected")
 
 
 def _check_apart(paths: Sequence[Path]) -> None:
@@ -104,7 +140,7 @@ def _check_apart(paths: Sequence[Path]) -> None:
 
 def _check_type(what: str, value: Any, kind: Any) -> None:
     if not isinstance(value, kind):
-        raise StrategyError(f"the strategy {what} {_shown(value)}; it must be {_named(kind)}")
+        raise StrategyError(f"the strategy {what} {shown(value)}; it must be {_named(kind)}")
 
 
 def _check_each(name: str, values: Any, kind: Any) -> None:
@@ -112,7 +148,7 @@ def _check_each(name: str, values: Any, kind: Any) -> None:
     for value in values:
         if not isinstance(value, kind):
             raise StrategyError(
-                f"the strategy returned {_shown(value)} among the {name} of its Result; "
+                f"the strategy returned {shown(value)} among the {name} of its Result; "
                 f"each must be {_named(kind)}"
             )
 
@@ -124,7 +160,10 @@ def _named(kind: Any) -> str:
     return f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__}"
 
 
-def _shown(thing: Any) -> str:
-    """The thing's beginning and its type, for a person."""
-    text = repr(thing)
+def shown(thing: object) -> str:
+    """The thing's beginning and its type, on one line, for a person."""
+    try:
+        text = " ".join(repr(thing).split())
+    except Exception:  # noqa: BLE001 - what a custom part gives may refuse to be shown
+        text = "something"
     return f"{text if len(text) <= 60 else text[:59] + '…'} ({type(thing).__name__})"

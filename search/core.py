@@ -131,10 +131,16 @@ Score: TypeAlias = float | Missing
 """A number (its range is the aggregation's) or the reason why there is none."""
 
 
-def check_probability(value: float) -> None:
-    """Raise ValueError unless `value` is a number in [0, 1]; NaN is not."""
-    if not 0.0 <= value <= 1.0:
-        raise ValueError(f"{value} is not a probability: expected a number from 0 to 1")
+def is_probability(value: object) -> bool:
+    """Whether `value` is a number in [0, 1]; neither NaN nor a bool is."""
+    real = isinstance(value, float | int) and not isinstance(value, bool)
+    return real and 0.0 <= value <= 1.0  # type: ignore[operator]  # it is a number
+
+
+def check_probability(value: object) -> None:
+    """Raise ValueError unless `value` is a probability."""
+    if not is_probability(value):
+        raise ValueError(f"{value!r} is not a probability: expected a number from 0 to 1")
 
 
 class VerdictStatus(StrEnum):

@@ -10,9 +10,11 @@ import site
 import sys
 import sysconfig
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module, invalidate_caches
+from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -32,10 +34,59 @@ INSTALLATION = frozenset(
 """Folders that every process of this installation imports from anyway."""
 
 
+TRUST = "read it, then say --trust, or --python-path DIR for a folder of your own"
+
+
 class PartError(Fault, ValueError):
     """A custom part that cannot be used: `problem` says why, `hint` what to do. One line."""
 
     exit_code = 2
+
+
+class Untrusted(PartError):
+    """A custom part that may not be imported: the config that names it may be a stranger's."""
+
+
+_folders: tuple[str, ...] | None = None
+"""Where custom parts may come from; None: from anywhere."""
+
+
+@contextmanager
+def importing_from(folders: Sequence[str]) -> Iterator[None]:
+    """Inside the block custom parts come from these folders and from nowhere else."""
+    global _folders
+    before, _folders = _folders, tuple(folders)
+    try:
+        yield
+    finally:
+        _folders = before
+
+
+_barred: set[str] = set()
+"""Parts that a stranger's config names: whoever meets the name later does not import it either."""
+
+
+def bar(parts: Iterable[str]) -> None:
+    """From now on these parts are not imported, until they are admitted."""
+    _barred.update(parts)
+
+
+def admit(parts: Iterable[str] | None = None) -> None:
+    """These may be imported, since the user named them; None: all that were barred."""
+    _barred.difference_update(set(_barred) if parts is None else parts)
+
+
+def importing_is_limited() -> bool:
+    """Whether a config that is read now says nothing of where custom parts come from."""
+    return _folders is not None
+
+
+def may_import(path: str) -> bool:
+    """Whether a part may be imported here: with folders that were named, one that lies in them."""
+    if _folders is None:
+        return path not in _barred
+    package = path.partition(":")[0].partition(".")[0]
+    return bool(_folders) and PathFinder.find_spec(package, list(_folders)) is not None
 
 
 class Parts(dict[str, T]):
@@ -77,6 +128,9 @@ def load_part(path: str) -> Any:
         raise PartError(f"{path} is no import path", "write my_module:Name")
     if spelled[1].endswith(".py"):
         raise PartError(f"{path} names a file", f"write {spelled[1][:-3]}:{spelled[2]}")
+    if not may_import(path):
+        looked = f"it is not in {', '.join(_folders)}" if _folders else "it is not imported"
+        raise Untrusted(f"{path} is code of the run's own, and {looked}", TRUST)
     module, name = _import(spelled[1]), spelled[2]
     if not hasattr(module, name):
         where = getattr(module, "__file__", None) or "no file"
@@ -106,7 +160,7 @@ def import_folders() -> list[str]:
 
 
 def _import(name: str) -> ModuleType:
-    look_in(())
+    look_in(_folders or ())
     invalidate_caches()  # the file may be newer than Python's listing of its folder
     try:
         return import_module(name)

@@ -71,7 +71,8 @@ class Searched:
     """What a finished search leaves.
 
     Its result; by path id what each path cost, every path that was drawn, why the scorer gave no
-    reply for it, how it was judged, and the call that drew it. (A path that the scorer refuses as
+    reply for it, how it was judged, and the call that drew it; and all that was answered, each draw
+    and each judged path, in the order in which it was. (A path that the scorer refuses as
     invalid has a reply: it is Missing.)
     """
 
@@ -81,6 +82,7 @@ class Searched:
     failures: dict[str, Failure] = field(default_factory=dict)
     judgements: dict[str, Judgement] = field(default_factory=dict)
     asked: dict[str, PolicyCall] = field(default_factory=dict)
+    order: Sequence[PolicyCall | Path] = field(default=(), repr=False, compare=False)
 
 
 async def drive(
@@ -107,7 +109,8 @@ async def drive(
         for place in candidate.path.line:
             ranks.setdefault(place, rank)
     costs = calls.costs(ranks)
-    return Searched(result, costs, calls.paths, calls.failures, calls.judgements, calls.asked)
+    drawn = calls.paths, calls.failures, calls.judgements, calls.asked
+    return Searched(result, costs, *drawn, calls.order)
 
 
 class _Search:

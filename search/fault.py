@@ -16,6 +16,8 @@ class Fault(Exception):
         ├── RunWriteError              1  a file of a run cannot be written
         ├── ConfigError                2  a config or a command line
         ├── PartError                  2  a part of one's own
+        │   └── Untrusted              2  one that a stranger's config names
+        ├── UnsafeFile                 2  a file of a run that is none, or a link
         ├── TokenizerError             2  a checkpoint without a usable tokenizer
         │   └── UnfitTokenizer         2  a verifier's that is no ThinkPRM's
         ├── DatasetError               2  a dataset

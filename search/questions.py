@@ -167,6 +167,15 @@ def draws_alike(strategy: Strategy) -> bool:
     return bool(getattr(strategy, "draws_alike", strategy.candidates > 1))
 
 
+def steered_by(strategy: Strategy) -> str | None:
+    """The aggregation whose score decides what it draws; None where none does.
+
+    What its property of this name says; without one, its field `aggregate`.
+    """
+    said = getattr(strategy, "steered_by", getattr(strategy, "aggregate", None))
+    return said if isinstance(said, str) else None
+
+
 def extend(
     paths: Sequence[Path],
     n: int,

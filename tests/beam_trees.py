@@ -140,7 +140,7 @@ class Golden:
 # 4: 3/0/0/0 65!, 3/0/0/1 75!; beside 1/1 85! -> the best two are finished: the end, and the level
 #    is not cut: all three are candidates (the paper's best-of-N weighted is over the last level).
 SNELL = Golden(
-    Beam(4, 2, finish="compete", refill="none", dedup=False, final="all"),
+    Beam(4, 2, finish="compete", refill="none", dedup="none", final="all"),
     {
         **{"0": "60", "1": "65", "2": "30", "3": "90"},
         **{"3/0": "70", "3/1": "68", "1/0": "50", "1/1": "85!"},
@@ -167,7 +167,7 @@ SNELL = Golden(
 # 2: 0/0 55!, 0/1 60              -> the slot is 0/1's; 0/0 finished but won no slot: not banked
 # 3: 0/1/0 20, 0/1/1 30!          -> 0/1/1 banked, no slot left: the end
 OPENR = Golden(
-    Beam(4, 2, "children", finish="bank", slots="shrink", refill="none", dedup=False, final="all"),
+    Beam(4, 2, "children", finish="bank", slots="shrink", refill="none", dedup="none", final="all"),
     {
         **{"0": "50", "1": "45!", "0/0": "55!", "0/1": "60", "0/1/0": "20", "0/1/1": "30!"},
     },

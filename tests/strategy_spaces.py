@@ -61,7 +61,7 @@ SPACES: dict[str, Fields] = {
         "finish": st.sampled_from(["compete", "bank"]),
         "slots": st.sampled_from(["fixed", "shrink"]),
         "refill": st.sampled_from(["cyclic", "even", "none"]),
-        "dedup": st.booleans(),
+        "dedup": st.sampled_from(["none", "open", "all"]),
         "final": st.sampled_from(["best", "first", "all"]),
         "score_every": st.integers(1, 2),
     },

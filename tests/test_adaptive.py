@@ -128,6 +128,7 @@ def test_the_shipped_configs_mean_what_they_say(name: str, strategy: object) -> 
     ("overrides", "said"),
     [
         (["grading.cues=false"], "grading.cues False reads others"),
+        (["grading.fallback=last_number"], "grading.fallback last_number reads others"),
         (
             ["grading.kind=option", "grading.max_answer_chars=9"],
             "grading.max_answer_chars 9 and grading.kind option reads others",

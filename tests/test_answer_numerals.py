@@ -140,9 +140,20 @@ def test_an_option_is_named_in_any_balanced_dress(text: str) -> None:
     assert option_named(text) == "B"
 
 
-@pytest.mark.parametrize("text", ["A and B", "AB", "A, B", "12 m/s", "Because", "", "K", "B or C"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("A and B", "AB", "A, B", "12 m/s", "Because", "", "K", "B or C"),
+        *("(A) or (B)", "(A), (B)", "(A)(B)", "A. or B.", "B. and C.", "A) and B)"),
+    ],
+)
 def test_what_names_no_option_names_none(text: str) -> None:
     assert option_named(text) is None
+
+
+@pytest.mark.parametrize("text", ["(B) and a half", "(B) 3, 4", "B. cats or Dogs", "B. 12 C"])
+def test_the_text_of_an_option_is_no_second_option(text: str) -> None:
+    assert option_named(text) == "B"
 
 
 def test_a_letter_is_a_reference_to_an_option_and_a_variable_is_none() -> None:

@@ -82,7 +82,23 @@ CROWDS = [
     ("A", ["A", "(A)", "A. 3", "B", "A and B", "3"]),
     (r"2\sqrt{3}", [r"\sqrt{12}", r"2\sqrt3", "3.4641016", r"\sqrt{13}", "6/\\sqrt{3}"]),
     ("y=2x+3", ["2x+3", "y=2x+3", "2x-y+3=0", "3+2x", "y-3=2x", "2x-3"]),
-    ("18", ["18", "18 eggs", "17 @ 18", "18 million", "$18", "18%", "018", "18.0"]),
+    ("0.5000001", ["0.500000", "1/2", "0.5", "0.5000001", "0.5000002"]),
+    (
+        "18",
+        [
+            "18",
+            "18/",
+            r"18 \times",
+            "18 squared",
+            "18 eggs",
+            "17 @ 18",
+            "18 million",
+            "$18",
+            "18%",
+            "018",
+            "18.0",
+        ],
+    ),
 ]
 """Answers that peers put into one group, or into groups that depend on their order."""
 
@@ -124,5 +140,7 @@ def voted(answers: Sequence[str], grades: Grades) -> frozenset[str] | None:
 
 def test_an_answer_gains_no_vote_by_being_right() -> None:
     answers = ["0.5", r"50\%", "50", r"\sqrt{4}", "2", "(1,2)", "x=2"]
-    problems = [("math", reference, answers) for reference in ("50", "0.5", "2", "7")]
+    answers += ["0.500000", "1/2", "0.333333", r"\frac{333333}{1000000}"]
+    references = ("50", "0.5", "2", "7", "0.5000001", "1/3")
+    problems = [("math", reference, answers) for reference in references]
     assert len({grades.groups for grades in asyncio.run(graded(problems))}) == 1

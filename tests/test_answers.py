@@ -34,6 +34,8 @@ SOLUTIONS = [
     ("#### \\frac{1}{2}", "\\frac{1}{2}"),
     ("It is 5.\nThe answer is 5.\n#### Check\nIt holds.", "5"),
     ("#### 12\n#### 2. Check again", "12"),
+    ("#### 12\n#### 2nd approach", "12"),
+    ("#### $x = -5$", "$x = -5$"),
     ("The answer is 72 clips, altogether.", "72 clips"),
     ("The answer is x = 3, y = 4.", "x = 3, y = 4"),
     ("The answer is Evelyn, not Tim", "Evelyn, not Tim"),

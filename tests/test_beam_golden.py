@@ -16,7 +16,7 @@ from written_trees import ids, reasons
 # 3: four copies of 1/1: 10!, 99!, 35, 20 -> bank 1/1/0, 1/1/1: five have finished, enough. The
 #    fifth is not returned though it is the best: the bias to early finishers is this rule's.
 SEARCH_AND_LEARN = Golden(
-    Beam(4, 2, finish="bank", slots="fixed", refill="cyclic", dedup=False, final="first"),
+    Beam(4, 2, finish="bank", slots="fixed", refill="cyclic", dedup="none", final="first"),
     {
         **{"0": "60", "1": "90", "2": "70", "3": "80"},
         **{"1/0": "50!", "1/1": "40", "3/0": "30!", "3/1": "95!"},
@@ -49,7 +49,7 @@ SEARCH_AND_LEARN = Golden(
 # 4: 0/0/0/0 30!, 0/0/0/1 10, 0/0/1/0 60!, 0/0/1/1 55! -> the best two are finished: the end;
 #    finished ones of the last level, best first: 60, 55, 30
 ITS_HUB = Golden(
-    Beam(4, 2, "children", finish="compete", refill="none", dedup=False, final="best"),
+    Beam(4, 2, "children", finish="compete", refill="none", dedup="none", final="best"),
     {
         **{"0": "50", "1": "60", "1/0": "90!", "1/1": "20", "0/0": "80", "0/1": "70"},
         **{"0/0/0": "95", "0/0/1": "92", "0/0/0/0": "30!", "0/0/0/1": "10"},

@@ -200,7 +200,7 @@ def test_two_comparisons_print_the_same_bytes_and_change_nothing(run: Run, said:
     ("overrides", "told"),
     [
         (["strategy.n=1"], "Every problem has one candidate"),
-        (["dataset.limit=1"], "no difference shown at n=1 "),
+        (["dataset.limit=1"], "no difference shown │ – │"),
         (["scorer.missing=1"], "nothing to compare"),
         (["policy.no_answer=1"], "Differences to majority (0.0 %)"),
         (["policy.cut=1"], "no number of problems would show it"),

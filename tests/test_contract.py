@@ -17,7 +17,16 @@ from benchmarks.grading import GradingConfig, open_grader
 from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
 from search.contract import StrategyError
-from search.core import Candidate, Path, Problem, Result
+from search.core import (
+    Candidate,
+    Judgement,
+    Path,
+    Problem,
+    Pruned,
+    Result,
+    StepVerdict,
+    VerdictStatus,
+)
 from search.driver import drive
 from search.memory import DictMemory
 from search.ports import FailureKind
@@ -81,12 +90,12 @@ BROKEN: dict[str, tuple[Search, str]] = {
     "yields nothing": (asks(None), "the strategy yielded None (NoneType); it must be an Extend"),
     "yields a class": (asks(Grow), "Grow'> (type); it must be an Extend"),
     "yields something long": (asks("ha" * 99), f"yielded 'h{'ah' * 28}a… (str); it must be"),
-    "no children": (asks(Extend((ROOT,), 0)), f"the strategy asked with n 0 (int); {WHOLE} 1 up"),
-    "half a child": (asks(Grow((ROOT,), 0.5)), f"with n 0.5 (float); {WHOLE} 1 up"),  # type: ignore[arg-type]  # as all below: what a custom strategy may ask
-    "a number in words": (asks(Extend((ROOT,), "2")), f"with n '2' (str); {WHOLE} 1 up"),  # type: ignore[arg-type]
+    "no children": (asks(Extend((ROOT,), 0)), f"the strategy asked with n 0 (int); {WHOLE} 1 to"),
+    "half a child": (asks(Grow((ROOT,), 0.5)), f"with n 0.5 (float); {WHOLE} 1 to"),  # type: ignore[arg-type]  # as all below: what a custom strategy may ask
+    "a number in words": (asks(Extend((ROOT,), "2")), f"with n '2' (str); {WHOLE} 1 to"),  # type: ignore[arg-type]
     "numbers from below 0": (
         asks(Grow((ROOT,), 1, first=-1)),
-        f"the strategy asked with first -1 (int); {WHOLE} 0 up",
+        f"the strategy asked with first -1 (int); {WHOLE} 0 to",
     ),
     "paths in a list": (asks(Judge([ROOT])), "(list); it must be a tuple"),  # type: ignore[arg-type]
     "one path": (asks(Grow(ROOT, 1)), "(Path); it must be a tuple"),  # type: ignore[arg-type]
@@ -125,7 +134,26 @@ BROKEN: dict[str, tuple[Search, str]] = {
     ),
     "a text in a history": (
         returns(Result((Candidate(ROOT, None, ("high",)),))),  # type: ignore[arg-type]
-        "'high' (str) among the history of its Result; each must be float | int | Missing",
+        "'high' (str) among the history of a candidate; each must be a probability",
+    ),
+    "a number above 1 in a history": (
+        returns(Result((Candidate(ROOT, None, (0.5, 1.5)),))),
+        "the strategy returned 1.5 (float) among the history of a candidate",
+    ),
+    "another path's judgement": (
+        returns(
+            Result((Candidate(ROOT, Judgement((StepVerdict(0.5, VerdictStatus.READ),), 0.5)),))
+        ),
+        "path '' of 0 steps with a judgement of 1; a candidate has the judgement of its path",
+    ),
+    "a number for an id": (
+        returns(Result((), (Pruned(5, "outranked"),))),  # type: ignore[arg-type]
+        "returned what it pruned with path_id 5 (int); it must be a str",
+    ),
+    "true for a number": (asks(Extend((ROOT,), True)), f"with n True (bool); {WHOLE} 1 to"),
+    "more children than memory": (
+        asks(Grow((ROOT,), 10**12)),
+        f"with n 1000000000000 (int); {WHOLE} 1 to 1,048,576",
     ),
     "an id for a pruned path": (
         returns(Result((), ("0/1",))),  # type: ignore[arg-type]

@@ -90,7 +90,7 @@ def test_a_resumed_run_finds_its_parts_from_another_folder(
     assert f"python_path:\n- {folder}\n" in (run / "config.yaml").read_text()
     (folder / "elsewhere").mkdir()
     for verb in (["resume", str(run)], ["score", str(run), "--aggregate", "found_report:least"]):
-        done = console(*verb, cwd=folder / "elsewhere")
+        done = console(*verb, "--trust", cwd=folder / "elsewhere")
         assert done.returncode == 0, done.stderr
 
 
@@ -98,7 +98,7 @@ def test_a_run_whose_module_is_gone_says_where_was_looked(folder: Path, tell: Te
     Path("gone_own.py").write_text(STRATEGY)
     run = ran(tell, "strategy.kind=gone_own:Own")
     Path("gone_own.py").unlink()
-    done = console("resume", str(run))
+    done = console("resume", str(run), "--trust")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert f"strategy.kind: no module gone_own: looked in {folder}" in done.stderr
@@ -188,7 +188,7 @@ def test_an_edited_strategy_is_another_run_and_resume_says_so(folder: Path, tell
     run = ran(tell, *own)
     assert ran(tell, *own) == run
     Path("edited_too.py").write_text("X = 1")
-    code, _, err = tell("resume", str(run))
+    code, _, err = tell("resume", str(run), "--trust")
     assert code == 4
     assert "made with another strategy.source;" in err
     assert ran(tell, *own) != run
@@ -202,7 +202,7 @@ def test_an_edited_steering_aggregation_is_another_run_a_reporting_one_is_not(
     steered = ran(tell, "strategy.kind=beam", "strategy.depth=2", steers)
     reported = ran(tell, reports)
     Path("edited_sum.py").write_text("# edited\ndef least(probabilities): return 0.5\n")
-    code, _, err = tell("resume", str(steered))
+    code, _, err = tell("resume", str(steered), "--trust")
     assert code == 4
     assert "made with another strategy.aggregate.source;" in err
     assert ran(tell, reports) == reported

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
+import time
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import httpx2
@@ -20,7 +23,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from benchmarks.datasets import DATASETS, DatasetConfig, DatasetError, load_dataset
+from benchmarks.datasets import DATASETS, DatasetConfig, DatasetError, hub, load_dataset
 from published_rows import ROWS, write
 from treewright.cli import main
 
@@ -100,7 +103,7 @@ def test_offline_every_dataset_says_in_one_line_what_is_missing(name: str) -> No
 
 @pytest.mark.usefixtures("cache")
 def test_the_command_ends_with_that_line_and_code_2(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["validate", "quickstart", "dataset.name=aime25"]) == 2
+    assert main(["run", "quickstart", "dataset.name=aime25"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: dataset aime25 ")
 
@@ -110,7 +113,7 @@ def test_without_the_extra_the_line_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)  # as if it were not installed
-    assert main(["validate", "quickstart", f"dataset.name={name}"]) == 2
+    assert main(["run", "quickstart", f"dataset.name={name}"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "needs huggingface-hub, which is not installed; install treewright[datasets], or" in line
     assert "dataset.path" in line
@@ -141,11 +144,37 @@ def test_whatever_fails_there_is_one_line_with_what_to_do(
         raise raised
 
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", fail)
+    monkeypatch.setattr(hub, "hub_answers", lambda: True)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     with pytest.raises(DatasetError, match=told) as caught:
         load_dataset(DatasetConfig(name="math500"))
     assert "\n" not in str(caught.value)
     assert "; " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("answers", "known"), [(b"HTTP/1.1 404 no\r\ncontent-length: 0\r\n\r\n", True), (b"", False)]
+)
+def test_a_hub_that_does_not_answer_is_found_out_at_once(
+    monkeypatch: pytest.MonkeyPatch, answers: bytes, known: bool
+) -> None:
+    """A server that says anything is there; one that takes the call and is silent is not."""
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(hub, "PATIENCE", 5.0 if known else 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(answers)
+                time.sleep(0 if answers else 1)
+
+        Thread(target=serve, daemon=True).start()
+        began = time.monotonic()
+        assert hub.hub_answers() is known
+    assert time.monotonic() - began < 4
 
 
 def test_a_split_that_is_not_there_is_told_before_anything_is_downloaded(

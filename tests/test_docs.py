@@ -93,7 +93,9 @@ def commands(path: Path) -> list[str]:
     """What a reader is told to type: lines of code blocks, and code within a line."""
     text = path.read_text("utf-8")
     blocks = [
-        block for language, block in FENCE.findall(text) if language in ("", "bash", "console")
+        block
+        for language, block in FENCE.findall(text)
+        if language in ("", "bash", "console", "sh")
     ]
     lines = [
         re.split("  +", line.strip())[0].removeprefix("$ ")  # what follows is a remark
@@ -104,12 +106,27 @@ def commands(path: Path) -> list[str]:
     return [line for line in found if re.match(r"(treewright|make|python -m) ", line)]
 
 
-COMMANDS = [(name(path), command) for path in PAGES for command in commands(path)]
+def commands_of_a_config(path: Path) -> Iterator[str]:
+    """Those of its comments that change keys; test_configs.py loads each as it is."""
+    for line in path.read_text("utf-8").splitlines():
+        if found := re.match(r"#\s+(treewright .*=.*)", line):
+            yield re.split("  +", found[1])[0]
+
+
+CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
+COMMANDS = [
+    *((name(path), command) for path in PAGES for command in commands(path)),
+    *((name(path), command) for path in CONFIGS for command in commands_of_a_config(path)),
+]
 
 
 def test_there_are_commands_to_check() -> None:
     assert len(COMMANDS) >= 20
     assert ("README.md", "treewright ls presets") in COMMANDS
+    assert (
+        "configs/quickstart.yaml",
+        "treewright run quickstart --limit 8 strategy.n=4",
+    ) in COMMANDS
 
 
 @pytest.mark.parametrize(("page", "command"), COMMANDS)

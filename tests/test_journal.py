@@ -29,6 +29,7 @@ from treewright.journal import records
 from treewright.journal.journal import Journal, JournalError
 
 ROOT = Path.start(Problem("p/1", "what is 1 + 1?"))
+FAILURE = {"failure": "unavailable", "message": "x"}
 NASTY = "\u2028\x00\ud83d\ude00\n</script>"
 
 
@@ -262,7 +263,7 @@ def test_after_a_failure_of_the_problem_stale_replies_are_asked_again(tmp_path: 
 
     async def run() -> None:
         with Journal.open(tmp_path) as journal:
-            await journal.append("failure", "scorer/x", {"problem": "p/1", "failure": "x"})
+            await journal.append("failure", "scorer/x", {**FAILURE, "problem": "p/1"})
             await remember(journal, asked_anew)
 
     asyncio.run(run())
@@ -290,7 +291,7 @@ def test_a_failure_of_another_problem_excuses_nothing(tmp_path: FilePath) -> Non
 
     async def run() -> None:
         with Journal.open(tmp_path) as journal:
-            await journal.append("failure", "scorer/x", {"problem": "other", "failure": "x"})
+            await journal.append("failure", "scorer/x", {**FAILURE, "problem": "other"})
             with pytest.raises(ReplayError):
                 recall(journal, policy_call(0, seed=6))
 
@@ -331,11 +332,11 @@ def test_of_free_records_the_latest_of_each_key_comes_back(tmp_path: FilePath) -
     async def run() -> None:
         with Journal.open(tmp_path) as journal:
             for number, key in enumerate(["p1", "p2", "p1"]):
-                await journal.append("grade", key, {"number": number})
+                await journal.append("note", key, {"number": number})
 
     asyncio.run(run())
     with Journal.open(tmp_path, readonly=True) as journal:
-        assert journal.latest("grade") == {"p2": {"number": 1}, "p1": {"number": 2}}
+        assert journal.latest("note") == {"p2": {"number": 1}, "p1": {"number": 2}}
         assert journal.latest("problem") == {}
 
 

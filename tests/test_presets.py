@@ -230,7 +230,6 @@ LEGAL: dict[str, tuple[Any, ...]] = {
     **{name: get_args(choices) for name, choices in RULES.items()},
     "siblings": get_args(Siblings),
     "allocation": tuple(ALLOCATIONS),
-    "dedup": (False, True),
     "lookahead": (0, 1, 2),
     "score_every": (1, 2),
 }
@@ -319,7 +318,7 @@ def test_a_preset_says_something_of_every_field(name: str) -> None:
 
 def test_make_takes_sizes_and_repeated_rules() -> None:
     assert make("snell", paths=8, children=2, refill="none") == Beam(
-        8, 2, finish="compete", refill="none", dedup=False
+        8, 2, finish="compete", refill="none", dedup="none"
     )
 
 
@@ -334,7 +333,7 @@ def test_make_takes_sizes_and_repeated_rules() -> None:
             "refill: 'even' contradicts preset search_and_learn, whose rule is 'cyclic'; "
             "nearest 'cyclic'",
         ),
-        ("openr", {"dedup": False}, "dedup: False contradicts preset openr, whose rule is True"),
+        ("openr", {"dedup": "open"}, "dedup: 'open' contradicts preset openr, whose rule is 'all'"),
         ("snell", {"path": 8}, "path: beam has no such field; did you mean 'paths'"),
         ("snell", {"paths": 10}, "paths: 10 must be a multiple of children .*nearest 8"),
     ],

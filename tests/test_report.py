@@ -17,7 +17,7 @@ from treewright.report.page import hashed, render
 from treewright.report.part import replayed
 from treewright.report.plot_files import MARKERS, PALETTE
 from treewright.report.reading import Reading, processes_for, read
-from treewright.report.report import letters, measured, plots
+from treewright.report.report import letters, measured, place, plots, plots_of
 
 
 @pytest.fixture
@@ -49,11 +49,10 @@ def test_the_page_allows_exactly_its_own_scripts_and_styles(finish: Finish) -> N
 def test_the_same_run_gives_the_same_page_and_plots(finish: Finish) -> None:
     run = finish("strategy={kind: majority, n: 4}", "aggregate=[]", "select=[majority]")
     first, second = (reported(run, "--output", f"{name}.html") for name in "ab")
-    files = sorted(Path("plots").iterdir())
-    before = [path.read_bytes() for path in files]
+    one, other = (sorted(Path(f"{name}-plots").iterdir()) for name in "ab")
     assert first == second
-    reported(run, "--output", "c.html")
-    assert [path.read_bytes() for path in files] == before
+    assert [path.name for path in one] == [path.name for path in other]
+    assert [path.read_bytes() for path in one] == [path.read_bytes() for path in other]
 
 
 def test_every_plot_of_the_page_is_a_png_and_an_svg(finish: Finish) -> None:
@@ -64,6 +63,33 @@ def test_every_plot_of_the_page_is_a_png_and_an_svg(finish: Finish) -> None:
     assert drawn >= 7
     assert len(list((run / "plots").glob("*.png"))) == drawn
     assert len(list((run / "plots").glob("*.svg"))) == drawn
+
+
+def test_no_report_writes_over_the_plots_of_another(finish: Finish) -> None:
+    run, other = finish(), finish(name="other")
+    own, runs = run / "report.html", [run, other]
+    folders = {
+        plots_of(place([run], None), [run]): run / "plots",
+        plots_of(own, [run.absolute()]): run / "plots",
+        plots_of(own, runs): run / "report-plots",
+        plots_of(place(runs, None), runs): Path("report-plots"),
+        plots_of(Path("both.html"), runs): Path("both-plots"),
+        plots_of(Path("both.htm"), runs): Path("both.htm-plots"),
+    }
+    assert all(told == meant for told, meant in folders.items())
+    assert len(folders) == 5
+
+
+def test_runs_of_one_name_are_told_apart_by_what_differs(finish: Finish) -> None:
+    runs = [finish(), finish("seed=1"), finish("seed=1", "strategy.n=2"), finish(name="other")]
+    readings = [chapter.reading for chapter in measured(runs).chapters]
+    assert [each.name for each in readings] == [
+        "A doubles seed=0 n=4",
+        "B doubles seed=1 n=4",
+        "C doubles seed=1 n=2",
+        "D other",
+    ]
+    assert measured(runs[:1]).chapters[0].reading.name == "A doubles"
 
 
 def test_a_tree_in_the_page_is_the_tree_of_the_run(finish: Finish, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 from benchmarks.datasets import load_dataset
 from benchmarks.grading import open_grader
 from browsers import chromium_program
+from hostile_texts import HOSTILE
 from search.core import (
     Judgement,
     Path,
@@ -35,56 +36,6 @@ from treewright.running.controller import Controller, Grading
 from treewright.running.experiment import create
 from treewright.running.memory import RunMemory
 
-HOSTILE = (
-    "<script>pwned()</script>",
-    "</script><script>pwned()</script>",
-    "</ScRiPt ><script>pwned()</script>",
-    "<!--<script>pwned()//-->",
-    "--><script>pwned()</script>",
-    "]]><script>pwned()</script>",
-    "<img src=x onerror=pwned()>",
-    "<img src='http://evil.test/x.png'>",
-    "<img/src=`x`/onerror=pwned()>",
-    "<svg onload=pwned()>",
-    "<svg><script>pwned()</script></svg>",
-    "<svg><animate onbegin=pwned() attributeName=x dur=1s>",
-    "<body onload=pwned()>",
-    "<iframe src=javascript:pwned()></iframe>",
-    "<iframe srcdoc='<script>parent.pwned()</script>'>",
-    "<object data='http://evil.test/x'></object>",
-    "<embed src='http://evil.test/x'>",
-    "<link rel=stylesheet href=http://evil.test/x.css>",
-    "<style>@import 'http://evil.test/x.css';</style>",
-    "<base href='http://evil.test/'>",
-    "<meta http-equiv=refresh content='0;url=http://evil.test/'>",
-    "<form action=http://evil.test/><input autofocus onfocus=pwned()>",
-    "<details open ontoggle=pwned()>",
-    "<video><source onerror=pwned()></video>",
-    "<audio src=x onerror=pwned()>",
-    "<marquee onstart=pwned()>",
-    "<math><mtext></mtext><script>pwned()</script></math>",
-    "<a href='javascript:pwned()' autofocus>click</a>",
-    "<noscript><p title='</noscript><img src=x onerror=pwned()>'>",
-    "<textarea></textarea><script>pwned()</script>",
-    "</title><script>pwned()</script>",
-    "</style><script>pwned()</script>",
-    "</textarea><img src=x onerror=pwned()>",
-    "\" onmouseover=pwned() x=\"",
-    "' onfocus=pwned() autofocus x='",
-    "`${pwned()}`",
-    "{{ 7 * 7 }}{% import os %}",
-    "{{ self.__init__.__globals__ }}",
-    "\\u003cscript\\u003epwned()\\u003c/script\\u003e",
-    "&lt;script&gt;pwned()&lt;/script&gt;",
-    "&#60;script&#62;pwned()&#60;/script&#62;",
-    "\u2028<script>pwned()</script>\u2029",
-    "\x00<script>pwned()</script>",
-    "\x1b]8;;http://evil.test\x07link\x1b]8;;\x07 \x1b[2J",
-    "\u202e)(denwp\u202c\u2066<b>\u2069",
-    "\ud800<script>pwned()</script>",
-    "$x^2$ <script>pwned()</script> $y$",
-    "constructor", "__proto__", "root:", "%2F/..//#<script>pwned()</script>",
-)  # fmt: skip
 NAME = "<img src=x onerror=pwned()>.jsonl"
 CONFIG = """
 name: hostile
@@ -128,7 +79,8 @@ class Saying:
 
     def _judged(self, path: Path) -> Judgement:
         text = self.texts[path.problem.id]
-        critique = rf"{text} so it is \boxed{{correct}} and not \boxed{{incorrect}}"
+        cut = r"\boxed{incorrect"  # where generation stops at the word
+        critique = rf"{text} so it is \boxed{{correct}} and not \boxed{{incorrect}}, {cut}"
         verdict = StepVerdict(0.75, VerdictStatus.READ, critique)
         return Judgement((verdict,) * len(path.steps), 0.5, chains=1)
 
@@ -281,7 +233,8 @@ def test_the_verdict_in_a_critique_is_marked(chromium: Any, hostile: FilePath) -
     here.page.locator("#stage").press("c")
     marked = here.page.locator("#node .critique").last
     assert marked.locator("mark.good").text_content() == r"\boxed{correct}"
-    assert marked.locator("mark.bad").text_content() == r"\boxed{incorrect}"
+    told = marked.locator("mark.bad").all_text_contents()
+    assert told == [r"\boxed{incorrect}", r"\boxed{incorrect"]
 
 
 @pytest.fixture(scope="module")
@@ -301,6 +254,33 @@ def test_an_address_opens_its_node(chromium: Any, plain: FilePath) -> None:
     here.page.wait_for_selector("#stage[data-opened]")
     assert here.page.locator("#tree-title").text_content() == "1/beta"
     assert here.page.locator("#node h3").nth(1).text_content() == "Node 2"
+    assert here.sins == []
+
+
+def test_a_node_shows_what_the_caption_says(chromium: Any, plain: FilePath) -> None:
+    """A judged solution the whole prefix (0.5), its first step the step (0.75)."""
+    here = tab(chromium, plain, f"#{quote('1/beta', safe='')}/2")
+    here.page.wait_for_selector("#stage[data-opened]")
+    labels = here.page.evaluate(
+        "document.getElementById('stage')._cyreg.cy.nodes().map((n) => [n.id(), n.data('label')])"
+    )
+    shown = {id: label[:4] for id, label in labels if id != "root:"}
+    assert shown == {
+        "0@1": "0.75",
+        "0": "0.50",
+        "1@1": "0.75",
+        "1": "0.50",
+        "2@1": "0.75",
+        "2": "0.50",
+    }
+    heads = [head.inner_text() for head in here.page.locator("#node .step-head").all()]
+    told = [" ".join(head.split()) for head in heads]
+    assert told == [
+        "Step 1 0.75 read from the verdict 2@1",
+        "Step 2 0.75 read from the verdict whole prefix 0.50 2",
+    ]
+    here.page.locator("#stage").press("Escape")
+    assert here.page.locator("#node .candidates .odds").all_text_contents() == ["0.50"] * 3
     assert here.sins == []
 
 

@@ -14,6 +14,8 @@ import typer
 from typer.exceptions import TyperException
 
 from search.fault import Fault
+from treewright.hiding import hiding_streams
+from treewright.streams import lost_output, steady_streams
 from treewright.verbs import checking, exchanging, reading, running
 from treewright.verbs.options import say
 
@@ -67,19 +69,26 @@ app.command(context_settings=PASS_ON)(checking.doctor)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; every fault becomes one line on stderr and an exit code.
 
-    An interrupt is exit code 130: typer's doing.
+    An interrupt is exit code 130: typer's doing. As a command of its own, without `arguments`, it
+    sees to its streams first.
     """
+    if arguments is None:
+        steady_streams()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    try:
-        return int(app(arguments, prog_name="treewright", standalone_mode=False) or 0)
-    except Exception as error:  # noqa: BLE001 - the last resort: told in one line, --debug tells all
-        if "--debug" in arguments:
-            import traceback
+    with hiding_streams():
+        try:
+            code = int(app(arguments, prog_name="treewright", standalone_mode=False) or 0)
+            if lost := lost_output():
+                say(f"error: stdout: {lost}; what it was to show is not all there")
+            return code or int(lost is not None)
+        except Exception as error:  # noqa: BLE001 - the last resort: told in one line, --debug tells all
+            if "--debug" in arguments:
+                import traceback
 
-            traceback.print_exc()
-        message, code = _diagnosis(error)
-        say(message)
-        return code
+                traceback.print_exc()
+            message, code = _diagnosis(error)
+            say(message)
+            return code
 
 
 def _diagnosis(error: Exception) -> tuple[str, int]:

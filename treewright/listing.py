@@ -99,7 +99,7 @@ def datasets() -> list[Row]:
         {
             "name": name,
             "about": dataset.about,
-            "rows": " ".join(f"{split}={size}" for split, size in dataset.rows.items()),
+            "rows": " ".join(f"{split}={n or 'unknown'}" for split, n in dataset.rows.items()),
             "licence": dataset.licence,
             "source": str(dataset.repository or "comes with Treewright"),
         }

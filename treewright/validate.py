@@ -8,14 +8,15 @@ from dataclasses import asdict
 
 from treewright.config.load import load_runnable
 from treewright.config.notes import notes
-from treewright.plan import Plan, Side, make_plan, size
+from treewright.plan import Plan, Side, make_plan, size, total
 from treewright.terminal import line
 
 
 def validate(path: str, overrides: Sequence[str] = (), *, as_json: bool = False) -> int:
     """Print the plan. Raises `ConfigError` or `DatasetError` when there can be none."""
     config = load_runnable(path, overrides)
-    plan, remarks = make_plan(config), notes(config)
+    plan = make_plan(config)
+    remarks = [*plan.notes, *notes(config)]
     if as_json:
         print(json.dumps({"valid": True, **asdict(plan), "notes": remarks}))
         return 0
@@ -27,25 +28,38 @@ def validate(path: str, overrides: Sequence[str] = (), *, as_json: bool = False)
 
 
 def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
-    bad = f", and {plan.bad_rows} bad rows become error records" if plan.bad_rows else ""
-    yield "config", f"{plan.name} is valid; fingerprint {plan.fingerprint[:8]}"
-    left_out = f", {plan.excluded:,} left out by dataset.exclude" if plan.excluded else ""
-    yield "problems", f"{plan.problems:,}{left_out}{bad}"
-    yield "strategy", f"{plan.strategy}: at most {plan.candidates:,} candidates"
+    known = "is known once its data are here"
+    told = f"fingerprint {plan.fingerprint[:8]}" if plan.fingerprint else f"its fingerprint {known}"
+    yield "config", f"{plan.name} is valid; {told}"
+    yield "problems", _problems(plan)
+    steers = f" steered by {plan.steered_by}" if plan.steered_by else ""
+    yield "strategy", f"{plan.strategy}{steers}: at most {plan.candidates:,} candidates"
     yield "policy", _side(plan.policy, "draws")
     yield "scorer", _side(plan.scorer, "judgements")
     yield "report", f"{plan.arms} arms (aggregation × selection), each over n = 1, 2, 4, …"
     yield "generates", _total(plan)
 
 
+def _problems(plan: Plan) -> str:
+    if not plan.data_here:
+        return f"{plan.problems:,}; the data are not on this machine, a run downloads them"
+    left_out = f", {plan.excluded:,} left out by dataset.exclude" if plan.excluded else ""
+    bad = f", and {plan.bad_rows} bad rows become error records" if plan.bad_rows else ""
+    return f"{plan.problems:,}{left_out}{bad}"
+
+
 def _side(side: Side, noun: str) -> str:
     parts = [side.kind if side.model is None else f"{side.kind} {side.model}"]
     parts.append(f"at most {side.calls:,} {noun}")
-    if side.tokens is not None:
+    if side.tokens is None:
+        parts.append("tokens unknown")
+    elif side.tokens:
         parts.append(f"at most {side.tokens:,} tokens generated")
     parts.append(f"{side.replicas} replica{'s' if side.replicas > 1 else ''}")
-    if side.model is not None:
+    if side.engine:
         parts += [_gpus(side.gpus), _memory(side)]
+    elif side.tokens is None:
+        parts.append("memory unknown")
     return ", ".join(parts)
 
 
@@ -57,10 +71,17 @@ def _gpus(gpus: float | None) -> str:
 
 def _memory(side: Side) -> str:
     weights = "of unknown size" if side.weights_gib is None else size(side.weights_gib)
+    by_name = " by its name" if side.weights_by_name else ""
     cache = "" if side.cache_gib is None else f" and {size(side.cache_gib)} of KV cache"
-    return f"weights {weights}{cache} each"
+    return f"weights {weights}{by_name}{cache} each"
 
 
 def _total(plan: Plan) -> str:
-    known = [side.tokens for side in (plan.policy, plan.scorer) if side.tokens is not None]
-    return f"at most {sum(known):,} tokens in all" if known else "nothing: doubles only"
+    sides = (plan.policy, plan.scorer)
+    most = total(side.tokens for side in sides)
+    if most is not None:
+        return f"at most {most:,} tokens in all" if most else "nothing: doubles only"
+    silent = " and ".join(dict.fromkeys(side.kind for side in sides if side.tokens is None))
+    known = sum(side.tokens for side in sides if side.tokens)
+    beside = f", and at most {known:,} tokens beside it" if known else ""
+    return f"unknown: {silent} says nothing of its tokens{beside}"

@@ -9,22 +9,27 @@ from benchmarks.answers.typography import normalise, words_of
 LETTERS = "A-J"
 NAMED = re.compile(
     rf"(?:(?:the )?(?:correct )?(?:option|choice|answer)(?: is)?:? *)?"
-    rf"(?:(?P<bare>[{LETTERS}])(?:[.):](?: .*|$)|$)"
-    rf"|[(\[{{](?P<wrapped>[{LETTERS}])[)\]}}][.:]?.*)",
+    rf"(?:(?P<bare>[{LETTERS}])(?:[.):](?P<text> .*|$)|$)"
+    rf"|[(\[{{](?P<wrapped>[{LETTERS}])[)\]}}][.:]?(?P<rest>.*))",
     re.IGNORECASE | re.DOTALL,
 )
+ANOTHER = re.compile(
+    rf"(?:\s*(?:and|or|[,;/&])\s*)+[(\[{{]?[{LETTERS}](?![\w'])"  # `(A), (B)`, `B. and C.`
+    rf"|\s*[(\[][{LETTERS}][)\]]"  # `(A)(B)`
+)
+"""How a second option follows the first; its letter is a capital: `(B) and a half` names one."""
 REFERENCE = re.compile(rf"[(\[]?(?P<letter>[{LETTERS}])[)\]]?\.?")
 
 
 def option_named(text: str, *, any_case: bool = True) -> str | None:
     """The letter, A to J, of the option that an answer names; None where it names none.
 
-    A letter, in balanced brackets or not, may be followed by the text of its option. `A and B`
-    and `AB` name none. Without `any_case` a small letter is none.
+    A letter, in balanced brackets or not, may be followed by the text of its option. `A and B`,
+    `(A) or (B)` and `AB` name none. Without `any_case` a small letter is none.
     """
     bare = words_of(normalise(text)).strip("*_ ")
     named = NAMED.fullmatch(bare)
-    if named is None:
+    if named is None or ANOTHER.match(named["text"] or named["rest"] or ""):
         return None
     letter = named["bare"] or named["wrapped"]
     return letter.upper() if any_case or letter.isupper() else None

@@ -17,6 +17,8 @@ LONGEST_NUMBER = 400
 """Characters; no number of a benchmark is longer, and `int` refuses more than 4300 digits."""
 PLACES = 6
 """Decimals, and significant digits, from which on a decimal may stand for a number it rounds."""
+PADDING = "000"
+"""Digits at the end of a decimal that was padded, not rounded: `0.500000` is one half."""
 
 INTEGER = r"[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,3}(?: [0-9]{3})+|[0-9]+"
 DECIMAL = re.compile(
@@ -105,6 +107,7 @@ def _read_decimal(text: str) -> Number | None:
     if period:
         return Number(value + int(period) * unit / (10 ** len(period) - 1))
     long = places >= PLACES and len(digits.lstrip("0")) >= PLACES
+    long = long and not digits.endswith(PADDING)
     return Number(value, unit if long else None)
 
 

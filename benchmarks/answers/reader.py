@@ -56,6 +56,7 @@ MEANINGLESS = re.compile(
     r"[@#?:;&%<>]|(?<![_^0-9])[0-9]+ [0-9]|\\(?:text|mathrm|textrm)\b"
     r"|\\(?:to|ldots|ne|le|ge|Rightarrow|mid|quad)(?![A-Za-z])"
     r"|(?<![\\A-Za-z])R(?= ?[0-9])|(?<![\\A-Za-z])[A-Za-z]{5,}"
+    r"|(?:[-+*/^_]|\\(?:times|cdot|div|pm))[ )}\]]*$"
 )
 """What no formula holds."""
 LETTER = re.compile(r"(?![ei]$)[A-Za-z]|\\(?!pi$)[a-zA-Z]{2,8}")

@@ -80,8 +80,13 @@ class Reading:
 
 
 def number(value: Fraction, ulp: Fraction | None = None) -> Reading:
-    """The reading of a number; a long decimal is not the same as what it rounds."""
-    return Reading(Kind.NUMBER, f"{value.numerator:x}/{value.denominator:x}", value, ulp)
+    """The reading of a number; a long decimal is not the same as what it rounds.
+
+    What it rounds, a fraction of the same value does not: the key tells them apart, so that the
+    answers of one group are all right or all wrong.
+    """
+    rounded = f"~{ulp.denominator:x}" if ulp else ""
+    return Reading(Kind.NUMBER, f"{value.numerator:x}/{value.denominator:x}{rounded}", value, ulp)
 
 
 def percentage(value: Fraction) -> Reading:

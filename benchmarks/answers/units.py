@@ -53,6 +53,8 @@ LETTER = re.compile("[msghLlJNWVAKCFHTMa]")
 """Units of one letter, and an article; any other letter is a variable."""
 VALUE = re.compile(r"[0-9]|\\(?:pi|sqrt|frac)(?![A-Za-z])")
 """What a value has that can have a unit."""
+POWERS = re.compile("squared|cubed")
+"""Of a unit no change of the value, of a number one: `18 feet squared`, `18 squared`."""
 MOST_WORDS = 8
 
 
@@ -86,7 +88,7 @@ def without_unit(text: str) -> Bare:
 
 def _unit(value: str, text: str) -> Fraction | None:
     """By what a unit multiplies its value, mostly 1; None for what is no unit."""
-    if not VALUE.search(value):
+    if not VALUE.search(value) or (POWERS.fullmatch(text) and value[-1].isdigit()):
         return None
     words = re.sub(r"[\^{}\-0-9/.]", " ", words_of(text)).split()
     if not words or any(NO_UNIT.fullmatch(word) for word in words):

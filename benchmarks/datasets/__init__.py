@@ -7,7 +7,9 @@ the rest goes on. Adding a dataset with a name is an entry in `DATASETS`.
 """
 
 from benchmarks.datasets.config import DatasetConfig
+from benchmarks.datasets.counting import is_here, told_size
 from benchmarks.datasets.files import DatasetError
+from benchmarks.datasets.hub import can_download
 from benchmarks.datasets.load import Dataset, load_dataset
 from benchmarks.datasets.named import DATASETS, NamedDataset
 from benchmarks.datasets.samples import BadRow, Sample, StepLabels
@@ -21,5 +23,8 @@ __all__ = [
     "NamedDataset",
     "Sample",
     "StepLabels",
+    "can_download",
+    "is_here",
     "load_dataset",
+    "told_size",
 ]

@@ -9,6 +9,7 @@ from hashlib import blake2b
 from string import ascii_uppercase as LETTERS
 from typing import TypeAlias
 
+from benchmarks.datasets.columns import Columns, asked, read_answer, rest
 from benchmarks.datasets.samples import (
     Fields,
     Reader,
@@ -93,6 +94,54 @@ def gpqa(style: OptionStyle) -> Reader:
         return _sample(key, question, options, 0, style, about)
 
     return row_reader(read, "Record ID")
+
+
+def optional(columns: Columns, style: OptionStyle) -> Reader:
+    """Rows of a file whose options are in a column that `dataset.fields.options` names."""
+    assert columns.options is not None
+
+    def read(own_id: str | None, row: Fields) -> Sample:
+        question = asked(row, columns)
+        labels, options = _labelled(row.get(columns.options or ""), str(columns.options))
+        right = _right(row.get(columns.answer), columns.answer, labels, options)
+        key = own_id or content_id("q", json.dumps([question, options]).encode())
+        return _sample(key, question, options, right, style, rest(row, columns))
+
+    return row_reader(read, columns.id)
+
+
+def _labelled(value: object, name: str) -> tuple[list[str], list[str]]:
+    """Labels and texts of options.
+
+    A list has the letters; `{label: text}`, and ARC's `{label: [...], text: [...]}`, say their own.
+    """
+    labels: list[str] = []
+    if isinstance(value, dict) and set(value) == {"label", "text"}:
+        labels, value = read_texts(value["label"], f"the labels ({name})"), value["text"]
+    elif isinstance(value, dict):
+        labels, value = list(value), list(value.values())
+    if isinstance(value, list):
+        value = [str(item) if isinstance(item, (int, float)) else item for item in value]
+    texts = read_texts(value, f"the options ({name})")
+    if labels and len(labels) != len(texts):
+        raise RowFault(f"the options ({name}) are {len(texts)}, and have {len(labels)} labels")
+    return labels or list(LETTERS[: len(texts)]), texts
+
+
+def _right(value: object, name: str, labels: Sequence[str], options: Sequence[str]) -> int:
+    """The index of the right option: said by its number from 0, its label or its text."""
+    if isinstance(value, int) and not isinstance(value, bool) and value in range(len(options)):
+        return value
+    said = read_answer(value, name)
+    by_label = [index for index, label in enumerate(labels) if label.strip() == said]
+    by_text = [index for index, text in enumerate(options) if text.strip() == said]
+    found = set(by_label + by_text)
+    if not found and said.isascii() and said.isdigit() and int(said[:9]) < len(options):
+        return int(said)
+    if len(found) != 1:
+        what = "names more than one option" if found else "names no option"
+        raise RowFault(f"the answer ({name}) {said!r} {what}, by label or by text")
+    return found.pop()
 
 
 def _sample(

@@ -33,35 +33,74 @@ ALIASES = {
 }
 """Column names by field, the first that a file has wins; case, spaces and hyphens do not matter."""
 
+BESIDE = {
+    "context": ("body", "context", "passage", "input", "instruction", "prompt"),
+    "options": ("options", "choices"),
+}
+"""Columns that are often a part of what is asked, by field. They are asked only where that is said:
+a note tells of one that is not."""
+
+FIELDS = (*ALIASES, *BESIDE)
+
 GSM8K_MARK = "####"
 """What GSM8K writes before the final answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The names of a file's columns by field; `id` is None where there is none."""
+    """The names of a file's columns by field; None where there is none, or none was said."""
 
     problem: str
     answer: str
     id: str | None
+    context: str | None = None
+    options: str | None = None
+
+    @property
+    def used(self) -> set[str | None]:
+        """All of them."""
+        return {self.problem, self.answer, self.id, self.context, self.options}
 
 
-def questions_and_answers(file: str, names: Iterable[str], fields: Mapping[str, str]) -> Reader:
-    """A reader of rows with a question, an answer and perhaps an id, in columns `names`.
-
-    Raises:
-        DatasetError: when there is no question or no answer column.
-    """
-    columns = find_columns(file, names, fields)
-    used = {columns.problem, columns.answer, columns.id}
+def questions_and_answers(columns: Columns) -> Reader:
+    """A reader of rows with a question, an answer and perhaps an id."""
 
     def read(own_id: str | None, row: Fields) -> Sample:
-        question = read_text(row.get(columns.problem), f"the question ({columns.problem})")
+        question = asked(row, columns)
         answer = read_answer(row.get(columns.answer), columns.answer)
-        rest = {name: plain(value) for name, value in row.items() if name not in used}
-        return Sample(Problem(own_id or question_id(question), question), answer, rest)
+        sample = Problem(own_id or question_id(question), question)
+        return Sample(sample, answer, rest(row, columns))
 
     return row_reader(read, columns.id)
+
+
+def rest(row: Fields, columns: Columns) -> dict[str, object]:
+    """The other columns."""
+    return {name: plain(value) for name, value in row.items() if name not in columns.used}
+
+
+def asked(row: Fields, columns: Columns) -> str:
+    """The question, below its context where the row has one."""
+    question = read_text(row.get(columns.problem), f"the question ({columns.problem})")
+    context = row.get(columns.context) if columns.context else None
+    if context is None or context == "":
+        return question
+    return f"{read_text(context, f'the context ({columns.context})')}\n\n{question}"
+
+
+def unasked(rows: Iterable[Fields], columns: Columns, fields: Mapping[str, str]) -> list[str]:
+    """A note for each column that is often a part of what is asked, and is not here.
+
+    Columns without a value in any row are passed over. `fields` says what is in use by name.
+    """
+    filled = {name for row in rows for name, value in row.items() if value not in (None, "", [])}
+    notes = []
+    for name in sorted(filled - columns.used):
+        field = next((field for field in BESIDE if _folded(name) in BESIDE[field]), None)
+        if field is not None and field not in fields:
+            hint = f"dataset.fields.{field}={name} would ask it too"
+            notes.append(f"column {name!r} is not asked, only {columns.problem!r}: {hint}")
+    return notes
 
 
 def question_id(question: str) -> str:
@@ -81,7 +120,10 @@ def find_columns(file: str, names: Iterable[str], fields: Mapping[str, str]) -> 
         field, word = ("problem", "question") if problem is None else ("answer", "answer")
         hint = f"name it with dataset.fields.{field}; its columns are {listed(columns)}"
         raise DatasetError(file, f"has no {word} column", hint)
-    return Columns(problem, answer, find_column(file, "id", columns, fields))
+    id, context, options = (
+        find_column(file, field, columns, fields) for field in ("id", "context", "options")
+    )
+    return Columns(problem, answer, id, context, options)
 
 
 def find_column(file: str, field: str, columns: list[str], fields: Mapping[str, str]) -> str | None:
@@ -97,11 +139,15 @@ def find_column(file: str, field: str, columns: list[str], fields: Mapping[str, 
         hint = f"did you mean {near[0]!r}? " if near else ""
         hint += f"its columns are {listed(columns)}"
         raise DatasetError(file, f"has no column {fields[field]!r} (dataset.fields.{field})", hint)
-    for alias in ALIASES[field]:
+    for alias in ALIASES.get(field, ()):
         for name in sorted(columns, key=lambda name: name != alias):  # an exact match first
-            if name.casefold().replace(" ", "_").replace("-", "_") == alias:
+            if _folded(name) == alias:
                 return name
     return None
+
+
+def _folded(name: str) -> str:
+    return name.casefold().replace(" ", "_").replace("-", "_")
 
 
 def listed(columns: list[str]) -> str:

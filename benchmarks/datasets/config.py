@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from benchmarks.datasets.choices import DEFAULT_FORMAT, OPTION_FORMATS, OptionStyle
-from benchmarks.datasets.columns import ALIASES
+from benchmarks.datasets.columns import FIELDS
 from benchmarks.datasets.named import DATASETS, NamedDataset, plain_rows
 from search.checks import check_choice, check_count, fault
 
@@ -21,7 +21,8 @@ class DatasetConfig:
     dataset's own file, already here: its rows are read in that dataset's schema. `split`: a part of
     a dataset that is had by name. `revision`: another commit of it than the pinned one, 40 digits.
     `fields`: the columns of `problem`, `answer` and `id` where their names are not understood by
-    themselves.
+    themselves; and, where they are to be asked too, of `context`, which is put before the question,
+    and of `options`.
 
     `subjects`: only rows of these (the column `subject`). `exclude`: a file, or a split of a
     dataset with a name (`gsm8k/train`); its questions are not asked, letter case and spaces aside.
@@ -65,12 +66,17 @@ class DatasetConfig:
         self._check_name()
         self._check_counts()
         for name in self.fields:
-            check_choice("fields", name, list(ALIASES))
+            check_choice("fields", name, list(FIELDS))
 
     @property
     def named(self) -> NamedDataset | None:
         """The dataset that has this name."""
         return DATASETS[self.name] if self.name is not None else None
+
+    @property
+    def multiple_choice(self) -> bool:
+        """Whether rows have options that are asked."""
+        return "options" in self.fields or (self.named is not None and self.named.multiple_choice)
 
     @property
     def option_style(self) -> OptionStyle:
@@ -92,11 +98,12 @@ class DatasetConfig:
             if not COMMIT.fullmatch(self.revision):
                 hint = "a branch or a tag can move"
                 raise fault("revision", self.revision, "a commit, 40 digits 0-9 and a-f", hint)
-        if self.named is None or not self.named.multiple_choice:
+        if not self.multiple_choice:
             self._check_no_options()
 
     def _check_no_options(self) -> None:
-        names = ", ".join(name for name, known in DATASETS.items() if known.multiple_choice)
+        named = (name for name, known in DATASETS.items() if known.multiple_choice)
+        names = ", ".join([*named, "fields.options"])
         if self.option_seed is not None:
             raise fault("option_seed", self.option_seed, "possible here", f"only with {names}")
         if self.option_format != DEFAULT_FORMAT:

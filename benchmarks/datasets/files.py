@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
@@ -13,6 +14,10 @@ from search.fault import Fault
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 PARQUET = b"PAR1"
+LONGEST_ROW = 16 * 2**20
+"""Bytes of a line: a file without line ends is not read into memory."""
+LARGEST_ARRAY = 256 * 2**20
+"""Bytes of a JSON array, which is held as a whole."""
 FOREIGN = {
     b"\x1f\x8b": ("is compressed (gzip)", "decompress it first"),
     b"PK\x03\x04": ("is a zip archive", "unpack it first"),
@@ -100,13 +105,19 @@ def _text_rows(file: str, opened: BinaryIO, head: bytes) -> Iterator[Row]:
     if file.casefold().endswith(".csv"):
         return _csv_rows(file)
     if head.removeprefix(BYTE_ORDER_MARK).lstrip().startswith(b"["):
-        return _array_rows(file, opened.read())
-    return _json_rows(opened)
+        content = opened.read(LARGEST_ARRAY + 1)
+        if len(content) > LARGEST_ARRAY:
+            hint = "write one JSON object per line (JSON Lines)"
+            raise DatasetError(file, f"is larger than {LARGEST_ARRAY // 2**20} MiB", hint)
+        return _array_rows(file, content)
+    return _json_rows(opened, file)
 
 
-def _json_rows(lines: BinaryIO) -> Iterator[Row]:
+def _json_rows(lines: BinaryIO, file: str) -> Iterator[Row]:
     # A binary file splits at "\n" only: U+2028 and a lone "\r" stay inside their strings.
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(iter(partial(lines.readline, LONGEST_ROW + 1), b""), 1):
+        if len(line) > LONGEST_ROW:
+            raise DatasetError(file, f"is longer than {LONGEST_ROW // 2**20} MiB", row=number)
         raw = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
         if raw.strip():
             yield _json_row(number, raw.strip())

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 
-from benchmarks.datasets.columns import question_id
+from benchmarks.datasets.columns import find_columns, question_id, unasked
 from benchmarks.datasets.config import DatasetConfig
 from benchmarks.datasets.files import DatasetError, Row, read_rows, user_path
 from benchmarks.datasets.named import plain_rows
@@ -21,13 +21,15 @@ class Dataset:
     """What was selected, in the order in which it is asked.
 
     `digest` is a hash of their ids, questions, answers and labels: it changes when any of these
-    does. `excluded`: how many rows `dataset.exclude` left out.
+    does. `excluded`: how many rows `dataset.exclude` left out. `notes`: what a person should hear
+    of the file, one line each.
     """
 
     samples: list[Sample]
     bad_rows: list[BadRow]
     digest: str
     excluded: int = 0
+    notes: tuple[str, ...] = ()
 
 
 def load_dataset(config: DatasetConfig) -> Dataset:
@@ -44,7 +46,7 @@ def load_dataset(config: DatasetConfig) -> Dataset:
     if not samples:
         first = bad_rows[0]
         raise DatasetError(str(path), first.reason, "no usable row was selected", first.number)
-    return Dataset(samples, bad_rows, _digest(samples), excluded)
+    return Dataset(samples, bad_rows, _digest(samples), excluded, _notes(path, pairs, config))
 
 
 def read_items(config: DatasetConfig) -> tuple[Path, list[tuple[Fields, Item]]]:
@@ -60,6 +62,18 @@ def read_items(config: DatasetConfig) -> tuple[Path, list[tuple[Fields, Item]]]:
     reader = _reader(path, rows, config)
     items = _named_twins(rows, reader) if config.named else _unique(path, rows, reader)
     return path, [(row.fields or {}, item) for row, item in zip(rows, items, strict=True)]
+
+
+def _notes(
+    path: Path, pairs: Sequence[tuple[Fields, Item]], config: DatasetConfig
+) -> tuple[str, ...]:
+    """Of columns that are not asked, where rows have no schema of their own."""
+    if config.named is not None:
+        return ()
+    rows = [fields for fields, _ in pairs]
+    names = dict.fromkeys(name for fields in rows for name in fields)
+    columns = find_columns(str(path), names, config.fields)
+    return tuple(f"{path}: {note}" for note in unasked(rows, columns, config.fields))
 
 
 def _path(config: DatasetConfig) -> Path:

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 from benchmarks.datasets.arithmetic_choices import arithmetic_choices
-from benchmarks.datasets.choices import GPQA_OPTIONS, OptionStyle, gpqa, mmlu
-from benchmarks.datasets.columns import listed, questions_and_answers
+from benchmarks.datasets.choices import GPQA_OPTIONS, OptionStyle, gpqa, mmlu, optional
+from benchmarks.datasets.columns import find_columns, listed, questions_and_answers
 from benchmarks.datasets.files import DatasetError
-from benchmarks.datasets.hub import Repository, fetch
+from benchmarks.datasets.hub import Repository, cached, fetch
 from benchmarks.datasets.samples import Reader
 from benchmarks.datasets.steps import prm800k, processbench
 
@@ -27,8 +27,8 @@ def plain_rows(
     file: str, columns: list[str], fields: Mapping[str, str], style: OptionStyle
 ) -> Reader:
     """Questions and answers, in columns under any of their usual names or those of `fields`."""
-    del style
-    return questions_and_answers(file, columns, fields)
+    found = find_columns(file, columns, fields)
+    return optional(found, style) if found.options else questions_and_answers(found)
 
 
 def schema(needed: tuple[str, ...], make: Callable[[OptionStyle], Reader]) -> Schema:
@@ -51,17 +51,23 @@ class NamedDataset:
     """A dataset with a name.
 
     `files`: by split, in `repository` or, where that is None, beside this module. `rows`: how many
-    there are, by split. `licence`: as the repository states it. `multiple_choice`: rows have
-    options.
+    there are, by split, None where nobody counted. `licence`: as the repository states it.
+    `multiple_choice`: rows have options.
     """
 
     about: str
     licence: str
-    rows: Mapping[str, str]
+    rows: Mapping[str, int | None]
     files: Mapping[str, str]
     repository: Repository | None
     read: Schema = plain_rows
     multiple_choice: bool = False
+
+    def is_here(self, split: str, revision: str | None) -> bool:
+        """Whether the file of a split is on this machine; `revision` None: the pinned one."""
+        if self.repository is None:
+            return True
+        return cached(self.repository, self.files[split], revision) is not None
 
     def file(self, name: str, split: str, revision: str | None) -> Path:
         """The file of a split, downloaded where it is not here yet; `revision` None: the pinned.
@@ -90,14 +96,14 @@ DATASETS: Mapping[str, NamedDataset] = {
     "arithmetic": NamedDataset(
         "the embedded domain: chains of whole-number arithmetic, in words and as expressions",
         "Apache-2.0",
-        {"test": "512", "validation": "256", "train": "1024"},
+        {"test": 512, "validation": 256, "train": 1024},
         _jsonl("arithmetic/data", "train", "validation", "test"),
         None,
     ),
     "arithmetic_choices": NamedDataset(
         "the same problems as multiple choice, with four options",
         "Apache-2.0",
-        {"test": "512", "validation": "256", "train": "1024"},
+        {"test": 512, "validation": 256, "train": 1024},
         _jsonl("arithmetic/data", "train", "validation", "test"),
         None,
         schema(("operations",), arithmetic_choices),
@@ -106,35 +112,35 @@ DATASETS: Mapping[str, NamedDataset] = {
     "math500": NamedDataset(
         "MATH-500, competition mathematics: the test problems that PRM800K held out",
         STATES_NONE,
-        {"test": "500"},
+        {"test": 500},
         {"test": "test.jsonl"},
         Repository("HuggingFaceH4/MATH-500", "ff5b20257d8185524591543f8ff5993951537bb8"),
     ),
     "aime24": NamedDataset(
         "AIME I and II of 2024; answers are whole numbers from 0 to 999",
         STATES_NONE,
-        {"test": "30"},
+        {"test": 30},
         {"test": "data/train-00000-of-00001.parquet"},
         Repository("HuggingFaceH4/aime_2024", "2fe88a2f1091d5048c0f36abc874fb997b3dd99a"),
     ),
     "aime25": NamedDataset(
         "AIME I and II of 2025; answers are whole numbers from 0 to 999",
         STATES_NONE,
-        {"test": "30"},
+        {"test": 30},
         {"test": "test.jsonl"},
         Repository("math-ai/aime25", "563bb8404243c5f09de6ec262f2db674fe5bce9b"),
     ),
     "gsm8k": NamedDataset(
         "GSM8K, word problems of primary school",
         "MIT",
-        {"test": "1319", "train": "7473"},
+        {"test": 1319, "train": 7473},
         _parquet("main", "test", "train"),
         Repository("openai/gsm8k", "740312add88f781978c0658806c59bc2815b9866"),
     ),
     "mmlu": NamedDataset(
         "MMLU, multiple choice in 57 subjects",
         "MIT",
-        {"test": "14042", "validation": "1531", "dev": "285"},
+        {"test": 14042, "validation": 1531, "dev": 285},
         _parquet("all", "test", "validation", "dev"),
         Repository("cais/mmlu", "c30699e8356da336a370243923dbaf21066bb9fe"),
         schema(("question", "choices", "answer"), mmlu),
@@ -143,7 +149,7 @@ DATASETS: Mapping[str, NamedDataset] = {
     "gpqa_diamond": NamedDataset(
         "GPQA Diamond, multiple choice in physics, chemistry and biology for graduates",
         "CC-BY-4.0, gated",
-        {"test": "198"},
+        {"test": 198},
         {"test": "gpqa_diamond.csv"},
         Repository("Idavidrein/gpqa", "633f5ee89ab8ad4522a9f850766b73f62147ffdd"),
         schema(("Question", *GPQA_OPTIONS), gpqa),
@@ -152,7 +158,7 @@ DATASETS: Mapping[str, NamedDataset] = {
     "processbench": NamedDataset(
         "ProcessBench, solutions with their first wrong step: measures verifiers and critics",
         "Apache-2.0",
-        {"gsm8k": "400", "math": "1000", "olympiadbench": "1000", "omnimath": "1000"},
+        {"gsm8k": 400, "math": 1000, "olympiadbench": 1000, "omnimath": 1000},
         {split: f"{split}.json" for split in ("gsm8k", "math", "olympiadbench", "omnimath")},
         Repository("Qwen/ProcessBench", "3bdcd5371ed567559a78f559c01c13a6deee7604"),
         schema(("problem", "steps", "label"), lambda _: processbench()),
@@ -160,7 +166,7 @@ DATASETS: Mapping[str, NamedDataset] = {
     "prm800k": NamedDataset(
         "PRM800K, solutions of MATH problems with every step rated: measures verifiers",
         "MIT",
-        {"test": "12 MB", "train": "456 MB", "phase1_test": "0.8 MB", "phase1_train": "8 MB"},
+        {"test": None, "train": None, "phase1_test": None, "phase1_train": None},
         {
             "test": "phase2_test.jsonl",
             "train": "phase2_train.jsonl",

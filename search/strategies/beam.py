@@ -21,12 +21,14 @@ from search.strategies.beam_level import Reach, grow_level
 from search.strategies.beam_rules import (
     REFILLS,
     RULES,
+    Dedup,
     Final,
     Finish,
     FirstLevel,
     LastLevel,
     Refill,
     Slots,
+    by_turns,
     check_widths,
 )
 from search.strategies.pruning import reached, result
@@ -42,9 +44,12 @@ class Beam(Steered):
       that; or they leave the frontier for a `bank`, where nothing outranks them any more.
     - `slots`, with a bank: `fixed`, every finished path is banked, and N / M open ones are kept
       beside them; `shrink`, a path must win a slot to be banked, and keeps it for good.
-    - `refill`: with fewer than N / M open paths, N are drawn all the same, as `cyclic` copies in
-      rank order; or as many as are `even`; or `none` beyond M of each.
-    - `dedup`: paths of a level with the same text, white space aside, are one: the earliest.
+    - `refill`: with fewer than N / M open paths, N are drawn all the same, as `cyclic` copies: the
+      open paths in the order drawn, again and again; or as many as are `even`; or `none` beyond M
+      of each.
+    - `dedup`: of the `open` paths of a level with the same text, only the earliest goes on, and
+      finished ones are counted each, for each is a vote; or `all` are one, finished ones with those
+      of earlier levels too; or `none` are. Texts are compared whole, letter by letter.
     - `final`: the N `best` finished paths, best first; the N `first` to finish; or `all`, in the
       order in which they finished. Those that compete include the last level before it is cut.
     - `lookahead`: a child is ranked by the end of its greedy rollout of so many further steps. The
@@ -56,7 +61,7 @@ class Beam(Steered):
 
     A path that was cut takes no slot. Where nothing finished, the open paths are returned, or else
     those that were cut: they abstain. The earliest drawn wins a tie: parents in rank order, then
-    the children's numbers.
+    the children's numbers; with `cyclic` copies, copy by copy.
     """
 
     paths: int = 16
@@ -65,7 +70,7 @@ class Beam(Steered):
     finish: Finish = "compete"
     slots: Slots = "fixed"
     refill: Refill = "none"
-    dedup: bool = True
+    dedup: Dedup = "open"
     final: Final = "best"
     lookahead: int = 0
     score_every: int = 1
@@ -109,7 +114,8 @@ class Beam(Steered):
 
     def search(self, problem: Problem) -> Flow:
         """Level by level, until no open path holds a slot."""
-        frontier = Frontier(self.keep, self.finish, self.slots, self.dedup, self.steering)
+        ranked = self.refill != "cyclic"
+        frontier = Frontier(self.keep, self.finish, self.slots, self.dedup, self.steering, ranked)
         frontier.open = [root(problem)]
         why, limit = "depth reached", None
         try:
@@ -120,8 +126,9 @@ class Beam(Steered):
                 steps = min(self.score_every, self.depth - done)
                 last = done + steps == self.depth
                 reach = Reach(steps, self.lookahead, self.paths, last and self.last_level == "end")
-                level = yield from grow_level(frontier.open, self.counts(frontier.open), reach)
-                frontier.settle(level, last=last)
+                counts = self.counts(frontier.open)
+                level = yield from grow_level(frontier.open, counts, reach)
+                frontier.settle(level if ranked else by_turns(level, counts), last=last)
             else:
                 limit = reached("depth", self.depth, still_open=not self.settled(frontier))
         except Exhausted:

@@ -8,22 +8,24 @@ from dataclasses import dataclass, field
 from search.core import Candidate, Path
 from search.frontier import Steering
 from search.strategies.beam_level import Child, rank
-from search.strategies.beam_rules import Finish, Slots, originals
+from search.strategies.beam_rules import Dedup, Finish, Slots, repeats
 
 
 @dataclass
 class Frontier:
     """What a search holds between two levels.
 
-    `open` paths hold slots, best first. `finished` ones, in the order in which they finished, hold
-    slots or are banked; `cut` ones are dead ends. `given_up` says why the others were left.
+    `open` paths hold slots, best first or, unless `ranked`, in the order drawn. `finished` ones, in
+    the order in which they finished, hold slots or are banked; `cut` ones are dead ends.
+    `given_up` says why the others were left.
     """
 
     keep: int
     finish: Finish
     slots: Slots
-    dedup: bool
+    dedup: Dedup
     steering: Steering
+    ranked: bool = True
     open: list[Candidate] = field(default_factory=list)
     finished: list[Candidate] = field(default_factory=list)
     cut: list[Candidate] = field(default_factory=list)
@@ -58,9 +60,10 @@ class Frontier:
         self._hold(pool, winners)
 
     def _hold(self, pool: Sequence[Child], winners: Sequence[Child]) -> None:
-        """Go on with the winners; the open ones stand in rank order."""
+        """Go on with the winners."""
         places = {child.path.place for child in winners}
-        self.open = [child.candidate for child in winners if not child.path.finished]
+        order = winners if self.ranked else [each for each in pool if each.path.place in places]
+        self.open = [child.candidate for child in order if not child.path.finished]
         for child in pool:
             if child.path.place not in places:
                 self.given_up[child.path] = "outranked"
@@ -68,7 +71,7 @@ class Frontier:
                 self.finished.append(child.candidate)
 
     def _usable(self, level: Sequence[Child]) -> list[Child]:
-        """The children that are not cut and, with `dedup`, say something new."""
+        """The children that are not cut and, as far as `dedup` asks, say something new."""
         for child in level:
             self.given_up |= dict.fromkeys(child.rollout, "lookahead")
         alive = [child for child in level if not child.cut]
@@ -76,11 +79,9 @@ class Frontier:
             if child.cut:
                 self.cut.append(child.candidate)
                 self.given_up[child.path] = f"cut: {child.path.steps[-1].stop}"
-        if not self.dedup:
-            return alive
         known = [Child.judged(candidate) for candidate in self.finished]
-        firsts = originals(alive, known)
-        for child, first in zip(alive, firsts, strict=True):
-            if first is not child:
+        repeated = repeats(alive, known, self.dedup)
+        for child in alive:
+            if first := repeated.get(child.path.place):
                 self.given_up[child.path] = f"says the same as {first.path.id}"
-        return [child for child, first in zip(alive, firsts, strict=True) if first is child]
+        return [child for child in alive if child.path.place not in repeated]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any, Literal
 
 from search.checks import check_count
+from search.core import Place
 from search.strategies.beam_level import Child
 
 Finish = Literal["compete", "bank"]
 Slots = Literal["fixed", "shrink"]
 Refill = Literal["cyclic", "even", "none"]
+Dedup = Literal["none", "open", "all"]
 Final = Literal["best", "first", "all"]
 FirstLevel = Literal["paths", "children"]
 LastLevel = Literal["step", "end"]
@@ -19,6 +22,7 @@ RULES: dict[str, Any] = {
     "finish": Finish,
     "slots": Slots,
     "refill": Refill,
+    "dedup": Dedup,
     "final": Final,
     "last_level": LastLevel,
 }
@@ -26,7 +30,7 @@ RULES: dict[str, Any] = {
 
 
 def cyclic(paths: int, children: int, open_paths: int) -> list[int]:
-    """`paths` in all: copies of the open paths in rank order, again and again."""
+    """`paths` in all: copies of the open paths in the order drawn, again and again."""
     each, more = divmod(paths, open_paths)
     return [each + (index < more) for index in range(open_paths)]
 
@@ -46,23 +50,33 @@ REFILLS: dict[str, Callable[[int, int, int], list[int]]] = {
     "even": even,
     "none": none,
 }
-"""From N, M and how many paths are open, 1 to N/M, to each one's number of children, best first."""
+"""From N, M and how many paths are open, 1 to N/M, to each one's number of children, in order."""
 
 
-def originals(children: Sequence[Child], known: Sequence[Child] = ()) -> list[Child]:
-    """For each child the earliest with its text, of `known` or of the children up to it.
+def by_turns(level: Sequence[Child], counts: Sequence[int]) -> list[Child]:
+    """The first children of all parents, then the second ones: the order of cyclic copies.
 
-    Texts are compared whole, from the first step on, with runs of white space as one space. A
-    finished path and one that goes on are never the same.
+    `level` stands parent by parent, `counts[i]` children of the i-th.
+    """
+    turns = [turn for count in counts for turn in range(count)]
+    return [child for _, child in sorted(zip(turns, level, strict=True), key=itemgetter(0))]
+
+
+def repeats(level: Sequence[Child], known: Sequence[Child], dedup: Dedup) -> dict[Place, Child]:
+    """By the place of each child that repeats a text, the earliest with that text.
+
+    Texts are compared whole, from the first step on, letter by letter. A finished path and one that
+    goes on are never the same. `known` are finished paths of earlier levels; `open` looks at no
+    finished ones.
     """
     earliest: dict[tuple[bool, str], Child] = {}
-    for child in known:
-        earliest.setdefault(_said(child), child)
-    return [earliest.setdefault(_said(child), child) for child in children]
-
-
-def _said(child: Child) -> tuple[bool, str]:
-    return child.path.finished, " ".join(child.path.text.split())
+    found: dict[Place, Child] = {}
+    for child in [*known, *level]:
+        if dedup == "all" or (dedup == "open" and not child.path.finished):
+            first = earliest.setdefault((child.path.finished, child.path.text), child)
+            if first is not child:
+                found[child.path.place] = first
+    return found
 
 
 def check_widths(paths: int, children: int, needs_whole: str = "") -> None:

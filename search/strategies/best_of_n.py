@@ -65,6 +65,11 @@ class BestOfN(Steered):
         """Only finished solutions are judged."""
         return False
 
+    @property
+    def steered_by(self) -> str | None:
+        """The aggregation, where a score stops it; without `stop`, or by votes alone, none."""
+        return self.aggregate if self.stop in ("weighted", "best") else None
+
     def search(self, problem: Problem) -> Flow:
         """Wave by wave: draw, then judge those that finished, until all are drawn or it is settled.
 

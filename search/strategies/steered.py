@@ -41,6 +41,11 @@ class Steered(ABC):
         return any(getattr(self, name, 1) > 1 for name in WIDTHS)
 
     @property
+    def steered_by(self) -> str | None:
+        """The aggregation whose score decides what is drawn; None where none does."""
+        return self.aggregate
+
+    @property
     def steering(self) -> Steering:
         """The score that steers. Raises ValueError where `aggregate` names none."""
         return Steering.of(self.aggregate, self.missing)

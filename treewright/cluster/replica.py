@@ -26,6 +26,7 @@ from search.ports import (
     ScorerReply,
     one_line,
 )
+from search.replies import reply_to
 from treewright.cluster.watch import PortBlocked
 
 Call: TypeAlias = PolicyCall | ScorerCall
@@ -227,7 +228,7 @@ class PortHost:
 
 
 async def _answer(port: Port, call: Call) -> Outcome:
-    outcomes: Sequence[Outcome]
+    outcomes: object
     try:
         if isinstance(call, PolicyCall):
             outcomes = await cast(Policy, port).extend([call])
@@ -235,8 +236,7 @@ async def _answer(port: Port, call: Call) -> Outcome:
             outcomes = await cast(Scorer, port).judge([call])
     except SystemExit as error:  # in a task it would end the process, unheard
         raise RuntimeError("the port called sys.exit") from error
-    (outcome,) = outcomes
-    return outcome
+    return reply_to(call, outcomes)
 
 
 def describe(port: Port) -> Info:

@@ -99,4 +99,5 @@ def read(source: Source) -> Found:
         problem = f"{left} of {total} problems have no result" + (f" ({noted})" if noted else "")
         hint = f"`treewright resume {source.path}` goes on"
         raise ConfigError(str(source.path), "is not finished", None, problem, hint)
+    source.run.tell()
     return Found(source, replayed.solved, len(replayed.failed), noted)

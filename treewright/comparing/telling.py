@@ -12,8 +12,9 @@ from rich.text import Text
 
 from treewright.comparing.comparison import Comparison, Side, Verdict
 from treewright.comparing.source import Found
+from treewright.config.apart import with_values
 from treewright.config.fingerprint import differences
-from treewright.config.kinds import kind_of
+from treewright.config.steering import strategy_told
 from treewright.running.table import PLAIN_WIDTH, counted, percent
 from treewright.terminal import line
 
@@ -26,14 +27,13 @@ COLUMNS = (
     "p",
     "cost",
     "verdict",
-    "n needed",
+    "problems needed",
 )
 WORDS = ("arm", "against", "verdict")
 METHODS = (
     "Differences in points; their CI by paired bootstrap, each alone. p: exact or randomised "
-    "paired test, after Holm over all rows; below 0.05 is shown. n counts problems; n needed: to "
-    "show such a difference 4 times out of 5. Cost: tokens of policy and verifier, by those of the "
-    "reference."
+    "paired test, after Holm over all rows; below 0.05 is shown. Problems needed: to show such a "
+    "difference 4 times out of 5. Cost: tokens of policy and verifier, by those of the reference."
 )
 
 
@@ -61,12 +61,13 @@ class Page:
         first = self.runs[0].source
         for run in self.runs:
             source = run.source
-            strategy = kind_of("strategy", source.config.strategy)
+            strategy = strategy_told(source.config)
             text = (
                 f"{source.label} = {source.path}: {strategy}, {counted(len(run.solved), 'problem')}"
             )
             changed = gathered(differences(first.identity, source.identity))
-            yield f"{text}; differs from {first.label} in {', '.join(changed)}" if changed else text
+            told = with_values(source.config, changed)
+            yield f"{text}; differs from {first.label} in {', '.join(told)}" if told else text
 
     def table(self) -> Table:
         """One line per comparison; references have a column where there are several."""
@@ -96,8 +97,8 @@ class Page:
             "95 % CI": interval(row),
             "p": probability(row.p_holm),
             "cost": cost(row),
-            "verdict": verdict(row),
-            "n needed": "–" if row.problems_needed is None else f"{row.problems_needed:,}",
+            "verdict": str(row.verdict),
+            "problems needed": "–" if row.problems_needed is None else f"{row.problems_needed:,}",
         }
 
     def sentences(self) -> Iterator[str]:
@@ -124,7 +125,7 @@ class Page:
         size = f"{100 * abs(row.difference or 0):.1f}"
         return (
             f"{self.arm(row.ours)} is {row.verdict} than {self.arm(row.theirs)} by {size} points "
-            f"({found}p {probability(row.p_holm)}, n={row.problems}){cost}."
+            f"({found}p {probability(row.p_holm)}, {counted(row.problems, 'problem')}){cost}."
         )
 
     def unshown(self, silent: Sequence[Comparison]) -> str:
@@ -167,13 +168,6 @@ def gathered(keys: Sequence[str]) -> list[str]:
     """Without the other keys of a section whose kind differs: of course they do."""
     other = {key.partition(".")[0] for key in keys if key.endswith(".kind")}
     return [key for key in keys if key.endswith(".kind") or key.partition(".")[0] not in other]
-
-
-def verdict(row: Comparison) -> str:
-    """In words, with the number of problems where nothing is shown."""
-    if row.verdict is Verdict.NOT_SHOWN:
-        return f"{row.verdict} at n={row.problems}"
-    return str(row.verdict)
 
 
 def cost(row: Comparison) -> str:

@@ -15,9 +15,10 @@ from search.selection import SELECTIONS
 from treewright.config.combination import check_combination
 from treewright.config.compose import COMMAND_LINE
 from treewright.config.config import Config
-from treewright.config.kinds import kind_of
+from treewright.config.kinds import engine_of, kind_of
 from treewright.config.parts import check_members
 from treewright.config.schema import join
+from treewright.config.stand_in import StandIn
 from treewright.errors import ConfigError, suggest
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -99,10 +100,14 @@ def check_told(aggregate: Sequence[str], select: Sequence[str] | None, missing: 
 
 
 def check_models(config: Config, where: Where) -> None:
-    """A model must be a folder that is there, or can be a name on the Hugging Face hub."""
+    """An engine's model must be a folder that is there, or can be a name on the Hugging Face hub.
+
+    What a part of one's own calls its model is its own affair.
+    """
     for section in ("policy", "scorer"):
-        key, model = f"{section}.model", getattr(getattr(config, section), "model", None)
-        if not isinstance(model, str):
+        settings = getattr(config, section)
+        key, model = f"{section}.model", getattr(settings, "model", None)
+        if engine_of(settings) is None or not isinstance(model, str):
             continue
         folder = Path(model)
         if folder.is_dir():
@@ -178,6 +183,8 @@ def _check_reporting(config: Config, where: Where) -> None:
 
 def _check_steering(config: Config, where: Where) -> None:
     """A custom aggregation that steers must be one, also where the strategy does not look."""
+    if isinstance(config.strategy, StandIn):
+        return
     aggregate = getattr(config.strategy, "aggregate", None)
     if isinstance(aggregate, str) and is_import_path(aggregate):
         key = "strategy.aggregate"
@@ -186,7 +193,7 @@ def _check_steering(config: Config, where: Where) -> None:
 
 def _check_backend(config: Config, where: Where) -> None:
     """Engines share no process: they load in threads, and one's fault would end the other."""
-    engines = [name for name in ("policy", "scorer") if hasattr(getattr(config, name), "engine")]
+    engines = [name for name in ("policy", "scorer") if engine_of(getattr(config, name))]
     if config.cluster.backend == "inline" and engines:
         key, problem = "cluster.backend", f"runs doubles only, and {engines[0]} has an engine"
         raise ConfigError(where(key), key, "inline", problem, "use cluster.backend=ray")

@@ -91,8 +91,8 @@ def _check_temperature(config: Config, where: Where) -> None:
 
 def _check_letters(config: Config, where: Where) -> None:
     """Where an answer is the number of an option, letters would all be wrong."""
-    named, style = config.dataset.named, config.dataset.option_format
-    if named is None or not named.multiple_choice or config.grading.kind != "option":
+    style = config.dataset.option_format
+    if not config.dataset.multiple_choice or config.grading.kind != "option":
         return
     if style == "letters":
         key = "dataset.option_format"

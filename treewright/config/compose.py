@@ -13,6 +13,7 @@ from pathlib import Path
 
 from search.strategies.presets import PRESETS
 from treewright.config.location import exists, find_config
+from treewright.config.trust import in_a_run
 from treewright.config.yamlfile import Node, parse_value, read_yaml
 from treewright.errors import ConfigError
 
@@ -154,6 +155,9 @@ class _Files:
         node = read_yaml(path, shown)
         assert isinstance(node.value, dict)
         chain = (*chain, path.resolve())
+        if "extends" in node.value and in_a_run(path):
+            where, problem = node.value["extends"].where, "is not followed out of a run's folder"
+            raise ConfigError(where, "extends", None, problem, "a run's config is whole: remove it")
         own = Node({key: value for key, value in node.value.items() if key != "extends"}, shown)
         tree = Node({}, shown)
         for base in _names(node.value.get("extends")):

@@ -18,7 +18,8 @@ class Config:
     `policy`, `scorer`: the dataclass of the kind, which its module's `build` takes. `strategy`: the
     search itself, ready to be called with a problem. `aggregate` (`min`, `history.last`),
     `missing` and `select` are what is reported; none of them changes a generation.
-    Left out, `aggregate` and `select` become all that the run can report.
+    Left out, `aggregate` becomes `min`, `product` and `last`, or `history.last` where the scorer
+    judges no steps; `select` all selections that the run can report.
     `python_path`: folders in which custom parts (`my_module:MyStrategy`) are looked for, before the
     current folder and the installed packages; where they were found is added.
     `fail_on_error`: how many problems may fail before a run counts as failed, or, below 1, which

@@ -20,6 +20,7 @@ from treewright.config.config import Config
 from treewright.config.kinds import SECTIONS, kind_of
 from treewright.config.schema import join
 from treewright.config.sources import steering_sources
+from treewright.config.stand_in import StandIn
 
 RESOURCES = frozenset(
     {
@@ -62,8 +63,24 @@ def identity_of(config: Config, dataset_digest: str) -> dict[str, str]:
     return {key: _digest(value) for key, value in facts.items()}
 
 
+def asked_identity(config: Config, dataset_digest: str) -> dict[str, str]:
+    """The part of it that decides what is asked, which is all that a reader needs to hold.
+
+    No model is looked at. Of a strategy whose code is not here there is its kind alone.
+    """
+    strategy = config.strategy
+    facts: dict[str, Any] = {"seed": config.seed, "dataset": dataset_digest}
+    facts["strategy.kind"] = kind_of("strategy", strategy)
+    if not isinstance(strategy, StandIn):
+        sources = steering_sources(config)
+        facts |= dict(_leaves(strategy, "strategy"))
+        facts |= {key: source for key, source in sources.items() if key.startswith("strategy.")}
+    return {key: _digest(value) for key, value in facts.items()}
+
+
 def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     """The dotted keys in which two identities differ, sorted."""
+    before, now = _by_name(before), _by_name(now)
     return sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
 
 
@@ -75,6 +92,21 @@ def model_digest(folder: Path) -> str:
             hasher.update(f"{path.name}\0{path.stat().st_size}\0".encode())
             hasher.update(_content(path))
     return hasher.hexdigest()
+
+
+def _by_name(identity: Mapping[str, str]) -> dict[str, str]:
+    """The identity with the name of a listed kind that it has by import path, and without a source.
+
+    So say runs that were imported before `imported` was listed. What is listed is told by the
+    version of Treewright: an edit of its files makes no run another.
+    """
+    said = dict(identity)
+    for section, kinds in SECTIONS.items():
+        paths = {_digest(path): name for name, path in kinds.items() if isinstance(path, str)}
+        if name := paths.get(said.get(f"{section}.kind", "")):
+            said[f"{section}.kind"] = _digest(name)
+            said.pop(f"{section}.source", None)
+    return said
 
 
 def _content(path: Path) -> bytes:

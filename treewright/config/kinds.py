@@ -1,7 +1,8 @@
 """The sections of a config that are chosen by `kind`, and the dataclass behind every kind.
 
 A registry lives beside what it lists (`policies/registry.py`, …); only the module of the chosen
-kind is imported. A kind of one's own is an import path, `my_module:MyClass`.
+kind is imported. A kind of one's own is an import path, `my_module:MyClass`. `imported` is what
+`treewright import` makes a run of; it belongs to no lower package, so its lines are here.
 """
 
 from __future__ import annotations
@@ -10,17 +11,30 @@ from collections.abc import Mapping
 from dataclasses import is_dataclass
 from importlib import import_module
 
+from engines.engine import EngineConfig
 from policies.registry import POLICIES
 from scorers.registry import SCORERS
 from search.custom import is_import_path
 from search.strategies import STRATEGIES
 from treewright.config.parts import custom_class
+from treewright.config.stand_in import StandIn
+
+IMPORTED = "imported"
+PARTS = "treewright.exchange.imported"
 
 SECTIONS: Mapping[str, Mapping[str, str | type]] = {
-    "policy": POLICIES,
-    "scorer": SCORERS,
-    "strategy": STRATEGIES,
+    "policy": {**POLICIES, IMPORTED: f"{PARTS}:ImportedFile"},
+    "scorer": {**SCORERS, IMPORTED: f"{PARTS}:ImportedFile"},
+    "strategy": {**STRATEGIES, IMPORTED: f"{PARTS}:Imported"},
 }
+
+
+def listed_as(section: str, kind: str) -> str:
+    """The name of a listed kind that was said by its import path; any other kind as it is.
+
+    Runs imported before `imported` had a name say it so.
+    """
+    return next((name for name, listed in SECTIONS[section].items() if listed == kind), kind)
 
 
 def is_kind(section: str, kind: str) -> bool:
@@ -33,9 +47,10 @@ def settings_class(section: str, kind: str) -> type:
 
     Raises `PartError` for a custom kind that cannot be used.
     """
-    if is_import_path(kind):
+    kind = listed_as(section, kind)
+    if is_own_code(section, kind):
         return custom_class(section, kind)
-    listed = SECTIONS[section][kind]
+    listed = SECTIONS[section].get(kind, kind)
     if isinstance(listed, type):
         return listed
     module, _, name = listed.partition(":")
@@ -45,8 +60,33 @@ def settings_class(section: str, kind: str) -> type:
     return found
 
 
+def engine_of(settings: object) -> EngineConfig | None:
+    """The settings of the engine that runs a part's model; None where no engine of ours does."""
+    found = getattr(settings, "engine", None)
+    return found if isinstance(found, EngineConfig) else None
+
+
+def shipped(section: str) -> frozenset[str]:
+    """The import paths that mean parts of Treewright: these are no stranger's code."""
+    listed = SECTIONS[section].values()
+    paths = (each if isinstance(each, str) else path_of(each) for each in listed)
+    return frozenset(paths)
+
+
+def is_own_code(section: str, kind: str) -> bool:
+    """Whether a kind is a part that Treewright does not bring."""
+    return is_import_path(kind) and kind not in shipped(section)
+
+
+def path_of(part: type) -> str:
+    """The import path of a class."""
+    return f"{part.__module__}:{part.__qualname__}"
+
+
 def kind_of(section: str, settings: object) -> str:
     """The kind whose dataclass `settings` is an instance of; its import path if it is custom."""
+    if isinstance(settings, StandIn):
+        return settings.kind
     own = type(settings)
-    path = f"{own.__module__}:{own.__qualname__}"
+    path = path_of(own)
     return next((k for k, listed in SECTIONS[section].items() if listed in (own, path)), path)

@@ -10,6 +10,7 @@ engine starts.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,23 +18,26 @@ from typing import Any, get_type_hints
 
 import yaml  # type: ignore[import-untyped]  # PyYAML, which OmegaConf brings, ships no types
 
-from search.custom import look_in
+from search.custom import importing_is_limited, look_in
 from search.selection import SELECTIONS
 from treewright.config.checks import check, check_models, unjudged
 from treewright.config.combination import outcome_only
 from treewright.config.compose import KIND, PRESET, child, compose, kind_said, place
 from treewright.config.config import Config
 from treewright.config.kinds import SECTIONS, kind_of, settings_class
-from treewright.config.location import portable
-from treewright.config.redaction import redact
+from treewright.config.location import exists, find_config, portable
+from treewright.config.redaction import keep_secrets, redact, without_secrets
 from treewright.config.resolving import FILES, resolve
 from treewright.config.schema import check_keys, dotted_keys, fit, required
 from treewright.config.sections import check_rules, filled, fit_section
 from treewright.config.sources import folders
 from treewright.config.sweep import SWEEP
+from treewright.config.trust import guarded, in_a_run, trust_said
+from treewright.config.unknown import Unknown
 from treewright.config.yamldump import dump, to_plain
 from treewright.config.yamlfile import Node, node_of
 from treewright.errors import ConfigError
+from treewright.files.reading import read_inside
 
 PYTHON = "Python"
 """The place of what no file and no command line said."""
@@ -51,7 +55,21 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     Raises:
         ConfigError: for the first fault, naming file, line, key, value and what to do.
     """
-    return config_of(compose(str(path), overrides), Path(path).stem)
+    with as_trusted(str(path)):
+        return config_of(compose(str(path), overrides), Path(path).stem)
+
+
+@contextmanager
+def as_trusted(path: str) -> Iterator[None]:
+    """Inside the block a config in a run's folder is a stranger's; any other is one's own."""
+    file = find_config(path)
+    if not in_a_run(file):
+        yield
+        return
+    if exists(file):
+        read_inside(file.parent, file.name)  # refuses a link and the like
+    with guarded(trust_said()):
+        yield
 
 
 def config_from(said: Mapping[str, Any], name: str = "python") -> Config:
@@ -62,8 +80,10 @@ def config_from(said: Mapping[str, Any], name: str = "python") -> Config:
     return config_of(node_of(said, PYTHON), name)
 
 
-def config_of(tree: Node, name: str) -> Config:
+def config_of(tree: Node, name: str, unknown: Unknown | None = None) -> Config:
     """The config that a composed tree says; `name` is its own where it says none.
+
+    With `unknown` a custom part that may not be imported is a `StandIn`.
 
     Raises:
         ConfigError: for the first fault, as `load_config`.
@@ -72,16 +92,24 @@ def config_of(tree: Node, name: str) -> Config:
         hint = "use `treewright sweep CONFIG`"
         raise ConfigError(sweep.where, SWEEP, None, "makes many runs of the config, not one", hint)
     entries = dict(check_keys(tree, KEYS, "", _deeper(tree)))
-    if python_path := _python_path(entries):
+    python_path = [] if importing_is_limited() else _python_path(entries)
+    if python_path:
         look_in(python_path)
     entries.setdefault("name", Node(name, tree.where))
-    plain = _fit(tree, entries)
+    plain = _fit(tree, entries, unknown)
+    entries.pop("python_path", None)
     plain |= {"python_path": python_path} if python_path else {}
+    keep_secrets(plain)
     for section, key in (dotted.split(".") for dotted in FILES):
         if isinstance(plain[section], dict) and isinstance(plain[section].get(key), str):
             plain[section][key] = portable(plain[section][key])
     where = partial(place, tree)
-    config = _report(resolve(Config, filled(plain), where), plain)
+    not_here = unknown.kinds if unknown is not None else ()
+    config = _report(_stood_in(resolve(Config, filled(plain), where, not_here), unknown), plain)
+    config = replace(config, name=without_secrets(config.name))
+    if without_secrets(config.output_dir) != config.output_dir:
+        problem = "holds a secret, which the names of folders would show"
+        raise ConfigError(where("output_dir"), "output_dir", None, problem, "name another folder")
     if preset := plain["strategy"].get(PRESET):
         check_rules(preset, vars(config.strategy), where)
     check(config, where)
@@ -124,13 +152,25 @@ def _deeper(tree: Node) -> Iterator[str]:
             yield from dotted_keys(settings_class(section, kind), section)
 
 
-def _fit(tree: Node, entries: dict[str, Node]) -> dict[str, Any]:
+def _stood_in(config: Config, unknown: Unknown | None) -> Config:
+    """The config with a stand-in for each section whose part was not imported."""
+    if unknown is None:
+        return config
+    made: dict[str, Any] = {
+        section: unknown.stand_in(section, getattr(config, section))
+        for section in SECTIONS
+        if isinstance(getattr(config, section), dict)
+    }
+    return replace(config, **made)
+
+
+def _fit(tree: Node, entries: dict[str, Node], unknown: Unknown | None = None) -> dict[str, Any]:
     """Plain data for every key, in the order of `Config`; sections still hold their `kind`."""
     hints = get_type_hints(Config)
     plain: dict[str, Any] = {}
     for key in KEYS:
         if key in SECTIONS:
-            plain[key] = fit_section(key, entries.get(key, Node({}, tree.where)))
+            plain[key] = fit_section(key, entries.get(key, Node({}, tree.where)), unknown)
         elif key in entries:
             plain[key] = fit(entries[key], hints[key], key)
         elif key in required(Config):
@@ -149,7 +189,7 @@ def _python_path(entries: Mapping[str, Node]) -> list[str]:
 
 def _recorded(config: Config, plain: dict[str, Any]) -> Config:
     """The config with what config.yaml keeps of it: also where its custom parts were found."""
-    found = folders(config)
+    found = () if importing_is_limited() else folders(config)
     written = {**plain, "python_path": list(found)} if found else plain
     return replace(config, python_path=found, written=dump(written))
 

@@ -46,13 +46,14 @@ def configs() -> dict[str, Path]:
 
 
 def find_config(given: str) -> Path:
-    """The file that a command line means: a path, or the name of a config that ships with us.
+    """The file that a command line means: a path, a run, or the name of a shipped config.
 
     A path that does not exist is returned as it is: who reads it reports it.
     """
     path = Path(given).expanduser()
     if exists(path):
-        return path
+        of_a_run = path.is_dir() and (path / "manifest.json").is_file()
+        return path / "config.yaml" if of_a_run else path
     bare = path.parent.as_posix() in (".", "configs") and path.suffix in ("", ".yaml")
     return configs().get(path.stem, path) if bare else path
 

@@ -55,7 +55,7 @@ def _stop(config: Config) -> Iterator[str]:
         config.grading,
         GradingConfig(),
     )
-    keys = ["cues", "max_answer_chars", *(["kind"] if grading.kind == "option" else [])]
+    keys = ["cues", "fallback", "max_answer_chars", *(["kind"] if grading.kind == "option" else [])]
     differs = [key for key in keys if getattr(grading, key) != getattr(default, key)]
     if stop != "none" and differs:
         said = " and ".join(f"grading.{key} {getattr(grading, key)}" for key in differs)

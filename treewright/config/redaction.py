@@ -10,7 +10,10 @@ import os
 import re
 from typing import Any
 
-REDACTED = "<redacted>"
+from treewright.hiding import REDACTED, SHORTEST_SECRET, hide, hide_in, keep_secret
+
+IN_A_NAME = "redacted"
+"""As `REDACTED`, where a folder is named."""
 
 SECRET_NAME = re.compile(
     r"(^|_)(api_?key|access_?key|secret|(api|auth|access|bearer|hub|hf)_?token|password|passwd"
@@ -27,9 +30,6 @@ SECRET_TEXT = re.compile(
     r"|github_pat_\w{20,}|AKIA[A-Z0-9]{16}|xox[abp]-[\w-]{10,})|(?<=://)[^\s/@:]+:[^\s/@]+(?=@)"
 )
 """Tokens of well-known services, and user:password in an address."""
-
-SHORTEST_SECRET = 8
-"""Characters; a shorter value would be found inside ordinary words."""
 
 FROM_ENVIRONMENT = re.compile(r"\$\{\s*oc\.env\s*:\s*([^,}\s]+)")
 
@@ -51,9 +51,9 @@ def redact(value: Any, written: Any = None, key: str = "") -> Any:
         sources = kept_items or [None] * len(value)
         return [redact(item, source, key) for item, source in zip(value, sources, strict=True)]
     if not isinstance(value, str) or not value:
-        return value
+        return hide_in(value)
     named = SECRET_NAME.search(key) and not FROM_ENVIRONMENT.search(value)
-    return REDACTED if named or _from_secret(written) else SECRET_TEXT.sub(REDACTED, value)
+    return REDACTED if named or _from_secret(written) else SECRET_TEXT.sub(REDACTED, hide(value))
 
 
 def scrub(message: str) -> str:
@@ -61,7 +61,24 @@ def scrub(message: str) -> str:
     for name, value in os.environ.items():
         if len(value) >= SHORTEST_SECRET and SECRET_VARIABLE.search(name):
             message = message.replace(value, REDACTED)
-    return SECRET_TEXT.sub(REDACTED, message)
+    return SECRET_TEXT.sub(REDACTED, hide(message))
+
+
+def keep_secrets(value: Any, key: str = "") -> None:
+    """Know as secrets what plain data say literally under a secret's name."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            keep_secrets(item, str(name))
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            keep_secrets(item, key)
+    elif isinstance(value, str) and "${" not in value and SECRET_NAME.search(key):
+        keep_secret(value)
+
+
+def without_secrets(name: str) -> str:
+    """A name of a folder without the secrets that are known."""
+    return hide(name).replace(REDACTED, IN_A_NAME)
 
 
 def _from_secret(written: Any) -> bool:

@@ -16,11 +16,13 @@ REMARKS: Mapping[tuple[str, str], str] = {
     ("Config", "strategy"): "How solutions are searched for.",
     ("Config", "aggregate"): (
         "How step probabilities become a score: `min` over the steps, `history.min` over the "
-        "prefixes (`treewright ls aggregations`). Left out, all of them are reported."
+        "prefixes (`treewright ls aggregations`). Left out, `min`, `product` and `last` are "
+        "reported, `history.last` where the scorer judges no steps, and none where no verifier is "
+        "asked."
     ),
     ("Config", "select"): (
-        "How candidates become an answer (`treewright ls selections`). Left out, all that the run "
-        "can report."
+        "How candidates become an answer (`treewright ls selections`). Left out, all of them; "
+        "where no verifier is asked, those that need no score."
     ),
     ("ClusterConfig", "policy_replicas"): "How many times the policy is loaded.",
     ("ClusterConfig", "scorer_replicas"): "How many times the verifier is loaded.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, TypeVar
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -15,6 +15,7 @@ from omegaconf.errors import (
 )
 
 from search.custom import raised
+from treewright.config import environment
 from treewright.config.compose import KIND
 from treewright.config.kinds import SECTIONS, settings_class
 from treewright.config.location import find
@@ -34,11 +35,22 @@ DOLLAR_HINT = (
 )
 
 
-def resolve(schema: type[T], plain: dict[str, Any], where: Callable[[str], str]) -> T:
-    """An instance of `schema` from fitted data. Raises `ConfigError`, placed by `where`."""
+OmegaConf.register_resolver("oc.env", environment.variable, replace=True)
+
+
+def resolve(
+    schema: type[T],
+    plain: dict[str, Any],
+    where: Callable[[str], str],
+    unknown: Collection[str] = (),
+) -> T:
+    """An instance of `schema` from fitted data; the sections that are `unknown` stay mappings.
+
+    Raises `ConfigError`, placed by `where`.
+    """
     made: object = None
     try:
-        merged = _merge(schema, plain)
+        merged = _merge(schema, plain, unknown)
         for key in FILES:
             _find_file(merged, key)
         for key, node in _containers(merged, ""):
@@ -79,13 +91,17 @@ def explain(error: BaseException, key: str, where: Callable[[str], str]) -> Conf
     return ConfigError(where(key), key, None, problem)
 
 
-def _merge(schema: type, plain: dict[str, Any]) -> DictConfig:
+def _merge(schema: type, plain: dict[str, Any], unknown: Collection[str]) -> DictConfig:
     defaults = OmegaConf.structured(schema)
     OmegaConf.set_readonly(defaults, False)
     values = dict(plain)
     for section in SECTIONS:
         settings = dict(plain[section])
-        defaults[section] = OmegaConf.structured(settings_class(section, settings.pop(KIND)))
+        kind = settings.pop(KIND)
+        known = section not in unknown
+        defaults[section] = (
+            OmegaConf.structured(settings_class(section, kind)) if known else OmegaConf.create({})
+        )
         values[section] = settings
     merged = OmegaConf.merge(defaults, values)
     assert isinstance(merged, DictConfig)

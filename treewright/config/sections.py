@@ -14,6 +14,7 @@ from search.strategies.presets import PRESETS
 from treewright.config.compose import KIND, PRESET
 from treewright.config.kinds import SECTIONS, is_kind, settings_class
 from treewright.config.schema import INTERPOLATION, check_keys, fit, unfold
+from treewright.config.unknown import Unknown, as_written
 from treewright.config.yamldump import to_plain
 from treewright.config.yamlfile import Node
 from treewright.errors import ConfigError, suggest
@@ -21,8 +22,10 @@ from treewright.errors import ConfigError, suggest
 PRESET_KEY = f"strategy.{PRESET}"
 
 
-def fit_section(section: str, node: Node) -> dict[str, Any]:
+def fit_section(section: str, node: Node, unknown: Unknown | None = None) -> dict[str, Any]:
     """What a config says of a section, typed: `preset` if there is one, `kind`, then its fields.
+
+    With `unknown`, those of a part that may not be imported stay as they are written.
 
     Raises `ConfigError`.
     """
@@ -30,6 +33,9 @@ def fit_section(section: str, node: Node) -> dict[str, Any]:
     said = check_keys(node, node.value if isinstance(node.value, dict) else (), section)
     preset = _preset(said) if section == "strategy" else {}
     kind = _kind(section, node, said, preset)
+    if unknown is not None and unknown.is_so(section, kind, said):
+        unknown.note(section, kind, said[KIND].where if KIND in said else node.where)
+        return {KIND: kind, **as_written(said)}
     try:
         settings = settings_class(section, kind)
     except PartError as error:

@@ -12,6 +12,7 @@ from search.aggregation import Aggregator
 from search.custom import INSTALLATION, is_import_path
 from treewright.config.config import Config
 from treewright.config.kinds import SECTIONS, kind_of
+from treewright.config.stand_in import StandIn
 
 OURS = frozenset({"search", "engines", "policies", "scorers", "benchmarks", "treewright"})
 """Packages whose version is in the fingerprint already."""
@@ -23,6 +24,11 @@ def steering_sources(config: Config) -> dict[str, str]:
     Aggregations and selections that only report are none of these.
     """
     return {f"{key}.source": source_digest(module) for key, module in _steering(config)}
+
+
+def steered_by_own_code(config: Config) -> bool:
+    """Whether a search cannot be replayed without code that Treewright does not bring."""
+    return any(key.startswith("strategy") for key, _ in _steering(config))
 
 
 def folders(config: Config) -> tuple[str, ...]:
@@ -77,10 +83,13 @@ def source_files(module: str, root: Path) -> list[Path]:
 def _steering(config: Config) -> Iterator[tuple[str, str]]:
     """Keys and modules of the custom parts that can change an output."""
     for section in SECTIONS:
-        kind = kind_of(section, getattr(config, section))
-        if is_import_path(kind):
+        part = getattr(config, section)
+        kind = kind_of(section, part)
+        if is_import_path(kind) and not isinstance(part, StandIn):
             yield section, _module(kind)
     aggregate = getattr(config.strategy, "aggregate", None)
+    if isinstance(config.strategy, StandIn):
+        return
     if isinstance(aggregate, str) and is_import_path(aggregate):
         yield "strategy.aggregate", _module(Aggregator.parse(aggregate).name)
 

@@ -99,6 +99,11 @@ def _read_text(path: Path, shown: str) -> str:
     if len(data) > LARGEST_FILE:
         problem = f"is larger than {LARGEST_FILE // 1024} KiB"
         raise ConfigError(shown, "", None, problem, "a config is a short YAML file")
+    return decoded(data, shown)
+
+
+def decoded(data: bytes, shown: str) -> str:
+    """Bytes as a text in UTF-8. Raises `ConfigError`."""
     if b"\0" in data:
         raise ConfigError(shown, "", None, "is a binary file (or UTF-16 text)", BINARY_HINT)
     try:

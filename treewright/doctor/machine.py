@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from treewright.config.fingerprint import installed
+from treewright.config.kinds import engine_of
 from treewright.doctor.findings import Finding, fail, ok, warn
 
 if TYPE_CHECKING:
@@ -40,14 +41,12 @@ class Needs:
     @classmethod
     def of(cls, config: Config) -> Needs:
         """Read them off."""
-        engines = [
-            part.engine for part in (config.policy, config.scorer) if hasattr(part, "engine")
-        ]
-        devices = {engine.device for engine in engines}
+        engines = [engine_of(part) for part in (config.policy, config.scorer)]
+        devices = {engine.device for engine in engines if engine}
         auto = None if "auto" in devices else False
         return cls(
             replicas=config.cluster.policy_replicas + config.cluster.scorer_replicas,
-            engine=bool(engines),
+            engine=any(engines),
             gpu=True if "cuda" in devices else auto,
             output_dir=config.output_dir,
         )

@@ -8,7 +8,14 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.datasets import DatasetError, Sample, load_dataset
+from benchmarks.datasets import (
+    DatasetConfig,
+    DatasetError,
+    Sample,
+    is_here,
+    load_dataset,
+    told_size,
+)
 from engines.tokenizer import HfTokenizer, Tokenizer, TokenizerError
 from policies.chat_prompt import ChatPrompt
 from policies.qwen import QwenConfig
@@ -23,24 +30,37 @@ from treewright.plan import size, weights_gib
 
 LONGEST_QUESTIONS = 32
 """How many of the longest questions are tokenised."""
+UNMEASURED = "the template works; no question is here to be measured"
 
 
 def examine_config(config: Config) -> Iterator[Finding]:
     """Data, then each model with what is special to its kind."""
     os.environ["HF_HUB_OFFLINE"] = "1"  # a check downloads nothing, and does not wait for a network
-    samples: list[Sample] = []
-    try:
-        dataset = load_dataset(config.dataset)
-    except DatasetError as error:
-        yield fail("dataset", str(error), "see dataset: in the config")
-    else:
-        samples = dataset.samples
-        yield _dataset(len(samples), len(dataset.bad_rows))
+    samples = yield from _data(config.dataset)
     if isinstance(config.policy, QwenConfig):
         told = getattr(config.strategy, "feedback", "none") != "none"
         yield from _policy(config.policy, samples, told=told)
     if isinstance(config.scorer, ThinkPrmConfig):
         yield from _scorer(config.scorer, samples)
+
+
+def _data(config: DatasetConfig) -> Generator[Finding, None, list[Sample]]:
+    """A generator that returns the samples, none where they cannot be had here and now."""
+    if not is_here(config):
+        told = told_size(config)
+        found = f"{'' if told is None else f'{told:,} '}problems of {config.name}"
+        advice = "the first run downloads them; no prompt was measured"
+        yield warn("dataset", f"{found} are not on this machine", advice)
+        return []
+    try:
+        dataset = load_dataset(config)
+    except DatasetError as error:
+        yield fail("dataset", str(error), "see dataset: in the config")
+        return []
+    yield _dataset(len(dataset.samples), len(dataset.bad_rows))
+    for note in dataset.notes:
+        yield warn("dataset", *note.rsplit(": ", 1))
+    return dataset.samples
 
 
 def _dataset(problems: int, bad_rows: int) -> Finding:
@@ -60,11 +80,14 @@ def _policy(config: QwenConfig, samples: list[Sample], *, told: bool) -> Iterato
     prompt = ChatPrompt(tokenizer, config.system_prompt, config.prompt_template, config.few_shots)
     questions = sorted((sample.problem.question for sample in samples), key=len)
     try:
-        lengths = [len(prompt.ids(question)) for question in questions[-LONGEST_QUESTIONS:]]
+        lengths = [len(prompt.ids(text)) for text in questions[-LONGEST_QUESTIONS:] or ["?"]]
     except TokenizerError as error:
         yield fail("policy prompt", str(error), "try another system_prompt, or another checkpoint")
         return
-    longest = max(lengths, default=0)
+    if not samples:
+        yield ok("policy prompt", UNMEASURED)
+        return
+    longest = max(lengths)
     yield _fits("policy prompt", longest, config.sampling.max_tokens, config)
     if told:
         yield _holds_feedback(longest, config)
@@ -85,7 +108,10 @@ def _scorer(config: ThinkPrmConfig, samples: list[Sample]) -> Iterator[Finding]:
         f"correct {ids.correct[0]}, incorrect {ids.incorrect[0]}, Yes {ids.yes[0]}, No {ids.no[0]}"
     )
     yield ok("verdict tokens", told)
-    longest = max((sample.problem.question for sample in samples), key=len, default="")
+    if not samples:
+        yield ok("scorer prompt", UNMEASURED)
+        return
+    longest = max((sample.problem.question for sample in samples), key=len)
     yield _fits("scorer prompt", len(prompt.ids(longest, ["?"])), config.max_tokens, config)
 
 

@@ -30,9 +30,9 @@ def write_completions(run: RecordedRun, target: Path) -> int:
 
     Raises `RunWriteError`.
     """
-    with whole_file(target) as temporary, temporary.open("w", encoding="ascii") as file:
+    with whole_file(target) as file:
         for row in rows(run):
-            file.write(json.dumps(row, allow_nan=False) + "\n")
+            file.write(json.dumps(row, allow_nan=False).encode("ascii") + b"\n")
     return sum(len(solved.search.result.candidates) for _, solved in run.solved)
 
 

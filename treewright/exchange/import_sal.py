@@ -20,6 +20,7 @@ from typing import Any
 from benchmarks.datasets import DATASETS, Dataset, DatasetError, load_dataset
 from benchmarks.datasets.files import user_path
 from treewright.config.config import Config
+from treewright.config.kinds import IMPORTED
 from treewright.config.load import load_config
 from treewright.config.yamldump import dump
 from treewright.errors import ConfigError, suggest
@@ -29,7 +30,6 @@ from treewright.exchange.recording import record
 from treewright.exchange.steps import split_steps
 from treewright.running.experiment import at_work, create, find, go_on
 
-PARTS = "treewright.exchange.imported"
 PROBLEMS = "problems.jsonl"
 """The file in the run's folder that holds the problems, where no dataset is named."""
 
@@ -136,9 +136,9 @@ def _settings(
     """The run's config, as YAML says it; `counts` of completions by problem id."""
     most = max(counts.values(), default=1)
     judged = any(each.scores for row in rows for each in row.completions)
-    ports = {"kind": f"{PARTS}:ImportedFile", "sha256": digest}
+    ports = {"kind": IMPORTED, "sha256": digest}
     strategy = {
-        "kind": f"{PARTS}:Imported",
+        "kind": IMPORTED,
         "n": most,
         "fewer": {id: count for id, count in counts.items() if count < most},
         "judged": judged,

@@ -1,8 +1,4 @@
-"""The parts of a run whose candidates were imported: nothing can be asked, all is on record.
-
-A config names them by import path, so this file's digest is in the fingerprint of every such run:
-it imports `search` only.
-"""
+"""The kind `imported`: a run whose candidates were imported. Nothing is asked, all is on record."""
 
 from __future__ import annotations
 
@@ -24,7 +20,7 @@ from search.questions import Flow, Until, extend, judge
 
 @dataclass(frozen=True)
 class Imported:
-    """The completions of a file, in its order, each with its scores.
+    """The completions of a file, in its order, each with its scores (`treewright import` says it).
 
     `n`: how many a problem has. `fewer`: how many those have, by problem id, that have fewer.
     `judged`: whether the file has scores.
@@ -70,7 +66,7 @@ class Imported:
 
 @dataclass(frozen=True)
 class ImportedFile:
-    """Where the candidates of a run come from: `sha256` of the file, 64 hex digits."""
+    """A file that was imported (`treewright import` says it). `sha256`: of it, 64 hex digits."""
 
     sha256: str
 

@@ -35,6 +35,7 @@ class RecordedRun:
             if noted := str(journal.counts):
                 print(f"journal: {noted}", file=sys.stderr)
             replayed = asyncio.run(recorded.replayed(journal))
+        recorded.tell()
         dataset = recorded.dataset
         solved = {item.problem_id: item for item in replayed.solved}
         samples = [sample for sample in dataset.samples if sample.problem.id in solved]

@@ -210,8 +210,8 @@ def write_samples(run: RecordedRun, target: Path) -> int:
 
     written, waiting, form = 0, rows(run), schema(run)
     with (
-        whole_file(target) as temporary,
-        parquet.ParquetWriter(temporary, form, compression="zstd") as file,
+        whole_file(target) as opened,
+        parquet.ParquetWriter(opened, form, compression="zstd") as file,
     ):
         while some := list(islice(waiting, ROWS_AT_ONCE)):
             file.write_table(pa.Table.from_pylist(some, schema=form))

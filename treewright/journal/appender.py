@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from search.fault import Fault
+from treewright.files.inside import open_inside
 
 
 class JournalError(Fault):
@@ -21,12 +22,16 @@ class JournalError(Fault):
 class Appender:
     """Appends to one file. After a failed write it refuses all others: the end is unknown."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, good: int | None = None) -> None:
+        """Open the file; what lies beyond its first `good` bytes, a torn line, is cut off."""
         self.path = path
+        folder, flags = path.parent, os.O_WRONLY | os.O_CREAT | os.O_APPEND
         created = not path.exists()
-        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        self._fd = open_inside(folder.parent, f"{folder.name}/{path.name}", flags)
         if created:
-            sync_folder(path.parent)
+            sync_folder(folder)
+        elif good is not None:
+            os.ftruncate(self._fd, good)
         self._size = os.fstat(self._fd).st_size
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._waiting: list[tuple[bytes, asyncio.Future[int]]] = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+import sys
 from typing import Any, TypeAlias
 
 from search.core import (
@@ -23,6 +23,7 @@ from search.core import (
     VerdictStatus,
 )
 from search.ports import PolicyCall, PolicyReply, ScorerReply
+from treewright.journal import checking
 
 Json: TypeAlias = dict[str, Any]
 Text: TypeAlias = str | list[int]
@@ -30,6 +31,7 @@ Text: TypeAlias = str | list[int]
 
 SURROGATE_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 """Two code points that every JSON reader joins into one."""
+COUNTS = len(Spent.__slots__)
 STOPS = {reason.value: reason for reason in StopReason}
 STATUSES = {status.value: status for status in VerdictStatus}
 
@@ -42,8 +44,13 @@ def encode_policy_reply(reply: PolicyReply, known: int) -> Json:
 
 def decode_policy_reply(data: Json, call: PolicyCall) -> PolicyReply:
     """The reply to `call`. The path's first steps are the call's own objects, not copies."""
-    path, known = call.path, data["known"]
-    steps = (*path.steps[:known], *map(decode_step, data["steps"]))
+    checking.fields(data, "known", "steps", "spent")
+    path, known = call.path, checking.count(data["known"], "known")
+    if known not in (0, len(path.steps)):
+        raise ValueError(f"known is {known}, and the call has {len(path.steps)} steps")
+    steps = (*path.steps[:known], *map(decode_step, checking.items(data["steps"], "steps")))
+    if len(steps) <= len(path.steps):
+        raise ValueError("it adds no step")
     child = Path(path.problem, steps, (*path.place, call.child))
     return PolicyReply(child, decode_spent(data["spent"]))
 
@@ -56,9 +63,13 @@ def encode_scorer_reply(reply: ScorerReply) -> Json:
     }
 
 
-def decode_scorer_reply(data: Json) -> ScorerReply:
-    """The inverse of `encode_scorer_reply`."""
-    return ScorerReply(decode_judgement(data["judgement"]), decode_spent(data["spent"]))
+def decode_scorer_reply(data: Json, steps: int | None = None) -> ScorerReply:
+    """The inverse of `encode_scorer_reply`; `steps`: how many the judged path has."""
+    checking.fields(data, "judgement", "spent")
+    judgement = decode_judgement(data["judgement"])
+    if steps is not None and len(judgement.verdicts) not in (0, steps):
+        raise ValueError(f"it has {len(judgement.verdicts)} verdicts for {steps} steps")
+    return ScorerReply(judgement, decode_spent(data["spent"]))
 
 
 def encode_step(step: Step) -> Json:
@@ -73,11 +84,15 @@ def encode_step(step: Step) -> Json:
 
 def decode_step(data: Json) -> Step:
     """The inverse of `encode_step`."""
+    checking.fields(data, "text", "ids", "stop", "logprob")
+    logprob = data["logprob"]
+    if logprob is not None:
+        checking.number(logprob, "logprob")
     return Step(
         text=decode_text(data["text"]),
-        token_ids=tuple(data["ids"]),
-        stop=STOPS[data["stop"]],
-        logprob=data["logprob"],
+        token_ids=tuple(checking.ids(data["ids"], "ids")),
+        stop=checking.choice(data["stop"], "stop", STOPS),
+        logprob=logprob,
     )
 
 
@@ -92,8 +107,11 @@ def encode_judgement(judgement: Judgement) -> Json:
 
 def decode_judgement(data: Json) -> Judgement:
     """The inverse of `encode_judgement`."""
-    verdicts = tuple(map(decode_verdict, data["verdicts"]))
-    return Judgement(verdicts, decode_score(data["prefix"]), data["chains"])
+    checking.fields(data, "verdicts", "prefix", "chains")
+    verdicts = tuple(map(decode_verdict, checking.items(data["verdicts"], "verdicts")))
+    return Judgement(
+        verdicts, decode_score(data["prefix"]), checking.count(data["chains"], "chains")
+    )
 
 
 def encode_verdict(verdict: StepVerdict) -> Json:
@@ -107,8 +125,12 @@ def encode_verdict(verdict: StepVerdict) -> Json:
 
 def decode_verdict(data: Json) -> StepVerdict:
     """The inverse of `encode_verdict`."""
-    status = STATUSES[data["status"]]
-    return StepVerdict(data["probability"], status, decode_text(data["critique"]))
+    checking.fields(data, "probability", "status", "critique")
+    chance = data["probability"]
+    if chance is not None:
+        checking.probability(chance, "probability")
+    status = checking.choice(data["status"], "status", STATUSES)
+    return StepVerdict(chance, status, decode_text(data["critique"]))
 
 
 def encode_score(score: Score) -> float | Json:
@@ -121,8 +143,10 @@ def encode_score(score: Score) -> float | Json:
 def decode_score(data: float | Json) -> Score:
     """The inverse of `encode_score`."""
     if isinstance(data, dict):
-        return Missing(decode_text(data["missing"]), data["transient"])
-    return data
+        checking.fields(data, "missing", "transient")
+        transient = checking.truth(data["transient"], "transient")
+        return Missing(decode_text(data["missing"]), transient)
+    return checking.probability(data, "a probability")
 
 
 def encode_spent(spent: Spent) -> list[int]:
@@ -130,9 +154,12 @@ def encode_spent(spent: Spent) -> list[int]:
     return [spent.calls, spent.prompt, spent.cached, spent.generated, spent.failed]
 
 
-def decode_spent(data: Sequence[int]) -> Spent:
+def decode_spent(data: Any) -> Spent:
     """The inverse of `encode_spent`."""
-    return Spent(*data)
+    counts = checking.ids(data, "spent", checking.LARGEST_COUNT)
+    if len(counts) != COUNTS:
+        raise ValueError(f"spent has {len(counts)} counts, not {COUNTS}")
+    return Spent(*counts)
 
 
 def encode_text(text: str) -> Text:
@@ -142,7 +169,9 @@ def encode_text(text: str) -> Text:
 
 def decode_text(data: Text) -> str:
     """The inverse of `encode_text`."""
-    return data if isinstance(data, str) else "".join(map(chr, data))
+    if isinstance(data, str):
+        return data
+    return "".join(map(chr, checking.ids(data, "a text", sys.maxunicode)))
 
 
 def finite(logprob: float | None) -> float | None:

@@ -6,15 +6,20 @@ is held in memory.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import unquote
 
+from treewright.journal.checking import shown
 from treewright.journal.codec import Json
-from treewright.journal.records import Line
+from treewright.journal.notes import check_note
+from treewright.journal.records import BadRecord, Line
 
 POLICY, SCORER, FAILURE = "policy", "scorer", "failure"
 REPLIES = (POLICY, SCORER)
+KEY = re.compile(r"(policy|scorer)/[^/]*/.*", re.DOTALL)
+"""As `search.keys` makes them: the side, the problem, quoted, and what is asked of it."""
 
 
 @dataclass(slots=True)
@@ -46,11 +51,12 @@ class JournalCounts:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a record lies on disk."""
+    """Where a record lies on disk; `line` from 1, 0 where it was written just now."""
 
     writer: str
     offset: int
     length: int
+    line: int = field(default=0, compare=False)
 
 
 class Index:
@@ -60,24 +66,30 @@ class Index:
         self.counts = JournalCounts()
         self._replies: dict[str, dict[str, Place]] = {}
         self._latest: dict[str, dict[str, Json]] = {}
+        self._places: dict[tuple[str, str], Place] = {}
         self.failed: set[str] = set()
         """The problems of which a call, or which as a whole, failed at some time."""
 
     def add(self, writer: str, line: Line) -> None:
-        """Take in a record that lies in `writer`'s file."""
+        """Take in a record that lies in `writer`'s file. Raises `BadRecord` for what is none."""
         record = line.record
         assert record is not None
         self.counts.records += 1
-        place = Place(writer, line.offset, line.length)
+        place = Place(writer, line.offset, line.length, line.number)
         if record.kind in REPLIES:
-            assert record.digest is not None
+            if record.digest is None or not KEY.fullmatch(record.key):
+                raise BadRecord(f"its key {shown(record.key)} or its digest is not that of a reply")
             if self._replies.setdefault(record.key, {}).setdefault(record.digest, place) != place:
                 self.counts.duplicates += 1
             return
-        data = record.data
+        try:
+            data = check_note(record.kind, record.data)
+        except ValueError as error:
+            raise BadRecord(f"{record.kind} {shown(record.key)}: {error}") from None
         self._latest.setdefault(record.kind, {})[record.key] = data
+        self._places[record.kind, record.key] = place
         if record.kind == FAILURE:
-            self.failed.add(data.get("problem", record.key))
+            self.failed.add(data["problem"])
 
     def replies(self, key: str) -> Mapping[str, Place]:
         """The replies that were recorded with a key, by digest."""
@@ -89,6 +101,10 @@ class Index:
             _, problem, _ = key.split("/", 2)
             if unquote(problem, errors="surrogatepass") in problems:
                 yield from ((key, place) for place in recorded.values())
+
+    def place(self, kind: str, key: str) -> Place:
+        """Where the last payload of a key lies."""
+        return self._places[kind, key]
 
     def latest(self, kind: str) -> Mapping[str, Json]:
         """The last payload of each key of a kind that is no reply."""

@@ -8,14 +8,17 @@ its call is asked again, and the first of two records of one call counts.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Set
-from contextlib import ExitStack
+from collections.abc import Collection, Iterator, Mapping, Set
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from search.core import Missing, Spending
 from search.ports import PolicyCall, PolicyReply, ReplayError, ScorerCall, ScorerReply
+from treewright.files.inside import UnsafeFile, open_inside
+from treewright.files.reading import LONGEST_LINE, files_in
+from treewright.files.writing import make_folder, write_bytes
 from treewright.journal.appender import Appender, JournalError
 from treewright.journal.codec import (
     Json,
@@ -26,12 +29,12 @@ from treewright.journal.codec import (
     encode_scorer_reply,
 )
 from treewright.journal.index import POLICY, REPLIES, SCORER, Index, JournalCounts, Place
+from treewright.journal.loading import load_file, not_ours
 from treewright.journal.records import (
+    BadRecord,
     CorruptRecord,
     Line,
-    UnknownVersion,
     reread,
-    scan,
     seal,
     unseal,
 )
@@ -71,7 +74,7 @@ class Journal:
             journal.close()
             where = error.filename or folder
             raise JournalError(f"{where}: cannot be opened: {error.strerror}") from error
-        except JournalError:
+        except (JournalError, UnsafeFile):
             journal.close()
             raise
         return journal
@@ -163,7 +166,9 @@ class Journal:
         """
         spent = Spending()
         for key, place in self._index.replies_on(problems):
-            cost = decode_spent(self._read(place)["spent"])
+            data = self._read(place)
+            with self._placed(place):
+                cost = decode_spent(data.get("spent"))
             drawn = key.startswith(f"{POLICY}/")
             spent += Spending(policy=cost) if drawn else Spending(verifier=cost)
         return spent
@@ -172,50 +177,56 @@ class Journal:
         if self._appender is None:
             raise JournalError(f"{self.folder}: is open for reading only")
         line = seal(kind, key, data, digest)
+        if len(line) > LONGEST_LINE:
+            raise JournalError(f"{self.folder}: a record of {len(line)} bytes is too long ({key})")
         offset = await self._appender.append(line)
         self._index.add(self._writer, Line(offset, len(line), unseal(line)))
 
     def _reply(self, place: Place, call: PolicyCall | ScorerCall) -> PolicyReply | ScorerReply:
         data = self._read(place)
-        if isinstance(call, PolicyCall):
-            return decode_policy_reply(data, call)
-        return decode_scorer_reply(data)
+        with self._placed(place):
+            if isinstance(call, PolicyCall):
+                return decode_policy_reply(data, call)
+            return decode_scorer_reply(data, len(call.path.steps))
 
     def _read(self, place: Place) -> Json:
         line = os.pread(self._files[place.writer], place.length, place.offset)
         try:
-            return reread(line)
+            with self._placed(place):
+                return reread(line)
         except CorruptRecord as error:
             path = self.folder / f"{place.writer}.jsonl"
             raise JournalError(
                 f"{path}: changed on disk at byte {place.offset} while it was in use"
             ) from error
 
+    @contextmanager
+    def _placed(self, place: Place) -> Iterator[None]:
+        """What is wrong with a record inside the block is told with its place."""
+        try:
+            yield
+        except (BadRecord, ValueError) as error:
+            raise not_ours(self.folder, place, error) from error
+
+    def not_ours(self, kind: str, key: str, problem: Exception) -> JournalError:
+        """The error that what is known latest of a key is nothing that Treewright writes."""
+        return not_ours(self.folder, self._index.place(kind, key), problem)
+
     def _load(self) -> None:
-        if not self.folder.is_dir():
+        root, name = self.folder.parent, self.folder.name
+        if not os.path.lexists(self.folder):
             if self.readonly:
                 raise JournalError(f"{self.folder}: there is no journal; has this run begun?")
-            self.folder.mkdir(parents=True)
-        for path in sorted(self.folder.glob("*.jsonl")):
-            self._load_file(path)
+            root.mkdir(parents=True, exist_ok=True)
+            make_folder(root, name)
+        for file in files_in(root, name, ".jsonl"):
+            self._load_file(self.folder / file)
 
     def _load_file(self, path: Path) -> None:
-        self._read_from(path)
-        good, bad = 0, list[Line]()
-        try:
-            for line in scan(path):
-                good += line.length
-                if line.record is None:
-                    bad.append(line)
-                else:
-                    self._index.add(path.stem, line)
-        except UnknownVersion as error:
-            raise JournalError(
-                f"{path}: holds a record of version {error.version}, this is version 1: "
-                "use the Treewright that wrote it"
-            ) from error
+        size = self._read_from(path)
+        good, bad = load_file(self._files[path.stem], path, self._index)
         self._good[path.stem] = good
-        self.counts.torn += path.stat().st_size - good
+        self.counts.torn += size - good
         self.counts.corrupt += len(bad)
         if bad and not self.readonly:
             self._set_aside(path, bad)
@@ -224,23 +235,25 @@ class Journal:
         """Copy the corrupt lines to a file of their own, the same one at every opening."""
         fd = self._files[path.stem]
         lines = [os.pread(fd, line.length, line.offset) for line in bad]
-        path.with_suffix(".bad").write_bytes(b"".join(lines))
+        name = f"{self.folder.name}/{path.stem}.bad"
+        write_bytes(self.folder.parent, name, b"".join(lines))
 
     def _start(self, writer: str) -> None:
         """Cut a torn tail off the writer's own file and open it for appending."""
         path = self.folder / f"{writer}.jsonl"
-        if writer in self._good:
-            os.truncate(path, self._good[writer])
         self._writer = writer
-        self._appender = Appender(path)
+        self._appender = Appender(path, self._good.get(writer, 0))
         self._open.callback(self._appender.close)
         if writer not in self._files:
             self._read_from(path)
 
-    def _read_from(self, path: Path) -> None:
-        fd = os.open(path, os.O_RDONLY)
+    def _read_from(self, path: Path) -> int:
+        """Hold a file open; how long it is."""
+        name = f"{self.folder.name}/{path.name}"
+        fd = open_inside(self.folder.parent, name, os.O_RDONLY)
         self._open.callback(os.close, fd)
         self._files[path.stem] = fd
+        return os.fstat(fd).st_size
 
 
 def refuse_transient(key: str, reply: ScorerReply) -> None:

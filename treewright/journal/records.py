@@ -12,9 +12,10 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from zlib import crc32
 
+from treewright.files.reading import lines_of
 from treewright.journal.codec import Json
 
 VERSION = 1
@@ -25,6 +26,10 @@ TAIL = len(b',"crc":"89abcdef"}')
 
 class CorruptRecord(Exception):
     """The line is not what was written."""
+
+
+class BadRecord(Exception):
+    """The line is as it was written, and no Treewright wrote it so. One phrase: what is wrong."""
 
 
 class UnknownVersion(Exception):
@@ -46,17 +51,21 @@ class Record:
 
     @property
     def data(self) -> Json:
-        """The payload."""
+        """The payload. Raises `BadRecord` where it is no JSON."""
         return parsed(self.payload)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line at its place in a file, `length` with its line end. `record` is None when corrupt."""
+    """A line at its place in a file, `length` with its line end. `record` is None when corrupt.
+
+    `number`: from 1; 0 where the line was written just now.
+    """
 
     offset: int
     length: int
     record: Record | None
+    number: int = 0
 
 
 def seal(kind: str, key: str, data: Json, digest: str | None = None) -> bytes:
@@ -74,12 +83,20 @@ def unseal(line: bytes) -> Record:
     Raises:
         CorruptRecord: the CRC does not fit.
         UnknownVersion: the CRC fits, but another version wrote it.
+        BadRecord: the CRC fits, but that is no record.
     """
     head, _, payload = checked(line).partition(DATA)
     fields = parsed(head + b"}")
-    if fields.get("v") != VERSION:
-        raise UnknownVersion(fields.get("v"))
-    return Record(fields["kind"], fields["key"], fields.get("digest"), payload)
+    if not isinstance(fields, dict) or "v" not in fields:
+        raise BadRecord("it is no record with v, kind, key and data")
+    if fields["v"] != VERSION:
+        raise UnknownVersion(fields["v"])
+    texts = {name: value for name, value in fields.items() if name != "v"}
+    if not texts.keys() >= {"kind", "key"} or texts.keys() > {"kind", "key", "digest"}:
+        raise BadRecord("it is no record with v, kind, key, perhaps digest, and data")
+    if not all(isinstance(value, str) for value in texts.values()):
+        raise BadRecord("its kind, key and digest are not all texts")
+    return Record(texts["kind"], texts["key"], texts.get("digest"), payload)
 
 
 def reread(line: bytes) -> Json:
@@ -97,24 +114,52 @@ def checked(line: bytes) -> bytes:
 
 
 def parsed(text: bytes) -> Json:
-    """JSON of a line; that its encoding need not be guessed saves time."""
-    data: Json = json.loads(text.decode("utf-8"))
+    """JSON of a line; that its encoding need not be guessed saves time.
+
+    Raises `BadRecord` for what is no JSON, for NaN, and for a key that an object has twice.
+    """
+    try:
+        data: Json = DECODER.decode(text.decode("utf-8"))
+    except RecursionError:
+        raise BadRecord("it is nested too deeply") from None
+    except ValueError as error:
+        raise BadRecord(f"it is no JSON: {error}") from None
     return data
 
 
-def scan(path: Path) -> Iterator[Line]:
-    """All whole lines of a file in order. A last line without its end is left out."""
+def _object(pairs: list[tuple[str, Any]]) -> Json:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError("an object has the same key twice")
+    return made
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
+DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_number)
+
+
+def scan(file: BinaryIO, path: Path) -> Iterator[Line]:
+    """All whole lines of an opened file in order. A last line without its end is left out.
+
+    Raises:
+        UnsafeFile: a line is too long; `path` names the file.
+        UnknownVersion, BadRecord: as `unseal`, the place in front.
+    """
     offset = 0
-    with path.open("rb") as file:
-        for line in file:
-            if not line.endswith(b"\n"):
-                return
-            try:
-                record = unseal(line)
-            except CorruptRecord:
-                record = None
-            yield Line(offset, len(line), record)
-            offset += len(line)
+    for number, line in enumerate(lines_of(file, path), 1):
+        if not line.endswith(b"\n"):
+            return
+        try:
+            record = unseal(line)
+        except CorruptRecord:
+            record = None
+        except BadRecord as error:
+            raise BadRecord(f"{path}, line {number}: {error}") from None
+        yield Line(offset, len(line), record, number)
+        offset += len(line)
 
 
 def dumps(value: object) -> bytes:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from treewright.comparing.comparison import Comparison
 from treewright.config.fingerprint import differences, identity_of
-from treewright.config.kinds import kind_of
+from treewright.config.steering import strategy_told
 from treewright.ledger import Ledger, summed
 from treewright.report import charts
 from treewright.report.case import Case
@@ -65,7 +65,7 @@ def chapter(reading: Reading) -> Chapter:
     drawn = [charts.calibration_plot(judged), charts.depth_plot(judged), chosen] if judged else []
     return Chapter(
         reading=reading,
-        strategy=kind_of("strategy", reading.source.config.strategy),
+        strategy=strategy_told(reading.source.config),
         notes=tuple(notes(reading, judged)),
         summary=summary(reading, found, placed),
         tiles=tuple(tiles(reading, found)),

@@ -121,7 +121,7 @@ def depth_plot(found: Verifier) -> Plot | None:
         id="verifier-by-depth",
         title="How early the verifier can tell",
         x_label="Steps judged",
-        y_label="AUROC",
+        y_label="AUROC, ECE",
         series=(
             Series("AUROC", tuple(spots), 0),
             Series("ECE", tuple(
@@ -157,7 +157,7 @@ def over_optimisation(reading: Reading, found: Sequence[Curve]) -> Plot | None:
         id="over-optimisation",
         title="Chosen against oracle as n grows",
         x_label=SOLUTIONS,
-        y_label=ACCURACY,
+        y_label="Accuracy, mean score (%)",
         series=tuple(each for each in series if each.spots),
         x_axis=Axis.LOG2,
         caption="Where the score of the chosen rises and its accuracy does not, more solutions "

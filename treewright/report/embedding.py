@@ -11,6 +11,7 @@ from base64 import b64decode, b64encode
 from typing import Any
 from zlib import compress, decompress
 
+from treewright.hiding import hide, hide_in
 from treewright.terminal import clean
 
 UNSAFE_IN_SCRIPT = {
@@ -23,6 +24,7 @@ FASTEST_GOOD = 6
 
 def visible(text: str) -> str:
     r"""Text as a page may show it: what steers or reorders it is spelled out (`\u202e`, `\x1b`)."""
+    text = hide(text)
     if all(piece.isprintable() for piece in text.split("\n")):
         return text
     return clean(text)
@@ -30,7 +32,7 @@ def visible(text: str) -> str:
 
 def script_json(value: object) -> str:
     """JSON that may stand in `<script type="application/json">`: it holds no `<`, `>` or `&`."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = dumped(value)
     for character, escape in UNSAFE_IN_SCRIPT.items():
         text = text.replace(character, escape)
     return text
@@ -38,8 +40,12 @@ def script_json(value: object) -> str:
 
 def packed(value: object) -> str:
     """A value that a page unpacks when it is looked at: JSON, zlib, base64."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return b64encode(compress(text.encode("utf-8"), FASTEST_GOOD)).decode("ascii")
+    return b64encode(compress(dumped(value).encode("utf-8"), FASTEST_GOOD)).decode("ascii")
+
+
+def dumped(value: object) -> str:
+    """A value as JSON, without the secrets that are known."""
+    return json.dumps(hide_in(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def unpacked(text: str) -> Any:

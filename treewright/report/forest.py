@@ -84,7 +84,8 @@ def compact(graph: Graph, searched: Searched, answers: Sequence[str | None]) -> 
             ]
         )
     return {
-        "by": graph.graph.get("chosen_by", ""),
+        "by": visible(graph.graph.get("chosen_by", "")),
+        "steered": visible(graph.graph.get("steered_by") or ""),
         "limit": visible(graph.graph["exhausted"] or ""),
         "question": visible(graph.graph["question"]),
         "texts": texts.all,

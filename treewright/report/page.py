@@ -21,7 +21,7 @@ from treewright.report.embedding import script_json, visible
 from treewright.report.forest import fitted
 from treewright.report.headline import interval, points
 from treewright.report.plot import Plot
-from treewright.running.table import amount, percent
+from treewright.running.table import amount, counted, percent
 
 MOST_TREES = 12_500_000
 """Characters of packed trees in a page, which leaves it below 15 MB."""
@@ -88,6 +88,7 @@ def environment() -> Environment:
         "points": points,
         "probability": probability,
         "cost": cost,
+        "problems": lambda number: counted(number, "problem"),
         "pretty": lambda value: json.dumps(value, indent=2),
     }
     return made

@@ -14,11 +14,13 @@ from benchmarks.grading import open_grader
 from search.calls import Costs
 from search.core import Spending
 from treewright.comparing.source import Source
+from treewright.config.trust import Trust, trust_said, trusting
 from treewright.journal.journal import Journal
 from treewright.metrics import Solved
 from treewright.report.case import Case, case_of
 from treewright.running.controller import Failed, Grading
 from treewright.running.lost import lost
+from treewright.running.recorded import as_trusted
 from treewright.running.replay import replay
 from treewright.running.session import unjudged
 
@@ -46,7 +48,7 @@ def replayed(source: Source, aggregations: Sequence[str], processes: int) -> Par
         return asyncio.run(_replay(source, aggregations, 0, 1))
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
         work = [
-            pool.submit(part_of, source.path, aggregations, start, processes)
+            pool.submit(part_of, source.path, aggregations, start, processes, trust_said())
             for start in range(processes)
         ]
         parts = [each.result() for each in work]
@@ -59,9 +61,10 @@ def replayed(source: Source, aggregations: Sequence[str], processes: int) -> Par
     )
 
 
-def part_of(path: Path, aggregations: Sequence[str], start: int, stride: int) -> Part:
+def part_of(path: Path, aggregations: Sequence[str], start: int, stride: int, trust: Trust) -> Part:
     """Every `stride`-th problem from number `start` on, in a process of its own."""
-    return asyncio.run(_replay(Source.open("", path), aggregations, start, stride))
+    with trusting(trust):
+        return asyncio.run(_replay(Source.open("", path), aggregations, start, stride))
 
 
 async def _replay(source: Source, aggregations: Sequence[str], start: int, stride: int) -> Part:
@@ -70,7 +73,7 @@ async def _replay(source: Source, aggregations: Sequence[str], start: int, strid
     booked: dict[str, Costs] = {}
     numbered = list(enumerate(source.dataset.samples))[start::stride]
     with Journal.open(source.path / "journal", readonly=True) as journal:
-        async with open_grader(config.grading) as grader:
+        async with open_grader(as_trusted(config.grading)) as grader:
             grading = Grading(config.grading, grader, journal, readonly=True)
             for number, sample in numbered:
                 found = await replay(

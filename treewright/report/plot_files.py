@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
+from treewright.files.writing import replacing
 from treewright.report.axes import x_scale, y_scale
 from treewright.report.plot import Axis, Line, Plot, Series
 from treewright.running.run_folder import RunWriteError
@@ -24,27 +28,45 @@ SETTINGS: Any = {
     "axes.spines.right": False,
     "axes.titlesize": 10.0,
 }
+LABEL = 56
+"""Characters of a line of the legend: more would not fit into the picture."""
 INCHES, DPI = (5.2, 3.6), 160
 AREA = (0.13, 0.14, 0.84, 0.77)
 """Left, bottom, width and height of the axes, as shares of the picture."""
 
 
 def write_plots(folder: Path, plots: Sequence[Plot]) -> None:
-    """Write `<id>.png` and `<id>.svg` for each plot. Raises `RunWriteError`."""
-    import matplotlib as mpl
-
-    with warnings.catch_warnings(), mpl.rc_context(SETTINGS):
+    """Write `<id>.png` and `<id>.svg` for each plot. Raises `RunWriteError`, `UnsafeFile`."""
+    mpl = loaded()
+    with warnings.catch_warnings(), mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(SETTINGS)
         # A name in a script that the font lacks is drawn as boxes; the page has it right.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         try:
-            folder.mkdir(parents=True, exist_ok=True)
             for plot in plots:
                 figure = drawn(plot)
-                figure.savefig(folder / f"{plot.id}.png", dpi=DPI, metadata={"Software": None})
-                figure.savefig(folder / f"{plot.id}.svg", metadata={"Date": None})
+                with replacing(folder.parent, f"{folder.name}/{plot.id}.png") as file:
+                    figure.savefig(file, format="png", dpi=DPI, metadata={"Software": None})
+                with replacing(folder.parent, f"{folder.name}/{plot.id}.svg") as file:
+                    figure.savefig(file, format="svg", metadata={"Date": None})
         except OSError as error:
             where = error.filename or folder
             raise RunWriteError(f"{where}: cannot be written: {error.strerror}") from error
+
+
+def loaded() -> Any:
+    """Matplotlib, imported elsewhere than here: it would read `matplotlibrc` in the current folder.
+
+    That may be a run's, and a stranger's: a pipe that never ends, or a setting that starts TeX.
+    """
+    here = os.open(".", os.O_RDONLY)
+    try:
+        os.chdir(Path(__file__).parent)
+        return import_module("matplotlib")
+    finally:
+        os.fchdir(here)
+        os.close(here)
 
 
 def drawn(plot: Plot) -> Any:
@@ -78,8 +100,9 @@ def add(axes: Any, series: Series) -> None:
     colour = NEUTRAL_COLOUR if series.colour < 0 else PALETTE[series.colour % len(PALETTE)]
     xs, ys = [spot.x for spot in series.spots], [spot.y for spot in series.spots]
     style = STYLES[series.line]
+    label = fill(series.name, LABEL, break_long_words=False)
     marker = MARKERS[max(0, series.colour) % len(MARKERS)]
-    axes.plot(xs, ys, style, color=colour, marker=marker, markersize=3.5, label=series.name)
+    axes.plot(xs, ys, style, color=colour, marker=marker, markersize=3.5, label=label)
     sure = [spot for spot in series.spots if spot.low is not None and spot.high is not None]
     lows, highs = [spot.low for spot in sure], [spot.high for spot in sure]
     if len(series.spots) > 1:

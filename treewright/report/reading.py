@@ -10,6 +10,8 @@ from search.core import Spending
 from search.ports import Failure, FailureKind
 from treewright.comparing.source import Source
 from treewright.config.checks import unjudged as no_verifier
+from treewright.files.inside import UnsafeFile
+from treewright.files.reading import bytes_in, read_inside
 from treewright.report.case import Case
 from treewright.report.part import replayed
 from treewright.running.controller import Failed
@@ -30,6 +32,7 @@ class Reading:
     asked, and `unjudged` says why. `config`, `environment`: files of the run, as text. `pending`:
     problems without a result yet. `lost`: what was spent on problems that failed, and before a
     reply that failed was had. `noted`: what is amiss with the journal, empty when nothing is.
+    `called`: the config's name and, beside runs of the same name, what differs.
     """
 
     source: Source
@@ -43,6 +46,7 @@ class Reading:
     pending: int = 0
     lost: Spending = field(default_factory=Spending)
     noted: str = ""
+    called: str = ""
 
     @property
     def largest(self) -> int:
@@ -56,8 +60,8 @@ class Reading:
 
     @property
     def name(self) -> str:
-        """The run as a person tells it from others: its letter and its config's name."""
-        return f"{self.source.label} {self.source.config.name}"
+        """The run as a person tells it from others: its letter, its name, what differs."""
+        return f"{self.source.label} {self.called or self.source.config.name}"
 
 
 def read(label: str, path: Path) -> Reading:
@@ -81,6 +85,7 @@ def read(label: str, path: Path) -> Reading:
         environment=text_of(path / "env.json"),
     )
     found = replayed(source, names, processes_for(path))
+    source.run.tell()
     reading.cases += [case for _, case in found.cases]
     reading.failed += [failed for _, failed in found.failed]
     reading.failed += [
@@ -93,13 +98,15 @@ def read(label: str, path: Path) -> Reading:
 
 def processes_for(path: Path) -> int:
     """As many as there are processors for a large journal; a small one is read sooner than sent."""
-    size = sum(file.stat().st_size for file in (path / "journal").glob("*.jsonl"))
+    size = sum(bytes_in(path, "journal", ".jsonl", on_disk=True))
     return min(MOST_PROCESSES, len(os.sched_getaffinity(0)), size // BYTES_PER_PROCESS)
 
 
 def text_of(file: Path) -> str:
     """A file of the run, or why there is none: it decides no figure."""
     try:
-        return file.read_text(encoding="utf-8", errors="replace")
+        return read_inside(file.parent, file.name).decode("utf-8", "replace")
     except OSError as error:
         return f"{file.name} cannot be read: {error.strerror}"
+    except UnsafeFile as error:
+        return f"{file.name} is not shown: it {error.problem}"

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from treewright.comparing.pairing import check_once
+from treewright.config.apart import names
 from treewright.errors import ConfigError
 from treewright.report.chapter import Chapter, chapter
 from treewright.report.overview import against_first, different_data, overview
@@ -33,7 +34,7 @@ def report(paths: Sequence[Path], output: Path | None = None) -> int:
     file = place(paths, output)
     page = measured(paths)
     RunFolder(file.parent).write_text(file.name, render(page))
-    write_plots(file.parent / PLOTS, plots(page))
+    write_plots(plots_of(file, paths), plots(page))
     for made in page.chapters:
         if made.reading.pending:
             left = counted(made.reading.pending, "problem")
@@ -55,11 +56,24 @@ def place(paths: Sequence[Path], output: Path | None) -> Path:
     return output
 
 
+def plots_of(file: Path, paths: Sequence[Path]) -> Path:
+    """The folder of a report's plots: `plots` of a run's own report in its folder, else NAME-plots.
+
+    So no two reports write over each other's.
+    """
+    if [path.resolve() / FILE for path in paths] == [file.resolve()]:
+        return file.parent / PLOTS
+    name = file.stem if file.suffix == ".html" else file.name
+    return file.parent / f"{name}-{PLOTS}"
+
+
 def measured(paths: Sequence[Path], *, live: str = "") -> Page:
     """The page of these runs as they are now."""
     readings = [read(letters(number), path) for number, path in enumerate(paths)]
     sources = [reading.source for reading in readings]
     check_once(sources)
+    for reading, called in zip(readings, names([each.config for each in sources]), strict=True):
+        reading.called = called
     chapters = [chapter(reading) for reading in readings]
     warnings = different_data(sources)
     if warnings:

@@ -13,6 +13,8 @@ from pathlib import Path
 from time import monotonic
 
 from treewright.errors import ConfigError
+from treewright.files.reading import bytes_in
+from treewright.hiding import hide
 from treewright.report.page import render
 from treewright.report.report import measured
 from treewright.running.run_folder import RunFolder, Status
@@ -49,7 +51,7 @@ class Follower:
 
     def version(self) -> str:
         """Changes whenever the run's journal or its status does."""
-        sizes = [file.stat().st_size for file in sorted((self.path / "journal").glob("*.jsonl"))]
+        sizes = bytes_in(self.path, "journal", ".jsonl")
         return f"{RunFolder(self.path).status()}-{'-'.join(map(str, sizes))}"
 
     def look(self) -> None:
@@ -81,7 +83,7 @@ class Follower:
         done = len(reading.cases)
         going = reading.status is Status.RUNNING
         told = f"{done} of {reading.problems} problems" + (", going on" if going else "")
-        return Edition(render(page).encode(), version, told)
+        return Edition(hide(render(page)).encode(), version, hide(told))
 
 
 class Handler(BaseHTTPRequestHandler):

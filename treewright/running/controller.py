@@ -18,6 +18,7 @@ from search.ports import Failure, Memory, Policy, ReplayError, Scorer
 from search.questions import Strategy
 from search.together import together
 from treewright.journal.journal import Journal, JournalError
+from treewright.journal.results import RESULT, encode_result
 from treewright.metrics import Solved
 from treewright.running.memory import failure_payload
 
@@ -32,7 +33,10 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Controller:
-    """Runs problems with a strategy over two ports. `on_done` hears each problem as it ends."""
+    """Runs problems with a strategy over two ports. `on_done` hears each problem as it ends.
+
+    With `keep_results` each search is recorded so that it can be replayed without its strategy.
+    """
 
     strategy: Strategy
     policy: Policy
@@ -42,6 +46,7 @@ class Controller:
     grading: Grading
     seed: int
     on_done: Callable[[Solved | Failed], None]
+    keep_results: bool = False
 
     async def run(self, samples: Sequence[Sample], in_flight: int, stop: asyncio.Event) -> None:
         """Search all samples, at most `in_flight` at once.
@@ -68,6 +73,8 @@ class Controller:
             flow = self.strategy(problem)
             searched = await drive(flow, self.policy, self.scorer, self.memory, self.seed)
             grades = await self.grading.grade(sample, searched)
+            if self.keep_results:
+                await self.journal.append(RESULT, problem.id, encode_result(searched))
         except (JournalError, ReplayError, GradingError):
             raise
         except SearchFailed as error:

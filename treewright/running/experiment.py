@@ -13,13 +13,19 @@ from pathlib import Path
 
 from benchmarks.datasets import Dataset, load_dataset
 from search.aggregation import MissingRule
+from search.custom import admit
+from search.questions import steered_by
 from treewright.config.checks import check
 from treewright.config.config import Config
 from treewright.config.fingerprint import differences, fingerprint, identity_of
+from treewright.config.kinds import SECTIONS
 from treewright.config.load import load_runnable, to_yaml
+from treewright.config.stand_in import facts_of
+from treewright.config.steering import strategy_told
+from treewright.files.writing import make_folder
 from treewright.journal.journal import Journal
 from treewright.running.lock import RunLock
-from treewright.running.recorded import NotResumable, Recorded
+from treewright.running.recorded import NotResumable, Recorded, as_trusted
 from treewright.running.run_folder import RunFolder, RunWriteError, Status, environment
 from treewright.running.session import Ending, Session
 from treewright.running.table import print_failures, print_table
@@ -36,6 +42,8 @@ def run(config: Config, *, as_json: bool = False) -> int:
     Returns the exit code.
     """
     dataset = load_dataset(config.dataset)
+    for note in dataset.notes:
+        print(clean(f"note: {note}"), file=sys.stderr)
     folder = find(config, dataset) or create(config, dataset)
     return go_on(folder, config, dataset, as_json=as_json)
 
@@ -71,6 +79,7 @@ def score(
     its candidates cannot be reported so.
     """
     recorded = Recorded.open(path)
+    admit([*aggregate, *select])  # said by the user: as they are spelled, so are they imported
     folder, own = recorded.folder, recorded.config
     config = replace(
         own,
@@ -82,11 +91,13 @@ def score(
     with Journal.open(folder.journal, readonly=True) as journal:
         if noted := str(journal.counts):
             print(f"journal: {noted}", file=sys.stderr)
-        ending = asyncio.run(Session(config, recorded.dataset, journal).read())
+        session = Session(config, recorded.dataset, journal)
+        ending = asyncio.run(session.read(as_trusted(config.grading)))
+    recorded.tell()
     if ending.pending:
         hint = clean(f"`treewright resume {path}` goes on")
         print(f"problems without a result yet: {ending.pending}; {hint}", file=sys.stderr)
-    tell(folder, ending, as_json=as_json)
+    tell(folder, config, ending, as_json=as_json)
     return OK
 
 
@@ -100,7 +111,7 @@ def create(config: Config, dataset: Dataset) -> RunFolder:
     """A new run folder that says what it is."""
     identity = fingerprint(config, dataset.digest)
     folder = RunFolder.create(Path(config.output_dir), config.name, identity)
-    folder.journal.mkdir(exist_ok=True)
+    make_folder(folder.path, "journal")
     write_config(folder, config)
     folder.write_json("env.json", environment())
     folder.write_json(
@@ -110,6 +121,7 @@ def create(config: Config, dataset: Dataset) -> RunFolder:
             "fingerprint": identity,
             "identity": identity_of(config, dataset.digest),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "parts": {name: facts_of(name, getattr(config, name)) for name in SECTIONS},
         },
     )
     return folder
@@ -125,15 +137,17 @@ def go_on(folder: RunFolder, config: Config, dataset: Dataset, *, as_json: bool)
     """Finish a run as far as it can be finished, under its lock."""
     told = clean(f"run {folder.path}")
     print(told, file=sys.stderr if as_json else sys.stdout, flush=True)
+    if steered_by(config.strategy):
+        print(clean(f"strategy {strategy_told(config)}"), file=sys.stderr, flush=True)
     try:
         with at_work(folder, config) as journal:
             ending = asyncio.run(Session(config, dataset, journal).run())
-            conclude(folder, ending)
+            conclude(folder, ending, journal)
     except (asyncio.CancelledError, KeyboardInterrupt):
         return interrupted(folder)
     if ending.status is Status.INTERRUPTED:
         return interrupted(folder)
-    tell(folder, ending, as_json=as_json)
+    tell(folder, config, ending, as_json=as_json)
     return FAILURES if too_many(ending, config.fail_on_error) else OK
 
 
@@ -156,10 +170,10 @@ def at_work(folder: RunFolder, config: Config) -> Iterator[Journal]:
             raise
 
 
-def conclude(folder: RunFolder, ending: Ending) -> None:
+def conclude(folder: RunFolder, ending: Ending, journal: Journal) -> None:
     """Write the figures and what was raised, and only then how it ended."""
     folder.write_json("metrics.json", ending.metrics.to_json())
-    write_tracebacks(folder, ending.failed)
+    write_tracebacks(folder, ending.failed, journal.failed)
     folder.set_status(ending.status)
 
 
@@ -169,12 +183,14 @@ def interrupted(folder: RunFolder) -> int:
     return INTERRUPTED
 
 
-def tell(folder: RunFolder, ending: Ending, *, as_json: bool) -> None:
+def tell(folder: RunFolder, config: Config, ending: Ending, *, as_json: bool) -> None:
     """The table and the failures, or one JSON object on stdout."""
+    steers = steered_by(config.strategy)
     if as_json:
-        print(json.dumps({"run": str(folder.path), **ending.metrics.to_json()}, allow_nan=False))
+        told = {"run": str(folder.path), "steered_by": steers, **ending.metrics.to_json()}
+        print(json.dumps(told, allow_nan=False))
     else:
-        print_table(ending.metrics)
+        print_table(ending.metrics, steers)
     print_failures(ending.failed, folder.path)
 
 

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from search.fault import Fault
+from treewright.files.inside import open_inside
 
 NAME = "LOCK"
 
@@ -37,7 +38,7 @@ class RunLock:
     def __enter__(self) -> Self:
         """Take the lock. Raises `LockError`."""
         try:
-            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+            self._fd = open_inside(self.path.parent, NAME, os.O_RDWR | os.O_CREAT)
         except OSError as error:
             raise LockError(
                 f"{self.path}: cannot be opened: {error.strerror}; "
@@ -97,7 +98,7 @@ class RunLock:
         """What the file says; empty when nobody signed, or a signature was cut short."""
         try:
             owner = json.loads(os.pread(self._fd, 4096, 0))
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         return owner if isinstance(owner, dict) else {}
 

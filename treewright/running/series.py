@@ -20,6 +20,7 @@ from treewright.running.experiment import at_work, conclude, create, find
 from treewright.running.progress import Tally
 from treewright.running.run_folder import RunFolder, Status
 from treewright.running.session import Session, Site, open_site
+from treewright.terminal import clean
 
 
 class SeriesError(Fault):
@@ -30,16 +31,26 @@ class SeriesError(Fault):
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a series; `folder` is None until it has begun."""
+    """One run of a series; `folder` is None until it has begun.
+
+    `about`: what tells it from the others of its name, empty where nothing need.
+    """
 
     config: Config
     dataset: Dataset
     folder: RunFolder | None
+    about: str = ""
 
     @classmethod
-    def of(cls, config: Config, dataset: Dataset) -> Run:
+    def of(cls, config: Config, dataset: Dataset, about: str = "") -> Run:
         """The run of this config, begun or not."""
-        return cls(config, dataset, find(config, dataset))
+        return cls(config, dataset, find(config, dataset), about)
+
+    @property
+    def told(self) -> str:
+        """Its folder, and what tells it from the others."""
+        where = "no run" if self.folder is None else str(self.folder.path)
+        return f"{where} ({self.about})" if self.about else where
 
     @property
     def complete(self) -> bool:
@@ -86,7 +97,7 @@ def work_off(runs: Sequence[Run], at_once: int, hears: Hears = stop_at_fault) ->
     missing = [run for run in runs if not run.complete]
     if missing:
         asyncio.run(_work_off(missing, at_once, hears))
-    return [Run.of(run.config, run.dataset) for run in runs]
+    return [Run.of(run.config, run.dataset, run.about) for run in runs]
 
 
 def by_engines(runs: Sequence[Run]) -> list[list[Run]]:
@@ -167,11 +178,11 @@ async def _finish(run: Run, site: Site, hears: Hears) -> None:
         assert run.folder is not None
         apart = replace(site, ports=site.ports.apart(str(run.folder.path)))
         with at_work(run.folder, run.config) as journal:
-            site.progress.say(f"run {run.folder.path}")
+            site.progress.say(clean(f"run {run.told}"))
             await hears(run, None)
             ending = await Session(run.config, run.dataset, journal).run(apart)
-            conclude(run.folder, ending)
-        site.progress.say(f"{ending.status}: {run.folder.path}")
+            conclude(run.folder, ending, journal)
+        site.progress.say(clean(f"{ending.status}: {run.told}"))
     except Fault as error:  # anything else no person can mend: it ends the series
         fault = error
     await hears(run, fault)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from benchmarks.datasets import Dataset, Sample
-from benchmarks.grading import Outcome, open_grader
+from benchmarks.grading import GradingConfig, Outcome, open_grader
 from scorers.no_scorer import NoScorerConfig
 from search.aggregation import Aggregator
 from search.custom import PartError
@@ -17,6 +17,7 @@ from treewright.cluster.cluster import Ports, open_cluster
 from treewright.cluster.config import ClusterConfig
 from treewright.cluster.pool_stats import PoolStats
 from treewright.config.config import Config
+from treewright.config.sources import steered_by_own_code
 from treewright.journal.journal import Journal
 from treewright.metrics import UNDECIDED, Metrics, Reporting, Solved, choose, measure, outcome_of
 from treewright.running.controller import Controller, Failed, Grading
@@ -108,9 +109,12 @@ class Session:
                     await self.search(pending, grading, own)
         return self.ending()
 
-    async def read(self) -> Ending:
-        """Measure what the journal holds, asking nobody and writing nothing."""
-        async with open_grader(self.config.grading) as grader:
+    async def read(self, limits: GradingConfig | None = None) -> Ending:
+        """Measure what the journal holds, asking nobody and writing nothing.
+
+        `limits`: of what is graded now; None: those of the config.
+        """
+        async with open_grader(limits or self.config.grading) as grader:
             grading = Grading(self.config.grading, grader, self.journal, readonly=True)
             await self.replay(grading, retry=False)
         return self.ending()
@@ -145,6 +149,7 @@ class Session:
             grading=grading,
             seed=self.config.seed,
             on_done=lambda item: self.done(item, site),
+            keep_results=steered_by_own_code(self.config),
         )
         await controller.run(pending, self.config.cluster.problems_in_flight, site.stop)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from treewright.ledger import Account
 from treewright.metrics import Arm, Metrics
@@ -20,11 +21,14 @@ PLAIN_WIDTH = 120
 SHOWN_FAILURES = 5
 
 
-def print_table(metrics: Metrics) -> None:
-    """Accuracy of every arm over n, with the interval and the cost at the largest n, on stdout."""
+def print_table(metrics: Metrics, steered_by: str | None = None) -> None:
+    """Accuracy of every arm over n, with the interval and the cost at the largest n, on stdout.
+
+    `steered_by`: the aggregation that steered the searches, None where none did.
+    """
     console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
     sizes = sorted({arm.n for arm in metrics.arms})
-    table = Table(title=headline(metrics), title_justify="left", title_style="bold")
+    table = Table(title=headline(metrics, steered_by), title_justify="left", title_style="bold")
     table.add_column("aggregation")
     table.add_column("selection")
     for n in sizes:
@@ -37,7 +41,7 @@ def print_table(metrics: Metrics) -> None:
         top = arms[-1]
         style = "bold" if top.accuracy is not None and top.accuracy == best else ""
         table.add_row(
-            *name,
+            *(Text(line(part)) for part in name),
             *(percent(arm.accuracy) for arm in arms),
             interval(top),
             amount(top.policy_tokens),
@@ -46,16 +50,17 @@ def print_table(metrics: Metrics) -> None:
         )
     console.print(table)
     for note in [*left_out(metrics.arms), *without_answer(metrics)]:
-        console.print(note, highlight=False)
+        console.print(line(note), highlight=False, markup=False)
     if metrics.exhausted:
-        console.print(limits_line(metrics), highlight=False)
+        console.print(limits_line(metrics), highlight=False, markup=False)
     console.print(ledger_line(metrics), style="dim", highlight=False)
 
 
-def headline(metrics: Metrics) -> str:
-    """How many problems the table is about."""
+def headline(metrics: Metrics, steered_by: str | None) -> str:
+    """How many problems the table is about, and what steered their searches."""
     failed = f", {metrics.failures} with failures" if metrics.failures else ""
-    return f"Accuracy in % over {counted(metrics.problems, 'problem')}{failed}"
+    steers = f"; searches steered by {line(steered_by)}" if steered_by else ""
+    return f"Accuracy in % over {counted(metrics.problems, 'problem')}{failed}{steers}"
 
 
 def counted(number: int, noun: str, ending: str = "s") -> str:
@@ -118,7 +123,7 @@ def amount(tokens: float | None) -> str:
 
 def limits_line(metrics: Metrics) -> str:
     """How many searches ended at a limit, by limit."""
-    counts = ", ".join(f"{name} {count}" for name, count in metrics.exhausted.items())
+    counts = ", ".join(f"{line(name)} {count}" for name, count in metrics.exhausted.items())
     problems = sum(metrics.exhausted.values())
     unsure = "; the time is not reproducible" if "seconds" in metrics.exhausted else ""
     return f"{problems} searches were ended by a limit ({counts}){unsure}"

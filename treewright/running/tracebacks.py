@@ -5,9 +5,10 @@ Derived from the journal, as the table is, and written anew whenever a session e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from treewright.files.writing import remove, write_text
 from treewright.running.controller import Failed
 from treewright.running.file_names import file_name
 from treewright.running.run_folder import RunFolder, RunWriteError
@@ -16,19 +17,21 @@ from treewright.terminal import clean
 FOLDER = "errors"
 
 
-def write_tracebacks(run: RunFolder, failed: Sequence[Failed]) -> None:
+def write_tracebacks(
+    run: RunFolder, failed: Sequence[Failed], before: Collection[str] = ()
+) -> None:
     """Write a file for each traceback, and remove those of failures that are no more.
 
-    Raises `RunWriteError`.
+    `before`: the ids of problems that failed at some time; no other file is ours to remove.
+
+    Raises `RunWriteError`, `UnsafeFile`.
     """
-    told = {place(run.path, item): item.failure for item in failed if item.failure.traceback}
+    told = {name_of(item.problem_id): item.failure for item in failed if item.failure.traceback}
     try:
-        for file in (run.path / FOLDER).glob("*.txt"):
-            if file not in told:
-                file.unlink()
-        for file, failure in told.items():
-            file.parent.mkdir(exist_ok=True)
-            file.write_text(clean(failure.traceback), encoding="utf-8")
+        for name in {name_of(id) for id in before} - told.keys():
+            remove(run.path, name)
+        for name, failure in told.items():
+            write_text(run.path, name, clean(failure.traceback))
     except OSError as error:
         problem = f"{error.filename}: cannot be written: {error.strerror}"
         hint = "nothing is lost: mend that, then give the same command again"
@@ -37,4 +40,9 @@ def write_tracebacks(run: RunFolder, failed: Sequence[Failed]) -> None:
 
 def place(run: Path, item: Failed) -> Path:
     """Where the traceback of a problem lies, if it has one."""
-    return run / FOLDER / file_name(item.problem_id, ".txt")
+    return run / name_of(item.problem_id)
+
+
+def name_of(problem_id: str) -> str:
+    """The same within the run's folder."""
+    return f"{FOLDER}/{file_name(problem_id, '.txt')}"

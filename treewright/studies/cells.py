@@ -54,9 +54,9 @@ ENTRIES: dict[str, Entry] = {
     "beam": Entry(
         (WEIGHTED, BEST),
         {
-            2000: "paths=4 children=2 score_every=3",
-            4000: "paths=6 children=3",
-            6000: "paths=9 children=3",
+            2000: "paths=4 children=2 score_every=3 dedup=all",
+            4000: "paths=6 children=3 dedup=all",
+            6000: "paths=9 children=3 dedup=all",
         },
     ),
     "dvts": Entry(

@@ -12,6 +12,8 @@ from typing import Any
 
 from search.fault import Fault
 from treewright.config.config import Config
+from treewright.config.redaction import scrub
+from treewright.hiding import hiding_streams
 from treewright.running.run_folder import Status
 from treewright.running.series import Run, planned, work_off
 from treewright.studies.page import write
@@ -54,13 +56,14 @@ def common(options: argparse.Namespace) -> list[str]:
 def guarded(work: Callable[[], None]) -> int:
     """Do the work; what a person can mend, or has to go on with, is one line. The exit code."""
     try:
-        work()
+        with hiding_streams():
+            work()
     except (asyncio.CancelledError, KeyboardInterrupt):
         return _unfinished("aborted")
     except Unfinished as error:
         return _unfinished(str(error))
     except Fault as error:
-        print(line(f"error: {error}"), file=sys.stderr)
+        print(line(scrub(f"error: {error}")), file=sys.stderr)
         return error.exit_code
     return 0
 

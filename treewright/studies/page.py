@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from treewright.files.writing import write_text
 from treewright.studies.measures import StudyError
 
 MARKER = "<!-- Written by a person from here on; the command keeps it. -->"
@@ -18,11 +19,9 @@ def write(path: Path, text: str) -> None:
 
     Raises `StudyError` for a file that cannot be read or written.
     """
-    temporary = path.with_name(f".{path.name}.new")
     try:
         old = path.read_text("utf-8") if path.exists() else ""
-        temporary.write_text(text + old.partition(f"{MARKER}\n")[2], encoding="utf-8")
-        temporary.replace(path)
+        write_text(path.parent, path.name, text + old.partition(f"{MARKER}\n")[2])
     except OSError as error:
         raise StudyError(f"{path}: cannot be written: {error.strerror}") from error
 

@@ -123,9 +123,15 @@ def generations(cells: Sequence[Cell]) -> list[Generation]:
     found = []
     for number, group in enumerate(shared.values(), 1):
         config = reporting_all(group)
-        run = Run.of(config, datasets[data_key(config)])
+        run = Run.of(config, datasets[data_key(config)], common(group))
         found.append(Generation(number, group, run, datasets))
     return found
+
+
+def common(cells: Sequence[Cell]) -> str:
+    """What was swept and is the same for all of these cells: what tells their run from others."""
+    said = [dict.fromkeys(cell.overrides) for cell in cells]
+    return " ".join(text for text in said[0] if all(text in other for other in said))
 
 
 def data_key(config: Config) -> str:

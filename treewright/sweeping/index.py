@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from search.fault import Fault
+from search.questions import steered_by
 from treewright.metrics import Arm, Metrics
 from treewright.running.run_folder import RunFolder, RunFolderError
 from treewright.running.series import Run
@@ -65,7 +66,8 @@ class Index:
         """Write how all runs stand, also those that were cut short."""
         for generation in self.generations:
             if not generation.settled:
-                generation.run = Run.of(generation.run.config, generation.run.dataset)
+                run = generation.run
+                generation.run = Run.of(run.config, run.dataset, run.about)
         self.write()
 
     def write(self) -> None:
@@ -120,6 +122,7 @@ def rows(generation: Generation) -> Iterator[dict[str, Any]]:
             "cell": cell.number,
             "overrides": list(cell.overrides),
             "run": str(folder.path) if folder is not None else None,
+            "steered_by": steered_by(cell.config.strategy),
             "status": FAILED if fault else generation.status,
             "fault": line(str(fault)) if fault else None,
             "problems": result.metrics and result.metrics.problems,

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from treewright.plan import Plan, make_plan
+from treewright.plan import Plan, make_plan, total
 from treewright.sweeping.generation import Generation
 
 
 @dataclass(frozen=True)
 class GenerationPlan:
-    """What one generation costs at most. `tokens` of both models; None where both are doubles."""
+    """What one generation costs at most.
+
+    `tokens` of both models: 0 where both are doubles, None where one is unknown.
+    """
 
     cells: int
     status: str
@@ -22,7 +25,7 @@ class GenerationPlan:
 
 @dataclass(frozen=True)
 class SweepPlan:
-    """The whole. `tokens` are of the generations that are not complete."""
+    """The whole. `tokens` are of the generations that are not complete, None where unknown."""
 
     name: str
     cells: list[dict[str, Any]]
@@ -50,7 +53,7 @@ def make_sweep_plan(generations: Sequence[Generation]) -> SweepPlan:
     ]
     name = generations[0].run.config.name
     ordered = sorted(cells, key=lambda cell: cell["cell"])
-    return SweepPlan(name, ordered, planned, _sum([each.tokens for each in missing]))
+    return SweepPlan(name, ordered, planned, total(each.tokens for each in missing))
 
 
 def to_json(plan: SweepPlan) -> dict[str, Any]:
@@ -60,10 +63,5 @@ def to_json(plan: SweepPlan) -> dict[str, Any]:
 
 def _of(generation: Generation) -> GenerationPlan:
     plan = make_plan(generation.run.config)
-    most = _sum([plan.policy.tokens, plan.scorer.tokens])
+    most = total([plan.policy.tokens, plan.scorer.tokens])
     return GenerationPlan(len(generation.cells), generation.status, plan, most)
-
-
-def _sum(tokens: Sequence[int | None]) -> int | None:
-    known = [count for count in tokens if count is not None]
-    return sum(known) if known else None

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from search.fault import Fault
+from search.questions import steered_by
 from treewright.config.notes import notes
+from treewright.config.steering import strategy_told
 from treewright.running.experiment import FAILURES, INTERNAL, INTERRUPTED, OK
 from treewright.running.lock import RunLock
 from treewright.running.series import work_off
@@ -46,7 +48,9 @@ def sweep(
         LockError: another process works on a sweep of this name.
     """
     found = generations(load_cells(path, overrides))
-    for remark in dict.fromkeys(note for each in found for note in notes(each.run.config)):
+    remarks = [note for each in found for note in each.run.dataset.notes]
+    remarks += [*(note for each in found for note in notes(each.run.config)), *reported_only(found)]
+    for remark in dict.fromkeys(remarks):
         say(f"note: {remark}")
     if dry_run:
         return tell_plan(found, as_json=as_json)
@@ -57,6 +61,19 @@ def sweep(
         if not worked_off(index, at_once):
             return unfinished(index)
     return tell(index, as_json=as_json)
+
+
+def reported_only(found: Sequence[Generation]) -> list[str]:
+    """That `aggregate` is swept over strategies which another key steers: it changes no search."""
+    swept = {said.partition("=")[0] for each in found for said in each.cells[0].overrides}
+    if "aggregate" not in swept or "strategy.aggregate" in swept:
+        return []
+    configs = [each.run.config for each in found if steered_by(each.run.config.strategy)]
+    return [
+        f"sweeping aggregate changes what is reported only: {strategy_told(config)} "
+        "(strategy.aggregate) in all its cells; sweep strategy.aggregate to steer by others"
+        for config in configs
+    ]
 
 
 def worked_off(index: Index, at_once: int) -> bool:

@@ -10,6 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from search.questions import steered_by
+from treewright.config.steering import strategy_told
+from treewright.hiding import hide
 from treewright.metrics import Arm
 from treewright.running.series import by_engines
 from treewright.running.table import amount, interval, left_out, percent, without_answer
@@ -38,7 +41,12 @@ def print_plan(plan: SweepPlan, generations: Sequence[Generation]) -> None:
     costs = _table(["generation"], ["cells", "strategy", "draws", "judgements", "tokens", "status"])
     for generation, each in zip(generations, plan.generations, strict=True):
         asked = each.plan
-        told = [asked.strategy, asked.policy.calls, asked.scorer.calls, tokens(each.tokens)]
+        told = [
+            strategy_told(generation.run.config),
+            asked.policy.calls,
+            asked.scorer.calls,
+            tokens(each.tokens),
+        ]
         _row(costs, [generation.number, each.cells, *told, each.status])
     console = _console()
     console.print(cells)
@@ -52,13 +60,16 @@ def print_results(index: Index) -> None:
     Cells that come to the same are one row.
     """
     keys = [key for key in swept(index.generations) if key not in IN_ARM]
+    steers = ["steered by"] if any(map(steering, index.generations)) else []
     figures = ["arm", "n", "accuracy", "95 % CI", "policy tok", "verifier tok"]
-    table = _table(["cells", *keys], [*figures, "generation"])
+    table = _table(["cells", *keys], [*steers, *figures, "generation"])
+    steered = {each.number: steering(each) or "–" for each in index.generations}
     for (number, values, arm), cells in same_arms(index, keys).items():
         accuracy = [percent(arm.accuracy), interval(arm)]
         costs = [amount(arm.policy_tokens), amount(arm.verifier_tokens)]
         shown = ", ".join(map(str, cells))
-        _row(table, [shown, *values, name(arm), arm.n, *accuracy, *costs, number])
+        by = [steered[number]] if steers else []
+        _row(table, [shown, *values, *by, name(arm), arm.n, *accuracy, *costs, number])
     console = _console()
     console.print(table)
     for note in [*notes(index), *map(_run, index.generations)]:
@@ -92,6 +103,11 @@ def name(arm: Arm) -> str:
     return f"{arm.aggregation}+{arm.selection}" if arm.aggregation else arm.selection
 
 
+def steering(generation: Generation) -> str | None:
+    """What steers the searches of a generation, None where nothing does."""
+    return steered_by(generation.run.config.strategy)
+
+
 def swept(generations: Sequence[Generation]) -> list[str]:
     """The swept keys."""
     return list(generations[0].cells[0].values)
@@ -99,12 +115,18 @@ def swept(generations: Sequence[Generation]) -> list[str]:
 
 def tokens(most: int | None) -> str:
     """`at most 1,000`; a dash for doubles, which generate none."""
-    return "–" if most is None else f"at most {most:,}"
+    if most is None:
+        return "unknown"
+    return f"at most {most:,}" if most else "–"
 
 
 def _summary(plan: SweepPlan, generations: Sequence[Generation]) -> str:
     missing = [generation.run for generation in generations if not generation.run.complete]
-    left = "nothing: doubles only" if plan.tokens is None else f"at most {plan.tokens:,} tokens"
+    left = f"{tokens(plan.tokens)} tokens" if plan.tokens else "nothing: doubles only"
+    if plan.tokens is None:
+        left = "an unknown number of tokens: a part of one's own says nothing of them"
+    if not missing:
+        left = "nothing"
     return (
         f"{len(plan.cells)} cells, {len(generations)} generations, "
         f"{len(generations) - len(missing)} of them complete; "
@@ -116,8 +138,7 @@ def _run(generation: Generation) -> str:
     results = [result for result in generation.results.values() if result.metrics]
     failures = max((result.metrics.failures for result in results if result.metrics), default=0)
     failed = f", {failures} problems with failures" if failures else ""
-    where = generation.run.folder.path if generation.run.folder else "no run"
-    return f"generation {generation.number}: {generation.status}{failed}: {where}"
+    return f"generation {generation.number}: {generation.status}{failed}: {generation.run.told}"
 
 
 def _console() -> Console:
@@ -137,5 +158,8 @@ def _table(folded: Iterable[str], whole: Iterable[str]) -> Table:
 def _row(table: Table, values: Iterable[object]) -> None:
     """A row of plain text: what a config says is no markup."""
     table.add_row(
-        *(Text(f"{value:,}" if isinstance(value, int) else line(str(value))) for value in values)
+        *(
+            Text(f"{value:,}" if isinstance(value, int) else line(hide(str(value))))
+            for value in values
+        )
     )

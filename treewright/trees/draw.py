@@ -130,6 +130,8 @@ def shown(probability: float | None) -> str:
 def footer(graph: Graph) -> Iterator[str]:
     """How to read it, and what it cost."""
     yield LEGEND if "chosen_by" not in graph.graph else f"{LEGEND} ({graph.graph['chosen_by']})"
+    if steers := graph.graph.get("steered_by"):
+        yield f"the search was steered by {line(steers)}"
     nodes = [node for id, node in graph.nodes(data=True) if id != ROOT]
     for side in ("policy", "verifier"):
         spent = [node[side] for node in nodes if node[side]]

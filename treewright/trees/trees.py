@@ -12,9 +12,12 @@ from pathlib import Path
 from benchmarks.datasets import Sample
 from search.aggregation import Aggregator
 from search.core import Problem
+from search.questions import steered_by
 from search.tree import Graph, from_json, lineage, to_json, tree_of
 from treewright.config.config import Config
 from treewright.errors import ConfigError, suggest
+from treewright.files.reading import MIB, read_json
+from treewright.files.writing import make_folder
 from treewright.journal.journal import Journal
 from treewright.metrics import Solved, choose
 from treewright.running.file_names import file_name
@@ -22,10 +25,13 @@ from treewright.running.recorded import Recorded
 from treewright.running.replay import Replayed
 from treewright.running.run_folder import RunFolder, RunFolderError
 from treewright.running.tracebacks import place
+from treewright.terminal import clean
 from treewright.trees.diagram import to_dot, to_mermaid
 from treewright.trees.draw import draw
 
 NEAR = 5
+TREES = "trees"
+LARGEST_TREE = 256 * MIB
 
 
 def as_json(graph: Graph) -> None:
@@ -54,6 +60,7 @@ def show(path: Path, spelled: str, form: str) -> int:
     run = Recorded.open(path)
     sample = find(run.dataset.samples, spelled)
     found = replayed(run, [sample])
+    run.tell()
     if not found.solved:
         raise ConfigError("command line", sample.problem.id, None, *why_none(run.folder, found))
     FORMATS[form](tree(sample.problem, found.solved[0], run.config))
@@ -66,14 +73,13 @@ def write_all(path: Path) -> int:
     Raises what `Recorded.open` raises.
     """
     run = Recorded.open(path)
-    trees = RunFolder(path / "trees")
     problems = {sample.problem.id: sample.problem for sample in run.dataset.samples}
     found = replayed(run, run.dataset.samples)
-    make(trees.path)
+    make(path)
     for solved in found.solved:
         graph = tree(problems[solved.problem_id], solved, run.config)
-        trees.write_json(file_name(solved.problem_id, ".json"), to_json(graph))
-    print(f"{len(found.solved)} trees in {trees.path}")
+        run.folder.write_json(place_of(solved.problem_id), to_json(graph))
+    print(clean(f"{len(found.solved)} trees in {path / TREES}"))
     if without := len(found.failed) + len(found.pending):
         reasons = f"{len(found.failed)} failed, {len(found.pending)} have not ended"
         print(f"{without} problems have no tree: {reasons}", file=sys.stderr)
@@ -82,9 +88,9 @@ def write_all(path: Path) -> int:
 
 def load_tree(path: Path, problem_id: str) -> Graph:
     """The tree that `write_all` wrote for a problem of a run. Raises `RunFolderError`."""
-    file = path / "trees" / file_name(problem_id, ".json")
+    file = path / place_of(problem_id)
     try:
-        return from_json(json.loads(file.read_bytes()))
+        return from_json(read_json(path, place_of(problem_id), LARGEST_TREE))
     except (OSError, ValueError, KeyError, TypeError) as error:
         hint = f"`treewright tree {path} --all` writes it"
         raise RunFolderError(f"{file}: cannot be read: {error}; {hint}") from error
@@ -135,7 +141,8 @@ def why_none(folder: RunFolder, found: Replayed) -> tuple[str, str]:
 def mark(graph: Graph, solved: Solved, config: Config) -> None:
     """Add `outcome` to the candidates and `chosen` to all on the way to the chosen one.
 
-    Chosen is the best under the first aggregation of the config, or by majority without one.
+    Chosen is the best under the first aggregation of the config, or by majority without one. The
+    graph says by what (`chosen_by`), and what steered the search (`steered_by`, None: nothing).
     """
     candidates = solved.search.result.candidates
     aggregate = Aggregator.parse(config.aggregate[0]) if config.aggregate else None
@@ -146,6 +153,12 @@ def mark(graph: Graph, solved: Solved, config: Config) -> None:
     for candidate, outcome in zip(candidates, solved.grades.outcomes, strict=True):
         graph.nodes[candidate.path.id]["outcome"] = outcome.value
     graph.graph["chosen_by"] = f"{aggregate} {selection}" if aggregate else selection
+    graph.graph["steered_by"] = steered_by(config.strategy)
+
+
+def place_of(problem_id: str) -> str:
+    """Where a problem's tree is written, within the run's folder."""
+    return f"{TREES}/{file_name(problem_id, '.json')}"
 
 
 def choose_on(graph: Graph, id: str) -> None:
@@ -155,8 +168,8 @@ def choose_on(graph: Graph, id: str) -> None:
 
 
 def make(folder: Path) -> None:
-    """The folder, there from now on."""
+    """The folder of all trees, there from now on."""
     try:
-        folder.mkdir(exist_ok=True)
+        make_folder(folder, TREES)
     except OSError as error:
-        raise RunFolderError(f"{folder}: cannot be made: {error.strerror}") from error
+        raise RunFolderError(f"{folder / TREES}: cannot be made: {error.strerror}") from error

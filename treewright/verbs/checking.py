@@ -13,8 +13,11 @@ from treewright.verbs.options import (
     Json,
     Limit,
     Overrides,
+    PythonPath,
+    Trusted,
     checked_config,
     checked_overrides,
+    trust,
 )
 
 LISTED = (
@@ -55,6 +58,8 @@ def validate(
     overrides: Overrides = None,
     limit: Limit = None,
     as_json: Json = False,
+    trusted: Trusted = False,
+    python_path: PythonPath = None,
     debug: Debug = False,
 ) -> int:
     """Say what a config would run and what it would cost at most.
@@ -65,6 +70,7 @@ def validate(
 
     - `treewright validate math500_qwen25_thinkprm strategy.n=64`
     """
+    trust(trusted, python_path)
     from treewright.validate import validate as check
 
     return check(checked_config(config), checked_overrides(overrides, limit), as_json=as_json)
@@ -76,6 +82,8 @@ def doctor(
     ] = None,
     overrides: Overrides = None,
     as_json: Json = False,
+    trusted: Trusted = False,
+    python_path: PythonPath = None,
     debug: Debug = False,
 ) -> int:
     """Check this machine, and the models of a config, and say what to do about what is amiss.
@@ -87,6 +95,7 @@ def doctor(
     - `treewright doctor`
     - `treewright doctor quickstart`
     """
+    trust(trusted, python_path)
     from treewright.doctor.doctor import doctor as examine
 
     return examine(config and checked_config(config), checked_overrides(overrides), as_json=as_json)

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from treewright.verbs.options import Debug, Json, Overrides, RunPath, checked_overrides
+from treewright.verbs.options import (
+    Debug,
+    Json,
+    Overrides,
+    PythonPath,
+    RunPath,
+    Trusted,
+    checked_overrides,
+    trust,
+)
 
 
 def import_(
@@ -45,6 +54,8 @@ def export(
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Without it: a file in the run's folder.")
     ] = None,
+    trusted: Trusted = False,
+    python_path: PythonPath = None,
     debug: Debug = False,
 ) -> int:
     """Write the candidates of a run for other tools.
@@ -57,6 +68,7 @@ def export(
     - `treewright export runs/quickstart/…`
     - `treewright export runs/quickstart/… --format sal --output completions.jsonl`
     """
+    trust(trusted, python_path)
     from treewright.exchange.export import export as write
 
     return write(run, form, output)

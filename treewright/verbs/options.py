@@ -27,6 +27,23 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an e
 Limit = Annotated[
     int | None, typer.Option("--limit", metavar="N", help="Only the first N problems.")
 ]
+Trusted = Annotated[
+    bool,
+    typer.Option(
+        "--trust",
+        help="Take the run for your own: import the code that its config names, read the "
+        "environment for it.",
+    ),
+]
+PythonPath = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--python-path",
+        metavar="DIR",
+        envvar="TREEWRIGHT_PYTHON_PATH",
+        help="Import the run's own parts from this folder of yours, and from nowhere else.",
+    ),
+]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The folder that `run` printed.")]
 
 
@@ -36,6 +53,20 @@ def say(message: str) -> None:
         from treewright.config.redaction import scrub
 
         print(line(scrub(message)), file=sys.stderr, flush=True)
+
+
+def trust(whole: bool, folders: Sequence[Path] | None) -> None:
+    """What is opened from now on is trusted as the command line says.
+
+    Raises `ConfigError` for a folder that is not there.
+    """
+    from treewright.config.trust import Trust, absolute, say_trust
+
+    for folder in folders or ():
+        if not folder.is_dir():
+            hint = "name the folder that holds the module"
+            raise ConfigError("command line", "--python-path", str(folder), "no such folder", hint)
+    say_trust(Trust(whole, absolute([str(folder) for folder in folders or ()])))
 
 
 def checked_config(given: str) -> str:

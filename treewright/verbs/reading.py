@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from treewright.errors import ConfigError
-from treewright.verbs.options import Debug, Json, RunPath, split_names
+from treewright.verbs.options import Debug, Json, PythonPath, RunPath, Trusted, split_names, trust
 
 
 def score(
@@ -24,6 +24,8 @@ def score(
         typer.Option(metavar="RULE", help="For steps without a verdict: skip|worst|fail."),
     ] = None,
     as_json: Json = False,
+    trusted: Trusted = False,
+    python_path: PythonPath = None,
     debug: Debug = False,
 ) -> int:
     """Aggregate a run again, offline: other columns from the same candidates.
@@ -35,6 +37,7 @@ def score(
 
     - `treewright score runs/quickstart/… --aggregate min,product,mean --select best,weighted`
     """
+    trust(trusted, python_path)
     from treewright.config.checks import check_told
 
     aggregations, selections = split_names(aggregate), split_names(select)
@@ -63,6 +66,8 @@ def compare(
         typer.Option(metavar="RULE", help="For steps without a verdict: skip|worst|fail."),
     ] = None,
     as_json: Json = False,
+    trusted: Trusted = False,
+    python_path: PythonPath = None,
     debug: Debug = False,
 ) -> int:
     """Compare arms over the same problems: by how much, how surely, and at what cost.
@@ -77,6 +82,7 @@ def compare(
     - `treewright compare RUN_A RUN_B --arm min+weighted`
     - `treewright compare BEST_OF_N BEAM --arm last+best --reference majority@8 --json`
     """
+    trust(trusted, python_path)
     from treewright.comparing.compare import Asked, compare_runs
 
     asked = Asked(split_names(arm), reference, n, missing)
@@ -96,6 +102,8 @@ def tree(
         bool, typer.Option("--all", help="Write trees/PROBLEM.json for every problem instead.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    trusted: Trusted = False,
+    python_path: PythonPath = None,
     debug: Debug = False,
 ) -> int:
     """Draw the tree of a problem's search.
@@ -109,6 +117,7 @@ def tree(
     - `treewright tree runs/quickstart/… expression-5b --format mermaid`
     - `treewright tree runs/quickstart/… --all`
     """
+    trust(trusted, python_path)
     if every == (problem is not None):
         hint = "give one of the two: an id, the beginning of one or a number from 1; or --all"
         raise ConfigError("command line", "PROBLEM or --all", problem, "not both, not none", hint)
@@ -125,20 +134,23 @@ def report(
     ],
     output: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Where to write; RUN/report.html if not said."),
+        typer.Option(metavar="FILE", help="RUN/report.html if not said, report.html for several."),
     ] = None,
+    trusted: Trusted = False,
+    python_path: PythonPath = None,
     debug: Debug = False,
 ) -> int:
     """Write one offline HTML page: tables, plots, the verifier, the cost and every tree.
 
-    Plots are also written as PNG and SVG, to the folder plots beside it. The run is replayed from
-    its journal; no model is asked.
+    Plots are also written as PNG and SVG: of a run's own report to RUN/plots, of any other
+    NAME.html to NAME-plots beside it. Runs are replayed from their journals; no model is asked.
 
     **Examples**
 
     - `treewright report runs/quickstart/…`
     - `treewright report runs/beam/… runs/dvts/… --output both.html`
     """
+    trust(trusted, python_path)
     from treewright.report.report import report as write
 
     return write(runs, output)
@@ -149,6 +161,8 @@ def view(
     port: Annotated[
         int, typer.Option(metavar="PORT", min=0, max=65535, help="0 takes a free one.")
     ] = 0,
+    trusted: Trusted = False,
+    python_path: PythonPath = None,
     debug: Debug = False,
 ) -> int:
     """Serve the report of a run on 127.0.0.1, and follow a run that is still going.
@@ -157,6 +171,7 @@ def view(
 
     - `treewright view runs/quickstart/…`
     """
+    trust(trusted, python_path)
     from treewright.report.view import view as serve
 
     return serve(run, port)

@@ -12,10 +12,13 @@ from treewright.verbs.options import (
     Json,
     Limit,
     Overrides,
+    PythonPath,
     RunPath,
+    Trusted,
     checked_config,
     checked_overrides,
     say,
+    trust,
 )
 
 
@@ -27,6 +30,8 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would run, as `validate` does.")
     ] = False,
+    trusted: Trusted = False,
+    python_path: PythonPath = None,
     debug: Debug = False,
 ) -> int:
     """Run an experiment and print its table.
@@ -40,6 +45,7 @@ def run(
     - `treewright run configs/quickstart.yaml strategy.n=4 --limit 8`
     - `treewright run mine.yaml policy.sampling.temperature=0.6 aggregate=min,last --json`
     """
+    trust(trusted, python_path)
     changes = checked_overrides(overrides, limit)
     if dry_run:
         from treewright.validate import validate as check
@@ -69,6 +75,8 @@ def sweep(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would run, and what it would cost at most.")
     ] = False,
+    trusted: Trusted = False,
+    python_path: PythonPath = None,
     debug: Debug = False,
 ) -> int:
     """Run every cell of a config's `sweep:` grid and print one table.
@@ -81,13 +89,20 @@ def sweep(
     - `treewright sweep sweep_arithmetic --dry-run`
     - `treewright sweep mine.yaml --limit 50 sweep.grid.seed=[0,1,2]`
     """
+    trust(trusted, python_path)
     changes = checked_overrides(overrides, limit)
     from treewright.sweeping.sweep import sweep as start
 
     return start(checked_config(config), changes, at_once=at_once, dry_run=dry_run, as_json=as_json)
 
 
-def resume(run: RunPath, as_json: Json = False, debug: Debug = False) -> int:
+def resume(
+    run: RunPath,
+    as_json: Json = False,
+    trusted: Trusted = False,
+    python_path: PythonPath = None,
+    debug: Debug = False,
+) -> int:
     """Go on with a run that was interrupted, killed or left incomplete.
 
     What its journal holds is not asked again. It refuses (exit code 4) when the data, the models
@@ -97,6 +112,7 @@ def resume(run: RunPath, as_json: Json = False, debug: Debug = False) -> int:
 
     - `treewright resume runs/quickstart/20261121T101500Z-1a2b3c4d`
     """
+    trust(trusted, python_path)
     from treewright.running.experiment import resume as go_on
 
     return go_on(run, as_json=as_json)

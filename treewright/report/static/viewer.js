@@ -9,7 +9,7 @@
   const runs = byId("tree-run"), panel = byId("node"), title = byId("tree-title");
   const find = byId("node-search"), hits = byId("node-hits");
   const NONE = -1, COLUMN = 46, ROW = { least: 62, most: 150 }, MARK = { correct: "✓", incorrect: "✗" };
-  let run = 0, problem = -1, graph = null, tree = null, cy = null, quiet = false;
+  let run = 0, problem = -1, opening = 0, graph = null, tree = null, cy = null, quiet = false;
 
   // ---- data ------------------------------------------------------------------------------------
 
@@ -40,7 +40,7 @@
           key: last ? id : `${id}@${at + 1}`, id, above, below: [], last,
           depth: above ? above.depth + 1 : 1,
           words: text(words), status: text(status), critique: text(critique), probability,
-          shown: last && prefix !== null && steps.length === 1 ? prefix : probability,
+          shown: last && prefix !== null ? prefix : probability,
           prefix: last ? prefix : null, fate: text(fate), chosen: chosen === 1, rank,
           outcome: last ? text(outcome) : "", unjudged: last ? text(unjudged) : "",
           stop: last ? text(stop) : "", reason: last ? text(reason) : "",
@@ -186,10 +186,10 @@
     return made;
   }
 
-  // The words of a verdict stand out; everything else stays plain text.
+  // The words of a verdict stand out, also of one that ends its chain; everything else is plain text.
   function critique(words) {
     const made = element("p", "critique");
-    for (const piece of words.split(/(\\boxed\{\s*(?:in)?correct\s*\})/i)) {
+    for (const piece of words.split(/(\\boxed\{\s*(?:in)?correct\s*(?:\}|$))/i)) {
       if (!/^\\boxed\{/i.test(piece)) made.append(piece);
       else made.append(element("mark", /incorrect/i.test(piece) ? "bad" : "good", piece));
     }
@@ -204,8 +204,9 @@
   function step(link, at, here) {
     const made = element("li", here ? "step here" : "step");
     const head = element("div", "step-head");
-    head.append(element("span", "step-number", `Step ${at + 1}`), chip(link.shown));
+    head.append(element("span", "step-number", `Step ${at + 1}`), chip(link.probability));
     if (link.status) head.append(element("span", "quiet", STATUS[link.status] || link.status));
+    if (link.prefix !== null) head.append(element("span", "quiet", `whole prefix ${odds(link.prefix)}`));
     const button = element("button", "link", link.key);
     button.type = "button";
     button.addEventListener("click", () => go(link.key));
@@ -250,7 +251,7 @@
         const row = element("li"), button = element("button", "link", end.key);
         button.type = "button";
         button.addEventListener("click", () => go(end.key));
-        row.append(button, chip(end.prefix === null ? end.shown : end.prefix));
+        row.append(button, chip(end.shown));
         row.append(element("span", `grade ${end.outcome}`, MARK[end.outcome] || "–"));
         row.append(element("span", "answer", end.answer || "no answer"));
         if (end.chosen) row.append(element("span", "tag", "chosen"));
@@ -289,7 +290,7 @@
   }
 
   async function open(number, key) {
-    const started = performance.now();
+    const started = performance.now(), mine = ++opening;
     problem = number;
     const told = index.runs[run].problems[number];
     for (const row of list.children) row.firstChild.setAttribute("aria-current", row.dataset.at == number);
@@ -298,19 +299,21 @@
     if (!text) {
       if (cy) { cy.destroy(); cy = null; }
       graph = new Map();
+      hits.textContent = "";
       panel.replaceChildren(element("p", "quiet", told.ended
         ? "This tree was left out: with it the page would be too large. `treewright tree` draws it."
         : "The search of this problem has no result."));
       return;
     }
     const data = await unpack(text);
-    if (problem !== number) return;
+    if (mine !== opening) return;
     tree = data;
     const all = links(tree);
     graph = new Map(all.map((link) => [link.key, link]));
     paint(all, place(all));
     find.value = "";
     hits.textContent = tree.by ? `chosen by ${tree.by}` : "";
+    if (tree.steered) hits.textContent += ` · search steered by ${tree.steered}`;
     if (tree.limit) hits.textContent += ` · ended by a limit: ${tree.limit}`;
     go(key);
     stage.dataset.opened = String(Math.round(performance.now() - started));

@@ -1,0 +1,71 @@
+"""What stands for a part of a run whose code is not imported: what the run recorded of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import NoneType
+from typing import Any
+
+from search.questions import draws_alike, judges_prefixes, steered_by
+
+STRATEGY = {
+    "candidates": (int,),
+    "draws": (int,),
+    "judges": (bool,),
+    "judges_prefixes": (bool,),
+    "draws_alike": (bool,),
+    "steered_by": (str, NoneType),
+}
+SCORER = {"outcome_only": (bool,)}
+FACTS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
+    "policy": {},
+    "scorer": SCORER,
+    "strategy": STRATEGY,
+}
+"""What each section's part says of itself that a reader needs; kept in the manifest."""
+MOST = 10**6
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """`kind` and `settings` as the config says them; `facts` as the run recorded them.
+
+    Both can be asked for as attributes, as of the part itself.
+    """
+
+    kind: str
+    settings: Mapping[str, Any] = field(repr=False)
+    facts: Mapping[str, Any] = field(repr=False)
+
+    def __getattr__(self, name: str) -> Any:
+        for known in (vars(self).get("facts", {}), vars(self).get("settings", {})):
+            if name in known:
+                return known[name]
+        raise AttributeError(name)
+
+
+def facts_of(section: str, part: Any) -> dict[str, Any]:
+    """What the manifest keeps of a part."""
+    if section == "scorer":
+        return {"outcome_only": bool(getattr(part, "outcome_only", False))}
+    if section == "policy":
+        return {}
+    told = {name: getattr(part, name) for name in ("candidates", "draws", "judges")}
+    told |= {"judges_prefixes": judges_prefixes(part), "draws_alike": draws_alike(part)}
+    return {**told, "steered_by": steered_by(part)}
+
+
+def recorded_facts(section: str, manifest: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What a manifest keeps of a part; None where it is not there, or cannot be that."""
+    parts = manifest.get("parts")
+    told = parts.get(section) if isinstance(parts, dict) else None
+    wanted = FACTS[section]
+    if not isinstance(told, dict) or told.keys() != wanted.keys():
+        return None
+    for name, value in told.items():
+        if type(value) not in wanted[name]:
+            return None
+        if type(value) is int and not 1 <= value <= MOST:
+            return None
+    return told

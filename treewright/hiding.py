@@ -1,0 +1,103 @@
+"""Secrets that this process has read, kept out of all text that leaves it.
+
+A secret is a value, wherever it travels: it is told here when a config takes it from the
+environment or says it under a secret's name, and is replaced in every file and on every stream,
+in each of the ways in which it may be spelled.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+from urllib.parse import quote, quote_plus
+
+REDACTED = "<redacted>"
+SHORTEST_SECRET = 8
+"""Characters; a shorter value would be found inside ordinary words and numbers."""
+
+_known: set[str] = set()
+_pattern: re.Pattern[str] | None = None
+
+
+def keep_secret(value: str) -> None:
+    """From now on this value is replaced, however it is quoted; a short one is not."""
+    global _pattern
+    new = {form for form in _forms(value) if len(form) >= SHORTEST_SECRET} - _known
+    if new:
+        _known.update(new)
+        longest_first = sorted(_known, key=len, reverse=True)
+        _pattern = re.compile("|".join(map(re.escape, longest_first)))
+
+
+def forget_secrets() -> None:
+    """Know none any more."""
+    global _pattern
+    _known.clear()
+    _pattern = None
+
+
+def hide(text: str) -> str:
+    """The text without the secrets that are known."""
+    return _pattern.sub(REDACTED, text) if _pattern is not None else text
+
+
+def hide_in(value: Any) -> Any:
+    """Plain data without them, keys included; a number that is one becomes a text."""
+    if _pattern is None:
+        return value
+    if isinstance(value, dict):
+        return {hide_in(key): hide_in(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [hide_in(item) for item in value]
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return REDACTED if str(value) in _known else value
+    return hide(value) if isinstance(value, str) else value
+
+
+@contextmanager
+def hiding_streams() -> Iterator[None]:
+    """While the block lasts, what is printed holds no secret that is known."""
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (_Hiding(stream) for stream in before)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+
+
+class _Hiding:
+    """A stream that replaces secrets in what is written to it; all else is the stream's own."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        self._stream.write(hide(text))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def _forms(value: str) -> Iterator[str]:
+    """The value as it is, trimmed, unquoted, its lines, and each as formats spell it."""
+    bare = value.strip()
+    said = [value, bare, bare.strip("\"'"), *bare.splitlines(), *_items(bare)]
+    for each in {text.strip() for text in said if text.strip()}:
+        yield each
+        yield from (json.dumps(each)[1:-1], json.dumps(each, ensure_ascii=False)[1:-1])
+        yield from (repr(each)[1:-1], each.replace("'", "''"))
+        yield from (quote(each, safe=""), quote(each), quote_plus(each), html.escape(each))
+        yield html.escape(each).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
+
+
+def _items(text: str) -> list[str]:
+    """What a list or a mapping in the value holds, as `oc.decode` gives it out."""
+    if text[:1] not in "[{":
+        return []
+    return [part.strip(" \"'") for part in re.split(r"[,:\[\]{}\n]", text)]

@@ -1,0 +1,93 @@
+"""What a record may hold. A CRC says that a line is as it was written, not who wrote it.
+
+Each check returns its value, or raises ValueError with a few words that say what is wrong.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+LARGEST_COUNT = 2**53
+"""Tokens and calls of one reply; above it a number is not the same in every JSON reader."""
+LARGEST_ID = 2**31
+LONGEST_SHOWN = 40
+
+
+def fields(value: Any, *names: str) -> dict[str, Any]:
+    """An object with these keys and no others."""
+    if not isinstance(value, dict):
+        raise ValueError(f"{shown(value)} is not an object with {', '.join(names)}")
+    if value.keys() != set(names):
+        odd = sorted(value.keys() ^ set(names))[0]
+        lacks = "lacks" if odd in names else "has the unknown key"
+        raise ValueError(f"an object {lacks} {shown(odd)}")
+    return value
+
+
+def items(value: Any, what: str) -> list[Any]:
+    """A list."""
+    if not isinstance(value, list):
+        raise ValueError(f"{what} is {shown(value)}, not a list")
+    return value
+
+
+def text(value: Any, what: str) -> str:
+    """A text."""
+    if not isinstance(value, str):
+        raise ValueError(f"{what} is {shown(value)}, not a text")
+    return value
+
+
+def truth(value: Any, what: str) -> bool:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{what} is {shown(value)}, not true or false")
+    return value
+
+
+def count(value: Any, what: str, most: int = LARGEST_COUNT) -> int:
+    """A whole number from 0 up."""
+    if type(value) is not int or not 0 <= value <= most:
+        raise ValueError(f"{what} is {shown(value)}, not a whole number from 0 to {most}")
+    return value
+
+
+def number(value: Any, what: str) -> float:
+    """A finite number."""
+    if type(value) not in (int, float) or not math.isfinite(value):
+        raise ValueError(f"{what} is {shown(value)}, not a finite number")
+    return float(value)
+
+
+def probability(value: Any, what: str) -> float:
+    """A number from 0 to 1."""
+    if type(value) not in (int, float) or not 0.0 <= value <= 1.0:
+        raise ValueError(f"{what} is {shown(value)}, not a number from 0 to 1")
+    return value  # type: ignore[no-any-return]  # an int stays one, as it was written
+
+
+def choice(value: Any, what: str, known: Any) -> Any:
+    """What a mapping has under this text."""
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"{what} is {shown(value)}, not one of {', '.join(known)}")
+    return known[value]
+
+
+def ids(value: Any, what: str, most: int = LARGEST_ID) -> Sequence[int]:
+    """A list of whole numbers from 0 up. Fast: most of a journal is such lists."""
+    listed = items(value, what)
+    if listed and (set(map(type, listed)) != {int} or min(listed) < 0 or max(listed) > most):
+        odd = next(each for each in listed if type(each) is not int or not 0 <= each <= most)
+        raise ValueError(f"{what} holds {shown(odd)}, not a whole number from 0 to {most}")
+    return listed
+
+
+def shown(value: Any) -> str:
+    """The beginning of a value."""
+    try:
+        told = repr(value)
+    except ValueError:  # a number of thousands of digits
+        return "a number of thousands of digits"
+    return told if len(told) <= LONGEST_SHOWN else f"{told[: LONGEST_SHOWN - 1]}…"
