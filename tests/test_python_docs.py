@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from treewright.cli import main
 from treewright.config.config import Config
 from treewright.config.load import load_config
 from treewright.lab import lab as labs
@@ -19,7 +20,7 @@ DOUBLES += ["cluster={backend: inline}"]
 
 
 @pytest.fixture(autouse=True)
-def doubles(monkeypatch: pytest.MonkeyPatch) -> None:
+def doubles(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Labs of configs have doubles in place of their models, once what they say was checked."""
 
     def load(config: str | Path, overrides: Any = ()) -> Config:
@@ -27,15 +28,18 @@ def doubles(monkeypatch: pytest.MonkeyPatch) -> None:
         return load_config(config, DOUBLES)
 
     monkeypatch.setattr(labs, "load_config", load)
+    monkeypatch.setenv("TREEWRIGHT_RUNS", str(tmp_path))
 
 
 def test_every_example_of_the_page_runs(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = (root / "docs" / "python.md").read_text("utf-8")
     examples = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert main(["run", "quickstart", *DOUBLES, "--limit", "2", "strategy.n=2"]) == 0
+    capsys.readouterr()
     known: dict[str, Any] = {}
     for example in examples:
         exec(compile(example, "docs/python.md", "exec"), known)
-    assert len(examples) == 4
+    assert len(examples) == 5
     out = capsys.readouterr().out.splitlines()
     assert out[0].startswith("31 0.")  # a double's answer is the sum of the numbers: 12 + 7 + 3 + 9
     assert out[-2:] == ["22", "['5', '10', '18']"]

@@ -38,10 +38,13 @@ if TYPE_CHECKING:
     from treewright.lab.lab import AsyncLab as AsyncLab
     from treewright.lab.lab import Lab as Lab
     from treewright.lab.lab import open as open
+    from treewright.lab.run import AsyncRun as AsyncRun
+    from treewright.lab.run import Run as Run
 
 HOMES = {
     "AGGREGATIONS": "search.aggregation",
     "AsyncLab": "treewright.lab.lab",
+    "AsyncRun": "treewright.lab.run",
     "Backtrack": "search.strategies.backtrack",
     "Beam": "search.strategies.beam",
     "BestFirst": "search.strategies.best_first",
@@ -58,6 +61,7 @@ HOMES = {
     "Particles": "search.strategies.particles",
     "Problem": "search.core",
     "Rebase": "search.strategies.rebase",
+    "Run": "treewright.lab.run",
     "SELECTIONS": "search.selection",
     "SearchFailed": "search.calls",
     "Sequential": "search.strategies.sequential",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,8 +36,13 @@ class RecordedRun:
                 print(f"journal: {noted}", file=sys.stderr)
             replayed = asyncio.run(recorded.replayed(journal))
         recorded.tell()
+        return cls.of(recorded, replayed.solved)
+
+    @classmethod
+    def of(cls, recorded: Recorded, found: Sequence[Solved]) -> RecordedRun:
+        """The run, of which a replay found these results."""
         dataset = recorded.dataset
-        solved = {item.problem_id: item for item in replayed.solved}
+        solved = {item.problem_id: item for item in found}
         samples = [sample for sample in dataset.samples if sample.problem.id in solved]
         pairs = [(sample, solved[sample.problem.id]) for sample in samples]
         lacking = len(dataset.samples) + len(dataset.bad_rows) - len(pairs)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.datasets import Sample
 from search.core import Candidate, Judgement, Missing, Spent
@@ -19,6 +19,9 @@ from treewright.config.kinds import kind_of
 from treewright.exchange.recorded_run import RecordedRun, spent_along, stop_of
 from treewright.exchange.whole_file import whole_file
 from treewright.metrics import Solved
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 VERSION = 1
 ROWS_AT_ONCE = 1024
@@ -201,6 +204,13 @@ def schema(run: RecordedRun) -> Any:
         "treewright.fingerprint": manifest["fingerprint"],
     }
     return pa.schema(fields, metadata=about)
+
+
+def samples_table(run: RecordedRun) -> pa.Table:
+    """All samples as one pyarrow table."""
+    import pyarrow as pa
+
+    return pa.Table.from_pylist(list(rows(run)), schema=schema(run))
 
 
 def write_samples(run: RecordedRun, target: Path) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +28,17 @@ def print_table(metrics: Metrics, steered_by: str | None = None) -> None:
     `steered_by`: the aggregation that steered the searches, None where none did.
     """
     console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+    _print(console, metrics, steered_by)
+
+
+def table_text(metrics: Metrics, steered_by: str | None = None) -> str:
+    """What `print_table` prints, as plain text."""
+    text = io.StringIO()
+    _print(Console(file=text, width=PLAIN_WIDTH, color_system=None), metrics, steered_by)
+    return text.getvalue()
+
+
+def _print(console: Console, metrics: Metrics, steered_by: str | None) -> None:
     sizes = sorted({arm.n for arm in metrics.arms})
     table = Table(title=headline(metrics, steered_by), title_justify="left", title_style="bold")
     table.add_column("aggregation")

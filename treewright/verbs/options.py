@@ -44,7 +44,22 @@ PythonPath = Annotated[
         help="Import the run's own parts from this folder of yours, and from nowhere else.",
     ),
 ]
-RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The folder that `run` printed.")]
+RUN_HELP = "The folder that `run` printed, NAME/latest, or NAME/ and the beginning of its folder."
+
+
+def found_run(said: Path) -> Path:
+    """The folder of the run that a command line means."""
+    from treewright.running.run_name import find_run
+
+    return find_run(said)
+
+
+def found_runs(said: list[Path]) -> list[Path]:
+    """The folders of the runs that a command line means."""
+    return [found_run(each) for each in said]
+
+
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help=RUN_HELP, callback=found_run)]
 
 
 def say(message: str) -> None:

@@ -8,7 +8,17 @@ from typing import Annotated
 import typer
 
 from treewright.errors import ConfigError
-from treewright.verbs.options import Debug, Json, PythonPath, RunPath, Trusted, split_names, trust
+from treewright.verbs.options import (
+    RUN_HELP,
+    Debug,
+    Json,
+    PythonPath,
+    RunPath,
+    Trusted,
+    found_runs,
+    split_names,
+    trust,
+)
 
 
 def score(
@@ -49,7 +59,12 @@ def score(
 
 def compare(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN...", help="One run, or several over the same data.")
+        list[Path],
+        typer.Argument(
+            metavar="RUN...",
+            help=f"One run, or several over the same data. {RUN_HELP}",
+            callback=found_runs,
+        ),
     ],
     arm: Annotated[
         str | None,
@@ -130,7 +145,7 @@ def tree(
 
 def report(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN", help="The folders that `run` printed.")
+        list[Path], typer.Argument(metavar="RUN...", help=RUN_HELP, callback=found_runs)
     ],
     output: Annotated[
         Path | None,
