@@ -54,7 +54,7 @@ MULTIPLE = re.compile(r"-?[0-9.]+ ?\\?[A-Za-z]+")
 ELEMENT = re.compile(r"[A-Za-z](?:_\{?\w+\}?)? ?\\in ?(?![A-Za-z])")
 RELATION = re.compile(r"\\le(?![A-Za-z])|\\ge(?![A-Za-z])|<|>")
 MIRRORED = {"<": ">", ">": "<", r"\le": r"\ge", r"\ge": r"\le"}
-EQUALS = re.compile(r"(?<![<>!:])=(?!=)")
+EQUALS = re.compile(r"(?<![<>!:])=(?!=)|\\equiv(?![A-Za-z])")
 UNION = re.compile(r"\\cup(?![A-Za-z])")
 OR = re.compile(r"\\text\{ ?or ?\}|(?<![A-Za-z\\])or(?![A-Za-z])|\\(?:lor|vee)(?![A-Za-z])")
 MATRIX = re.compile(r"[(\[]?\\begin\{([pbvBV]?matrix|array)\}(?:\{[clr|]*\})?(.*)\\end\{\1\}[)\]]?")
@@ -114,8 +114,8 @@ class Reader:
         if time := TIME.fullmatch(said.lower()):
             half = f" {time['half']}" if time["half"] else ""
             hour, minutes = int(time["hour"]), int(time["minutes"])
-            value = Fraction(hour, minutes) if minutes and not half else None  # or a ratio, `3:10`
-            return Reading(Kind.TIME, f"{hour}:{time['minutes']}{half}", value)
+            worth = Fraction(hour, minutes) if minutes and not half else None  # a ratio, `3:10`?
+            return Reading(Kind.TIME, f"{hour}:{time['minutes']}{half}", worth)
         if RATIO.fullmatch(said):
             return ratio([int(term) for term in said.split(":")])
         if infinite := INFINITY.fullmatch(said):
@@ -196,7 +196,9 @@ class Reader:
         sides = [split(part, EQUALS) for part in parts]
         named = all(len(side) == 2 and NAME.fullmatch(words_of(side[0])) for side in sides)
         if named and len({side[0] for side in sides}) == len(sides):
-            ordered = [value for _, value in sorted((side[0], side[1]) for side in sides)]
+            ordered = [
+                value for _, value in sorted((side[0].lstrip("\\"), side[1]) for side in sides)
+            ]
             return several(TUPLE, [await self.read(value) for value in ordered])
         first = sides[0]
         if len(first) == 2 and NAME.fullmatch(words_of(first[0])):  # `n=2,3,4`

@@ -91,7 +91,7 @@ DELIMITERS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "
 STYLE = r"(?:mathbf|boldsymbol|bm|mathsf|mathtt|mathit|mathnormal|displaystyle|textstyle|bf|it|rm)"
 LETTER = r"\\(?:mathrm|text|textrm|mathbf|boldsymbol|bm|mathsf|mathit)\{[ ~]*([A-Za-z])[ ~]*\}"
 FUNCTIONS = "sin|cos|tan|cot|sec|csc|arcsin|arccos|arctan|sinh|cosh|tanh|ln|log|exp|gcd|lcm|max|min"
-WRITTEN = "sin|cos|tan|arcsin|arccos|arctan|ln|log"
+WRITTEN = "sin|cos|tan|arcsin|arccos|arctan|ln|log|exp"
 """What is also written without a backslash, before its argument."""
 REWRITES = (
     (re.compile(r"\\(?:left|right|big|Big|bigg|Bigg|limits)(?![A-Za-z])"), ""),

@@ -27,14 +27,18 @@ TRIGONOMETRIC = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![A-Za-z])")
 PERCENT = re.compile(r"\s*(?:%|\\%|per ?cent(?:age)?(?: points?)?)\s*$", re.IGNORECASE)
 POWER = r"(?:\^ ?\{?-?[1-4]\}?)?"
 UPRIGHT = rf"\\(?:text(?:bf|it|rm)?|mathrm)\{{(?:[^{{}}]|\{{[^{{}}]*\}})*\}}{POWER}"
-PLAIN = rf"(?:\\mu ?)?[A-Za-z./\-]+{POWER}"
+PLAIN = (
+    rf"(?:\\mu ?)?[A-Za-z./\-]+{POWER}(?:\\cdot ?[A-Za-z]+\^\{{-[1-4]\}})?"
+    rf"|\\frac\{{(?:[ck]?m|mi|ft|k?J|kg)\}}\{{(?:s|hr?|min|mol|kg|K|c?m){POWER}\}}"
+)
 TAILS = (
     re.compile(
         r"(?P<value>.*[0-9A-Za-z)}\]!%])(?: |(?=\\))"
         rf"(?P<unit>{UPRIGHT}(?: ?(?:/|\\cdot)? ?(?:{UPRIGHT}|[A-Za-z]+{POWER}))?)"
     ),
     re.compile(
-        rf"(?P<value>.*[0-9A-Za-z)}}\]!%])(?<!\\mu)(?: |(?=\\text|\\mathrm))(?P<unit>{PLAIN})"
+        rf"(?P<value>.*[0-9A-Za-z)}}\]!%])(?<!\\mu)(?: |(?=\\(?:text|mathrm|frac)))"
+        rf"(?P<unit>{PLAIN})"
     ),
 )
 """A unit in `\\text{…}`, which may hold spaces, or a bare one."""
@@ -117,7 +121,7 @@ def _unit(value: str, text: str) -> Fraction | None:
     ):
         return None
     words = re.sub(
-        r"\\(?:cdot|mu|mathrm|text)(?![A-Za-z])|[\^{}()\-0-9/.*]", " ", words_of(text)
+        r"\\(?:cdot|mu|frac|mathrm|text)(?![A-Za-z])|[\^{}()\-0-9/.*]", " ", words_of(text)
     ).split()
     if not words or any(NO_UNIT.fullmatch(word) for word in words):
         return None
