@@ -59,7 +59,9 @@ UNION = re.compile(r"\\cup(?![A-Za-z])")
 OR = re.compile(r"\\text\{ ?or ?\}|(?<![A-Za-z\\])or(?![A-Za-z])|\\(?:lor|vee)(?![A-Za-z])")
 MATRIX = re.compile(r"[(\[]?\\begin\{([pbvBV]?matrix|array)\}(?:\{[clr|]*\})?(.*)\\end\{\1\}[)\]]?")
 PLUS_MINUS = re.compile(r"\\pm(?![A-Za-z])")
-DEGREES = re.compile(r"\(?([0-9]+(?:\.[0-9]+)?)\^\\circ ?\)?")
+DEGREES = re.compile(
+    r"\((?P<whole>[0-9]+(?:\.[0-9]+)?)\^\\circ ?\)|(?P<bare>[0-9]+(?:\.[0-9]+)?)\^\\circ ?"
+)
 MEANINGLESS = re.compile(
     r"[@#?:;&%<>]|(?<![_^0-9])[0-9]+ [0-9]|\\(?:text|mathrm|textrm)\b"
     r"|\\(?:to|ldots|ne|le|ge|Rightarrow|mid|quad)(?![A-Za-z])"
@@ -235,7 +237,7 @@ class Reader:
         if MEANINGLESS.search(text) and r"\begin" not in text:
             return _verbatim(text)
         if TRIGONOMETRIC.search(text):
-            text = DEGREES.sub(r"(\\frac{\1\\pi}{180})", text)
+            text = DEGREES.sub(r"(\\frac{\g<whole>\g<bare>\\pi}{180})", text)
         canonical = await self.algebra(text)
         return Reading(Kind.TEXT, tight(text)) if canonical is None else _of_algebra(canonical)
 

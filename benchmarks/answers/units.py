@@ -18,7 +18,7 @@ BEFORE = re.compile(
     re.IGNORECASE,
 )
 MODULO = re.compile(
-    r"\s*(?:\\pmod ?\{[^{}]*\}|\(? ?(?:\\text\{ ?\(?)?\\?b?mod(?:ulo)? ?[0-9]+ ?\)?\}?\)?)\s*$"
+    r"\s*(?:\\pmod ?(?:\{[^{}]*\}|[0-9]+)|\(? ?(?:\\text\{ ?\(?)?\\?b?mod(?:ulo)? ?[0-9]+ ?\)?\}?\)?)\s*$"
 )
 CURRENCY = re.compile(r"\s*(?:[$€£¥₹]|USD|EUR|GBP)\s*$")
 DEGREES = re.compile(r"\^\\circ ?(?:[CF])?\s*$")
@@ -28,7 +28,7 @@ PERCENT = re.compile(r"\s*(?:%|\\%|per ?cent(?:age)?(?: points?)?)\s*$", re.IGNO
 POWER = r"(?:\^ ?\{?-?[1-4]\}?)?"
 UPRIGHT = rf"\\(?:text(?:bf|it|rm)?|mathrm)\{{(?:[^{{}}]|\{{[^{{}}]*\}})*\}}{POWER}"
 PLAIN = (
-    rf"(?:\\mu ?)?[A-Za-z./\-]+{POWER}(?:\\cdot ?[A-Za-z]+\^\{{-[1-4]\}})?"
+    rf"(?:\\mu ?)?[A-Za-z./\-]+{POWER}(?: ?\\cdot ?[A-Za-z]+\^\{{-[1-4]\}})?"
     rf"|\\frac\{{(?:[ck]?m|mi|ft|k?J|kg)\}}\{{(?:s|hr?|min|mol|kg|K|c?m){POWER}\}}"
 )
 TAILS = (
@@ -37,7 +37,7 @@ TAILS = (
         rf"(?P<unit>{UPRIGHT}(?: ?(?:/|\\cdot)? ?(?:{UPRIGHT}|[A-Za-z]+{POWER}))?)"
     ),
     re.compile(
-        rf"(?P<value>.*[0-9A-Za-z)}}\]!%])(?<!\\mu)(?: |(?=\\(?:text|mathrm|frac)))"
+        rf"(?P<value>.*[0-9A-Za-z)}}\]!%])(?<!\\mu)(?<!\\cdot)(?: |(?=\\(?:text|mathrm|frac)))"
         rf"(?P<unit>{PLAIN})"
     ),
 )
