@@ -18,7 +18,8 @@ BEFORE = re.compile(
     re.IGNORECASE,
 )
 MODULO = re.compile(
-    r"\s*(?:\\pmod ?(?:\{[^{}]*\}|[0-9]+)|\(? ?(?:\\text\{ ?\(?)?\\?b?mod(?:ulo)? ?[0-9]+ ?\)?\}?\)?)\s*$"
+    r"\s*(?:\\pmod ?(?:\{[^{}]*\}|[0-9]+)"
+    r"|\(? ?(?:\\text\{ ?\(?)?\\?b?mod(?:ulo)? ?[0-9]+ ?\)?\}?\)?)\s*$"
 )
 CURRENCY = re.compile(r"\s*(?:[$€£¥₹]|USD|EUR|GBP)\s*$")
 DEGREES = re.compile(r"\^\\circ ?(?:[CF])?\s*$")
