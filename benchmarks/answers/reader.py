@@ -116,7 +116,8 @@ class Reader:
         if time := TIME.fullmatch(said.lower()):
             half = f" {time['half']}" if time["half"] else ""
             hour, minutes = int(time["hour"]), int(time["minutes"])
-            worth = Fraction(hour, minutes) if minutes and not half else None  # a ratio, `3:10`?
+            maybe = not half and time["minutes"][0] != "0"  # a ratio, as `3:10`
+            worth = Fraction(hour, minutes) if maybe else None
             return Reading(Kind.TIME, f"{hour}:{time['minutes']}{half}", worth)
         if RATIO.fullmatch(said):
             return ratio([int(term) for term in said.split(":")])
