@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from benchmarks.answers.choices import is_option, option_named
 from benchmarks.answers.numerals import LONGEST_NUMBER, read_number
-from benchmarks.answers.reader import Reader
+from benchmarks.answers.reader import Algebra, Reader
 from benchmarks.answers.reading import (
     TUPLE,
     Kind,
@@ -98,7 +98,7 @@ class MathEquality:
         if is_option(text):
             letter = option_named(text)
             return Answer(text, Reading(Kind.OPTION, letter or ""))
-        return Answer(text, await _read(self._reader(time, reference=True), text))
+        return Answer(text, await _read(Reader(self._algebra(time), reference=True), text))
 
     async def read(self, text: str, reference: Answer, time: Seconds) -> Answer | None:
         """See `Equality`."""
@@ -106,8 +106,10 @@ class MathEquality:
             letter = option_named(text, any_case=False)
             if letter is not None:
                 return Answer(text, Reading(Kind.OPTION, letter))
-        ordered = reference.reading.shape == TUPLE
-        return Answer(text, await _read(self._reader(time, ordered=ordered), text))
+        form = reference.reading
+        valued = form.kind in (Kind.NUMBER, Kind.CONSTANT, Kind.PERCENT)
+        reader = Reader(self._algebra(time), ordered=form.shape == TUPLE, valued=valued)
+        return Answer(text, await _read(reader, text))
 
     async def right(self, answer: Answer, reference: Answer, time: Seconds) -> Equal:
         """See `Equality`."""
@@ -124,7 +126,7 @@ class MathEquality:
         """See `Equality`."""
         await self._pool.close()
 
-    def _reader(self, time: Seconds, *, ordered: bool = False, reference: bool = False) -> Reader:
+    def _algebra(self, time: Seconds) -> Algebra:
         async def algebra(text: str) -> Mapping[str, Any] | None:
             asked = await self._ask(time, "read", text)
             if asked.fault is not None:
@@ -132,7 +134,7 @@ class MathEquality:
             found: Mapping[str, Any] | None = asked.found
             return found
 
-        return Reader(algebra, ordered=ordered, reference=reference)
+        return algebra
 
     async def _ask(self, time: Seconds, *question: str) -> Asked:
         """Ask the pool, or remember: after a time-out the same is asked again with more time."""

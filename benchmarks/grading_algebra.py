@@ -71,6 +71,8 @@ def expression(parsed: Any) -> Canonical | None:
     value = rational(parsed).doit()  # the parser evaluates nothing
     if not value.free_symbols:
         return constant(value)
+    if value.is_Symbol and str(value).isalpha():
+        return {"kind": "formula", "key": f"the letter {value}"}  # as it is read without algebra
     at = [evaluated(value, point) for point in points(value)]
     if None in at:
         return None

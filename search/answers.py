@@ -25,6 +25,7 @@ CUE = re.compile(
     r"\banswer\*{0,2}(?:\s{1,8}is\b|\s{0,8}:)[\s:*]{0,8}|(?P<hashes>####)[ \t*]{0,8}", re.IGNORECASE
 )
 SENTENCE_END = re.compile(r"\n|[.?!](?=\s|$)")
+DISPLAYED = re.compile(r"\\\[.*?\\\]|\$\$.+?\$\$", re.DOTALL)
 AFTERWORD = re.compile(r",\s+(?=[A-Za-z])")
 VALUE = re.compile(r"[0-9\\^=]")
 """What a value that is no plain word holds."""
@@ -100,7 +101,12 @@ def _says_value(said: str) -> bool:
 
 
 def _sentence(rest: str) -> str:
-    """The answer up to the end of its sentence, or to what is added to a number after a comma."""
+    """The answer up to the end of its sentence, or to what is added to a number after a comma.
+
+    A displayed formula ends where it is closed.
+    """
+    if displayed := DISPLAYED.match(rest):
+        return displayed[0]
     end = SENTENCE_END.search(rest)
     said = (rest[: end.start()] if end else rest).strip(" *")
     head, comma, tail = _parted(said)

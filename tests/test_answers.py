@@ -40,6 +40,8 @@ SOLUTIONS = [
     ("The answer is x = 3, y = 4.", "x = 3, y = 4"),
     ("The answer is Evelyn, not Tim", "Evelyn, not Tim"),
     ("The answer is 5. I doubt the answer is correct.", "5"),
+    ("Answer:\n\\[\n12\n\\]\nDone.", "\\[\n12\n\\]"),
+    ("The answer is $$\n\\frac12.\n$$", "$$\n\\frac12.\n$$"),
     (r"\boxed{5}. (put in \boxed{})", "5"),
 ]
 

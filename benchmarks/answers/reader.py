@@ -21,6 +21,7 @@ from benchmarks.answers.reading import (
     Reading,
     number,
     percentage,
+    ratio,
     several,
 )
 from benchmarks.answers.splitting import bracketed, listed, split
@@ -37,21 +38,30 @@ BASED = re.compile(
 )
 TIME = re.compile(r"(?P<hour>[0-9]{1,2}):(?P<minutes>[0-9]{2})(?: ?(?P<half>[ap])\.? ?m\.?)?")
 RATIO = re.compile(r"[0-9]+(?::[0-9]+)+")
+VARIABLE = r"\\?[A-Za-z]+(?:_\{?[A-Za-z0-9]+\}?)?'?"
 NAME = re.compile(
-    r"(?:\\?[A-Za-z]+(?:_\{?[A-Za-z0-9]+\}?)?'?|[A-Za-z](?:_\{?\w+\}?)?\([A-Za-z](?:,[A-Za-z])*\))"
+    rf"{VARIABLE}|[A-Za-z](?:_\{{?\w+\}}?)?\([A-Za-z](?:, ?[A-Za-z])*\)"
+    r"|[fghpqFGHPQE](?:_\{?\w+\}?)?'*\([^()]*\)"
+    rf"|\({VARIABLE}(?:[,;] ?{VARIABLE})+\)"
+    r"|m? ?\\(?:angle|triangle) ?[A-Z]{1,3}|\|[A-Z]{2}\||\[[A-Z]{3,6}\]"
+    r"|[A-Za-z]{2,}(?: [A-Za-z]+)+"
 )
-"""What an answer may be called: `x`, `x_1`, `f(x)`, `\theta`, `Area`."""
+"""What an answer may be called: `x`, `x_1`, `f(2)`, `(x,y)`, `\angle ABC`, `Total cost`."""
 WORDS = re.compile(r"[A-Za-z][A-Za-z'\- .!?0-9&/()]*")
 PRODUCT = re.compile(r"[b-df-hj-np-tv-z]{2,3}|[abcdxyz]{2,3}")
 """Small letters without the vowels of words: a product of variables."""
+MULTIPLE = re.compile(r"-?[0-9.]+ ?\\?[A-Za-z]+")
 ELEMENT = re.compile(r"[A-Za-z](?:_\{?\w+\}?)? ?\\in ?(?![A-Za-z])")
 RELATION = re.compile(r"\\le(?![A-Za-z])|\\ge(?![A-Za-z])|<|>")
 MIRRORED = {"<": ">", ">": "<", r"\le": r"\ge", r"\ge": r"\le"}
-EQUALS = re.compile(r"(?<![<>!:])=(?!=)")
+EQUALS = re.compile(r"(?<![<>!:])=(?!=)|\\equiv(?![A-Za-z])")
 UNION = re.compile(r"\\cup(?![A-Za-z])")
-MATRIX = re.compile(r"\\begin\{([pbvBV]?matrix|array)\}(?:\{[clr|]*\})?(.*)\\end\{\1\}")
+OR = re.compile(r"\\text\{ ?or ?\}|(?<![A-Za-z\\])or(?![A-Za-z])|\\(?:lor|vee)(?![A-Za-z])")
+MATRIX = re.compile(r"[(\[]?\\begin\{([pbvBV]?matrix|array)\}(?:\{[clr|]*\})?(.*)\\end\{\1\}[)\]]?")
 PLUS_MINUS = re.compile(r"\\pm(?![A-Za-z])")
-DEGREES = re.compile(r"\(?([0-9]+(?:\.[0-9]+)?)\^\\circ ?\)?")
+DEGREES = re.compile(
+    r"\((?P<whole>[0-9]+(?:\.[0-9]+)?)\^\\circ ?\)|(?P<bare>[0-9]+(?:\.[0-9]+)?)\^\\circ ?"
+)
 MEANINGLESS = re.compile(
     r"[@#?:;&%<>]|(?<![_^0-9])[0-9]+ [0-9]|\\(?:text|mathrm|textrm)\b"
     r"|\\(?:to|ldots|ne|le|ge|Rightarrow|mid|quad)(?![A-Za-z])"
@@ -69,11 +79,14 @@ class Reader:
     """Reads answers.
 
     `ordered`: whether a bare list is a pair, as where the reference is one (`(3, 4)`); else its
-    order means nothing. `reference`: whether it reads a reference, which may accept more.
+    order means nothing. `valued`: whether `a+b=5` is what it equals, as where the reference is a
+    number; else it is an equation. `reference`: whether it reads a reference, which may accept
+    more.
     """
 
     algebra: Algebra
     ordered: bool = False
+    valued: bool = False
     reference: bool = False
 
     async def read(self, text: str) -> Reading:
@@ -102,9 +115,12 @@ class Reader:
             return based
         if time := TIME.fullmatch(said.lower()):
             half = f" {time['half']}" if time["half"] else ""
-            return Reading(Kind.TIME, f"{int(time['hour'])}:{time['minutes']}{half}")
+            hour, minutes = int(time["hour"]), int(time["minutes"])
+            maybe = not half and time["minutes"][0] != "0"  # a ratio, as `3:10`
+            worth = Fraction(hour, minutes) if maybe else None
+            return Reading(Kind.TIME, f"{hour}:{time['minutes']}{half}", worth)
         if RATIO.fullmatch(said):
-            return Reading(Kind.VERBATIM, said)
+            return ratio([int(term) for term in said.split(":")])
         if infinite := INFINITY.fullmatch(said):
             return Reading(Kind.WORDS, f"{infinite['sign'].replace('+', '')}infinity")
         return _words(text, said)
@@ -126,6 +142,8 @@ class Reader:
         read = [await self.read(value) for value in values]
         if all(each.same == read[0].same for each in read):
             return read[0]
+        if len(parts) == 2 and self.valued and _is_told(parts[0], *read):
+            return read[1]
         if len(parts) == 2 and any(each.kind is Kind.FORMULA for each in read):
             return await self._equation(text)
         return _verbatim(text)
@@ -147,6 +165,8 @@ class Reader:
         r"""`x\in(1,2)` and `1<x<2` are the interval; a relation of anything else is its text."""
         if element := ELEMENT.match(text):
             return await self.read(text[element.end() :].strip())
+        if len(parts := split(text, OR)) > 1 and all(map(RELATION.search, parts)):
+            return several("union", [await self.read(part) for part in parts])
         parts = split(text, RELATION)
         if len(parts) < 2:
             return None
@@ -179,7 +199,9 @@ class Reader:
         sides = [split(part, EQUALS) for part in parts]
         named = all(len(side) == 2 and NAME.fullmatch(words_of(side[0])) for side in sides)
         if named and len({side[0] for side in sides}) == len(sides):
-            ordered = [value for _, value in sorted((side[0], side[1]) for side in sides)]
+            ordered = [
+                value for _, value in sorted((side[0].lstrip("\\"), side[1]) for side in sides)
+            ]
             return several(TUPLE, [await self.read(value) for value in ordered])
         first = sides[0]
         if len(first) == 2 and NAME.fullmatch(words_of(first[0])):  # `n=2,3,4`
@@ -213,10 +235,10 @@ class Reader:
             return await self.read(bare.text)
         if LETTER.fullmatch(text):
             return Reading(Kind.FORMULA, f"the letter {text.removeprefix(chr(92))}")
-        if MEANINGLESS.search(text):
+        if MEANINGLESS.search(text) and r"\begin" not in text:
             return _verbatim(text)
         if TRIGONOMETRIC.search(text):
-            text = DEGREES.sub(r"(\\frac{\1\\pi}{180})", text)
+            text = DEGREES.sub(r"(\\frac{\g<whole>\g<bare>\\pi}{180})", text)
         canonical = await self.algebra(text)
         return Reading(Kind.TEXT, tight(text)) if canonical is None else _of_algebra(canonical)
 
@@ -229,6 +251,12 @@ def _unbracketed(text: str) -> str:
             break
         text = inside
     return text
+
+
+def _is_told(called: str, left: Reading, right: Reading) -> bool:
+    """Whether `a+b=5` tells a value: its left side is no number, nor a multiple to be divided."""
+    told = right.kind in (Kind.NUMBER, Kind.CONSTANT, Kind.PERCENT)
+    return told and left.kind in (Kind.FORMULA, Kind.TEXT) and not MULTIPLE.fullmatch(called)
 
 
 def _of_algebra(canonical: Mapping[str, Any]) -> Reading:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
+from math import gcd
 
 from benchmarks.answers.numerals import rounds
 
@@ -26,6 +27,8 @@ class Kind(StrEnum):
     """Digits in a base: `digits_base`."""
     TIME = "time"
     """An hour with its minutes."""
+    RATIO = "ratio"
+    """`2:3`, reduced: `key` is its terms."""
     OPTION = "option"
     """The letter of an option."""
     WORDS = "words"
@@ -94,6 +97,14 @@ def percentage(value: Fraction) -> Reading:
     return Reading(Kind.PERCENT, f"{value.numerator:x}/{value.denominator:x}", value)
 
 
+def ratio(terms: Sequence[int]) -> Reading:
+    """The reading of a ratio; one of two terms is worth their quotient."""
+    common = gcd(*terms) or 1
+    reduced = [term // common for term in terms]
+    value = Fraction(reduced[0], reduced[1]) if len(terms) == 2 and reduced[1] else None
+    return Reading(Kind.RATIO, ":".join(map(str, reduced)), value)
+
+
 def several(shape: str, members: Sequence[Reading]) -> Reading:
     """The reading of several answers; one alone in a list is just that one."""
     if shape == LIST and len(members) == 1:
@@ -125,6 +136,8 @@ def accepts(reference: Reading, answer: Reading) -> bool:
         one, other = reference.key.partition(" "), answer.key.partition(" ")
         return one[0] == other[0] and not (one[2] and other[2])  # `11:30` says less than `11:30 am`
     if reference.value is not None and answer.value is not None:
+        if {Kind.RATIO, Kind.TIME} & {reference.kind, answer.kind}:
+            return reference.value == answer.value
         if Kind.PERCENT in (reference.kind, answer.kind):
             return False
         return rounds(reference.value, reference.ulp, answer.value, answer.ulp)

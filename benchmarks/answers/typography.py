@@ -12,7 +12,7 @@ from functools import lru_cache
 
 INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 SPACES = re.compile("[\t\r\n\u00a0\u2000-\u200a\u202f\u205f\u3000]")
-WIDE = re.compile("[\uff01-\uff5e\uffe0-\uffe6]")
+WIDE = re.compile("[\uff01-\uff5e\uffe0-\uffe6\U0001d400-\U0001d7ff]")
 VULGAR = re.compile("[\u00bc-\u00be\u2150-\u215e]")
 SUPERSCRIPTS = re.compile("[\u00b2\u00b3\u00b9\u2070\u2074-\u207b]+")
 SUBSCRIPTS = re.compile("[\u2080-\u208b]+")
@@ -49,14 +49,50 @@ SIGNS = {
     "′": "'",
     "’": "'",
 }
+GREEK = {
+    "α": "alpha",
+    "β": "beta",
+    "γ": "gamma",
+    "δ": "delta",
+    "ε": "epsilon",
+    "ζ": "zeta",
+    "η": "eta",
+    "ι": "iota",
+    "κ": "kappa",
+    "λ": "lambda",
+    "μ": "mu",
+    "µ": "mu",
+    "ν": "nu",
+    "ξ": "xi",
+    "ρ": "rho",
+    "σ": "sigma",
+    "τ": "tau",
+    "φ": "phi",
+    "χ": "chi",
+    "ψ": "psi",
+    "ω": "omega",
+    "Γ": "Gamma",
+    "Δ": "Delta",
+    "Θ": "Theta",
+    "Λ": "Lambda",
+    "Π": "Pi",
+    "Σ": "Sigma",
+    "Φ": "Phi",
+    "Ψ": "Psi",
+    "Ω": "Omega",
+    "\u2126": "Omega",
+}
+SIGNS |= {sign: rf"\{name} " for sign, name in GREEK.items()}
 SIGN = re.compile("|".join(map(re.escape, SIGNS)))
 ROOT_SIGN = re.compile(r"√ ?(?:\((?P<group>[^()]*)\)|(?P<item>[0-9]+(?:\.[0-9]+)?|[A-Za-z]))")
 ROOT_WORD = re.compile(r"(?<![\\A-Za-z])sqrt ?\((?P<group>[^()]*)\)")
 
 DELIMITERS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "**"), ("`", "`"))
 STYLE = r"(?:mathbf|boldsymbol|bm|mathsf|mathtt|mathit|mathnormal|displaystyle|textstyle|bf|it|rm)"
-LETTER = r"\\(?:mathrm|text|textrm|mathbf|boldsymbol|bm|mathsf|mathit)\{ *([A-Za-z]) *\}"
+LETTER = r"\\(?:mathrm|text|textrm|mathbf|boldsymbol|bm|mathsf|mathit)\{[ ~]*([A-Za-z])[ ~]*\}"
 FUNCTIONS = "sin|cos|tan|cot|sec|csc|arcsin|arccos|arctan|sinh|cosh|tanh|ln|log|exp|gcd|lcm|max|min"
+WRITTEN = "sin|cos|tan|arcsin|arccos|arctan|ln|log|exp"
+"""What is also written without a backslash, before its argument."""
 REWRITES = (
     (re.compile(r"\\(?:left|right|big|Big|bigg|Bigg|limits)(?![A-Za-z])"), ""),
     (re.compile(r"\\!|(?<=[0-9])\\[,:;](?=[0-9])"), ""),
@@ -69,8 +105,16 @@ REWRITES = (
     (re.compile(r"\\neq(?![A-Za-z])"), r"\\ne"),
     (re.compile(r"\\(?:rightarrow|longrightarrow)(?![A-Za-z])"), r"\\to"),
     (re.compile(r"\\(?:dots|cdots|dotsc)(?![A-Za-z])"), r"\\ldots"),
+    (re.compile(r"(?<=[0-9])\^ ?(?:o|\{ ?o ?\})(?![A-Za-z])"), r"^\\circ "),
     (re.compile(r"\^ ?(?:\{ ?\\circ ?\}|\\circ(?![A-Za-z]))|\\degree(?![A-Za-z])"), r"^\\circ "),
     (re.compile(rf"\\(?:operatorname|mathrm|text|textrm)\*?\{{ ?({FUNCTIONS}) ?\}}"), r"\\\1 "),
+    (re.compile(rf"(?<![\\A-Za-z])({WRITTEN})(?= ?[(0-9_^\\])"), r"\\\1 "),
+    (re.compile(r"(?<![\\A-Za-z])pi(?![A-Za-z])"), r"\\pi "),
+    (re.compile("<="), r"\\le "),
+    (re.compile(">="), r"\\ge "),
+    (re.compile(r"(?<=[0-9A-Za-z)}])\*\*(?=[0-9({-])"), "^"),
+    (re.compile(r"(?<=[0-9]) ?[xX] ?(?=10\^)"), r"\\times "),
+    (re.compile(r"(?<=[)\]]) ?U ?(?=[(\[])"), r"\\cup "),
     (re.compile(r"\\lg(?![A-Za-z])"), r"\\log_{10}"),
     (re.compile(LETTER), r" \1 "),
     (re.compile(rf"\\{STYLE}(?![A-Za-z]) ?"), ""),

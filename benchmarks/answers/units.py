@@ -18,7 +18,8 @@ BEFORE = re.compile(
     re.IGNORECASE,
 )
 MODULO = re.compile(
-    r"\s*(?:\\pmod ?\{[^{}]*\}|\(? ?(?:\\text\{ ?\(?)?\\?b?mod(?:ulo)? ?[0-9]+ ?\)?\}?\)?)\s*$"
+    r"\s*(?:\\pmod ?(?:\{[^{}]*\}|[0-9]+)"
+    r"|\(? ?(?:\\text\{ ?\(?)?\\?b?mod(?:ulo)? ?[0-9]+ ?\)?\}?\)?)\s*$"
 )
 CURRENCY = re.compile(r"\s*(?:[$€£¥₹]|USD|EUR|GBP)\s*$")
 DEGREES = re.compile(r"\^\\circ ?(?:[CF])?\s*$")
@@ -26,10 +27,24 @@ TRIGONOMETRIC = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![A-Za-z])")
 """Of an angle the sign of degrees is no unit."""
 PERCENT = re.compile(r"\s*(?:%|\\%|per ?cent(?:age)?(?: points?)?)\s*$", re.IGNORECASE)
 POWER = r"(?:\^ ?\{?-?[1-4]\}?)?"
-TAIL = re.compile(
-    r"(?P<value>.*[0-9A-Za-z)}\]!%])(?: |(?=\\text|\\mathrm))"
-    rf"(?P<unit>(?:\\(?:text(?:bf|it|rm)?|mathrm)\{{[^{{}}]*\}}|[A-Za-z./\-]+){POWER})"
+UPRIGHT = rf"\\(?:text(?:bf|it|rm)?|mathrm)\{{(?:[^{{}}]|\{{[^{{}}]*\}})*\}}{POWER}"
+PLAIN = (
+    rf"(?:\\mu ?)?[A-Za-z./\-]+{POWER}(?: ?\\cdot ?[A-Za-z]+\^\{{-[1-4]\}})?"
+    rf"|\\frac\{{(?:[ck]?m|mi|ft|k?J|kg)\}}\{{(?:s|hr?|min|mol|kg|K|c?m){POWER}\}}"
 )
+TAILS = (
+    re.compile(
+        r"(?P<value>.*[0-9A-Za-z)}\]!%])(?: |(?=\\))"
+        rf"(?P<unit>{UPRIGHT}(?: ?(?:/|\\cdot)? ?(?:{UPRIGHT}|[A-Za-z]+{POWER}))?)"
+    ),
+    re.compile(
+        rf"(?P<value>.*[0-9A-Za-z)}}\]!%])(?<!\\mu)(?<!\\cdot)(?: |(?=\\(?:text|mathrm|frac)))"
+        rf"(?P<unit>{PLAIN})"
+    ),
+)
+"""A unit in `\\text{…}`, which may hold spaces, or a bare one."""
+FACTORS = re.compile(r"[0-9)}](?: (?!N m$|J s$|[AW] h$|V s$)[A-Za-z](?:\^\{?[0-9]\}?)?){2,}")
+"""`3 m g` is a product, `3 N m` has a unit."""
 ATTACHED = re.compile(
     r"(?P<value>.*[0-9])(?:[cmk]?m|[mk]?g|ml|hrs?|mins?|secs?|ms|ft|yd|mi|mph|kmh|lbs?|oz|k?W|kWh|Hz"
     rf"|mol|[kMGT]B|deg(?:rees)?|rad|[ap]m){POWER}",
@@ -78,19 +93,37 @@ def without_unit(text: str) -> Bare:
             bare, percent = PERCENT.sub("", bare).strip(), True
         if attached := ATTACHED.fullmatch(bare):
             bare = attached["value"]
-        elif (tail := TAIL.fullmatch(bare)) and (told := _unit(tail["value"], tail["unit"])):
-            bare, scale = tail["value"].strip(), scale * told
+        elif found := _without_tail(bare):
+            bare, scale = found[0], scale * found[1]
         if bare == text or not bare:
             break
         text = bare
     return Bare(text, percent, scale)
 
 
+def _without_tail(text: str) -> tuple[str, Fraction] | None:
+    """The value before a unit, and what the unit multiplies it by; None where no unit ends it."""
+    if (factors := FACTORS.search(text)) and factors.end() == len(text):
+        return None
+    for pattern in TAILS:
+        tail = pattern.fullmatch(text)
+        told = _unit(tail["value"], tail["unit"]) if tail else None
+        if tail and told:
+            return tail["value"].strip(), told
+    return None
+
+
 def _unit(value: str, text: str) -> Fraction | None:
     """By what a unit multiplies its value, mostly 1; None for what is no unit."""
-    if not VALUE.search(value) or (POWERS.fullmatch(text) and value[-1].isdigit()):
+    if (
+        not VALUE.search(value)
+        or value.count("{") != value.count("}")
+        or (POWERS.fullmatch(text) and value[-1].isdigit())
+    ):
         return None
-    words = re.sub(r"[\^{}\-0-9/.]", " ", words_of(text)).split()
+    words = re.sub(
+        r"\\(?:cdot|mu|frac|mathrm|text)(?![A-Za-z])|[\^{}()\-0-9/.*]", " ", words_of(text)
+    ).split()
     if not words or any(NO_UNIT.fullmatch(word) for word in words):
         return None
     if any(not word.isalpha() or (len(word) == 1 and not LETTER.match(word)) for word in words):
