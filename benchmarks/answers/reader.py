@@ -1,7 +1,7 @@
 r"""From the text of an answer to its reading.
 
-Numbers, words, lists and what falls apart into them are read here; a formula is left to algebra,
-which is asked for its canonical form.
+What takes no algebra is read by `plain`; here an answer falls apart into those it consists of. A
+formula is left to algebra, which is asked for its canonical form.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeAlias
 
-from benchmarks.answers.numerals import LONGEST_NUMBER, read_number
+from benchmarks.answers.inequalities import RELATION, interval
+from benchmarks.answers.plain import plain
 from benchmarks.answers.reading import (
     LIST,
     SET,
@@ -20,8 +21,6 @@ from benchmarks.answers.reading import (
     Kind,
     Reading,
     number,
-    percentage,
-    ratio,
     several,
 )
 from benchmarks.answers.splitting import bracketed, listed, split
@@ -31,13 +30,6 @@ from benchmarks.answers.units import TRIGONOMETRIC, without_unit
 Algebra: TypeAlias = Callable[[str], Awaitable[Mapping[str, Any] | None]]
 """From an expression or an equation to its canonical form; None where it cannot be read."""
 
-BASES = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9}
-BASES |= {"ten": 10, "eleven": 11, "twelve": 12, "sixteen": 16}
-BASED = re.compile(
-    r"\(?(?P<digits>[0-9A-Fa-f]+)\)?_(?:\{ ?)?(?:\\text\{ ?)?(?P<base>[0-9]{1,2}|[a-z]+)(?: ?\})*"
-)
-TIME = re.compile(r"(?P<hour>[0-9]{1,2}):(?P<minutes>[0-9]{2})(?: ?(?P<half>[ap])\.? ?m\.?)?")
-RATIO = re.compile(r"[0-9]+(?::[0-9]+)+")
 VARIABLE = r"\\?[A-Za-z]+(?:_\{?[A-Za-z0-9]+\}?)?'?"
 NAME = re.compile(
     rf"{VARIABLE}|[A-Za-z](?:_\{{?\w+\}}?)?\([A-Za-z](?:, ?[A-Za-z])*\)"
@@ -47,13 +39,8 @@ NAME = re.compile(
     r"|[A-Za-z]{2,}(?: [A-Za-z]+)+"
 )
 """What an answer may be called: `x`, `x_1`, `f(2)`, `(x,y)`, `\angle ABC`, `Total cost`."""
-WORDS = re.compile(r"[A-Za-z][A-Za-z'\- .!?0-9&/()]*")
-PRODUCT = re.compile(r"[b-df-hj-np-tv-z]{2,3}|[abcdxyz]{2,3}")
-"""Small letters without the vowels of words: a product of variables."""
 MULTIPLE = re.compile(r"-?[0-9.]+ ?\\?[A-Za-z]+")
 ELEMENT = re.compile(r"[A-Za-z](?:_\{?\w+\}?)? ?\\in ?(?![A-Za-z])")
-RELATION = re.compile(r"\\le(?![A-Za-z])|\\ge(?![A-Za-z])|<|>")
-MIRRORED = {"<": ">", ">": "<", r"\le": r"\ge", r"\ge": r"\le"}
 EQUALS = re.compile(r"(?<![<>!:])=(?!=)|\\equiv(?![A-Za-z])")
 UNION = re.compile(r"\\cup(?![A-Za-z])")
 OR = re.compile(r"\\text\{ ?or ?\}|(?<![A-Za-z\\])or(?![A-Za-z])|\\(?:lor|vee)(?![A-Za-z])")
@@ -71,7 +58,6 @@ MEANINGLESS = re.compile(
 """What no formula holds."""
 LETTER = re.compile(r"(?![ei]$)[A-Za-z]|\\(?!pi$)[a-zA-Z]{2,8}")
 """A variable: e, i and π are numbers."""
-INFINITY = re.compile(r"(?P<sign>[+-]?)(?:\\infty|inf|infinity)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +78,7 @@ class Reader:
     async def read(self, text: str) -> Reading:
         """The reading of a normalised answer."""
         text = _unbracketed(text)
-        whole = self._plain(text)
+        whole = plain(text)
         if whole is not None:
             return whole
         for part in (self._equal, self._related, self._broken):
@@ -100,30 +86,6 @@ class Reader:
             if found is not None:
                 return found
         return await self._formula(text)
-
-    def _plain(self, text: str) -> Reading | None:
-        """A number, digits in a base, a time, a letter, words: what takes no algebra."""
-        bare = without_unit(text)
-        value = read_number(bare.text) if len(text) <= LONGEST_NUMBER else None
-        if value is not None:
-            if bare.percent:
-                return percentage(value.value * bare.scale)
-            return number(value.value * bare.scale, value.ulp)
-        said = words_of(text)
-        based = _based(text)
-        if based is not None:
-            return based
-        if time := TIME.fullmatch(said.lower()):
-            half = f" {time['half']}" if time["half"] else ""
-            hour, minutes = int(time["hour"]), int(time["minutes"])
-            maybe = not half and time["minutes"][0] != "0"  # a ratio, as `3:10`
-            worth = Fraction(hour, minutes) if maybe else None
-            return Reading(Kind.TIME, f"{hour}:{time['minutes']}{half}", worth)
-        if RATIO.fullmatch(said):
-            return ratio([int(term) for term in said.split(":")])
-        if infinite := INFINITY.fullmatch(said):
-            return Reading(Kind.WORDS, f"{infinite['sign'].replace('+', '')}infinity")
-        return _words(text, said)
 
     async def _equal(self, text: str) -> Reading | None:
         r"""`x=5` is 5, `104=8\cdot13` is 104, `2x+y=3` is an equation, `17=18` is nothing."""
@@ -171,7 +133,7 @@ class Reader:
         if len(parts) < 2:
             return None
         signs = [m[0] for m in RELATION.finditer(text)]
-        ends = _interval(parts, signs)
+        ends = interval(parts, signs)
         if ends is None:
             return _verbatim(text)
         left, right, shape = ends
@@ -272,60 +234,3 @@ def _of_algebra(canonical: Mapping[str, Any]) -> Reading:
 
 def _verbatim(text: str) -> Reading:
     return Reading(Kind.VERBATIM, tight(words_of(text)))
-
-
-def _based(text: str) -> Reading | None:
-    """Digits with a subscript that can be their base."""
-    match = BASED.fullmatch(text)
-    if match is None:
-        return None
-    digits, said = match["digits"], match["base"]
-    base = int(said) if said.isdigit() else BASES.get(said, 0)
-    plain = digits.isdigit() or (len(digits) > 1 and digits.upper() == digits)
-    if not plain or not 2 <= base <= 36:
-        return None
-    try:
-        int(digits, base)
-    except ValueError:
-        return None
-    return Reading(Kind.BASED, f"{digits.lower()}_{base}")
-
-
-def _words(text: str, said: str) -> Reading | None:
-    """Words, a label, a name: not a product of variables, and no letter alone."""
-    if not WORDS.fullmatch(said) or len(listed(text)) > 1:
-        return None
-    tokens = re.findall(r"[A-Za-z]+", said)
-    if max(map(len, tokens)) < 2:
-        capitals = len(tokens) > 1 and said.isupper() and not re.search(r"[0-9()/.\-]", said)
-        return Reading(Kind.WORDS, said.casefold()) if capitals else None
-    told = text != said
-    if not told and (PRODUCT.fullmatch(said) or re.search(r"[A-Za-z]\(|\)[A-Za-z(]|[0-9/]", said)):
-        spaced = re.search(r"[A-Za-z]{2,} |[ ][A-Za-z]{2,}", said)
-        if not spaced:
-            return None
-    key = re.sub(r"[\s.!?]+", " ", said.casefold()).strip()
-    return Reading(Kind.WORDS, key)
-
-
-def _interval(parts: Sequence[str], signs: Sequence[str]) -> tuple[str, str, str] | None:
-    """The ends and the brackets of an inequality in one variable, None for any other."""
-    low = [sign in ("<", r"\le") for sign in signs]
-    if len(signs) == 2 and low[0] == low[1] and NAME.fullmatch(parts[1]):
-        ends = (parts[0], signs[0], signs[1], parts[2])
-        left, first, second, right = ends if low[0] else ends[::-1]
-        return left, right, _brackets(first, second)
-    if len(signs) == 1 and NAME.fullmatch(parts[0]) and parts[1]:
-        if low[0]:
-            return r"-\infty", parts[1], _brackets("<", signs[0])
-        return parts[1], r"\infty", _brackets(signs[0], "<")
-    if len(signs) == 1 and NAME.fullmatch(parts[1]) and parts[0]:
-        return _interval(
-            parts[::-1], [{"<": ">", ">": "<", r"\le": r"\ge", r"\ge": r"\le"}[signs[0]]]
-        )
-    return None
-
-
-def _brackets(first: str, second: str) -> str:
-    opening = "(" if first in "<>" else "["
-    return opening + (")" if second in "<>" else "]")
