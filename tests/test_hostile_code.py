@@ -6,10 +6,11 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 
-from hostile_runs import Bench, assert_one_line, bench
+from hostile_runs import Bench, assert_one_line, bench, plant
 from own_parts import forget
 from search.aggregation import AGGREGATIONS, Aggregator
 from search.custom import PartError, Untrusted
@@ -207,3 +208,18 @@ def test_trust_is_of_one_command(at: Bench) -> None:
     unload(at)
     assert at.tell("score", run).code == 0
     assert not imported(at)
+
+
+@pytest.mark.parametrize("manifest", ["link", "pipe", "device", "none"])
+def test_a_run_whose_manifest_is_no_plain_file_is_no_more_trusted(at: Bench, manifest: str) -> None:
+    run = received(at, *STRATEGY)
+    if manifest == "none":
+        (run / "manifest.json").unlink()
+    else:
+        plant(run / "manifest.json", manifest, copytree(run, at.folder / "other") / "manifest.json")
+    Path("mine.yaml").symlink_to(run / "config.yaml")
+    for verb in ("validate", "run", "doctor"):
+        for config in (run, run / "config.yaml", "mine.yaml"):
+            told = at.tell(verb, config)
+            assert (told.code, imported(at)) == (2, False), (verb, config, told)
+            assert "--trust" in told.err, (verb, config, told)

@@ -25,7 +25,7 @@ from treewright.config.combination import outcome_only
 from treewright.config.compose import KIND, PRESET, child, compose, kind_said, place
 from treewright.config.config import Config
 from treewright.config.kinds import SECTIONS, kind_of, settings_class
-from treewright.config.location import exists, find_config, portable
+from treewright.config.location import exists, find_config, is_run, portable
 from treewright.config.redaction import keep_secrets, redact, without_secrets
 from treewright.config.resolving import FILES, resolve
 from treewright.config.schema import check_keys, dotted_keys, fit, required
@@ -66,7 +66,7 @@ def as_trusted(path: str) -> Iterator[None]:
     if not in_a_run(file):
         yield
         return
-    if exists(file):
+    if exists(file) and is_run(file.parent):
         read_inside(file.parent, file.name)  # refuses a link and the like
     with guarded(trust_said()):
         yield
