@@ -223,3 +223,33 @@ def test_a_run_whose_manifest_is_no_plain_file_is_no_more_trusted(at: Bench, man
             told = at.tell(verb, config)
             assert (told.code, imported(at)) == (2, False), (verb, config, told)
             assert "--trust" in told.err, (verb, config, told)
+
+
+@pytest.mark.parametrize("module", ["received_parts", "spread.received_parts", "whole.parts"])
+def test_a_named_folder_comes_before_what_python_looks_in_first(at: Bench, module: str) -> None:
+    """The user's folder is on Python's path already, behind the stranger's, where they are."""
+    run = received(at, *STRATEGY)
+    config = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(config.replace("received_parts:Own", f"{module}:Own"))
+    theirs = f"open({str(at.folder / 'THEIRS')!r}, 'w')"
+    file = f"{module.replace('.', '/')}.py"
+    package, mine = Path(file).parent, at.folder / "mine"
+    (mine / package).mkdir(parents=True)
+    package.mkdir(exist_ok=True)
+    Path(file).write_text(theirs)
+    if module != "spread.received_parts":
+        (mine / file).write_text((run / "parts" / "received_parts.py").read_text())
+    if module == "whole.parts":
+        (package / "__init__.py").write_text(theirs)
+    sys.path[:0] = [str(at.folder), str(mine)]
+    told = at.tell("validate", run, "--python-path", mine)
+    ours = module == "received_parts"
+    assert (told.code, imported(at)) == ((0, True) if ours else (2, False)), told
+    assert not (at.folder / "THEIRS").exists()
+
+
+def test_a_named_folder_does_not_bring_the_current_one(at: Bench) -> None:
+    run = received(at, *STRATEGY)
+    assert at.tell("validate", run, "--python-path", run / "parts").code == 0
+    assert imported(at)
+    assert not {"", str(at.folder)} & set(sys.path)
