@@ -22,7 +22,7 @@ from search.custom import importing_is_limited, look_in
 from search.selection import SELECTIONS
 from treewright.config.checks import check, check_models, unjudged
 from treewright.config.combination import outcome_only
-from treewright.config.compose import KIND, PRESET, child, compose, kind_said, place
+from treewright.config.compose import KIND, PRESET, child, compose, kind_said, of_a_run, place
 from treewright.config.config import Config
 from treewright.config.kinds import SECTIONS, kind_of, settings_class
 from treewright.config.location import exists, find_config, is_run, portable
@@ -32,7 +32,7 @@ from treewright.config.schema import check_keys, dotted_keys, fit, join, require
 from treewright.config.sections import check_rules, filled, fit_section
 from treewright.config.sources import folders
 from treewright.config.sweep import SWEEP
-from treewright.config.trust import guarded, in_a_run, trust_said
+from treewright.config.trust import guarded, trust_said
 from treewright.config.unknown import Unknown
 from treewright.config.yamldump import dump, to_plain
 from treewright.config.yamlfile import Node, node_of
@@ -61,13 +61,16 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
 
 @contextmanager
 def as_trusted(path: str) -> Iterator[None]:
-    """Inside the block a config in a run's folder is a stranger's; any other is one's own."""
+    """Inside the block a config in a run's folder is a stranger's, and so is one that extends it.
+
+    Any other is one's own.
+    """
     file = find_config(path)
-    if not in_a_run(file):
-        yield
-        return
     if exists(file) and is_run(file.parent):
         read_inside(file.parent, file.name)  # refuses a link and the like
+    if not of_a_run(path):
+        yield
+        return
     with guarded(trust_said()):
         yield
 
