@@ -224,6 +224,12 @@ def test_a_run_whose_manifest_is_no_plain_file_is_no_more_trusted(at: Bench, man
             told = at.tell(verb, config)
             assert (told.code, imported(at)) == (2, False), (verb, config, told)
             assert "--trust" in told.err, (verb, config, told)
+    with (run / "config.yaml").open("a") as file:
+        file.write("sweep: {grid: {seed: [0, 1]}}\n")
+    for config in (run, run / "config.yaml", "mine.yaml", "ours.yaml"):
+        told = at.tell("sweep", config, "--dry-run")
+        assert (told.code, imported(at)) == (2, False), (config, told)
+        assert "--trust" in told.err, (config, told)
 
 
 @pytest.mark.parametrize("module", ["received_parts", "spread.received_parts", "whole.parts"])
