@@ -85,8 +85,7 @@ def may_import(path: str) -> bool:
     """Whether a part may be imported here: with folders that were named, one that lies in them."""
     if _folders is None:
         return path not in _barred
-    package = path.partition(":")[0].partition(".")[0]
-    return bool(_folders) and PathFinder.find_spec(package, list(_folders)) is not None
+    return bool(_folders) and _would_come_from(_folders, path.partition(":")[0])
 
 
 class Parts(dict[str, T]):
@@ -114,11 +113,16 @@ def is_import_path(name: str) -> bool:
 
 
 def look_in(folders: Iterable[str]) -> None:
-    """Import from these folders first, in their order, then from the current folder."""
-    wanted = [*folders, str(Path.cwd())]
-    for folder in reversed(wanted):
-        if folder not in sys.path:
-            sys.path.insert(0, folder)
+    """Import from these folders first, in their order, then from the current folder.
+
+    Where folders were named for a stranger's config, the current one may be the stranger's: it
+    is not added.
+    """
+    wanted = list(dict.fromkeys(folders))
+    here = str(Path.cwd())
+    if _folders is None and here not in (*wanted, *sys.path):
+        sys.path.insert(0, here)
+    sys.path[:] = [*wanted, *(entry for entry in sys.path if entry not in wanted)]
 
 
 def load_part(path: str) -> Any:
@@ -157,6 +161,24 @@ def import_folders() -> list[str]:
         for folder in folders
         if folder.exists() and not any(map(folder.is_relative_to, INSTALLATION))
     ]
+
+
+def _would_come_from(folders: Sequence[str], module: str) -> bool:
+    """Whether importing a module, once `look_in` these folders, runs files in them only.
+
+    A folder without `__init__.py` is one package with all of its name, also elsewhere, and a
+    package with one goes before it: so each part of the name is looked for as Python will.
+    """
+    places = [*folders, *sys.path]
+    name, file = "", None
+    for part in module.split("."):
+        name = f"{name}.{part}" if name else part
+        spec = PathFinder.find_spec(name, places)
+        file = spec.origin if spec is not None else None
+        if spec is None or (file and not any(map(Path(file).is_relative_to, folders))):
+            return False
+        places = list(spec.submodule_search_locations or ())
+    return file is not None
 
 
 def _import(name: str) -> ModuleType:

@@ -1,6 +1,7 @@
 """Whether a model's folder is told to be whole, and its damage by name."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -48,3 +49,8 @@ def test_a_part_that_is_not_there_is_named(folder: Path) -> None:
 def test_a_folder_without_weights_is_told(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
     assert damage(folder) == "has no *.safetensors"
+
+
+def test_a_pipe_in_the_folder_of_a_model_is_told_and_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "config.json")
+    assert damage(tmp_path) == "config.json is a pipe or a device, not a file"

@@ -398,3 +398,12 @@ def test_text_of_others_cannot_steer_a_terminal(text: str, shown: str) -> None:
 
 def test_a_line_is_one_line() -> None:
     assert line(" a\n\tb\r\nc \x1b") == r"a b c \x1b"
+
+
+def test_a_current_folder_that_is_gone_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tmp_path.rmdir()
+    assert cli.main(["validate", "quickstart"]) == 2
+    assert "the current folder is not there any more" in capsys.readouterr().err

@@ -289,3 +289,18 @@ def test_an_error_crosses_processes() -> None:
     error = ConfigError("f.yaml:3", "a.b", 7, "is wrong", "do this")
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
     assert str(error) == "f.yaml:3: a.b: 7: is wrong; do this"
+
+
+def test_a_folder_whose_name_is_no_text_is_refused_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / os.fsdecode(b"bad\xff")
+    try:
+        folder.mkdir()
+    except OSError:
+        pytest.skip("file names are text here")
+    (folder / "data.jsonl").write_text('{"problem": "1 + 1?", "answer": "2"}\n')
+    monkeypatch.chdir(folder)
+    said = ["dataset.name=null", "dataset.path=data.jsonl", "dataset.limit=null"]
+    with pytest.raises(ConfigError, match=r"dataset\.path: .* is not UTF-8"):
+        load_config("quickstart", said)

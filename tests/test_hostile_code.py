@@ -6,10 +6,11 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 
-from hostile_runs import Bench, assert_one_line, bench
+from hostile_runs import Bench, assert_one_line, bench, plant
 from own_parts import forget
 from search.aggregation import AGGREGATIONS, Aggregator
 from search.custom import PartError, Untrusted
@@ -207,3 +208,55 @@ def test_trust_is_of_one_command(at: Bench) -> None:
     unload(at)
     assert at.tell("score", run).code == 0
     assert not imported(at)
+
+
+@pytest.mark.parametrize("manifest", ["link", "pipe", "none"])
+def test_a_run_whose_manifest_is_no_plain_file_is_no_more_trusted(at: Bench, manifest: str) -> None:
+    run = received(at, *STRATEGY)
+    if manifest == "none":
+        (run / "manifest.json").unlink()
+    else:
+        plant(run / "manifest.json", manifest, copytree(run, at.folder / "other") / "manifest.json")
+    Path("mine.yaml").symlink_to(run / "config.yaml")
+    Path("ours.yaml").write_text(f"extends: {run}/config.yaml\nseed: 3\n")
+    for verb in ("validate", "run", "doctor"):
+        for config in (run, run / "config.yaml", "mine.yaml", "ours.yaml"):
+            told = at.tell(verb, config)
+            assert (told.code, imported(at)) == (2, False), (verb, config, told)
+            assert "--trust" in told.err, (verb, config, told)
+    with (run / "config.yaml").open("a") as file:
+        file.write("sweep: {grid: {seed: [0, 1]}}\n")
+    for config in (run, run / "config.yaml", "mine.yaml", "ours.yaml"):
+        told = at.tell("sweep", config, "--dry-run")
+        assert (told.code, imported(at)) == (2, False), (config, told)
+        assert "--trust" in told.err, (config, told)
+
+
+@pytest.mark.parametrize("module", ["received_parts", "spread.received_parts", "whole.parts"])
+def test_a_named_folder_comes_before_what_python_looks_in_first(at: Bench, module: str) -> None:
+    """The user's folder is on Python's path already, behind the stranger's, where they are."""
+    run = received(at, *STRATEGY)
+    config = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(config.replace("received_parts:Own", f"{module}:Own"))
+    theirs = f"open({str(at.folder / 'THEIRS')!r}, 'w')"
+    file = f"{module.replace('.', '/')}.py"
+    package, mine = Path(file).parent, at.folder / "mine"
+    (mine / package).mkdir(parents=True)
+    package.mkdir(exist_ok=True)
+    Path(file).write_text(theirs)
+    if module != "spread.received_parts":
+        (mine / file).write_text((run / "parts" / "received_parts.py").read_text())
+    if module == "whole.parts":
+        (package / "__init__.py").write_text(theirs)
+    sys.path[:0] = [str(at.folder), str(mine)]
+    told = at.tell("validate", run, "--python-path", mine)
+    ours = module == "received_parts"
+    assert (told.code, imported(at)) == ((0, True) if ours else (2, False)), told
+    assert not (at.folder / "THEIRS").exists()
+
+
+def test_a_named_folder_does_not_bring_the_current_one(at: Bench) -> None:
+    run = received(at, *STRATEGY)
+    assert at.tell("validate", run, "--python-path", run / "parts").code == 0
+    assert imported(at)
+    assert not {"", str(at.folder)} & set(sys.path)

@@ -192,3 +192,22 @@ def test_a_file_of_data_without_line_ends_is_not_read_into_memory(at: Bench, run
     (run / "config.yaml").write_text(re.sub(r"path: .*", "path: endless.jsonl", config, count=1))
     for line in at.refusals(run, "score"):
         assert "row 1: is longer than 16 MiB" in line
+
+
+@pytest.mark.parametrize("verb", [("export",), ("report",), ("tree", "--all"), ("resume",)])
+def test_no_device_and_no_pipe_is_replaced_by_a_file(
+    at: Bench, run: Path, verb: tuple[str, ...]
+) -> None:
+    """As root that would be `/dev/null` for the whole machine."""
+    names = {"export": "samples.parquet", "report": "report.html", "tree": "trees/p0.json"}
+    pipe = run / names.get(verb[0], "STATUS")
+    plant(pipe, "pipe", run)
+    told = at.tell(verb[0], run, *verb[1:])
+    assert told.code == 2, told
+    assert "is a pipe; name a plain file, or remove it" in told.err
+    assert pipe.is_fifo()
+    if verb == ("export",):
+        for device in ("/dev/null", "/dev/stdout"):
+            told = at.tell("export", run, "--output", device)
+            assert (told.code, "is a device" in told.err) == (2, True), told
+        assert Path("/dev/null").is_char_device()

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -123,3 +126,65 @@ def test_a_search_that_fails_raises_and_the_lab_goes_on(
         with pytest.raises(Exception, match="not callable"):
             lab.search("another question", tw.BestOfN(n=2))
     assert lab.search(QUESTION).answer == "22"
+
+
+SAID_WRONGLY = [
+    ({"question": None}, "question: None: is a NoneType"),
+    ({"question": "half\ud800"}, "character 5 is half of one"),
+    ({"strategy": tw.BestOfN}, "is no strategy; give one with its sizes"),
+    ({"strategy": "beam"}, "is no strategy"),
+    ({"aggregate": "mni"}, "no such aggregation; did you mean min"),
+    ({"aggregate": ["min"]}, "is no name"),
+    ({"select": "bst"}, "no such selection; did you mean best"),
+    ({"strategy": tw.Majority(n=2), "select": "best"}, "needs scores, and strategy majority asks"),
+    ({"strategy": tw.Majority(n=2), "aggregate": "min"}, "needs scores"),
+]
+
+
+@pytest.mark.parametrize(("said", "told"), SAID_WRONGLY)
+def test_what_is_said_wrongly_is_a_fault_in_one_line(
+    lab: tw.Lab, said: dict[str, object], told: str
+) -> None:
+    with pytest.raises(ConfigError, match=told):
+        lab.search(**{"question": QUESTION, **said})  # type: ignore[arg-type]
+
+
+def test_without_a_verifier_votes_choose() -> None:
+    with tw.Lab({"kind": "scripted", "accuracy": 1.0}, cluster=INLINE) as lab:
+        found = lab.search(QUESTION, tw.BestOfN(n=3))
+    assert (found.answer, found.select, found.score) == ("22", "majority", None)
+
+
+def test_the_first_searches_may_come_from_many_threads_and_start_the_engines_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lab = tw.Lab({"kind": "scripted", "accuracy": 1.0}, cluster=INLINE)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lab.search, [f"What is {n} + 1?" for n in range(4)]))
+    assert [each.answer for each in found] == ["1", "2", "3", "4"]
+    assert capsys.readouterr().err == "starting the engines of lab\n"
+    lab.close()
+    assert lab.search(QUESTION).answer == "22"
+    lab.close()
+
+
+def test_closing_a_lab_ends_what_other_threads_wait_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = tw.Lab(POLICY, SCORER, cluster=INLINE)
+    waiting = Event()
+
+    async def hang(*_: object) -> None:
+        waiting.set()
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(ScriptedPolicy, "extend", hang)
+    with ThreadPoolExecutor(1) as pool:
+        search = pool.submit(lab.search, QUESTION)
+        assert waiting.wait(10)
+        lab.close()
+        with pytest.raises((CancelledError, tw.SearchFailed)):
+            search.result(timeout=10)
+
+
+def test_an_answer_cannot_steer_a_terminal(lab: tw.Lab) -> None:
+    found = replace(lab.search(QUESTION), answer="\x1b[31m7\x07")
+    assert repr(found).startswith(r"answer \x1b[31m7\x07 ")

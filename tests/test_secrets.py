@@ -166,3 +166,25 @@ def test_a_value_is_found_as_formats_spell_it() -> None:
 def test_a_short_value_is_left_inside_words() -> None:
     keep_secret("four")
     assert hide("four of fourteen") == "four of fourteen"
+
+
+@pytest.mark.parametrize("cut", ["…", "..."])
+def test_a_value_that_a_text_was_cut_inside_of_is_found(cut: str) -> None:
+    secret = "abab" * 4 + "-" + "xyzw1234" * 40
+    keep_secret(secret)
+    assert hide(f"key {secret[:30]}{cut} (p1)") == f"key {REDACTED}{cut} (p1)"
+    assert hide(f"key {secret[:12]}{cut}") == f"key {REDACTED}{cut}"
+    assert hide(f"{cut}{secret[-30:]} end") == f"{cut}{REDACTED} end"
+    assert hide(f"a word{cut} more{cut}") == f"a word{cut} more{cut}"
+
+
+def test_a_long_secret_is_in_no_error_that_shows_a_value_in_part(
+    at: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = "".join(f"{n:04x}" for n in range(1000, 1100))
+    monkeypatch.setenv("LONG_TOKEN", secret)
+    for key in ("seed", "dataset.name", "missing", "grading.kind"):
+        told = at.tell("validate", "config.yaml", f"{key}=${{oc.env:LONG_TOKEN}}")
+        assert told.code == 2
+        assert REDACTED in told.err
+        assert secret[:12] not in told.err

@@ -99,6 +99,8 @@ def _diagnosis(error: Exception) -> tuple[str, int]:
         return (f"error: {message.rstrip('.')}{hint}" if message else ""), error.exit_code
     if isinstance(error, Fault):
         return f"error: {error}", error.exit_code
+    if isinstance(error, FileNotFoundError) and error.filename is None:  # of `os.getcwd` only
+        return "error: the current folder is not there any more; change to one that is", 2
     if isinstance(error, OSError) and error.strerror:
         return f"error: {error.filename or 'output'}: {error.strerror}", 1
     told = f"{type(error).__name__}: {error}"

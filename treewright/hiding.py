@@ -19,6 +19,8 @@ from urllib.parse import quote, quote_plus
 REDACTED = "<redacted>"
 SHORTEST_SECRET = 8
 """Characters; a shorter value would be found inside ordinary words and numbers."""
+CUT = re.compile(r"(…|\.\.\.|\\u2026)")
+"""Where a text was cut short: before it a secret may begin, after it one may end."""
 
 _known: set[str] = set()
 _pattern: re.Pattern[str] | None = None
@@ -42,8 +44,15 @@ def forget_secrets() -> None:
 
 
 def hide(text: str) -> str:
-    """The text without the secrets that are known."""
-    return _pattern.sub(REDACTED, text) if _pattern is not None else text
+    """The text without the secrets that are known, those that it was cut inside of included."""
+    if _pattern is None:
+        return text
+    *cut, last = CUT.split(_pattern.sub(REDACTED, text))
+    if not cut:
+        return last
+    shown = [_cut_out(before, at_end=True) for before in cut[::2]]
+    rest = [_cut_out(after, at_end=False) for after in (*shown[1:], last)]
+    return shown[0] + "".join(map("".join, zip(cut[1::2], rest, strict=True)))
 
 
 def hide_in(value: Any) -> Any:
@@ -82,6 +91,30 @@ class _Hiding:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def _cut_out(piece: str, *, at_end: bool) -> str:
+    """A piece without the beginning of a secret that it ends with, or the end that it begins with.
+
+    The longest of these.
+    """
+    edge = piece[-SHORTEST_SECRET:] if at_end else piece[:SHORTEST_SECRET]
+    for form in _known if len(edge) == SHORTEST_SECRET else ():
+        for at in _places(form, edge, last_first=at_end):
+            part = form[: at + SHORTEST_SECRET] if at_end else form[at:]
+            if at_end and piece.endswith(part):
+                return piece.removesuffix(part) + REDACTED
+            if not at_end and piece.startswith(part):
+                return REDACTED + piece.removeprefix(part)
+    return piece
+
+
+def _places(form: str, edge: str, *, last_first: bool) -> Iterator[int]:
+    """Where a part of a secret stands in it."""
+    at = form.rfind(edge) if last_first else form.find(edge)
+    while at >= 0:
+        yield at
+        at = form.rfind(edge, 0, at + len(edge) - 1) if last_first else form.find(edge, at + 1)
 
 
 def _forms(value: str) -> Iterator[str]:

@@ -40,6 +40,14 @@ def compose(path: str, overrides: Sequence[str] = ()) -> Node:
     return tree
 
 
+def of_a_run(path: str) -> bool:
+    """Whether a config, or a file that it extends, lies in a run's folder. Raises `ConfigError`."""
+    files, file = _Files(), find_config(path)
+    if path.strip() and exists(file):
+        files.read(file, str(file), ())
+    return files.of_a_run or in_a_run(file)
+
+
 def merge(base: Node, top: Node) -> Node:
     """`top` over `base`; neither is changed."""
     if isinstance(top.value, dict):
@@ -146,9 +154,11 @@ class _Files:
 
     def __init__(self) -> None:
         self._count = 0
+        self.of_a_run = False
 
     def read(self, path: Path, shown: str, chain: tuple[Path, ...]) -> Node:
         self._count += 1
+        self.of_a_run |= in_a_run(path)
         if self._count > MOST_FILES:
             problem = f"extends more than {MOST_FILES} files"
             raise ConfigError(shown, "extends", None, problem, "extend fewer")

@@ -9,7 +9,7 @@ engine starts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass, replace
 from functools import partial
@@ -22,17 +22,17 @@ from search.custom import importing_is_limited, look_in
 from search.selection import SELECTIONS
 from treewright.config.checks import check, check_models, unjudged
 from treewright.config.combination import outcome_only
-from treewright.config.compose import KIND, PRESET, child, compose, kind_said, place
+from treewright.config.compose import KIND, PRESET, child, compose, kind_said, of_a_run, place
 from treewright.config.config import Config
 from treewright.config.kinds import SECTIONS, kind_of, settings_class
-from treewright.config.location import exists, find_config, portable
+from treewright.config.location import exists, find_config, is_run, portable
 from treewright.config.redaction import keep_secrets, redact, without_secrets
 from treewright.config.resolving import FILES, resolve
-from treewright.config.schema import check_keys, dotted_keys, fit, required
+from treewright.config.schema import check_keys, dotted_keys, fit, join, required
 from treewright.config.sections import check_rules, filled, fit_section
 from treewright.config.sources import folders
 from treewright.config.sweep import SWEEP
-from treewright.config.trust import guarded, in_a_run, trust_said
+from treewright.config.trust import guarded, trust_said
 from treewright.config.unknown import Unknown
 from treewright.config.yamldump import dump, to_plain
 from treewright.config.yamlfile import Node, node_of
@@ -61,13 +61,16 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
 
 @contextmanager
 def as_trusted(path: str) -> Iterator[None]:
-    """Inside the block a config in a run's folder is a stranger's; any other is one's own."""
+    """Inside the block a config in a run's folder is a stranger's, and so is one that extends it.
+
+    Any other is one's own.
+    """
     file = find_config(path)
-    if not in_a_run(file):
+    if exists(file) and is_run(file.parent):
+        read_inside(file.parent, file.name)  # refuses a link and the like
+    if not of_a_run(path):
         yield
         return
-    if exists(file):
-        read_inside(file.parent, file.name)  # refuses a link and the like
     with guarded(trust_said()):
         yield
 
@@ -105,6 +108,7 @@ def config_of(tree: Node, name: str, unknown: Unknown | None = None) -> Config:
             plain[section][key] = portable(plain[section][key])
     where = partial(place, tree)
     not_here = unknown.kinds if unknown is not None else ()
+    _check_text(plain, "", where)
     config = _report(_stood_in(resolve(Config, filled(plain), where, not_here), unknown), plain)
     config = replace(config, name=without_secrets(config.name))
     if without_secrets(config.output_dir) != config.output_dir:
@@ -138,6 +142,19 @@ def to_yaml(config: Config, *, resolved: bool) -> str:
         head[KIND] = kind_of(section, getattr(config, section))
         plain[section] = {**head, **plain[section]}
     return dump(redact(plain, written))
+
+
+def _check_text(value: Any, key: str, where: Callable[[str], str]) -> None:
+    """Names of files may be bytes that are no text, which config.yaml could not keep."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            _check_text(item, join(key, name), where)
+    elif isinstance(value, list):
+        for item in value:
+            _check_text(item, key, where)
+    elif isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
+        problem, hint = "is not UTF-8, which a config must be", "rename the file or the folder"
+        raise ConfigError(where(key), key, value, problem, hint)
 
 
 def _deeper(tree: Node) -> Iterator[str]:

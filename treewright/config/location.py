@@ -7,11 +7,14 @@ checkout, from any other folder, and from a wheel alike. Nothing is relative to 
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
 INSTALLED = PACKAGE.parent
 """The folder that holds the packages: the checkout, or site-packages."""
+RUN = ("manifest.json", "config.resolved.yaml")
+"""Files that only a run's folder has; to lack one, or to have a link for it, earns no trust."""
 
 
 def find(path: str) -> Path | None:
@@ -52,10 +55,14 @@ def find_config(given: str) -> Path:
     """
     path = Path(given).expanduser()
     if exists(path):
-        of_a_run = path.is_dir() and (path / "manifest.json").is_file()
-        return path / "config.yaml" if of_a_run else path
+        return path / "config.yaml" if is_run(path) else path
     bare = path.parent.as_posix() in (".", "configs") and path.suffix in ("", ".yaml")
     return configs().get(path.stem, path) if bare else path
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder looks like that of a run; a link or a pipe in place of a file will do."""
+    return any(os.path.lexists(folder / name) for name in RUN)
 
 
 def exists(path: Path) -> bool:

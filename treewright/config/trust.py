@@ -14,7 +14,7 @@ from pathlib import Path
 
 from search.custom import admit, importing_from
 from treewright.config import environment
-from treewright.files.inside import is_plain_file
+from treewright.config.location import exists, is_run
 
 TRUST_HINT = "read its code, then say --trust, or --python-path DIR for a folder of your own"
 
@@ -54,8 +54,8 @@ def trusting(trust: Trust) -> Iterator[None]:
 
 
 def in_a_run(config: Path) -> bool:
-    """Whether a config lies in a run's folder."""
-    return is_plain_file(config.parent, "manifest.json")
+    """Whether a config lies in a run's folder, or is a link to one that does."""
+    return is_run(config.parent) or (exists(config) and is_run(config.resolve().parent))
 
 
 @contextmanager

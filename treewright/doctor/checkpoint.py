@@ -17,6 +17,8 @@ SHARDS = "model.safetensors.index.json"
 
 def damage(folder: Path) -> str:
     """What is wrong with the first file that is missing or broken; empty when all are whole."""
+    if name := special(folder):
+        return f"{name} is a pipe or a device, not a file"
     if not (folder / "config.json").is_file():
         return "has no config.json"
     for name in DESCRIPTIONS:
@@ -30,6 +32,13 @@ def damage(folder: Path) -> str:
         return f"{SHARDS} names {lacking[0]}, which is not there"
     broken = [file.name for file in weights if not _is_whole(file)]
     return f"{broken[0]} is damaged or cut short" if broken else ""
+
+
+def special(folder: Path) -> str:
+    """The first entry that is neither a file nor a folder: to read it may take for ever."""
+    entries = sorted(folder.iterdir()) if folder.is_dir() else []
+    odd = (e.name for e in entries if e.exists() and not (e.is_file() or e.is_dir()))
+    return next(odd, "")
 
 
 def _is_object(file: Path) -> bool:

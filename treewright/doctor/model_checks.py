@@ -24,7 +24,7 @@ from scorers.thinkprm import ThinkPrmConfig
 from scorers.verdict_ids import UnfitTokenizer, VerdictIds
 from treewright.config.checks import HUB_NAME
 from treewright.config.config import Config
-from treewright.doctor.checkpoint import damage
+from treewright.doctor.checkpoint import damage, special
 from treewright.doctor.findings import Finding, fail, ok, warn
 from treewright.plan import size, weights_gib
 
@@ -141,6 +141,8 @@ def _tokenizer(side: str, config: Any) -> Generator[Finding, None, Tokenizer | N
     """A generator that returns the tokenizer, or None where there is none to be had."""
     check = f"{side} tokenizer"
     if not Path(config.model).is_dir() and not _cached(config.model):
+        return None
+    if special(Path(config.model)):  # told of the model already
         return None
     try:
         tokenizer = HfTokenizer.load(config.model, config.engine.revision)

@@ -12,6 +12,19 @@ from treewright.files.writing import replacing
 from treewright.running.run_folder import RunWriteError
 
 
+def no_file(target: Path) -> str:
+    """Why a path that a user named cannot become a file; empty where it can.
+
+    `/dev/stdout` and the like are links of the system, which a file must not replace either.
+    """
+    if target.is_dir():
+        return "is a folder"
+    if not target.parent.is_dir():
+        return "lies in no folder that is there"
+    special = target.is_symlink() and target.absolute().parent in (Path("/dev"), Path("/dev/fd"))
+    return "is a device" if special else ""
+
+
 @contextmanager
 def whole_file(target: Path) -> Iterator[BinaryIO]:
     """A file to write in place of `target`, which it becomes when the block ends in order.
@@ -20,8 +33,7 @@ def whole_file(target: Path) -> Iterator[BinaryIO]:
         ConfigError: `target` cannot be a file.
         RunWriteError: it cannot be written.
     """
-    if target.is_dir() or not target.parent.is_dir():
-        problem = "is a folder" if target.is_dir() else "lies in no folder that is there"
+    if problem := no_file(target):
         raise ConfigError("command line", "--output", str(target), problem, "name a file")
     try:
         with replacing(target.parent, target.name) as file:

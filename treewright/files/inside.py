@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from search.fault import Fault
@@ -27,6 +27,7 @@ KINDS = {
     stat.S_IFDIR: "is a folder",
 }
 REMOVE = "put a plain file there, or remove it"
+NAME = "name a plain file, or remove it"
 
 
 class UnsafeFile(Fault):
@@ -95,6 +96,14 @@ def is_plain_file(root: Path, name: str) -> bool:
     except (OSError, UnsafeFile, ValueError):
         return False
     return True
+
+
+def refuse_special(folder: int, name: str, path: Path) -> None:
+    """Raise `UnsafeFile` for a pipe, a device or a socket, which a new file must not replace."""
+    with suppress(FileNotFoundError):
+        mode = os.lstat(name, dir_fd=folder).st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode) or stat.S_ISDIR(mode)):
+            raise UnsafeFile(path, KINDS.get(stat.S_IFMT(mode), "is no plain file"), NAME)
 
 
 def _open_folder(above: int, part: str, path: Path, *, make: bool) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import BinaryIO
 
-from treewright.files.inside import opened_folder
+from treewright.files.inside import opened_folder, refuse_special
 from treewright.hiding import hide
 
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -25,10 +25,12 @@ def replacing(root: Path, name: str) -> Iterator[BinaryIO]:
     """A file to write; when the block ends in order it is `name` (`a/b.txt`) in `root`.
 
     Folders below `root` are made. It is the old file or the whole new one, whenever the machine
-    stops. Raises `UnsafeFile` for a link in place of a folder, else `OSError`.
+    stops. Raises `UnsafeFile` for a link in place of a folder and for a device or a pipe in place
+    of the file, else `OSError`.
     """
     folder, _, last = name.rpartition("/")
     with opened_folder(root, folder, make=True) as fd:
+        refuse_special(fd, last, root / name)
         temporary = f".{last[:LONGEST_NAME]}.{token_hex(8)}"
         try:
             with os.fdopen(os.open(temporary, NEW, 0o666, dir_fd=fd), "wb") as file:

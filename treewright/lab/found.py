@@ -12,6 +12,7 @@ from rich.console import Console
 from search.core import Candidate, Missing, Problem, Score, Spending, Spent
 from search.driver import Searched
 from search.tree import Graph, tree_of
+from treewright.terminal import line
 from treewright.trees.draw import footer, lines
 from treewright.trees.trees import choose_on
 
@@ -84,18 +85,19 @@ class Found:
         by = f"{self.aggregate} {self.select}" if self.aggregate else self.select
         score = "" if self.score is None else f", score {_number(self.score)}"
         of = f"{len(self.candidates)} candidate{'' if len(self.candidates) == 1 else 's'}"
-        yield f"answer {self.answer if self.answer is not None else 'none'}{score} ({by} of {of})"
+        answer = line(self.answer) if self.answer is not None else "none"
+        yield f"answer {answer}{score} ({by} of {of})"
         spent = self.spent
         yield (
             f"{spent.policy.computed:,} tokens of the policy, "
             f"{spent.verifier.computed:,} of the verifier"
         )
         if self.searched.result.exhausted:
-            yield f"ended by a limit: {self.searched.result.exhausted}"
+            yield line(f"ended by a limit: {self.searched.result.exhausted}")
 
 
 def _number(score: Score) -> str:
-    return f"missing ({score.reason})" if isinstance(score, Missing) else f"{score:.3f}"
+    return line(f"missing ({score.reason})") if isinstance(score, Missing) else f"{score:.3f}"
 
 
 def _total(costs: Mapping[str, Spent]) -> Spent:

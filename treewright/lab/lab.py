@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -23,6 +23,7 @@ from treewright.config.config import Config
 from treewright.config.load import config_from, load_config
 from treewright.lab.found import Found
 from treewright.lab.portal import Portal
+from treewright.lab.said import checked_strategy, choosing, problem_of
 
 Section = Mapping[str, Any]
 """A section of a config as a mapping: `{"kind": "thinkprm", "model": "launch/ThinkPRM-1.5B"}`."""
@@ -50,6 +51,8 @@ class AsyncLab:
 
     config: Config
     _engines: _Engines | None = field(default=None, repr=False)
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False, compare=False)
+    """Engines are started and stopped by one at a time: the first searches may come at once."""
 
     @classmethod
     def open(cls, config: str | Path, *overrides: str) -> Self:
@@ -98,8 +101,11 @@ class AsyncLab:
         Raises:
             ClusterError: no Ray, a port that cannot be built, or no policy.
         """
-        if self._engines is not None:
-            return
+        async with self._turn:
+            if self._engines is None:
+                await self._start()
+
+    async def _start(self) -> None:
         print(f"starting the engines of {self.config.name}", file=sys.stderr)
         async with AsyncExitStack() as stack:
             opening = open_cluster(self.config.cluster, self.config.policy, self.config.scorer)
@@ -109,9 +115,11 @@ class AsyncLab:
 
     async def close(self) -> None:
         """Stop the engines. Idempotent; the next search starts them again."""
-        engines, self._engines = self._engines, None
-        if engines is not None:
-            await engines.stack.aclose()
+        async with self._turn:
+            engines, self._engines = self._engines, None
+            if engines is not None:
+                await engines.stack.aclose()
+        self._turn = asyncio.Lock()  # it would stay with this event loop
 
     async def search(
         self,
@@ -130,20 +138,21 @@ class AsyncLab:
             strategy: how; the config's own if none is given.
             aggregate: what scores the candidates (`last`, `history.last`); without it, what steers
                 the strategy, else `history.last`.
-            select: what chooses (`best`, `weighted`, `majority`, `first`); without it `best` for a
-                strategy that judges, `majority` for any other.
+            select: what chooses (`best`, `weighted`, `majority`, `first`); without it `best`, or
+                `majority` where nothing is judged.
 
         Raises:
+            ConfigError: what is said is no text, no strategy, or no name that there is.
             SearchFailed: the policy gave no reply.
             StrategyError: the strategy asks or returns what it may not.
             ClusterError: the engines do not start.
         """
-        how = strategy or self.config.strategy
-        aggregator, chooser = _choosing(how, aggregate, select)
+        how = self.config.strategy if strategy is None else checked_strategy(strategy)
+        aggregator, chooser = choosing(self.config, how, aggregate, select)
+        problem = problem_of(question)
         await self.start()
         assert self._engines is not None
         ports, seed = self._engines.ports, self.config.seed
-        problem = Problem(f"question-{sha256(question.encode()).hexdigest()[:8]}", question)
         searched = await drive(how(problem), ports.policy, ports.scorer, DictMemory(), seed)
         return await self._chosen(problem, searched, aggregator, chooser)
 
@@ -245,17 +254,6 @@ class Lab:
 
     def __repr__(self) -> str:
         return f"Lab({self.config.name})"
-
-
-def _choosing(
-    strategy: Strategy, aggregate: str | None, select: str | None
-) -> tuple[Aggregator | None, str]:
-    """What scores and what chooses, where either was not said."""
-    chooser = select or ("best" if strategy.judges else "majority")
-    if not SELECTIONS[chooser].needs_score and aggregate is None:
-        return None, chooser
-    steering = getattr(strategy, "aggregate", "history.last")
-    return Aggregator.parse(aggregate or steering), chooser
 
 
 def open(config: str | Path, *overrides: str) -> Lab:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 
 class Portal:
-    """An event loop in a thread of its own, from the first use until it is closed."""
+    """An event loop in a thread of its own, from the first use until it is closed.
+
+    Any thread may use it.
+    """
 
     def __init__(self) -> None:
+        self._turn = Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: Thread | None = None
 
@@ -27,17 +31,30 @@ class Portal:
             raise
 
     def close(self) -> None:
-        """End the thread. Idempotent; the next use starts another."""
-        if self._loop is None or self._thread is None:
-            return
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-        self._loop = self._thread = None
+        """End the thread, and what other threads wait for. Idempotent; the next use starts another.
+
+        Those threads are told `concurrent.futures.CancelledError`.
+        """
+        with self._turn:
+            if self._loop is None or self._thread is None:
+                return
+            asyncio.run_coroutine_threadsafe(_cancel_all(), self._loop).result()
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+            self._loop = self._thread = None
 
     def _started(self) -> asyncio.AbstractEventLoop:
-        if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-            self._thread = Thread(target=self._loop.run_forever, name="treewright", daemon=True)
-            self._thread.start()
-        return self._loop
+        with self._turn:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = Thread(target=self._loop.run_forever, name="treewright", daemon=True)
+                self._thread.start()
+            return self._loop
+
+
+async def _cancel_all() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

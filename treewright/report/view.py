@@ -61,7 +61,7 @@ class Follower:
             if version != self.edition.version:
                 self.edition = self._made(version)
         except Exception as error:  # noqa: BLE001 - the page is kept, and says that it is not renewed
-            told = f"not renewed: {line(str(error))}"
+            told = f"not renewed: {line(hide(str(error)))}"
             self.edition = Edition(self.edition.page, self.edition.version, told)
 
     def follow(self) -> None:
