@@ -82,15 +82,15 @@ def by_label_behind(clues: Sequence[Clues]) -> Labels | None:
 def by_mention(clues: Sequence[Clues]) -> Labels:
     """The clearest name in each critique, however clear.
 
-    Where none is clear it is the next step, if that is among those named: "Now to step 3, which
-    follows from step 2".
+    Within a sentence it is the next step, if that is among those named: "Now to step 3, which
+    follows from step 2: x is 5".
     """
     labels: Labels = []
     due = 1
     for clue in clues:
         label = clue.before
-        if label and not label.clear and due in clue.named:
-            label = Label(due, label.clarity)
+        if due in clue.named and (label is None or label.clarity >= Clarity.COLON):
+            label = Label(due, label.clarity if label else Clarity.MENTION)
         labels.append(label)
         due = label.number + 1 if label else due + 1
     return labels
@@ -105,7 +105,8 @@ def looks_back(labels: Labels, steps: int) -> bool:
     """Whether the names in a chain's critiques are of other steps than those judged.
 
     So they are where none is clear, the first is not of the first step, and they cannot all be what
-    the verdicts are on: one is named twice, or before it could be due.
+    the verdicts are on: one is named twice, or before it could be due, or some name none though
+    each step has its verdict.
     """
     if not labels or len(labels) > steps or any(label and label.clear for label in labels):
         return False
@@ -113,7 +114,7 @@ def looks_back(labels: Labels, steps: int) -> bool:
         return False
     numbers = [label.number for label in labels if label]
     early = any(label and label.number <= index for index, label in enumerate(labels))
-    return early or len(set(numbers)) < len(numbers)
+    return early or len(set(numbers)) < (steps if len(labels) == steps else len(numbers))
 
 
 def counts_from_zero(labels: Labels, steps: int) -> bool:

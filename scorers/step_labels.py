@@ -20,13 +20,15 @@ LAST = -1
 
 # Quantifiers are bounded: a verifier in a loop can write a line of a million asterisks.
 NUMBER = rf"\bstep[ \t]{{1,3}}(?:#|no\. ?|number )?(\d{{1,6}}|{ONES.replace(' ', '|')})\b"
+BACK = "".join(rf"(?<!\b{word} )" for word in ("from", "by", "with", "using", "see", "since"))
+"""`From step 3: …` looks back, whatever stands behind it."""
 ORDINAL = rf"\b({ORDINALS.replace(' ', '|')}|\d{{1,6}}(?:st|nd|rd|th)|last|final)[ \t]{{1,3}}step\b"
 OPEN = r"[ *\"'($-]{0,8}"
 IS = r"(?:is|was)\b[ *:]{0,4}(?:\w{1,20}[ ]{1,2})?[ *($]{0,4}$"
 COLON_OR_IS = rf"{OPEN}:?{OPEN}{IS}|{OPEN}:[ *:\"'($-]{{0,8}}$"
 SUBJECT = re.compile(rf"(?:{NUMBER}|{ORDINAL}){OPEN}:?{OPEN}{IS}", re.IGNORECASE)
 """`Step 3 is`, `the third step is` right before the box."""
-BESIDE = re.compile(rf"{NUMBER}(?:{COLON_OR_IS})", re.IGNORECASE)
+BESIDE = re.compile(rf"{BACK}{NUMBER}(?:{COLON_OR_IS})", re.IGNORECASE)
 """`Step 3 is`, `**Step 3:**` right before the box."""
 BESIDE_ORDINAL = re.compile(rf"{ORDINAL}(?:{COLON_OR_IS})", re.IGNORECASE)
 HEADING = re.compile(
@@ -38,7 +40,7 @@ HEADING = re.compile(
 )
 """`Step 3:`, `## Step 3.`, `**Step 3**`, `[Step 3]`, `1. Step 1:`, `Step 3 of 5 (solving):` at the
 start of a line."""
-COLON = re.compile(NUMBER + r"[ \t*_]{0,4}:", re.IGNORECASE)
+COLON = re.compile(BACK + NUMBER + r"[ \t*_]{0,4}:", re.IGNORECASE)
 OPENING = re.compile(
     r"(?:^|[.!?])[ \t>#*-]{0,8}(?:(?:so|now|then|next|also|in|for|as for)\b,?[ ])?"
     r"(?:(?:the|their)[ ])?" + ORDINAL,
@@ -46,6 +48,7 @@ OPENING = re.compile(
 )
 """`The second step …` at the start of a sentence."""
 MENTION = re.compile(NUMBER, re.IGNORECASE)
+ANY_ORDINAL = re.compile(ORDINAL, re.IGNORECASE)
 LISTED = re.compile(r"^[ \t>#*_-]{0,8}(\d{1,3})[.)](?=[ \t*_])", re.MULTILINE)
 """`4.` at the start of a line."""
 AFTER = re.compile(
@@ -117,7 +120,8 @@ def clues(critique: str, after: str = "") -> Clues:
     """
     behind = AFTER.match(after)
     listed = frozenset(map(int, LISTED.findall(critique)))
-    named = frozenset(map(number_of, MENTION.findall(critique)))
+    names = MENTION.findall(critique) + ANY_ORDINAL.findall(critique)
+    named = frozenset(map(number_of, names))
     return Clues(label_of(critique), number_of(behind[1]) if behind else None, listed, named)
 
 
