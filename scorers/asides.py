@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from scorers.boxes import Box
-from scorers.step_labels import LISTED, MENTION
+from scorers.step_labels import LISTED, MENTION, label_of
 
 NEAR = 160
 """So many characters before a box are looked at; a sentence that introduces it is shorter."""
@@ -46,7 +46,13 @@ OBJECT = re.compile(
 THIS_STEP = re.compile(r"\b(?:this|that|current) step\b", re.IGNORECASE)
 DUTY_TO_WRITE = re.compile(rf"{DUTY}.{{0,40}}{WRITE}", re.IGNORECASE)
 FOR_EVERY = re.compile(rf"[^\w\n]{{0,4}}(?:\w{{1,12}} ){{0,3}}{EVERY}", re.IGNORECASE)
-DOUBT = re.compile(rf"\b(?:either|whether|format)\b|{EVERY}", re.IGNORECASE)
+QUESTION = re.compile(r"[ \t*$\"'”’]{0,4}\?")
+"""Behind a box: "Is it `\\boxed{incorrect}`? No" asks, and judges nothing yet."""
+ASKS = (
+    r"^(?:.{0,40}[:,])?\W{0,8}(?:(?:so|but|and|then|now|hmm|wait|well),? ){0,2}"
+    r"(?:is|was|are|should|would|could|can|does|shall|must)\b"
+)
+DOUBT = re.compile(rf"\b(?:either|whether|format)\b|{EVERY}|{ASKS}", re.IGNORECASE)
 """In a sentence that may yet turn out to be talk."""
 
 JUDGEMENT = r"(?:verification|verdict|judge?ment|assessment|evaluation|conclusion|decision|grade)"
@@ -74,7 +80,25 @@ HEADING_LINE = re.compile(r"(?:^[ \t]{0,4}#|[:*_][ \t]{0,4}$)")
 def asides(text: str, boxes: Sequence[Box]) -> set[Box]:
     """Those of the boxes that judge no step."""
     found = {pair for both in pairwise(boxes) if is_choice(text, *both) for pair in both}
-    return found | {box for box in boxes if is_instruction(text, box) or is_summary(text, box)}
+    found |= {box for box in boxes if is_instruction(text, box) or is_question(text, box)}
+    return found | summaries(text, boxes)
+
+
+def summaries(text: str, boxes: Sequence[Box]) -> set[Box]:
+    """The verdicts on the solution as a whole.
+
+    A whole has one verdict: where the critiques of several steps each end in "Conclusion:", these
+    are on the steps.
+    """
+    found: set[Box] = set()
+    named: dict[Box, int] = {}
+    for before, box in zip([None, *boxes], boxes, strict=False):
+        if is_summary(text, box):
+            found.add(box)
+            label = label_of(text[before.end if before else 0 : box.start])
+            if label and label.clear:
+                named[box] = label.number
+    return found - set(named) if len(set(named.values())) > 1 else found
 
 
 def is_choice(text: str, one: Box, other: Box) -> bool:
@@ -94,6 +118,11 @@ def is_instruction(text: str, box: Box) -> bool:
         return False
     told = bool(DUTY_TO_WRITE.search(lead)) and bool(FOR_EVERY.match(text, box.end))
     return told or bool(INSTRUCTION.search(lead))
+
+
+def is_question(text: str, box: Box) -> bool:
+    """Whether the sentence of a box ends in a question mark right behind it."""
+    return bool(QUESTION.match(text, box.end))
 
 
 def is_summary(text: str, box: Box) -> bool:

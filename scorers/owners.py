@@ -41,11 +41,14 @@ def owners(clues: Sequence[Clues], steps: int) -> list[Owner]:
     labels = by_name(clues) or by_list(clues) or by_label_behind(clues) or by_mention(clues)
     if not any(labels):
         return [Owner(index + 1, sure=index > 0) for index in range(len(labels))]
+    if looks_back(labels, steps):
+        return [Owner(index + 1, sure=False) for index in range(len(labels))]
     shift = counts_from_zero(labels, steps)
     numbers = [None if label is None else number(label, steps, shift) for label in labels]
     filled = fill(numbers, steps)
+    named = names_first(labels) and not shift
     return [
-        Owner(step, sure=label is not None and not shift)
+        Owner(step, sure=label is not None and (named or (label.clear and not shift)))
         for step, label in zip(filled, labels, strict=True)
     ]
 
@@ -77,8 +80,41 @@ def by_label_behind(clues: Sequence[Clues]) -> Labels | None:
 
 
 def by_mention(clues: Sequence[Clues]) -> Labels:
-    """The clearest name in each critique, however clear."""
-    return [clue.before for clue in clues]
+    """The clearest name in each critique, however clear.
+
+    Within a sentence it is the next step, if that is among those named: "Now to step 3, which
+    follows from step 2: x is 5".
+    """
+    labels: Labels = []
+    due = 1
+    for clue in clues:
+        label = clue.before
+        if due in clue.named and (label is None or label.clarity >= Clarity.COLON):
+            label = Label(due, label.clarity if label else Clarity.MENTION)
+        labels.append(label)
+        due = label.number + 1 if label else due + 1
+    return labels
+
+
+def names_first(labels: Labels) -> bool:
+    """Whether the first verdict names the first step: so the chain names those that it judges."""
+    return bool(labels[0] and 0 <= labels[0].number <= 1)
+
+
+def looks_back(labels: Labels, steps: int) -> bool:
+    """Whether the names in a chain's critiques are of other steps than those judged.
+
+    So they are where none is clear, the first is not of the first step, and they cannot all be what
+    the verdicts are on: one is named twice, or before it could be due, or some name none though
+    each step has its verdict.
+    """
+    if not labels or len(labels) > steps or any(label and label.clear for label in labels):
+        return False
+    if names_first(labels):
+        return False
+    numbers = [label.number for label in labels if label]
+    early = any(label and label.number <= index for index, label in enumerate(labels))
+    return early or len(set(numbers)) < (steps if len(labels) == steps else len(numbers))
 
 
 def counts_from_zero(labels: Labels, steps: int) -> bool:

@@ -20,19 +20,27 @@ LAST = -1
 
 # Quantifiers are bounded: a verifier in a loop can write a line of a million asterisks.
 NUMBER = rf"\bstep[ \t]{{1,3}}(?:#|no\. ?|number )?(\d{{1,6}}|{ONES.replace(' ', '|')})\b"
+BACK = "".join(rf"(?<!\b{word} )" for word in ("from", "by", "with", "using", "see", "since"))
+"""`From step 3: …` looks back, whatever stands behind it."""
 ORDINAL = rf"\b({ORDINALS.replace(' ', '|')}|\d{{1,6}}(?:st|nd|rd|th)|last|final)[ \t]{{1,3}}step\b"
-VERB = r"[ *:\"'($-]{0,8}(?:(?:is|was)\b[ *:]{0,4}(?:\w{1,20}[ ]{1,2})?)?[ *($]{0,4}$"
-BESIDE = re.compile(NUMBER + VERB, re.IGNORECASE)
+OPEN = r"[ *\"'($-]{0,8}"
+IS = r"(?:is|was)\b[ *:]{0,4}(?:\w{1,20}[ ]{1,2})?[ *($]{0,4}$"
+COLON_OR_IS = rf"{OPEN}:?{OPEN}{IS}|{OPEN}:[ *:\"'($-]{{0,8}}$"
+SUBJECT = re.compile(rf"(?:{NUMBER}|{ORDINAL}){OPEN}:?{OPEN}{IS}", re.IGNORECASE)
+"""`Step 3 is`, `the third step is` right before the box."""
+BESIDE = re.compile(rf"{BACK}{NUMBER}(?:{COLON_OR_IS})", re.IGNORECASE)
 """`Step 3 is`, `**Step 3:**` right before the box."""
-BESIDE_ORDINAL = re.compile(ORDINAL + VERB, re.IGNORECASE)
+BESIDE_ORDINAL = re.compile(rf"{ORDINAL}(?:{COLON_OR_IS})", re.IGNORECASE)
 HEADING = re.compile(
-    r"^[ \t>#*-]{0,8}(?:\d{1,3}[.)][ \t*]{0,4})?"
+    r"^[ \t>#*_(\[-]{0,8}(?:\\[a-z]{1,12}\*?\{)?(?:\d{1,3}[.)][ \t*]{0,4})?"
     + NUMBER
-    + r"(?:[ \t*_]{0,4}[:.)\]–—-]|[ \t]?[*_]|[ \t]{0,3}$)",
+    + r"(?: ?/ ?\d{1,3}| of \d{1,3})?(?: ?\([^()\n]{1,60}\))?"
+    + r"(?:[ \t*_]{0,4}[:.)\]–—-]|[ \t]?[*_]|(?:[ \t]\w{1,20}){0,2}[ \t*_]{0,3}(?::|$))",
     re.IGNORECASE | re.MULTILINE,
 )
-"""`Step 3:`, `## Step 3.`, `**Step 3**`, `1. Step 1:` at the start of a line."""
-COLON = re.compile(NUMBER + r"[ \t*_]{0,4}:", re.IGNORECASE)
+"""`Step 3:`, `## Step 3.`, `**Step 3**`, `[Step 3]`, `1. Step 1:`, `Step 3 of 5 (solving):` at the
+start of a line."""
+COLON = re.compile(BACK + NUMBER + r"[ \t*_]{0,4}:", re.IGNORECASE)
 OPENING = re.compile(
     r"(?:^|[.!?])[ \t>#*-]{0,8}(?:(?:so|now|then|next|also|in|for|as for)\b,?[ ])?"
     r"(?:(?:the|their)[ ])?" + ORDINAL,
@@ -40,10 +48,11 @@ OPENING = re.compile(
 )
 """`The second step …` at the start of a sentence."""
 MENTION = re.compile(NUMBER, re.IGNORECASE)
+ANY_ORDINAL = re.compile(ORDINAL, re.IGNORECASE)
 LISTED = re.compile(r"^[ \t>#*_-]{0,8}(\d{1,3})[.)](?=[ \t*_])", re.MULTILINE)
 """`4.` at the start of a line."""
 AFTER = re.compile(
-    r"[ \t]{0,3}(?:[(\[][ \t*]{0,3}|(?:for|on)[ ]|[-–—←][ \t]{0,2})"
+    r"[ \t]{0,3}(?:[(\[][ \t*]{0,3}|(?:for|on)[ ]|(?:<-|[-–—←])[ \t]{0,2})"
     + NUMBER
     + r"(?=[ \t*]{0,3}(?:[)\],;.]|$))",
     re.IGNORECASE | re.MULTILINE,
@@ -83,12 +92,13 @@ class Clues:
     """What is written around one verdict.
 
     `before`: the clearest name in its critique; `after`: the one right after its box; `listed`: the
-    list numbers at the starts of lines of its critique.
+    list numbers at the starts of lines of its critique; `named`: all steps that it names.
     """
 
     before: Label | None
     after: int | None = None
     listed: frozenset[int] = frozenset()
+    named: frozenset[int] = frozenset()
 
 
 PATTERNS = (
@@ -110,11 +120,20 @@ def clues(critique: str, after: str = "") -> Clues:
     """
     behind = AFTER.match(after)
     listed = frozenset(map(int, LISTED.findall(critique)))
-    return Clues(label_of(critique), number_of(behind[1]) if behind else None, listed)
+    names = MENTION.findall(critique) + ANY_ORDINAL.findall(critique)
+    named = frozenset(map(number_of, names))
+    return Clues(label_of(critique), number_of(behind[1]) if behind else None, listed, named)
 
 
 def label_of(critique: str) -> Label | None:
-    """The clearest name of a step in a critique, None where none is named."""
+    r"""The clearest name of a step in a critique, None where none is named.
+
+    A critique with the heading of one step is on that step, but where another is the subject of its
+    verdict: "Step 3: as in step 2: `\boxed{correct}`".
+    """
+    heads = set(map(number_of, HEADING.findall(critique)))
+    if len(heads) == 1 and not SUBJECT.search(critique):
+        return Label(heads.pop(), Clarity.HEADING)
     for pattern, clarity, ordinal in PATTERNS:
         names = pattern.findall(critique)
         if names:

@@ -23,6 +23,8 @@ from scorers.verdict_ids import VerdictIds
 
 LONGEST_RUN = 16
 """So many tokens that each end within a character are no characters at all."""
+PLAIN = str.maketrans("\r\u00a0\u2009\u202f\u3000：", "     :")
+"""Other spaces and colons, each for the one that the patterns know; no character moves."""
 LABEL_BEHIND = 40
 """So many characters behind a box are looked at for its label."""
 
@@ -78,7 +80,8 @@ class ChainReader:
         Talk of the format and verdicts on the solution as a whole are none.
         """
         pieces = self.pieces(ids)
-        text = lead + "".join(pieces)
+        written = lead + "".join(pieces)
+        text = written.translate(PLAIN)
         starts = list(accumulate(map(len, pieces), initial=len(lead)))
         found = list(boxes(text))
         aside = asides(text, found)
@@ -94,7 +97,7 @@ class ChainReader:
                 step=owner.step,
                 log_odds=self._odds(ids[position], logprobs[position]),
                 incorrect=box.incorrect,
-                critique=text[begin:end].strip(),
+                critique=written[begin:end].strip(),
                 tokens=bisect_left(starts, box.end),
                 word=bisect_left(starts, box.word_end),
                 sure=owner.sure and not is_doubtful(text, box),

@@ -55,7 +55,7 @@ def policy_reply(call: PolicyCall, replies: object) -> PolicyReply | Failure:
         _kind("a reply", reply, PolicyReply)
         steps = _new_steps(call, reply.path)
         _check_spent(reply.spent)
-    except Unfit as why:
+    except Exception as why:  # noqa: BLE001 - a reply may refuse to be looked at
         return _unfit("policy", call.path, why)
     return PolicyReply(call.path.grow(call.child, steps), reply.spent)
 
@@ -72,12 +72,13 @@ def scorer_reply(call: ScorerCall, replies: object) -> ScorerReply | Failure:
         _kind("a reply", reply, ScorerReply)
         _check_judgement(reply.judgement, len(call.path.steps))
         _check_spent(reply.spent)
-    except Unfit as why:
+    except Exception as why:  # noqa: BLE001 - a reply may refuse to be looked at
         return _unfit("scorer", call.path, why)
     return ScorerReply(reply.judgement, reply.spent)
 
 
-def _unfit(port: str, path: Path, why: Unfit) -> Failure:
+def _unfit(port: str, path: Path, error: Exception) -> Failure:
+    why = error if isinstance(error, Unfit) else f"it cannot be checked: {shown(error)}"
     where = f"problem {path.problem.id}, path {path.id or 'root'}"
     return Failure(FailureKind.INTERNAL, f"the {port}'s reply cannot be used: {why} ({where})")
 

@@ -240,6 +240,21 @@ def test_what_refuses_to_be_shown_is_told_by_its_type() -> None:
     assert "a reply: something (Shy) must be of type PolicyReply" in failure.message
 
 
+class Odd(list[Any]):
+    """Raises when it is looked at."""
+
+    def __len__(self) -> int:
+        raise RuntimeError("no\nlength")
+
+
+@pytest.mark.parametrize("call", [CALL, JUDGE], ids=["policy", "scorer"])
+def test_a_reply_that_refuses_to_be_looked_at_is_a_failure(call: PolicyCall | ScorerCall) -> None:
+    failure = reply_to(call, Odd())
+    assert isinstance(failure, Failure)
+    assert "it cannot be checked: RuntimeError(" in failure.message
+    assert "\n" not in failure.message
+
+
 @pytest.mark.parametrize("case", BAD_DRAWS)
 def test_an_actor_sends_no_reply_that_cannot_be(case: str) -> None:
     """What an actor hosts is a `PortHost`: only what is understood travels."""

@@ -53,6 +53,13 @@ def verdicts(chain: str, steps: int, *, early_stop: bool = False) -> str:
         ("Step three: it uses step 2. ", 3),
         ("It takes up the first step, ", None),
         ("Step 3: it takes up the first step. The first step was right. ", 3),
+        ("Step 2: it holds, as in step 1: ", 2),
+        ("**Step 2** holds by step 1 ", 2),
+        ("[Step 2] by step 1, ", 2),
+        ("Step 2 of 3 (from step 1): ", 2),
+        ("**Step 2 Verification:** as step 1, ", 2),
+        (r"\textbf{Step 2:} by step 1 ", 2),
+        ("Step 2: good. It shows that step 1 was ", 1),
         ("", None),
     ],
 )
@@ -75,6 +82,22 @@ CHAINS = [
     (f"The first step holds. {C}\nThe second step does not. {W}", "ci"),
     (f"The first step is {C}. The second step is {W}.", "ci"),
     (f"Step 1: fine, {C}\n\nThe last step is {W}", "c-i"),
+    # In prose, with looks back and ahead.
+    (
+        f"Starting with step 1. {C}\nOn to step 2, used in step 3. {C}\nStep 3 repeats step 1. {W}",
+        "cci",
+    ),
+    (f"In step 1, they set x. {C}\nIn step 2, they do as in step 1. {C}\nNo. {W}", "cci"),
+    (f"Fine. {C}\n\nIt follows from step 1. {C}\n\nIt contradicts step 1. {W}", "cci"),
+    (f"Step 1, fine. {C}\nStep 2, given step 1: no more. {C}\nStep 3, see step 1: no. {W}", "cci"),
+    (f"Now the first step. {C}\nOn to the second step, by step 1. {C}\nThe third step. {W}", "cci"),
+    (f"One. {C}\nTwo. {C}\nNeeded in step 4. {C}\nAs the second step. {C}", "cccc"),
+    (f"Needed in step 3. {C}\n\nAgain used in step 3. {C}\n\nFine. {C}", "ccc"),
+    (f"| Step 1 | a | {C} |\n| Step 2 | as step 1 | {C} |\n| Step 3 | no | {W} |", "cci"),
+    (f"In step 1, fine. {C}\nIn step 2, fine. {C}\nWait, look at step 1 again. {W}", "ia"),
+    # Line ends, spaces and colons of other kinds.
+    (f"## Step 1\r\nFine.\r\n{C}\r\n\r\n## Step 2\r\nSee step 1.\r\n{W}\r\n", "ci"),
+    (f"Step\u00a01：by step\u00a02 {C}\nStep\u00a02：by step\u00a01 {W}", "ci"),
     # List numbers, and what looks back.
     (f"1. Right. {C}\n2. As step 1 says. {C}\n3. From step 1: no. {W}", "cci"),
     (f"Step 1: a\nStep 2: b\nStep 3: c\n\n1. Fine. {C}\n2. Fine. {C}\n3. No. {W}", "cci"),
@@ -82,6 +105,7 @@ CHAINS = [
     # Labels behind.
     (f"{C} for step 1.\n{C} for step 2.\n{W} for step 3.", "cci"),
     (f"- {C} - Step 1\n- {W} - Step 2", "ci"),
+    (f"{C} <- Step 1\n{W} <- Step 2", "ci"),
     (f"Step 1: {C}, Step 2: {C}, Step 3: {W}", "cci"),
     # Counted from 0, and a step 0 that is none of the solution.
     (f"Step 0: {C}\nStep 1: {C}\nStep 2: {W}", "cci"),
@@ -96,6 +120,9 @@ CHAINS = [
     (f"**Overall:** {W}\n\nThe first claim is fine. {C}\n\nSo is this. {C}", "cc"),
     (f"Step 1: overall, the step is {C}\n\nStep 2: all in all the step is {W}", "ci"),
     (f"I must end every critique with {C}.\n\nFine. {C}\n\nWrong. {W}", "ci"),
+    # A whole has one verdict.
+    (f"Step 1: a\nConclusion: {C}\n\nStep 2: b\nConclusion: {W}", "ci"),
+    (f"Step 1: a. The reasoning is {C}\nStep 2: b. Its reasoning is {C}\nOverall: {W}", "cc"),
     # Speaking of the answer, or of the solution, a critique still judges its step.
     (f"Step 1: {C}\n\nStep 2: the sum.\n\nIt adds up, so the final result is {W}", "ci"),
     (f"Step 1: {C}\n\nStep 2: 5.\n\nThe proposed solution then halves it: {W}", "ci"),
@@ -111,6 +138,7 @@ CHAINS = [
     (f"Each step gets {W} or {C}.\n\nStep 1: {C}\n\nStep 2: {C}", "cc"),
     (f"I have to end every step with {C} if it holds and {W} if not.\n\nStep 1: {C}", "c-"),
     (f"I should put {W} after each wrong step.\n\nStep 1: {C}\n\nStep 2: {C}", "cc"),
+    (f"Step 1: should I say {W}? No: it is {C}\n\nStep 2: so is this {W}? It is {C}", "cc"),
     (f"Is step 1 {C} or {W}? It holds, so step 1 is {C}", "c-"),
     (r"Say \boxed{correct or incorrect} or \boxed{incorrect/correct}. " f"Step 1: {C}", "c-"),
 ]

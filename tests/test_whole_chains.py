@@ -59,6 +59,9 @@ C, W = r"\boxed{correct}", r"\boxed{incorrect}"
         # What follows tells that it is on none.
         (f"Step 1 is either {W} or {C}. It holds, so step 1 is {C}\n\nStep 2: {C}", "cc"),
         (f"I should write {W} for every wrong one.\n\nFine. {C}\n\nWrong. {W}", "ci"),
+        (f"Step 1: should I say {W}? No, the step is {C}\n\nStep 2: no. {W}", "ci"),
+        (f"Right. {C}\n\nIt uses step 1. {W}", "ci"),
+        (f"Needed in step 3. {W}\n\nAgain used in step 3. {C}", "iaa"),
         # It is written so that it does not halt.
         (r"Step 1: \boxed{\text{ incorrect}}" f"\n\nWait, step 1 is {C}\n\nStep 2: {C}", "ia"),
         (r"Step 1: \boxed{INCORRECT}" f"\n\nWait, step 1 is {C}\n\nStep 2: {C}", "ia"),
