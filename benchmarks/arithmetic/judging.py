@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import fmean
 from typing import Any
 
 from benchmarks.arithmetic.corpus import verifier_prompt
-from benchmarks.arithmetic.sampling import Solution, all_logits, complete
+from benchmarks.arithmetic.sampling import Solution, all_logits, complete, source
 
 CHAIN_TOKENS = 320
 """The longest right chain, of 10 steps, has 262 tokens."""
@@ -38,6 +39,22 @@ class Reading:
         return self.whole is not None and len(self.steps) == judged
 
 
+def mean_reading(readings: Sequence[Reading], steps: int) -> Reading:
+    """Returns the mean of several chains on a solution of `steps` steps, up to its first error.
+
+    A step after a chain's first error counts as that error does. Unreadable chains are left out;
+    where all are, the first of them is returned.
+    """
+    read = [reading for reading in readings if reading.is_readable(steps)]
+    if not read:
+        return readings[0]
+    rows = [r.steps + r.steps[-1:] * (steps - len(r.steps)) for r in read]
+    means = [fmean(column) for column in zip(*rows, strict=True)]
+    error = next((i for i, p in enumerate(means) if p < 0.5), steps)
+    whole = fmean(reading.whole or 0.0 for reading in read)
+    return Reading(read[0].chain, tuple(means[: error + 1]), whole)
+
+
 def judge(model: Any, tokenizer: Any, solutions: Sequence[Solution]) -> list[Reading]:
     """Returns the verifier's reading of each solution, in order."""
     prompts = [verifier_prompt(problem.question, steps) for problem, steps in solutions]
@@ -45,10 +62,19 @@ def judge(model: Any, tokenizer: Any, solutions: Sequence[Solution]) -> list[Rea
 
 
 def judge_prompts(
-    model: Any, tokenizer: Any, prompts: Sequence[str], max_tokens: int
+    model: Any,
+    tokenizer: Any,
+    prompts: Sequence[str],
+    max_tokens: int,
+    temperature: float = 0.0,
+    seed: int = 0,
 ) -> list[Reading]:
-    """Returns the verifier's reading of each prompt, in order; a chain has at most `max_tokens`."""
-    chains = complete(model, tokenizer, prompts, 0.0, max_tokens)
+    """Returns the verifier's reading of each prompt, in order; a chain has at most `max_tokens`.
+
+    At a temperature above 0 the chains are samples, drawn by `seed`.
+    """
+    drawn_by = source(model, seed)
+    chains = complete(model, tokenizer, prompts, temperature, max_tokens, drawn_by)
     rows = [tokenizer.encode(prompt + chain) for prompt, chain in zip(prompts, chains, strict=True)]
     starts = [len(tokenizer.encode(prompt)) for prompt in prompts]
     readings = []

@@ -61,6 +61,15 @@ def new_model(tokenizer: Any, seed: int) -> Any:
     return Qwen2ForCausalLM(config)
 
 
+def has_bfloat16(device: str) -> bool:
+    """Returns whether `cpu` or `cuda` computes with bfloat16 itself.
+
+    Where it does, training is a fifth faster with the same result; where it does not, more than
+    ten times slower.
+    """
+    return device != "cpu" or torch.cpu._is_avx512_bf16_supported()
+
+
 def set_threads(count: int) -> None:
     """Makes PyTorch use so many CPU threads; another number rounds differently."""
     torch.set_num_threads(count)
@@ -155,6 +164,7 @@ def learn(
     schedule: Schedule,
     watch: Callable[[Any], str],
     every: int = 250,
+    optimiser: torch.optim.Optimizer | None = None,
 ) -> None:
     """Trains `model` in place and prints a progress line every `every` steps.
 
@@ -164,17 +174,20 @@ def learn(
         schedule: length and rate.
         watch: returns the held-out figures to print.
         every: steps between progress lines.
+        optimiser: of the model's parameters; by default AdamW.
     """
-    optimiser = torch.optim.AdamW(
+    optimiser = optimiser or torch.optim.AdamW(
         model.parameters(), lr=schedule.rate, betas=(0.9, 0.98), weight_decay=0.01
     )
     began, recent = time.monotonic(), list[float]()
     step = 0
+    device = model.device.type
+    bfloat16 = has_bfloat16(device)
     while (done := progress(step, began, schedule)) < 1:
         for group in optimiser.param_groups:
             group["lr"] = schedule.rate * min(done / WARM_UP + 0.01, 1.0, 1.02 - done)
         ids, weights = (tensor.to(model.device) for tensor in next(stream))
-        with torch.autocast(model.device.type, torch.bfloat16):  # a fifth faster, same result
+        with torch.autocast(device, torch.bfloat16, enabled=bfloat16):
             loss = weighted_loss(model, ids, weights)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()

@@ -28,10 +28,11 @@ def sample_solutions(
     drawn: Sequence[ArithmeticProblem],
     temperature: float,
     seed: int,
+    max_tokens: int = POLICY_TOKENS,
 ) -> list[Solution]:
-    """Returns one solution by the policy for each problem, in order."""
+    """Returns one solution by the policy for each problem, in order, of `max_tokens` at most."""
     prompts = [policy_prompt(problem.question) for problem in drawn]
-    texts = complete(model, tokenizer, prompts, temperature, POLICY_TOKENS, source(model, seed))
+    texts = complete(model, tokenizer, prompts, temperature, max_tokens, source(model, seed))
     return [(problem, read_steps(text)) for problem, text in zip(drawn, texts, strict=True)]
 
 

@@ -65,22 +65,37 @@ def held_out_keys() -> frozenset[str]:
     return frozenset(p.key for split in ("validation", "test") for p in read_split(split))
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Writes the split files, or with --check reports whether they are what would be written."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+def command(
+    arguments: list[str] | None, about: str, folder: Path, splits: Mapping[str, list[str]]
+) -> int:
+    """Writes split files, or with --check reports whether they are what would be written.
+
+    Args:
+        arguments: the command line; None is the process's own.
+        about: what the command does, in a line.
+        folder: where the files are.
+        splits: the lines of each split.
+    """
+    parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     check = parser.parse_args(arguments).check
     different = []
-    for split, rows in draw_splits().items():
-        text, path = "".join(write_row(row) + "\n" for row in rows), split_path(split)
+    for split, lines in splits.items():
+        text, path = "".join(line + "\n" for line in lines), folder / f"{split}.jsonl"
         if not check:
-            FOLDER.mkdir(exist_ok=True)
+            folder.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
         elif not path.exists() or path.read_text(encoding="utf-8") != text:
             different.append(path.name)
     if different:
-        print(f"{FOLDER}: differ from the generator: {', '.join(different)}", file=sys.stderr)
+        print(f"{folder}: differ from the generator: {', '.join(different)}", file=sys.stderr)
     return 1 if different else 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Writes the split files, or with --check reports whether they are what would be written."""
+    lines = {split: list(map(write_row, rows)) for split, rows in draw_splits().items()}
+    return command(arguments, __doc__.partition("\n")[0], FOLDER, lines)
 
 
 if __name__ == "__main__":

@@ -109,6 +109,13 @@ DATASETS: Mapping[str, NamedDataset] = {
         schema(("operations",), arithmetic_choices),
         multiple_choice=True,
     ),
+    "arithmetic_levels": NamedDataset(
+        "chains of whole-number arithmetic that are hard for a small model, in levels 1 to 5",
+        "Apache-2.0",
+        {"test": 500, "validation": 200, "train": 300},
+        _jsonl("arithmetic/levels/data", "train", "validation", "test"),
+        None,
+    ),
     "math500": NamedDataset(
         "MATH-500, competition mathematics: the test problems that PRM800K held out",
         STATES_NONE,
