@@ -2,9 +2,12 @@
 
 import asyncio
 
+import pytest
+
 from engines.engine import EngineError
 from pool_stage import LIMITS, Port, call, reply, run, stage, ticks
 from search.ports import Failure, FailureKind
+from treewright.cluster import pool as pool_module
 from treewright.cluster.inline import InlineReplica
 from treewright.cluster.pool import Pool, PoolLimits
 from treewright.cluster.pooled import PooledPolicy
@@ -219,3 +222,40 @@ def test_the_calls_at_a_replica_with_a_bug_are_asked_elsewhere() -> None:
 
     bugs: list[str] = []
     run(work())
+
+
+class HardToClose(Port):
+    """Its end fails, or does not come."""
+
+    def __init__(self, *, hangs: bool) -> None:
+        super().__init__()
+        self.hangs = hangs
+
+    async def close(self) -> None:
+        if self.hangs:
+            await asyncio.Event().wait()
+        raise RuntimeError("no\nend")
+
+
+@pytest.mark.parametrize("hangs", [True, False])
+def test_a_replica_that_cannot_be_closed_costs_its_slot_nothing_and_ends_no_later(
+    hangs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool_module, "CLOSE_S", 0.05)
+    told: list[str] = []
+
+    async def build() -> Port:
+        return HardToClose(hangs=hangs)
+
+    async def work() -> None:
+        pool = Pool(lambda: InlineReplica(build), 1, PoolLimits(backoff_s=0.0), tell=told.append)
+        await pool.start()
+        dies, lives = await asyncio.gather(pool.ask([call("die")]), pool.ask([call("p")]))
+        assert isinstance(dies[0], Failure)
+        assert lives == [reply(call("p"))]
+        await asyncio.wait_for(pool.close(), 2.0)
+
+    run(work())
+    closed = [line for line in told if "could not be closed: " in line]
+    assert len(closed) == 3 or (hangs and closed)  # two deaths and the end, unless that came first
+    assert all(("within 0.05 s" if hangs else "RuntimeError: no end") in line for line in closed)

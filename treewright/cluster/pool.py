@@ -30,7 +30,10 @@ from treewright.cluster.replica import (
 )
 from treewright.cluster.slot import Slot, Ticket
 from treewright.cluster.turns import Turns
+from treewright.cluster.watch import PortBlocked
 
+CLOSE_S = 10.0
+"""How long a replica may take to free what it holds; an actor is killed before."""
 POLL_S = 1.0
 """The longest wait for news of a replica before it is asked whether it moves."""
 
@@ -218,7 +221,7 @@ class Pool:
                 self._bury(slot, ReplicaDied(one_line(bug)))
             finally:
                 slot.replica = None
-                await replica.stop()
+                await self._stop(slot, replica)
 
     async def _begin(self, slot: Slot, replica: Replica) -> None:
         limit = self.limits.start_timeout_s
@@ -229,11 +232,20 @@ class Pool:
                 async with in_time(limit, "it was not ready"):
                     slot.info = await replica.start()
             except BaseException:
-                await replica.stop()  # what it holds is free before the next one looks
+                await self._stop(slot, replica)  # what it holds is free before the next one looks
                 raise
         slot.replica, slot.steps, slot.quiet = replica, replica.steps(), 0.0
         self._started.set()
         self._wake()
+
+    async def _stop(self, slot: Slot, replica: Replica) -> None:
+        """Free what a replica holds, however its port takes it: a run ends, and a slot lives on."""
+        try:
+            async with in_time(CLOSE_S, "it did not end"):
+                await replica.stop()
+        except (Exception, PortBlocked, SystemExit) as error:  # noqa: BLE001 - it ends all the same
+            why = error if isinstance(error, ReplicaHung) else one_line(error)
+            self._tell(f"{self._named(slot)} could not be closed: {why}")
 
     async def _serve(self, slot: Slot, replica: Replica) -> None:
         """Hand out outcomes until the replica dies. Raises `ReplicaDied`."""
