@@ -41,8 +41,8 @@ def test_every_example_of_the_page_runs(root: Path, capsys: pytest.CaptureFixtur
         exec(compile(example, "docs/python.md", "exec"), known)
     assert len(examples) == 5
     out = capsys.readouterr().out.splitlines()
-    assert out[0].startswith("31 0.")  # a double's answer is the sum of the numbers: 12 + 7 + 3 + 9
-    assert out[-2:] == ["22", "['5', '10', '18']"]
+    assert out[0].startswith("56 0.")  # a double's answer is the sum of the numbers: 14 + 2 + 17 …
+    assert out[-2:] == ["22", "['56', '37']"]
 
 
 def test_the_notebook_runs_from_above_while_a_loop_is_running(root: Path) -> None:

@@ -3,7 +3,7 @@
     import treewright as tw
 
     with tw.open("quickstart") as lab:
-        found = lab.search("What is (12 + 7) * 3 - 9?", tw.Beam(paths=8, children=4))
+        found = lab.search("What is (14 / 2 + 17) * 4 + 3 - 8 + 8?", tw.Beam(paths=8, children=4))
     print(found.answer, found.score, found.spent)
 
 `docs/python.md` shows more. A name is imported when it is first used, so that `import treewright`

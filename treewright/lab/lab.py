@@ -191,7 +191,7 @@ class Lab:
     """`AsyncLab` for code that awaits nothing: a script, and a notebook whose loop is running.
 
         with tw.open("quickstart") as lab:
-            found = lab.search("What is (12 + 7) * 3 - 9?", tw.Beam(paths=8, children=4))
+            found = lab.search("What is (14 / 2 + 17) * 4 + 3 - 8 + 8?", tw.Beam(paths=8))
 
     Without `with`, the first search starts the engines and `close` stops them.
     """
