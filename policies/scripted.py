@@ -21,7 +21,7 @@ from engines.faults import Faults
 from engines.scripted_world import FILLER, is_right_step, lognormal, right_answer, right_value
 from policies.feedback import TEMPLATE, feedback_turns
 from search.checks import check_count, check_number
-from search.core import Feedback, Path, Spent, Step, StopReason
+from search.core import Feedback, Prefix, Spent, Step, StopReason
 from search.ports import ENDED, Failure, FailureKind, PolicyCall, PolicyReply
 from search.questions import Until
 from search.seeds import call_seed
@@ -145,7 +145,7 @@ class ScriptedPolicy:
         return " ".join([*words, claim])
 
 
-def spent(path: Path, child: Path, feedback: Feedback | None = None) -> Spent:
+def spent(path: Prefix, child: Prefix, feedback: Feedback | None = None) -> Spent:
     """What drawing `child` from `path` costs, in tokens of `ByteTokenizer`."""
     before = len(path.token_ids)
     shown = [path.problem.question]

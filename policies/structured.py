@@ -16,7 +16,7 @@ from engines.tokenizer import Tokenizer
 from policies.qwen import PolicySampling, Qwen, QwenConfig
 from policies.segmentation import Segmentation
 from search.checks import check_count
-from search.core import Path, Spent, StopReason
+from search.core import Prefix, Spent, StopReason
 from search.ports import Failure, PolicyCall, PolicyReply
 from search.seeds import call_seed
 from search.structured_protocol import (
@@ -156,7 +156,7 @@ class Structured:
     def _is_greedy(self, call: PolicyCall) -> bool:
         return call.greedy or self._config.sampling.temperature == 0
 
-    def read(self, path: Path) -> Response:
+    def read(self, path: Prefix) -> Response:
         """The path as a response, or as the opening of one where it goes on."""
         rules = self._config.format
         if path.stopped:
@@ -167,7 +167,7 @@ class Structured:
         return len(self.qwen.tokenizer.encode(text))
 
 
-def _ended(path: Path) -> Path:
+def _ended(path: Prefix) -> Prefix:
     """A rejected path: one that would go on cannot."""
     if path.stopped:
         return path

@@ -18,7 +18,7 @@ from scorers.combining import combine
 from scorers.prompt import user_message
 from scorers.readings import Verdict, settle
 from search.checks import check_count, check_number
-from search.core import Judgement, Path, Spent
+from search.core import Judgement, Prefix, Spent
 from search.ports import Failure, FailureKind, ScorerCall, ScorerReply
 from search.seeds import call_seed
 from search.together import together
@@ -92,7 +92,7 @@ class ScriptedScorer:
             judgement = replace(judgement, verdicts=())
         return ScorerReply(judgement, spent(path, generated))
 
-    def _verdicts(self, path: Path, rng: Random) -> tuple[list[Verdict], list[float]]:
+    def _verdicts(self, path: Prefix, rng: Random) -> tuple[list[Verdict], list[float]]:
         """A verdict for each step up to the first that is judged incorrect, and its log-odds."""
         verdicts: list[Verdict] = []
         all_odds: list[float] = []
@@ -118,7 +118,7 @@ class ScriptedScorer:
         return f"{start} {end}"
 
 
-def spent(path: Path, generated: int, failed: int = 0) -> Spent:
+def spent(path: Prefix, generated: int, failed: int = 0) -> Spent:
     """What judging `path` costs, in bytes: siblings share all but their last step."""
     texts = [step.text for step in path.steps]
     prompt, shared = (

@@ -13,7 +13,7 @@ from math import inf
 from typing import TypeAlias, TypeVar
 
 from search.contract import StrategyError
-from search.core import Feedback, Judgement, Path, Place, Spent
+from search.core import Feedback, Judgement, Place, Prefix, Spent
 from search.keys import content, policy_digest, policy_key, scorer_digest, scorer_key
 from search.ports import (
     Failure,
@@ -63,10 +63,10 @@ class Calls:
         self.scorer = scorer
         self.memory = memory
         self.run_seed = run_seed
-        self.paths: dict[str, Path] = {}
+        self.paths: dict[str, Prefix] = {}
         self.asked: dict[str, PolicyCall] = {}
         """By the id of a drawn path, the call that drew it."""
-        self.order: list[PolicyCall | Path] = []
+        self.order: list[PolicyCall | Prefix] = []
         """What was answered, in its order: each draw, and each path that was judged, once."""
         self.judgements: dict[str, Judgement] = {}
         self.failures: dict[str, Failure] = {}
@@ -74,12 +74,12 @@ class Calls:
         self._draws: dict[Place, tuple[str, asyncio.Future[PolicyReply]]] = {}
         """By the child's place, with the digest of its call: a place has one path."""
         self._answers: dict[str, asyncio.Future[Answer]] = {}
-        self._judged: dict[str, dict[str, Path]] = {}
+        self._judged: dict[str, dict[str, Prefix]] = {}
         """By key, the paths that say the same, by id."""
 
     async def draw(
         self,
-        path: Path,
+        path: Prefix,
         child: int,
         until: Until,
         charged: Charged,
@@ -128,7 +128,7 @@ class Calls:
         self.order.append(call)
         return reply
 
-    async def judge(self, path: Path, charged: Charged) -> ScorerReply:
+    async def judge(self, path: Prefix, charged: Charged) -> ScorerReply:
         """The judgement, remembered, made, or on its way; `Missing` when the scorer failed.
 
         A path that the policy rejects costs the scorer nothing: it is `Missing` at once.
@@ -149,7 +149,7 @@ class Calls:
         spent = charge(key, reply.spent, charged)
         return reply if spent is reply.spent else replace(reply, spent=spent)
 
-    def _judge(self, path: Path, judgement: Judgement) -> None:
+    def _judge(self, path: Prefix, judgement: Judgement) -> None:
         if self.judgements.get(path.id) is not judgement:
             self.order.append(path)
         self.judgements[path.id] = judgement

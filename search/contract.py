@@ -11,7 +11,7 @@ from search.core import (
     Feedback,
     Judgement,
     Missing,
-    Path,
+    Prefix,
     Pruned,
     Result,
     is_probability,
@@ -76,7 +76,7 @@ def check_result(result: Any) -> Result:
 
 
 def _check_candidate(candidate: Candidate) -> None:
-    _check_type("returned a candidate with path", candidate.path, Path)
+    _check_type("returned a candidate with path", candidate.path, Prefix)
     _check_type("returned a candidate with judgement", candidate.judgement, Judgement | None)
     _check_verdicts(candidate)
     _check_type("returned history", candidate.history, tuple)
@@ -98,7 +98,7 @@ def _check_verdicts(candidate: Candidate) -> None:
         )
 
 
-def check_drawn(candidates: Iterable[Candidate], drawn: Mapping[str, Path]) -> None:
+def check_drawn(candidates: Iterable[Candidate], drawn: Mapping[str, Prefix]) -> None:
     """Raise `StrategyError` unless each candidate was drawn, and is there once: it votes once."""
     seen: set[str] = set()
     for candidate in candidates:
@@ -125,11 +125,11 @@ def _check_paths(paths: Any) -> None:
     if not isinstance(paths, tuple):
         raise StrategyError(f"the strategy asked with paths {shown(paths)}; it must be a tuple")
     for path in paths:
-        if not isinstance(path, Path):
-            raise StrategyError(f"the strategy named {shown(path)} where a Path is expected")
+        if not isinstance(path, Prefix):
+            raise StrategyError(f"the strategy named {shown(path)} where a Prefix is expected")
 
 
-def _check_apart(paths: Sequence[Path]) -> None:
+def _check_apart(paths: Sequence[Prefix]) -> None:
     for path, times in Counter(paths).items():
         if times > 1:
             raise StrategyError(

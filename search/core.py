@@ -60,7 +60,7 @@ def place_id(place: Place) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
+class Prefix:
     """An immutable prefix of a solution; `place` is its position in the tree, root `()`."""
 
     problem: Problem
@@ -68,7 +68,7 @@ class Path:
     place: Place = ()
 
     @classmethod
-    def start(cls, problem: Problem) -> Path:
+    def start(cls, problem: Problem) -> Prefix:
         """The empty prefix of `problem`."""
         return cls(problem)
 
@@ -110,9 +110,9 @@ class Path:
         """The whole solution so far."""
         return "".join(step.text for step in self.steps)
 
-    def grow(self, child: int, steps: Sequence[Step]) -> Path:
+    def grow(self, child: int, steps: Sequence[Step]) -> Prefix:
         """The path's `child`-th child, longer by `steps`."""
-        return Path(self.problem, (*self.steps, *steps), (*self.place, child))
+        return Prefix(self.problem, (*self.steps, *steps), (*self.place, child))
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +209,7 @@ class Judgement:
 class Feedback:
     """What the policy may be shown when it draws: an earlier attempt, and how it was judged."""
 
-    attempt: Path
+    attempt: Prefix
     judgement: Judgement
 
 
@@ -262,11 +262,11 @@ class Candidate:
     `history` holds the whole-prefix probabilities judged along the path, oldest first.
     """
 
-    path: Path
+    path: Prefix
     judgement: Judgement | None = None
     history: tuple[Score, ...] = ()
 
-    def child(self, path: Path, judgement: Judgement) -> Candidate:
+    def child(self, path: Prefix, judgement: Judgement) -> Candidate:
         """A continuation of this candidate, judged."""
         return Candidate(path, judgement, (*self.history, judgement.prefix))
 

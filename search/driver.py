@@ -27,8 +27,8 @@ from search.contract import (
 from search.core import (
     Feedback,
     Judgement,
-    Path,
     Place,
+    Prefix,
     Result,
     Spending,
     Spent,
@@ -78,11 +78,11 @@ class Searched:
 
     result: Result
     costs: Costs
-    paths: dict[str, Path]
+    paths: dict[str, Prefix]
     failures: dict[str, Failure] = field(default_factory=dict)
     judgements: dict[str, Judgement] = field(default_factory=dict)
     asked: dict[str, PolicyCall] = field(default_factory=dict)
-    order: Sequence[PolicyCall | Path] = field(default=(), repr=False, compare=False)
+    order: Sequence[PolicyCall | Prefix] = field(default=(), repr=False, compare=False)
 
 
 async def drive(
@@ -188,7 +188,7 @@ class _Search:
         )
 
     async def draw_and_judge(
-        self, path: Path, child: int, feedback: Feedback | None, charged: Charged
+        self, path: Prefix, child: int, feedback: Feedback | None, charged: Charged
     ) -> tuple[PolicyReply, ScorerReply]:
         drawn = await self.calls.draw(path, child, Until.STEP, charged, feedback=feedback)
         return drawn, await self.calls.judge(drawn.path, charged)
@@ -214,7 +214,7 @@ class _Search:
         return Clocked(seconds)
 
 
-def places(question: Extend | Grow) -> list[tuple[Path, int]]:
+def places(question: Extend | Grow) -> list[tuple[Prefix, int]]:
     """Each path with the number of each child."""
     numbers = range(question.first, question.first + question.n)
     return [(path, child) for path in question.paths for child in numbers]

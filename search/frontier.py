@@ -9,7 +9,7 @@ from search.aggregation import Aggregator, MissingRule
 from search.core import (
     Candidate,
     Missing,
-    Path,
+    Prefix,
     Problem,
     Score,
 )
@@ -18,7 +18,7 @@ from search.questions import Grow, Grown, Judge, Judged, grow, judge
 
 def root(problem: Problem) -> Candidate:
     """The empty prefix, never judged."""
-    return Candidate(Path.start(problem))
+    return Candidate(Prefix.start(problem))
 
 
 def grow_candidates(

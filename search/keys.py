@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from urllib.parse import quote
 
-from search.core import Feedback, Path
+from search.core import Feedback, Prefix
 from search.ports import PolicyCall, ScorerCall
 
 
@@ -27,7 +27,7 @@ def scorer_key(call: ScorerCall, said: str = "") -> str:
     return f"scorer/{_quoted(call.path.problem.id)}/{said or content(call.path)}"
 
 
-def content(path: Path) -> str:
+def content(path: Prefix) -> str:
     """A hash of the problem and of all steps of the path, wherever in the tree it is."""
     return _digest("content", path.problem.id, path.problem.question, _step_parts(path))
 
@@ -49,7 +49,7 @@ def clock_key(reading: Sequence[str]) -> str:
     return "/".join(["clock", *map(_quoted, reading)])
 
 
-def _path_key(path: Path) -> str:
+def _path_key(path: Prefix) -> str:
     return f"{_quoted(path.problem.id)}/{path.id}"
 
 
@@ -65,11 +65,11 @@ def _feedback_parts(feedback: Feedback) -> tuple[object, ...]:
     return (_path_parts(feedback.attempt), verdicts, feedback.judgement.prefix)
 
 
-def _path_parts(path: Path) -> tuple[object, ...]:
+def _path_parts(path: Prefix) -> tuple[object, ...]:
     return (path.problem.id, path.problem.question, path.place, _step_parts(path))
 
 
-def _step_parts(path: Path) -> tuple[object, ...]:
+def _step_parts(path: Prefix) -> tuple[object, ...]:
     return tuple((step.text, step.token_ids, step.stop.value) for step in path.steps)
 
 

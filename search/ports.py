@@ -13,7 +13,7 @@ from enum import StrEnum
 from traceback import format_exception
 from typing import Protocol
 
-from search.core import Feedback, Judgement, Path, Spent
+from search.core import Feedback, Judgement, Prefix, Spent
 from search.fault import Fault
 from search.questions import Until
 
@@ -62,7 +62,7 @@ class Failure:
     traceback: str = ""
 
     @classmethod
-    def about(cls, path: Path, kind: FailureKind, message: str) -> Failure:
+    def about(cls, path: Prefix, kind: FailureKind, message: str) -> Failure:
         """A failure in one line that says which path it is about."""
         where = f"problem {path.problem.id}, path {path.id or 'root'}"
         return cls(kind, " ".join(f"{where}: {message}".split()))
@@ -82,7 +82,7 @@ class PolicyCall:
     calls of the same name only. It changes what a reply costs, not what it says.
     """
 
-    path: Path
+    path: Prefix
     child: int
     until: Until
     seed: int
@@ -95,7 +95,7 @@ class PolicyCall:
 class PolicyReply:
     """`path` is the child: the call's path grown by at least one step."""
 
-    path: Path
+    path: Prefix
     spent: Spent
 
 
@@ -103,7 +103,7 @@ class PolicyReply:
 class ScorerCall:
     """Judge every step of `path`. `cache` as in `PolicyCall`."""
 
-    path: Path
+    path: Prefix
     seed: int
     cache: str = ""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, TypeAlias
 
-from search.core import Feedback, Judgement, Path, Problem, Result, Spending
+from search.core import Feedback, Judgement, Prefix, Problem, Result, Spending
 
 
 class Until(StrEnum):
@@ -31,7 +31,7 @@ class Extend:
     children.
     """
 
-    paths: tuple[Path, ...]
+    paths: tuple[Prefix, ...]
     n: int
     until: Until = Until.STEP
     first: int = 0
@@ -46,7 +46,7 @@ class Extended:
     `spent` sums over the question.
     """
 
-    children: tuple[tuple[Path, ...], ...]
+    children: tuple[tuple[Prefix, ...], ...]
     spent: Spending
 
 
@@ -54,7 +54,7 @@ class Extended:
 class Judge:
     """Judge every step of each path."""
 
-    paths: tuple[Path, ...]
+    paths: tuple[Prefix, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Judged:
 class Grow:
     """`Extend` by one step and `Judge`, each child judged the moment it ends."""
 
-    paths: tuple[Path, ...]
+    paths: tuple[Prefix, ...]
     n: int
     first: int = 0
     feedback: Feedback | None = None
@@ -79,7 +79,7 @@ class Grow:
 class Grown:
     """`judgements[i][j]` is of `children[i][j]`."""
 
-    children: tuple[tuple[Path, ...], ...]
+    children: tuple[tuple[Prefix, ...], ...]
     judgements: tuple[tuple[Judgement, ...], ...]
     spent: Spending
 
@@ -177,27 +177,27 @@ def steered_by(strategy: Strategy) -> str | None:
 
 
 def extend(
-    paths: Sequence[Path],
+    paths: Sequence[Prefix],
     n: int,
     until: Until = Until.STEP,
     *,
     first: int = 0,
     greedy: bool = False,
     feedback: Feedback | None = None,
-) -> Generator[Extend, Extended, tuple[tuple[Path, ...], ...]]:
+) -> Generator[Extend, Extended, tuple[tuple[Prefix, ...], ...]]:
     """Ask for `n` children of each path; returns them aligned with `paths`."""
     reply = yield Extend(tuple(paths), n, until, first, greedy, feedback)
     return reply.children
 
 
-def judge(paths: Sequence[Path]) -> Generator[Judge, Judged, tuple[Judgement, ...]]:
+def judge(paths: Sequence[Prefix]) -> Generator[Judge, Judged, tuple[Judgement, ...]]:
     """Ask for the judgement of each path; returns them aligned with `paths`."""
     reply = yield Judge(tuple(paths))
     return reply.judgements
 
 
 def grow(
-    paths: Sequence[Path], n: int, *, first: int = 0, feedback: Feedback | None = None
+    paths: Sequence[Prefix], n: int, *, first: int = 0, feedback: Feedback | None = None
 ) -> Generator[Grow, Grown, Grown]:
     """Ask for `n` judged one-step children of each path."""
     return (yield Grow(tuple(paths), n, first, feedback))

@@ -15,7 +15,7 @@ from search.contract import shown
 from search.core import (
     Judgement,
     Missing,
-    Path,
+    Prefix,
     Spent,
     Step,
     StepVerdict,
@@ -77,7 +77,7 @@ def scorer_reply(call: ScorerCall, replies: object) -> ScorerReply | Failure:
     return ScorerReply(reply.judgement, reply.spent)
 
 
-def _unfit(port: str, path: Path, error: Exception) -> Failure:
+def _unfit(port: str, path: Prefix, error: Exception) -> Failure:
     why = error if isinstance(error, Unfit) else f"it cannot be checked: {shown(error)}"
     where = f"problem {path.problem.id}, path {path.id or 'root'}"
     return Failure(FailureKind.INTERNAL, f"the {port}'s reply cannot be used: {why} ({where})")
@@ -100,7 +100,7 @@ def _failure(failure: Failure) -> Failure:
 
 def _new_steps(call: PolicyCall, path: Any) -> tuple[Step, ...]:
     """What the reply adds to the call's path."""
-    _kind("path", path, Path)
+    _kind("path", path, Prefix)
     _kind("path.steps", path.steps, tuple)
     known = len(call.path.steps)
     new: tuple[Step, ...] = path.steps[known:]

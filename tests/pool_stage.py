@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Seque
 from contextlib import asynccontextmanager
 
 from engines.engine import EngineError
-from search.core import Path, Problem, Spent, Step, StopReason
+from search.core import Prefix, Problem, Spent, Step, StopReason
 from search.ports import Failure, FailureKind, PolicyCall, PolicyReply
 from search.questions import Until
 from treewright.cluster.inline import InlineReplica
@@ -15,7 +15,7 @@ from treewright.cluster.replica import Call, Outcome
 
 
 def call(problem: str, child: int = 0) -> PolicyCall:
-    return PolicyCall(Path.start(Problem(problem, "?")), child, Until.STEP, 100 + child)
+    return PolicyCall(Prefix.start(Problem(problem, "?")), child, Until.STEP, 100 + child)
 
 
 def reply(asked: PolicyCall) -> PolicyReply:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from search.core import (
     Judgement,
     Missing,
-    Path,
+    Prefix,
     Problem,
     Result,
     Score,
@@ -25,7 +25,7 @@ from search.selection import SELECTIONS, Option
 from search.strategies.stopping import answer_of
 
 PROBLEM = Problem("one", "1 + 1?")
-ROOT = Path.start(PROBLEM)
+ROOT = Prefix.start(PROBLEM)
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Draft:
     score: Score = 0.5
     stop: StopReason = StopReason.EOS
 
-    def path(self, child: int) -> Path:
+    def path(self, child: int) -> Prefix:
         text = "so I stop." if self.answer is None else rf"so it is \boxed{{{self.answer}}}."
         return ROOT.grow(child, [Step(text, (child, *text.encode()), self.stop)])
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from search.aggregation import AGGREGATIONS, Aggregator, MissingRule, Over
 from search.budget import COUNTED, Budget
-from search.core import Missing, Path, Spending, place_id
+from search.core import Missing, Prefix, Spending, place_id
 from search.frontier import Steering
 from search.selection import SELECTIONS, Option
 from search.strategies.beam import Beam
@@ -33,7 +33,7 @@ def each_drawn_path_is_part_of_a_candidate_or_given_up_once_with_a_reason(seen: 
     assert kept | set(given_up) == set(seen.searched.paths)
 
 
-def lineage(path: Path) -> set[str]:
+def lineage(path: Prefix) -> set[str]:
     """The ids of the path and of those above it, without the root."""
     return set(map(place_id, path.line))
 

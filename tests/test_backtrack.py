@@ -13,7 +13,7 @@ from search.budget import Budget, bounded
 from search.core import (
     Feedback,
     Judgement,
-    Path,
+    Prefix,
     Problem,
     Result,
     Spending,
@@ -71,7 +71,7 @@ class World:
             case _:
                 raise AssertionError(question)
 
-    def draw(self, question: Extend | Grow) -> Path:
+    def draw(self, question: Extend | Grow) -> Prefix:
         ((parent,), number) = question.paths, question.first
         assert question.n == 1
         id = "/".join(map(str, (*parent.place, number)))
@@ -82,7 +82,7 @@ class World:
         self.told.append(question.feedback)
         return parent.grow(number, [Step(f"{id}\n", (7,), end) for end in ends])
 
-    def judge(self, path: Path) -> Judgement:
+    def judge(self, path: Prefix) -> Judgement:
         self.judged.append(path.id)
         verdicts = [verdict(mark) for mark in self.paths[path.id].rstrip("~+").split()]
         read = [each.probability for each in verdicts if each.probability is not None]

@@ -8,7 +8,7 @@ from search.budget import Budget, Exhausted, bounded
 from search.contract import StrategyError
 from search.core import (
     Candidate,
-    Path,
+    Prefix,
     Problem,
     Result,
     Spending,
@@ -18,7 +18,7 @@ from search.core import (
 )
 from search.questions import Extended, Flow, extend
 
-ROOT = Path.start(Problem("p", "?"))
+ROOT = Prefix.start(Problem("p", "?"))
 
 
 def patient() -> Flow:

@@ -15,7 +15,7 @@ from search.budget import Budget
 from search.core import (
     Candidate,
     Judgement,
-    Path,
+    Prefix,
     Problem,
     Step,
     StepVerdict,
@@ -119,7 +119,7 @@ def test_the_first_incorrect_step_is_the_first_whose_own_verdict_is_below_the_th
 
 def attempt(*verdicts: StepVerdict) -> Candidate:
     steps = tuple(Step("x\n", (7,), StopReason.STEP_END) for _ in verdicts)
-    return Candidate(Path(PROBLEM, steps, (0,)), Judgement(verdicts, 0.3), (0.3,))
+    return Candidate(Prefix(PROBLEM, steps, (0,)), Judgement(verdicts, 0.3), (0.3,))
 
 
 FAILED = attempt(verdict(0.9), verdict(0.4), verdict(0.2))

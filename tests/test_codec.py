@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from search.core import (
     Judgement,
     Missing,
-    Path,
+    Prefix,
     Problem,
     Spent,
     Step,
@@ -65,7 +65,7 @@ def through_json(data: codec.Json) -> codec.Json:
 def test_a_policy_reply_comes_back_whole_from_its_new_steps(
     before: list[Step], new: list[Step], spent: Spent
 ) -> None:
-    parent = Path(Problem("p", "?"), tuple(before), (3, 1))
+    parent = Prefix(Problem("p", "?"), tuple(before), (3, 1))
     reply = PolicyReply(parent.grow(2, new), spent)
     data = through_json(codec.encode_policy_reply(reply, len(before)))
     assert len(data["steps"]) == len(new)
@@ -96,7 +96,7 @@ def test_a_missing_score_is_never_a_number() -> None:
 
 def test_the_steps_of_the_call_are_shared_not_copied() -> None:
     step = Step("a", (1,), StopReason.STEP_END)
-    parent = Path(Problem("p", "?"), (step,))
+    parent = Prefix(Problem("p", "?"), (step,))
     reply = PolicyReply(parent.grow(0, [step]), Spent())
     data = codec.encode_policy_reply(reply, 1)
     decoded = codec.decode_policy_reply(data, PolicyCall(parent, 0, Until.STEP, 0))

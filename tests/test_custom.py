@@ -145,7 +145,7 @@ def write_package() -> None:
         "kit/__init__.py": "",
         "kit/own.py": "from . import near\nfrom .deep.far import X\nimport beside\nimport json",
         "kit/near.py": "def f():\n    import lazily",
-        "kit/deep/far.py": "from ..near import f\nfrom search.core import Path\nX = 1",
+        "kit/deep/far.py": "from ..near import f\nfrom search.core import Prefix\nX = 1",
         "kit/unused.py": "",
         "beside.py": "import kit.own",
         "lazily.py": "def (",

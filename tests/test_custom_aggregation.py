@@ -14,13 +14,13 @@ from search.core import (
     Candidate,
     Judgement,
     Missing,
+    Prefix,
     Problem,
     Step,
     StepVerdict,
     StopReason,
     VerdictStatus,
 )
-from search.core import Path as SearchPath
 from search.custom import PartError
 from search.selection import SELECTIONS, Option
 
@@ -33,7 +33,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def judged(*probabilities: float) -> Candidate:
-    path = SearchPath(Problem("p", "?"))
+    path = Prefix(Problem("p", "?"))
     for index, _ in enumerate(probabilities):
         path = path.grow(index, [Step("x", (1,), StopReason.STEP_END)])
     verdicts = tuple(StepVerdict(p, VerdictStatus.READ) for p in probabilities)

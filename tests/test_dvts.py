@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from search.budget import Budget
 from search.core import (
     Judgement,
-    Path,
+    Prefix,
     Problem,
     Spent,
     Step,
@@ -48,7 +48,7 @@ class Tree:
         await asyncio.sleep(0)
         return [PolicyReply(self.child(call), Spent(1)) for call in batch]
 
-    def child(self, call: PolicyCall) -> Path:
+    def child(self, call: PolicyCall) -> Prefix:
         place = "/".join(map(str, (*call.path.place, call.child)))
         stop = STOPS[self.nodes(place).lstrip("0123456789?")]
         if call.greedy:
@@ -59,7 +59,7 @@ class Tree:
         await asyncio.sleep(0)
         return [ScorerReply(self.judgement(call.path), Spent(1)) for call in batch]
 
-    def judgement(self, path: Path) -> Judgement:
+    def judgement(self, path: Prefix) -> Judgement:
         self.judged.add(path.id)
         number = self.nodes(path.id).rstrip("!~")
         if number == "?":

@@ -20,7 +20,7 @@ from search.core import (
     Candidate,
     Judgement,
     Missing,
-    Path,
+    Prefix,
     Result,
     Step,
     StepVerdict,
@@ -88,7 +88,7 @@ def test_accuracy_is_right_over_decided_in_all_subsets_of_all_problems(
 
 def solved(problem_id: str, problem: Problem) -> Solved:
     """The problem as a search leaves it: every score is the verdict on the only step."""
-    root = Path.start(Question(problem_id, "?"))
+    root = Prefix.start(Question(problem_id, "?"))
     found = []
     for index, (option, _) in enumerate(problem):
         path = root.grow(index, [Step(str(index), (index,), StopReason.EOS)])

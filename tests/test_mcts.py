@@ -16,7 +16,7 @@ from search.aggregation import MissingRule
 from search.budget import Budget
 from search.core import (
     Judgement,
-    Path,
+    Prefix,
     Problem,
     Spent,
     Step,
@@ -58,7 +58,7 @@ class Table:
         return [self.draw(call) for call in batch]
 
     def draw(self, call: PolicyCall) -> PolicyReply:
-        id = Path(PROBLEM, place=(*call.path.place, call.child)).id
+        id = Prefix(PROBLEM, place=(*call.path.place, call.child)).id
         self.drawn.append(f"{id}{'*' if call.greedy else ''}")
         usual = StopReason.STEP_END if call.until is Until.STEP else StopReason.EOS
         step = Step(id, tuple(id.encode()), self.stops.get(id, usual))
@@ -67,7 +67,7 @@ class Table:
     async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:
         return [ScorerReply(self.judgement(call.path), Spent(1, 10, 0, 5)) for call in batch]
 
-    def judgement(self, path: Path) -> Judgement:
+    def judgement(self, path: Prefix) -> Judgement:
         self.judged.append(path.id)
         odds = self.odds.get(path.id, 0.5)
         if odds is None:

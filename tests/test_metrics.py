@@ -9,7 +9,7 @@ from search.calls import Costs
 from search.core import (
     Candidate,
     Judgement,
-    Path,
+    Prefix,
     Problem,
     Result,
     Spent,
@@ -27,7 +27,7 @@ RIGHT, WRONG, NONE, SLOW = Outcome.CORRECT, Outcome.INCORRECT, Outcome.ABSTAINED
 
 def solved(problem_id: str, *rows: tuple[int | None, Outcome, tuple[float, ...] | None]) -> Solved:
     """One candidate per row: answer group, grade, step probabilities (None: failed)."""
-    root = Path.start(Problem(problem_id, "?"))
+    root = Prefix.start(Problem(problem_id, "?"))
     candidates, policy, verifier = [], {}, {}
     for index, (_, _, probabilities) in enumerate(rows):
         steps = [
@@ -136,7 +136,7 @@ def test_the_ledger_adds_up_and_finds_duplicates() -> None:
     assert (ledger.policy.calls, ledger.policy.generated, ledger.policy.cached) == (4, 20, 16)
     assert (ledger.verifier.calls, ledger.verifier.generated, ledger.verifier.failed) == (8, 28, 4)
     assert (ledger.policy.pruned, ledger.policy.duplicate) == (0, 0)
-    root = Path.start(Problem("d", "?"))
+    root = Prefix.start(Problem("d", "?"))
     twins = [Candidate(root.grow(n, [Step("2", (7,), StopReason.EOS)])) for n in range(2)]
     costs = Costs({"0": Spent(generated=5), "1": Spent(generated=6), "2": Spent(generated=9)}, {})
     twin = Solved("d", Searched(Result(tuple(twins)), costs, {}), Grades((0, 0), (RIGHT, RIGHT)))

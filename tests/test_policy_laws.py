@@ -6,7 +6,7 @@ import asyncio
 import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path as FilePath
+from pathlib import Path
 from random import Random
 from typing import TypeAlias
 
@@ -25,13 +25,13 @@ from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 from policies.segmentation import Segmentation
 from policies.simulated import SimulatedPolicy, SimulatedPolicyConfig
 from policies.structured import Structured, StructuredConfig
-from search.core import Path, Problem, StopReason
+from search.core import Prefix, Problem, StopReason
 from search.ports import Failure, FailureKind, Policy, PolicyCall, PolicyReply
 from search.questions import Until
 from search.seeds import call_seed
 from search.structured_protocol import TAGS
 
-CHECKPOINT = FilePath(policies.__file__).parents[1] / "benchmarks" / "arithmetic" / "policy"
+CHECKPOINT = Path(policies.__file__).parents[1] / "benchmarks" / "arithmetic" / "policy"
 WORDS = (b".\n\n", b"\n\nSo", b"\n\n", b"Step", b"\xf0\x9f", b"\x98\x80\n")
 SEAMS = ByteTokenizer(WORDS)
 
@@ -230,7 +230,7 @@ async def ask(policy: Policy, plans: Sequence[Plan], tokenizer: Tokenizer) -> As
 
 
 async def call_of(policy: Policy, plan: Plan) -> PolicyCall:
-    path = Path.start(Problem(f"of {plan.question}", plan.question))
+    path = Prefix.start(Problem(f"of {plan.question}", plan.question))
     for seed in plan.growth:
         (reply,) = await policy.extend([PolicyCall(path, 0, Until.STEP, seed)])
         assert isinstance(reply, PolicyReply)

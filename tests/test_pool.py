@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from pool_stage import LIMITS, Port, Spy, call, reply, run, stage, ticks
-from search.core import Judgement, Path, Problem, Spent
+from search.core import Judgement, Prefix, Problem, Spent
 from search.ports import Failure, FailureKind, PolicyCall, PolicyReply, ScorerCall, ScorerReply
 from search.questions import Until
 from treewright.cluster.inline import InlineReplica
@@ -74,8 +74,8 @@ def test_an_empty_batch_is_answered_at_once() -> None:
 @pytest.mark.parametrize(
     "outcome",
     [
-        PolicyReply(Path.start(Problem("p", "?")), Spent()),
-        PolicyReply(Path.start(Problem("p", "?")).grow(0, []), Spent()),
+        PolicyReply(Prefix.start(Problem("p", "?")), Spent()),
+        PolicyReply(Prefix.start(Problem("p", "?")).grow(0, []), Spent()),
         ScorerReply(Judgement.missing("x"), Spent()),
     ],
 )

@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path as FilePath
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +18,7 @@ from search.calls import SearchFailed
 from search.core import (
     Judgement,
     Missing,
-    Path,
+    Prefix,
     Problem,
     Spent,
     Step,
@@ -38,7 +38,7 @@ from treewright.cluster.replica import PortHost
 PROBLEM = Problem("p", "1 + 1?")
 BEFORE = Step("a\n", (1, 2), StopReason.STEP_END)
 NEW = Step("b", (3,), StopReason.EOS, -0.5)
-PREFIX = Path.start(PROBLEM).grow(0, [BEFORE])
+PREFIX = Prefix.start(PROBLEM).grow(0, [BEFORE])
 CHILD = PREFIX.grow(1, [NEW])
 CALL = PolicyCall(PREFIX, 1, Until.END, 7)
 JUDGE = ScorerCall(CHILD, 7)
@@ -86,7 +86,7 @@ BAD_DRAWS: dict[str, tuple[Any, str]] = {
     ),
     "no new step": ([PolicyReply(PREFIX, Spent())], "path does not continue the one"),
     "other first steps": (
-        [PolicyReply(Path(PROBLEM, (NEW, NEW)), Spent())],
+        [PolicyReply(Prefix(PROBLEM, (NEW, NEW)), Spent())],
         "path does not continue the one",
     ),
     "a text for a step": ([PolicyReply(PREFIX.grow(1, ["b"]), Spent())], "step 2: 'b' (str)"),  # type: ignore[list-item]
@@ -224,7 +224,7 @@ def test_replies_in_order_pass_as_they_are_and_a_failure_of_the_port_s_own_does(
 
 
 def test_a_reply_stands_in_the_place_that_was_asked_for() -> None:
-    reply = policy_reply(CALL, [PolicyReply(Path(PROBLEM, (BEFORE, NEW), (9, 9)), Spent())])
+    reply = policy_reply(CALL, [PolicyReply(Prefix(PROBLEM, (BEFORE, NEW), (9, 9)), Spent())])
     assert isinstance(reply, PolicyReply)
     assert reply.path == CHILD
     assert reply.path.steps[0] is PREFIX.steps[0]
@@ -299,7 +299,7 @@ async def build(settings):
 
 @pytest.fixture
 def tell(
-    tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Tell]:
     """Commands in the folder of this test."""
     with own_folder(tmp_path, monkeypatch):
@@ -309,7 +309,7 @@ def tell(
 def test_a_run_with_a_scorer_that_gives_back_tokens_says_so_and_counts_none_of_them(
     tell: Tell,
 ) -> None:
-    FilePath("back_own.py").write_text(OWN)
+    Path("back_own.py").write_text(OWN)
     code, out, err = tell(
         "run", "own.yaml", "scorer.kind=back_own:Settings", "aggregate=[history.last]", "--json"
     )

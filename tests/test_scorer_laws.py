@@ -22,7 +22,7 @@ from scorers.simulated import SimulatedScorer, SimulatedScorerConfig
 from scorers.thinkprm import ThinkPrm, ThinkPrmConfig
 from search.core import (
     Missing,
-    Path,
+    Prefix,
     Problem,
     Step,
     StopReason,
@@ -94,7 +94,7 @@ steps = st.builds(
     lambda text, stop: Step(text, tuple(text.encode()), stop), texts, st.sampled_from(StopReason)
 )
 paths = st.builds(
-    lambda question, grown: Path(Problem("p", question), tuple(grown), (1,)),
+    lambda question, grown: Prefix(Problem("p", question), tuple(grown), (1,)),
     texts,
     st.lists(steps, max_size=5),
 )

@@ -14,7 +14,7 @@ from search.budget import Budget, bounded
 from search.core import (
     Feedback,
     Judgement,
-    Path,
+    Prefix,
     Problem,
     Result,
     Spending,
@@ -55,7 +55,7 @@ class World:
     def answer(self, question: Question) -> Extended | Judged:
         match question:
             case Extend(paths=(parent,), n=1, until=Until.END):
-                assert parent == Path.start(PROBLEM)
+                assert parent == Prefix.start(PROBLEM)
                 assert question.first == len(self.told)
                 self.told.append(question.feedback)
                 spec = self.attempts[question.first]
@@ -72,7 +72,7 @@ class World:
     def marks(self, number: int) -> list[str]:
         return self.attempts[number].rstrip("~").split()
 
-    def judgement(self, path: Path) -> Judgement:
+    def judgement(self, path: Prefix) -> Judgement:
         verdicts = [
             StepVerdict(None, VerdictStatus.MISSING)
             if mark == "?"

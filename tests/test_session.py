@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -54,12 +54,12 @@ INVALID, POISON = FailureKind.INVALID, FailureKind.POISON
 
 
 @pytest.fixture
-def config(tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch) -> Config:
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
     monkeypatch.chdir(tmp_path)
     rows = (f'{{"id": "{name}", "problem": "{name}: 1 + 1?", "answer": "2"}}' for name in "ab")
-    FilePath("data.jsonl").write_text("\n".join(rows))
-    FilePath("config.yaml").write_text(CONFIG)
-    return load_config(FilePath("config.yaml"))
+    Path("data.jsonl").write_text("\n".join(rows))
+    Path("config.yaml").write_text(CONFIG)
+    return load_config(Path("config.yaml"))
 
 
 @dataclass
@@ -100,20 +100,20 @@ def run(config: Config, ports: Ports | None, monkeypatch: pytest.MonkeyPatch) ->
         yield ports
 
     monkeypatch.setattr(session, "open_cluster", opened)
-    with Journal.open(FilePath("journal")) as journal:
+    with Journal.open(Path("journal")) as journal:
         dataset = load_dataset(config.dataset)
         return asyncio.run(Session(config, dataset, journal).run())
 
 
 def journaled(kind: str) -> list[str]:
     """The lines of one kind."""
-    lines = FilePath("journal/driver.jsonl").read_text().splitlines()
+    lines = Path("journal/driver.jsonl").read_text().splitlines()
     return [line for line in lines if json.loads(line)["kind"] == kind]
 
 
 def read(config: Config) -> Ending:
     """What `score` sees."""
-    with Journal.open(FilePath("journal"), readonly=True) as journal:
+    with Journal.open(Path("journal"), readonly=True) as journal:
         return asyncio.run(Session(config, load_dataset(config.dataset), journal).read())
 
 
@@ -121,7 +121,7 @@ def test_after_an_outage_of_the_verifier_exactly_what_it_did_not_judge_is_asked(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = run(config, Ports(config), monkeypatch)
-    FilePath("journal").rename("whole")
+    Path("journal").rename("whole")
     out = {"scorer/a/1": UNAVAILABLE, "scorer/a/2": INTERNAL, "scorer/b/0": UNAVAILABLE}
     first = run(config, Ports(config, out), monkeypatch)
     assert (first.status, first.metrics.failures) == (Status.INCOMPLETE, 2)
@@ -162,7 +162,7 @@ def test_a_problem_that_the_policy_left_halfway_goes_on_where_it_stopped(
     config: Config, monkeypatch: pytest.MonkeyPatch, kind: FailureKind
 ) -> None:
     whole = run(config, Ports(config), monkeypatch)
-    FilePath("journal").rename("whole")
+    Path("journal").rename("whole")
     first = run(config, Ports(config, {"policy/a//3/end": kind}), monkeypatch)
     assert [failed.failure.kind for failed in first.failed] == [kind]
     assert first.status is Status.INCOMPLETE
@@ -197,7 +197,7 @@ def test_what_a_problem_that_failed_had_cost_is_in_the_ledger_and_came_to_nothin
 ) -> None:
     one = replace(config, dataset=replace(config.dataset, offset=1))
     alone = generated(run(one, Ports(config), monkeypatch))
-    FilePath("journal").rename("alone")
+    Path("journal").rename("alone")
     waves = replace(config, strategy=BestOfN(n=4, wave=2))
     ending = run(waves, Ports(config, {"policy/a//3/end": POISON}), monkeypatch)
     lost = [recorded("a", kind) for kind in ("policy", "scorer")]
@@ -217,7 +217,7 @@ def test_what_followed_a_reply_that_failed_and_is_asked_anew_came_to_nothing(
     whole = generated(run(beam, Ports(config), monkeypatch))
     keys = (json.loads(line)["key"] for line in journaled("policy"))
     kept = next(key for key in keys if key.startswith(("policy/a/0/", "policy/a/1/")))
-    FilePath("journal").rename("whole")
+    Path("journal").rename("whole")
     out = {f"scorer/a/{kept.split('/')[2]}": UNAVAILABLE}
     run(beam, Ports(config, out), monkeypatch)
     ending = run(beam, Ports(config), monkeypatch)
@@ -283,7 +283,7 @@ def test_a_verifier_that_is_never_asked_is_not_started(
 
     monkeypatch.setattr(session, "open_cluster", opened)
     chosen = replace(config, strategy=strategy)
-    with Journal.open(FilePath("journal")) as journal:
+    with Journal.open(Path("journal")) as journal:
         asyncio.run(Session(chosen, load_dataset(config.dataset), journal).run())
     assert [type(scorer) for scorer in scorers] == [started]
 

@@ -18,7 +18,7 @@ from benchmarks.speed.virtual_time import VirtualTimeLoop
 from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
 from search.budget import Budget
-from search.core import Judgement, Path, Problem, Result, Spending, Spent, Step, StopReason
+from search.core import Judgement, Prefix, Problem, Result, Spending, Spent, Step, StopReason
 from search.driver import Searched, drive
 from search.memory import DictMemory
 from search.questions import (
@@ -40,7 +40,7 @@ from search.strategies.beam import Beam
 from search.strategies.dvts import Dvts
 from search.strategies.rebase import Rebase
 
-ROOT = Path.start(Problem("sum", "What is 3 + 4?"))
+ROOT = Prefix.start(Problem("sum", "What is 3 + 4?"))
 LEFT, RIGHT = (ROOT.grow(child, [Step("so\n", (1,), StopReason.STEP_END)]) for child in (0, 1))
 POLICY, VERIFIER = Spending(policy=Spent(1, 2)), Spending(verifier=Spent(3, 4))
 

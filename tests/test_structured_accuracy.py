@@ -15,8 +15,7 @@ from benchmarks.arithmetic.structured.reasoning import solve
 from benchmarks.arithmetic.structured.responses import write_response
 from benchmarks.datasets import Sample
 from policies.structured import StructuredConfig
-from search.core import Path as Solution
-from search.core import Problem
+from search.core import Prefix, Problem
 from treewright.cli import main
 from treewright.errors import ConfigError
 from treewright.studies import structured_accuracy
@@ -165,7 +164,7 @@ def test_a_run_of_something_else_is_refused_in_one_line(
 def test_a_question_without_options_is_refused_in_one_line() -> None:
     problem = Problem("p", "2 + 2?")
     with pytest.raises(ConfigError, match=r"^run: dataset: its rows have no options") as refusal:
-        answer_of(Sample(problem, "4", {}), Solution.start(problem), Path("run"))
+        answer_of(Sample(problem, "4", {}), Prefix.start(problem), Path("run"))
     assert "\n" not in str(refusal.value)
 
 

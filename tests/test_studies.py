@@ -3,7 +3,7 @@
 import asyncio
 import json
 from dataclasses import replace
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from search.core import (
     Candidate,
     Judgement,
     Missing,
-    Path,
+    Prefix,
     Problem,
     Result,
     Score,
@@ -61,15 +61,15 @@ grading: {kind: numeric}
 """
 
 
-def solution(problem: str, place: tuple[int, ...], *texts: str) -> Path:
+def solution(problem: str, place: tuple[int, ...], *texts: str) -> Prefix:
     """A path of these steps."""
     last = len(texts) - 1
     ends = [StopReason.EOS if at == last else StopReason.STEP_END for at in range(len(texts))]
     steps = [Step(text, (at,), end) for at, (text, end) in enumerate(zip(texts, ends, strict=True))]
-    return Path(Problem(problem, "?"), tuple(steps), place)
+    return Prefix(Problem(problem, "?"), tuple(steps), place)
 
 
-def candidate(path: Path, score: Score) -> Candidate:
+def candidate(path: Prefix, score: Score) -> Candidate:
     verdict = StepVerdict(0.5, VerdictStatus.READ)
     return Candidate(path, Judgement((verdict,) * len(path.steps), score), (score,))
 
@@ -236,7 +236,7 @@ def test_what_is_not_in_the_table_is_refused_with_what_is(
 
 
 def test_what_a_person_wrote_below_the_marker_stays_and_the_rest_is_replaced(
-    tmp_path: FilePath,
+    tmp_path: Path,
 ) -> None:
     page = tmp_path / "page.md"
     write(page, document([], "stale data", "stale command"))
@@ -249,7 +249,7 @@ def test_what_a_person_wrote_below_the_marker_stays_and_the_rest_is_replaced(
     assert "stale" not in text
 
 
-def test_a_page_that_cannot_be_written_is_one_line(tmp_path: FilePath) -> None:
+def test_a_page_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="cannot be written: No such file or directory"):
         write(tmp_path / "nowhere" / "page.md", "")
 
@@ -258,18 +258,18 @@ def test_a_page_that_cannot_be_written_is_one_line(tmp_path: FilePath) -> None:
 
 
 @pytest.fixture
-def base(tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch) -> FilePath:
+def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A config of doubles with twelve problems; runs go into a folder beside it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TREEWRIGHT_RUNS", raising=False)
     data = [{"problem": f"{number} + 1?", "answer": number + 1} for number in range(12)]
-    FilePath("data.jsonl").write_text("\n".join(map(json.dumps, data)))
-    FilePath("base.yaml").write_text(BASE)
-    return FilePath("base.yaml")
+    Path("data.jsonl").write_text("\n".join(map(json.dumps, data)))
+    Path("base.yaml").write_text(BASE)
+    return Path("base.yaml")
 
 
 def test_one_command_runs_what_is_missing_and_prints_every_row(
-    base: FilePath, capsys: pytest.CaptureFixture[str]
+    base: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ask = ["--strategies", "beam,greedy", "--budgets", "2000,4000", "--json"]
     assert main(ask, base) == 0
@@ -290,11 +290,11 @@ def test_one_command_runs_what_is_missing_and_prints_every_row(
 
 
 def test_the_page_names_its_command_and_its_data_and_has_a_section_per_budget(
-    base: FilePath,
+    base: Path,
 ) -> None:
     ask = ["--strategies", "greedy", "--budgets", "2000", "--limit", "5", "--output", "page.md"]
     assert main(ask, base) == 0
-    text = FilePath("page.md").read_text("utf-8")
+    text = Path("page.md").read_text("utf-8")
     assert f"`python -m treewright.studies.strategies {' '.join(ask)}` from 5 problems" in text
     assert [line for line in text.splitlines() if line.startswith("## ")] == [
         "## One solution, no search",
@@ -303,7 +303,7 @@ def test_the_page_names_its_command_and_its_data_and_has_a_section_per_budget(
 
 
 def test_a_run_in_which_nothing_was_solved_is_one_line(
-    base: FilePath, capsys: pytest.CaptureFixture[str]
+    base: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     base.write_text(BASE.replace("accuracy: 0.4", "faults: {fail: 1.0}"))
     assert main(["--strategies", "greedy", "--budgets", "2000"], base) == 2
@@ -311,7 +311,7 @@ def test_a_run_in_which_nothing_was_solved_is_one_line(
 
 
 def test_a_fault_of_the_command_line_is_one_line_and_exit_code_2(
-    base: FilePath, capsys: pytest.CaptureFixture[str]
+    base: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["--strategies", "beem"], base) == 2
     assert capsys.readouterr().err.count("\n") == 1

@@ -4,7 +4,7 @@ import json
 import math
 from dataclasses import replace
 from itertools import combinations
-from pathlib import Path as FilePath
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -38,7 +38,7 @@ PROBLEMS = 6
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> FilePath:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six problems and a config of doubles; runs go into a folder beside them."""
     place = tmp_path_factory.mktemp("study")
     data = [{"problem": f"{number} + 1?", "answer": number + 1} for number in range(PROBLEMS)]
@@ -48,15 +48,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> FilePath:
 
 
 @pytest.fixture
-def base(folder: FilePath, monkeypatch: pytest.MonkeyPatch) -> FilePath:
+def base(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The config, with its folder as the current one."""
     monkeypatch.chdir(folder)
     monkeypatch.delenv("TREEWRIGHT_RUNS", raising=False)
-    return FilePath("base.yaml")
+    return Path("base.yaml")
 
 
 @pytest.fixture(scope="module")
-def found(folder: FilePath) -> Choosing:
+def found(folder: Path) -> Choosing:
     """The arms of a finished run."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -248,7 +248,7 @@ def test_many_names_are_told_as_all_or_all_but_one(shown: int, told: str) -> Non
 
 
 def test_the_same_command_again_runs_nothing_and_says_the_same(
-    base: FilePath, capsys: pytest.CaptureFixture[str]
+    base: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["--limit", "2", "--json"], base) == 0
     before = capsys.readouterr().out
@@ -262,21 +262,21 @@ def test_the_same_command_again_runs_nothing_and_says_the_same(
     assert set(figures["verifier"]) == set(AGGREGATES)
 
 
-def test_the_page_has_every_arm_its_pictures_and_room_for_a_person(base: FilePath) -> None:
+def test_the_page_has_every_arm_its_pictures_and_room_for_a_person(base: Path) -> None:
     assert main(["--output", "page.md"], base) == 0
-    text = FilePath("page.md").read_text("utf-8")
+    text = Path("page.md").read_text("utf-8")
     assert "`python -m treewright.studies.aggregations --output page.md` from 6 problems" in text
     for name in AGGREGATES:
         assert text.count(f"| `{name}+best` |") == text.count(f"| `{name}+weighted` |") == 1
     assert text.endswith(f"{MARKER}\n")
     for selection in ("best", "weighted"):
-        picture = FilePath(f"page/accuracy-over-n-{selection}.png")
+        picture = Path(f"page/accuracy-over-n-{selection}.png")
         assert f"({picture})" in text
         assert picture.stat().st_size < 100_000
 
 
 def test_a_page_that_could_not_be_written_is_refused_before_anything_runs(
-    base: FilePath, capsys: pytest.CaptureFixture[str]
+    base: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--limit", "1", "--output", "nowhere/page.md"], base)
@@ -291,7 +291,7 @@ def test_a_page_that_could_not_be_written_is_refused_before_anything_runs(
     ["{kind: beam, paths: 4, children: 2}", "{kind: best_of_n, n: 16, wave: 4, stop: weighted}"],
 )
 def test_solutions_that_are_no_independent_draws_are_refused_before_anything_runs(
-    base: FilePath, capsys: pytest.CaptureFixture[str], strategy: str
+    base: Path, capsys: pytest.CaptureFixture[str], strategy: str
 ) -> None:
     other = base.with_name("other.yaml")
     other.write_text(BASE.replace("{kind: best_of_n, n: 16}", strategy))
@@ -302,7 +302,7 @@ def test_solutions_that_are_no_independent_draws_are_refused_before_anything_run
 
 
 def test_a_verifier_that_nobody_can_read_leaves_dashes_and_says_so(
-    base: FilePath, capsys: pytest.CaptureFixture[str]
+    base: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = base.with_name("other.yaml")
     other.write_text(BASE.replace("skill: 0.8", "missing: 1.0").replace("doubles", "unread"))
@@ -314,7 +314,7 @@ def test_a_verifier_that_nobody_can_read_leaves_dashes_and_says_so(
 
 
 def test_a_run_without_any_solution_is_one_line(
-    base: FilePath, capsys: pytest.CaptureFixture[str]
+    base: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = base.with_name("other.yaml")
     other.write_text(BASE.replace("accuracy: 0.4", "faults: {fail: 1.0}").replace("doubles", "no"))

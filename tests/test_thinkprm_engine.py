@@ -13,7 +13,7 @@ import random
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path as FilePath
+from pathlib import Path
 
 import pytest
 
@@ -23,7 +23,7 @@ from benchmarks.arithmetic.splits import read_split
 from engines.engine import EngineConfig
 from scorers.thinkprm import ThinkPrmConfig, build
 from search.core import (
-    Path,
+    Prefix,
     Problem,
     Step,
     StopReason,
@@ -31,7 +31,7 @@ from search.core import (
 )
 from search.ports import ScorerCall, ScorerReply
 
-ROOT = FilePath(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[1]
 VERIFIER = ROOT / "benchmarks" / "arithmetic" / "verifier"
 PROBLEMS = 16
 
@@ -61,7 +61,7 @@ def cases() -> list[Case]:
             )
             labels = check(problem, texts)
             error = labels.index(False) if False in labels else None
-            path = Path(Problem(f"p{number}", problem.question), steps, (0,))
+            path = Prefix(Problem(f"p{number}", problem.question), steps, (0,))
             found.append(Case(ScorerCall(path, number), error))
     return found
 
@@ -152,4 +152,4 @@ def test_costs_are_counted_and_the_closing_question_finds_the_chain_cached(
 
 if __name__ == "__main__":
     model, out = sys.argv[1:]
-    FilePath(out).write_bytes(pickle.dumps(asyncio.run(judge(model))))
+    Path(out).write_bytes(pickle.dumps(asyncio.run(judge(model))))

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path as FilePath
+from pathlib import Path
 
 import pytest
 
@@ -132,9 +132,7 @@ asyncio.run(main())
 """
 
 
-def test_what_nothing_interrupts_ends_the_run_with_a_word(
-    root: FilePath, tmp_path: FilePath
-) -> None:
+def test_what_nothing_interrupts_ends_the_run_with_a_word(root: Path, tmp_path: Path) -> None:
     script = tmp_path / "stubborn.py"
     script.write_text(STUBBORN)
     done = subprocess.run(

@@ -7,7 +7,7 @@ from search.core import (
     Candidate,
     Judgement,
     Missing,
-    Path,
+    Prefix,
     Problem,
     Result,
     Spending,
@@ -37,7 +37,7 @@ def judgement(probability: float | Missing) -> Judgement:
 
 def candidate(place: tuple[int, ...], probability: float | Missing, stop: StopReason) -> Candidate:
     steps = tuple(Step("x", (1,), OPEN) for _ in place[1:])
-    path = Path(PROBLEM, (*steps, Step("x", (1,), stop)), place)
+    path = Prefix(PROBLEM, (*steps, Step("x", (1,), stop)), place)
     return Candidate(path, judgement(probability), (probability,))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from search.core import Candidate, Path
+from search.core import Candidate, Prefix
 from search.frontier import Steering
 from search.strategies.beam_level import Child, rank
 from search.strategies.beam_rules import Dedup, Finish, Slots, repeats
@@ -29,7 +29,7 @@ class Frontier:
     open: list[Candidate] = field(default_factory=list)
     finished: list[Candidate] = field(default_factory=list)
     cut: list[Candidate] = field(default_factory=list)
-    given_up: dict[Path, str] = field(default_factory=dict)
+    given_up: dict[Prefix, str] = field(default_factory=dict)
 
     def settle(self, level: Sequence[Child], *, last: bool) -> None:
         """Take in the children of the open paths, in the order in which they were drawn.

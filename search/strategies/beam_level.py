@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from search.core import Candidate, Path, Result
+from search.core import Candidate, Prefix, Result
 from search.frontier import Steering, grow_candidates
 from search.questions import (
     Flow,
@@ -29,7 +29,7 @@ class Child:
 
     candidate: Candidate
     guide: Candidate
-    rollout: tuple[Path, ...] = ()
+    rollout: tuple[Prefix, ...] = ()
 
     @classmethod
     def judged(cls, candidate: Candidate) -> Child:
@@ -37,7 +37,7 @@ class Child:
         return cls(candidate, candidate)
 
     @property
-    def path(self) -> Path:
+    def path(self) -> Prefix:
         """The candidate's path."""
         return self.candidate.path
 

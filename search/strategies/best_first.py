@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from search.aggregation import MissingRule
 from search.budget import Budget, Exhausted
 from search.checks import check_count, check_number
-from search.core import Candidate, Missing, Path, Problem
+from search.core import Candidate, Missing, Prefix, Problem
 from search.frontier import Steering, grow_candidates, root
 from search.questions import Flow
 from search.strategies.pruning import reached, result
@@ -70,7 +70,7 @@ class BestFirst(Steered):
         """Extend the best, put the children beside the rest, until there is enough."""
         found: list[Candidate] = []
         barred: list[Candidate] = []
-        given_up: dict[Path, str] = {}
+        given_up: dict[Prefix, str] = {}
         frontier = [root(problem)]
         left = self.expansions
         with suppress(Exhausted):
@@ -113,5 +113,5 @@ class BestFirst(Steered):
         return False, -(score + self.depth_bonus * len(candidate.path.steps))
 
 
-def _why_barred(path: Path) -> str:
+def _why_barred(path: Prefix) -> str:
     return "cut before its end" if path.stopped else "at the depth limit"

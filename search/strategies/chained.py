@@ -12,7 +12,7 @@ from search.core import (
     Candidate,
     Feedback,
     Judgement,
-    Path,
+    Prefix,
     Problem,
     Result,
     VerdictStatus,
@@ -78,7 +78,7 @@ class Chained(Steered):
         self,
         answer: Candidate | None,
         attempts: Sequence[Candidate],
-        given_up: Mapping[Path, str],
+        given_up: Mapping[Prefix, str],
         limit: str | None = None,
     ) -> Result:
         """A chain's result: its answer, and with `keep: all` its other finished attempts.

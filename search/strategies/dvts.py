@@ -12,7 +12,7 @@ from typing import Literal
 from search.aggregation import MissingRule
 from search.budget import Budget, Exhausted
 from search.checks import check_choice, check_count
-from search.core import Candidate, Path, Problem
+from search.core import Candidate, Prefix, Problem
 from search.frontier import Steering, root
 from search.questions import Flow
 from search.strategies.beam_level import Child, Reach, grow_level, rank
@@ -81,7 +81,7 @@ class Dvts(Steered):
 
     def subtree(self, problem: Problem, number: int) -> Flow:
         """Follow the best child; the root's children are numbered apart from other subtrees'."""
-        leaf, siblings, given_up = root(problem), list[Candidate](), dict[Path, str]()
+        leaf, siblings, given_up = root(problem), list[Candidate](), dict[Prefix, str]()
         with suppress(Exhausted):
             for depth in range(self.depth):
                 if leaf.path.stopped:

@@ -13,7 +13,7 @@ from typing import Literal
 
 from search.budget import Budget, Exhausted, bounded
 from search.checks import check_choice, check_count
-from search.core import Candidate, Path, Problem, Result
+from search.core import Candidate, Prefix, Problem, Result
 from search.questions import Flow
 from search.strategies.stopping import answer_of, lead_probability
 from search.strategies.waves import check_wave, draw
@@ -79,7 +79,7 @@ class Majority:
 
     def search(self, problem: Problem) -> Flow:
         """Draw wave by wave until the leader is ahead or all are drawn."""
-        drafts: list[Path] = []
+        drafts: list[Prefix] = []
         votes: Counter[str] = Counter()
         with suppress(Exhausted):
             while len(drafts) < self.n and not self.decided(votes):

@@ -8,7 +8,7 @@ from math import fsum
 from search.core import (
     Candidate,
     Missing,
-    Path,
+    Prefix,
     Pruned,
     Result,
     Score,
@@ -67,7 +67,7 @@ def _limit(nodes: Sequence[Node], depth: int, simulations: int) -> str | None:
     return None if all(path.stopped for path in drawn) else "missing: no open path has a value"
 
 
-def _reasons(node: Node, depth: int) -> list[tuple[Path, str]]:
+def _reasons(node: Node, depth: int) -> list[tuple[Prefix, str]]:
     """For the node and each of its rollouts: why it would be given up."""
     ends = [end.path for end in node.rollouts]
     cut = [(end, f"rollout cut: {end.steps[-1].stop}") for end in ends]

@@ -15,7 +15,7 @@ from search.checks import check_above_zero, check_choice, check_count, check_num
 from search.core import (
     Candidate,
     Missing,
-    Path,
+    Prefix,
     Problem,
     Score,
 )
@@ -78,7 +78,7 @@ class Particles(Steered):
     def search(self, problem: Problem) -> Flow:
         """Grow all open particles by a step, resample, until none is open."""
         rng = Random(call_seed(self.seed, problem.id, "resampling"))
-        given_up: dict[Path, str] = {}
+        given_up: dict[Prefix, str] = {}
         cloud: Sequence[Candidate] = ()
         with suppress(Exhausted):
             (cloud,) = yield from grow_candidates([root(problem)], self.particles)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from search.core import Candidate, Path, Pruned, Result, place_id
+from search.core import Candidate, Prefix, Pruned, Result, place_id
 
 
 def finished_first(candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -13,7 +13,7 @@ def finished_first(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 
 def result(
-    candidates: Sequence[Candidate], given_up: Mapping[Path, str], limit: str | None = None
+    candidates: Sequence[Candidate], given_up: Mapping[Prefix, str], limit: str | None = None
 ) -> Result:
     """The result with `candidates`, finished first; `limit` is what ended the search, if any did.
 

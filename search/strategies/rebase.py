@@ -11,7 +11,7 @@ from typing import Literal
 from search.aggregation import MissingRule
 from search.budget import Budget, Exhausted
 from search.checks import check_above_zero, check_choice, check_count
-from search.core import Candidate, Path, Problem
+from search.core import Candidate, Prefix, Problem
 from search.frontier import Steering, root
 from search.questions import Flow
 from search.strategies.offspring import grow_uneven, softmax
@@ -97,7 +97,7 @@ class Rebase(Steered):
     def search(self, problem: Problem) -> Flow:
         """Level by level, until all ended, the width is used up, or the depth is reached."""
         leaves: list[Candidate] = []
-        given_up: dict[Path, str] = {}
+        given_up: dict[Prefix, str] = {}
         level = [root(problem)]
         with suppress(Exhausted):
             for _ in range(self.depth):

@@ -15,7 +15,7 @@ from typing import Literal
 from search.aggregation import MissingRule, Scale
 from search.budget import Budget, Exhausted
 from search.checks import check_choice, check_count, check_number
-from search.core import Candidate, Missing, Path, Problem
+from search.core import Candidate, Missing, Prefix, Problem
 from search.frontier import judge_finished
 from search.questions import Flow, Until, extend
 from search.strategies.chained import Chained, Keep, Told
@@ -83,7 +83,7 @@ class Sequential(Chained):
             for first in range(number, self.draws, self.chains):
                 told = self.told(self.standing(attempts))
                 ((path,),) = yield from extend(
-                    [Path.start(problem)], 1, Until.END, first=first, feedback=told
+                    [Prefix.start(problem)], 1, Until.END, first=first, feedback=told
                 )
                 attempts.append(Candidate(path))
                 attempts[-1:] = yield from judge_finished(attempts[-1:])
@@ -110,5 +110,5 @@ class Sequential(Chained):
         return not isinstance(self.steering.score(attempt), Missing)
 
 
-def _why_left(path: Path) -> str:
+def _why_left(path: Prefix) -> str:
     return "another attempt stands" if path.finished else f"cut: {path.steps[-1].stop}"

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from search.core import Path, Problem
+from search.core import Prefix, Problem
 from search.questions import Extend, Extended, Until, extend
 
 
 def draw(
     problem: Problem, drawn: int, wave: int, n: int
-) -> Generator[Extend, Extended, tuple[Path, ...]]:
+) -> Generator[Extend, Extended, tuple[Prefix, ...]]:
     """Ask for the next `wave` solutions after the first `drawn`, or for what is left of `n`."""
     (drafts,) = yield from extend(
-        [Path.start(problem)], min(wave, n - drawn), Until.END, first=drawn
+        [Prefix.start(problem)], min(wave, n - drawn), Until.END, first=drawn
     )
     return drafts
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from search.checks import check_count
-from search.core import Candidate, Judgement, Path, Problem, Result
+from search.core import Candidate, Judgement, Prefix, Problem, Result
 from search.ports import (
     Failure,
     FailureKind,
@@ -56,7 +56,7 @@ class Imported:
     def __call__(self, problem: Problem) -> Flow:
         """Take every completion, then every judgement."""
         count = self.fewer.get(problem.id, self.n)
-        (drafts,) = yield from extend([Path.start(problem)], count, Until.END)
+        (drafts,) = yield from extend([Prefix.start(problem)], count, Until.END)
         if not self.judged:
             return Result(tuple(Candidate(draft) for draft in drafts))
         judgements: tuple[Judgement, ...] = yield from judge(drafts)
@@ -83,7 +83,7 @@ class RecordOnly:
         return [_lost(call.path) for call in batch]
 
 
-def _lost(path: Path) -> Failure:
+def _lost(path: Prefix) -> Failure:
     message = (
         f"problem {path.problem.id}: was imported and is not in the journal; "
         "give the same `treewright import` again"

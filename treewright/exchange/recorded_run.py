@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.datasets import Sample
-from search.core import Candidate, Spent, StopReason, place_id
-from search.core import Path as Solution
+from search.core import Candidate, Prefix, Spent, StopReason, place_id
 from treewright.config.config import Config
 from treewright.journal.journal import Journal
 from treewright.metrics import Solved
@@ -48,7 +47,7 @@ class RecordedRun:
         lacking = len(dataset.samples) + len(dataset.bad_rows) - len(pairs)
         return cls(recorded.folder, recorded.config, pairs, lacking)
 
-    def answer(self, path: Solution) -> str | None:
+    def answer(self, path: Prefix) -> str | None:
         """The answer of a solution as it was graded, None for an abstention."""
         return self.config.grading.extract(path.text) if path.finished else None
 
@@ -62,6 +61,6 @@ def spent_along(costs: Mapping[str, Spent], candidate: Candidate) -> list[Spent]
     return [costs[id] for id in ids if id in costs]
 
 
-def stop_of(path: Solution) -> StopReason:
+def stop_of(path: Prefix) -> StopReason:
     """Why a solution ended; one without a step did not begin."""
     return path.steps[-1].stop if path.steps else StopReason.ABORT

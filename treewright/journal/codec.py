@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from search.core import (
     Judgement,
     Missing,
-    Path,
+    Prefix,
     Score,
     Spent,
     Step,
@@ -51,7 +51,7 @@ def decode_policy_reply(data: Json, call: PolicyCall) -> PolicyReply:
     steps = (*path.steps[:known], *map(decode_step, checking.items(data["steps"], "steps")))
     if len(steps) <= len(path.steps):
         raise ValueError("it adds no step")
-    child = Path(path.problem, steps, (*path.place, call.child))
+    child = Prefix(path.problem, steps, (*path.place, call.child))
     return PolicyReply(child, decode_spent(data["spent"]))
 
 

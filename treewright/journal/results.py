@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from typing import Any
 
-from search.core import Candidate, Feedback, Judgement, Path, Problem, Pruned, Result
+from search.core import Candidate, Feedback, Judgement, Prefix, Problem, Pruned, Result
 from search.driver import Searched
 from search.ports import PolicyCall
 from search.questions import Flow, Until, extend, judge
@@ -44,7 +44,7 @@ class ResultError(ValueError):
 
 def encode_result(searched: Searched) -> Json:
     """What the record holds."""
-    drawn: dict[str, Path] = {}
+    drawn: dict[str, Prefix] = {}
     asked: list[Json] = []
     for event in searched.order:
         if isinstance(event, PolicyCall):
@@ -89,7 +89,7 @@ class _Again:
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        self.drawn: dict[str, Path] = {}
+        self.drawn: dict[str, Prefix] = {}
         self.judged: dict[str, Judgement] = {}
 
     def flow(self, data: Json) -> Flow:
@@ -131,23 +131,23 @@ class _Again:
 
         return asking()
 
-    def path(self, told: Any) -> Path:
+    def path(self, told: Any) -> Prefix:
         place, *whence = checking.items(told, "a path")
         at = tuple(checking.ids(place, "a place"))
         if len(whence) == 1:
             steps = tuple(map(decode_step, checking.items(whence[0], "steps")))
-            return Path(self.problem, steps, at)
+            return Prefix(self.problem, steps, at)
         if len(whence) != 2:
             raise ValueError(f"a path is {checking.shown(told)}")
         of, length = whence[0], checking.count(whence[1], "length", DEEPEST)
         if not length:
-            return Path(self.problem, (), at)
+            return Prefix(self.problem, (), at)
         steps = self.known(of).steps
         if length > len(steps):
             raise ValueError(f"{length} steps of a path that has {len(steps)}")
-        return Path(self.problem, steps[:length], at)
+        return Prefix(self.problem, steps[:length], at)
 
-    def known(self, id: Any) -> Path:
+    def known(self, id: Any) -> Prefix:
         if not isinstance(id, str) or id not in self.drawn:
             raise ValueError(f"path {checking.shown(id)} was not drawn before")
         return self.drawn[id]
@@ -179,7 +179,7 @@ def _child_id(call: PolicyCall) -> str:
     return "/".join(map(str, (*call.path.place, call.child)))
 
 
-def _draw(call: PolicyCall, drawn: Mapping[str, Path], searched: Searched) -> Json:
+def _draw(call: PolicyCall, drawn: Mapping[str, Prefix], searched: Searched) -> Json:
     shown = call.feedback
     return {
         "draw": _place(call.path, drawn),
@@ -195,7 +195,7 @@ def _draw(call: PolicyCall, drawn: Mapping[str, Path], searched: Searched) -> Js
     }
 
 
-def _place(path: Path, drawn: Mapping[str, Path]) -> list[Any]:
+def _place(path: Prefix, drawn: Mapping[str, Prefix]) -> list[Any]:
     """A path by what was drawn before: looked for at its own place first, then above, then all."""
     length = len(path.steps)
     if not length:
@@ -207,7 +207,7 @@ def _place(path: Path, drawn: Mapping[str, Path]) -> list[Any]:
     return [list(path.place), [encode_step(step) for step in path.steps]]
 
 
-def _judgement(judgement: Judgement | None, path: Path, searched: Searched) -> Any:
+def _judgement(judgement: Judgement | None, path: Prefix, searched: Searched) -> Any:
     if judgement is None:
         return None
     if judgement == searched.judgements.get(path.id):

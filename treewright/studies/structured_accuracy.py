@@ -28,8 +28,7 @@ from benchmarks.structured import (
 )
 from engines.tokenizer import HfTokenizer, TokenizerError
 from policies.structured import StructuredConfig
-from search.core import Path as Solution
-from search.core import StopReason
+from search.core import Prefix, StopReason
 from search.structured_protocol import CountTokens, ResponseFormat
 from treewright.comparing.source import Source
 from treewright.comparing.source import read as replay
@@ -95,7 +94,7 @@ def read(path: Path) -> Responses:
     return Responses(recorded, answered, token_counter(recorded.config.policy))
 
 
-def answer_of(sample: Sample, response: Solution, run: Path) -> Answered:
+def answer_of(sample: Sample, response: Prefix, run: Path) -> Answered:
     """A response beside the options of its question. Raises `ConfigError` where it has none."""
     options = sample.metadata.get("options")
     if not isinstance(options, list) or not sample.answer.isdigit():
