@@ -118,7 +118,7 @@ BROKEN: dict[str, tuple[Search, str]] = {
     "returns paths": (returns([ROOT]), "(list); it must return a Result"),
     "returns no candidates": (
         returns(Result((ROOT,))),  # type: ignore[arg-type]
-        "(Path) among the candidates of its Result; each must be a Candidate",
+        "(Prefix) among the candidates of its Result; each must be a Candidate",
     ),
     "returns one candidate": (
         returns(Result(Candidate(ROOT))),  # type: ignore[arg-type]
