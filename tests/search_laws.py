@@ -9,8 +9,8 @@ from typing import Any
 
 from search.aggregation import AGGREGATIONS, Aggregator, MissingRule, Over
 from search.budget import COUNTED, Budget
+from search.candidates import Steering
 from search.core import Missing, Prefix, Spending, place_id
-from search.frontier import Steering
 from search.selection import SELECTIONS, Option
 from search.strategies.beam import Beam
 from search.strategies.chained import Chained

@@ -38,8 +38,8 @@ FAILS = {
     "yield 'a string'": "StrategyError: the strategy yielded 'a string' (str)",
     "return None": "StrategyError: the strategy returned None (NoneType)",
     "yield Extend(('p',), 1)": "StrategyError: the strategy named 'p' (str)",
-    "yield Extend((Prefix.start(problem),), 'two')": "StrategyError: the strategy asked with n 'two'",
-    "return Result((drafts[0],))": "StrategyError: the strategy returned Path(",
+    "yield Extend((Prefix.start(problem),), 'two')": "StrategyError: the strategy asked with n",
+    "return Result((drafts[0],))": "StrategyError: the strategy returned Prefix(",
     "return Result((Candidate(drafts[0], 0.5),))": "StrategyError: the strategy returned a cand",
     "raise SystemExit(5)": "StrategyError: the strategy raised SystemExit",
 }

@@ -19,9 +19,9 @@ from search.budget import COUNTED, Budget
 from search.calls import Costs
 from search.core import Result
 from search.driver import Searched, drive
+from search.gather import gather
 from search.memory import DictMemory
 from search.strategies import STRATEGIES
-from search.together import together
 from search_laws import LAWS
 from strategy_spaces import COMMON, SPACES, field_names
 from watched_searches import (
@@ -126,7 +126,7 @@ def test_neither_the_order_of_the_problems_nor_their_company_matters(
 
     async def all_at_once() -> list[Searched]:
         flows = [each.strategy(each.problem) for each in crowd]
-        return await together(drive(flow, ports, ports, memory, RUN_SEED) for flow in flows)
+        return await gather(drive(flow, ports, ports, memory, RUN_SEED) for flow in flows)
 
     assert await_it(all_at_once()) == [search(each) for each in crowd]
 

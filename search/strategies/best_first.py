@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 from search.aggregation import MissingRule
 from search.budget import Budget, Exhausted
+from search.candidates import Steering, grow_candidates, root
 from search.checks import check_count, check_number
 from search.core import Candidate, Missing, Prefix, Problem
-from search.frontier import Steering, grow_candidates, root
 from search.questions import Flow
 from search.strategies.pruning import reached, result
 from search.strategies.steered import Steered

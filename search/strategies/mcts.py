@@ -11,11 +11,11 @@ from typing import Literal
 
 from search.aggregation import MissingRule, Scale
 from search.budget import Budget, Exhausted
+from search.candidates import grow_candidates, judge_finished, root
 from search.checks import check_choice, check_count
 from search.core import Candidate, Problem, Result
-from search.frontier import grow_candidates, judge_finished, root
 from search.questions import Flow, Until, extend, fork
-from search.strategies.mcts_ends import ending, most_visited, worth
+from search.strategies.mcts_result import ending, most_visited, worth
 from search.strategies.mcts_tree import Backup, Bound, Node, Opening, TreePolicy, Widening, add
 from search.strategies.steered import Steered
 

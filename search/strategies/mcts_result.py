@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import fsum
 
+from search.candidates import Steering
 from search.core import (
     Candidate,
     Missing,
@@ -13,7 +14,6 @@ from search.core import (
     Result,
     Score,
 )
-from search.frontier import Steering
 from search.strategies.mcts_tree import Node
 
 

@@ -18,8 +18,8 @@ from search.tree import tree_of
 from treewright.config.config import Config
 from treewright.ledger import Ledger, candidate_tokens
 from treewright.metrics import UNDECIDED, Solved, powers_of_two
-from treewright.report.embedding import packed, visible
-from treewright.report.forest import compact
+from treewright.report.escaping import packed, visible
+from treewright.report.tree_data import compact
 from treewright.trees.trees import mark
 
 NEVER = "never judged"
