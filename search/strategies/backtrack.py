@@ -100,7 +100,7 @@ class Backtrack(Chained):
                     trunk.kept.append(attempt)
                     deep = len(attempt.path.steps) >= self.depth
                     limit = reached("depth", self.depth, still_open=deep)
-        why = limit or ("it has no score" if accepted else "budget spent")
+        why = str(limit) if limit else ("it has no score" if accepted else "budget spent")
         answer = self.answer(trunk, accepted)
         return self.ended(answer, trunk.drawn, trunk.left_behind(why), limit)
 

@@ -13,6 +13,7 @@ from benchmarks.grading import Outcome
 from search.aggregation import Aggregator
 from search.core import Candidate, Missing, Score
 from search.driver import Searched
+from search.limit import LimitReached
 from search.questions import judges_prefixes
 from search.tree import tree_of
 from treewright.config.config import Config
@@ -66,7 +67,7 @@ class Case:
     chains: Chains
     prices: dict[int, tuple[int | None, int | None]]
     ledger: Ledger
-    exhausted: str | None
+    exhausted: LimitReached | None
     chosen: Outcome | None
     tree: str
     size: int
