@@ -36,6 +36,7 @@ from engines.vllm_setup import (
     prepare_environment,
     prepare_in_process,
 )
+from search.ports import Closing
 from search.together import together
 
 IN_PROCESS = threading.Lock()
@@ -115,7 +116,7 @@ class VllmEngine:
         await self._server.close()
 
 
-class Server(Protocol):
+class Server(Closing, Protocol):
     """What answers requests that are known to be servable: a `Stepper` or a `GpuServer`."""
 
     async def generate(self, batch: Sequence[Request]) -> list[Generation | Refused]:
@@ -124,10 +125,6 @@ class Server(Protocol):
 
     def engine_steps(self) -> int:
         """See `Stepping`."""
-        ...
-
-    async def close(self) -> None:
-        """As the port's."""
         ...
 
 
