@@ -7,7 +7,7 @@ loss).
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Literal
+from typing import ClassVar, Literal
 
 from search.aggregation import MissingRule, Scale
 from search.budget import Budget, Exhausted
@@ -42,6 +42,7 @@ class Mcts(Steered):
     Candidates are all finished solutions, best first; without any, the best unfinished one.
     """
 
+    widths: ClassVar = ("children", "rollouts")
     simulations: int = 32
     parallel: int = 4
     children: int = 4

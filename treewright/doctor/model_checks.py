@@ -22,6 +22,7 @@ from policies.qwen import QwenConfig
 from scorers.prompt import VerifierPrompt
 from scorers.thinkprm import ThinkPrmConfig
 from scorers.verdict_ids import UnfitTokenizer, VerdictIds
+from search.questions import Declared
 from treewright.config.checks import HUB_NAME
 from treewright.config.config import Config
 from treewright.doctor.checkpoint import damage, special
@@ -38,7 +39,7 @@ def examine_config(config: Config) -> Iterator[Finding]:
     os.environ["HF_HUB_OFFLINE"] = "1"  # a check downloads nothing, and does not wait for a network
     samples = yield from _data(config.dataset)
     if isinstance(config.policy, QwenConfig):
-        told = getattr(config.strategy, "feedback", "none") != "none"
+        told = Declared.of(config.strategy).feedback != "none"
         yield from _policy(config.policy, samples, told=told)
     if isinstance(config.scorer, ThinkPrmConfig):
         yield from _scorer(config.scorer, samples)
