@@ -12,8 +12,8 @@ from search.questions import Extend, Extended, Until, extend
 class Waves(Bounded):
     """The base of a frozen dataclass that has at least these fields and draws whole solutions.
 
-    `n`: how many solutions at most. `wave`: how many at a time, None for all. `stop`: what ends the search
-    between two waves; by `none` all are drawn.
+    `n`: how many solutions at most. `wave`: how many at a time, None for all. `stop`: what ends the
+    search between two waves; by `none` all are drawn.
     """
 
     n: int

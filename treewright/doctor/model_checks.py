@@ -16,17 +16,17 @@ from benchmarks.datasets import (
     load_dataset,
     told_size,
 )
+from engines.checkpoint import damage, special
 from engines.tokenizer import HfTokenizer, Tokenizer, TokenizerError
 from policies.chat_prompt import ChatPrompt
 from policies.qwen import QwenConfig
 from scorers.prompt import VerifierPrompt
 from scorers.thinkprm import ThinkPrmConfig
 from scorers.verdict_ids import UnfitTokenizer, VerdictIds
+from search.findings import Finding, fail, ok, warn
 from search.questions import Declared
 from treewright.config.checks import HUB_NAME
 from treewright.config.config import Config
-from treewright.doctor.checkpoint import damage, special
-from treewright.doctor.findings import Finding, fail, ok, warn
 from treewright.plan import size, weights_gib
 
 LONGEST_QUESTIONS = 32
