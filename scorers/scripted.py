@@ -20,7 +20,7 @@ from scorers.readings import Verdict, settle
 from search.checks import check_count, check_number
 from search.core import Judgement, Prefix, Spent
 from search.gather import gather
-from search.ports import Failure, FailureKind, ScorerCall, ScorerReply
+from search.ports import Failure, FailureKind, Scorer, ScorerCall, ScorerReply
 from search.seeds import call_seed
 
 MARGIN = 2.0
@@ -52,7 +52,7 @@ class ScriptedScorerConfig:
         check_number("length_cv", self.length_cv)
 
 
-class ScriptedScorer:
+class ScriptedScorer(Scorer):
     """Judges scripted steps. The reported prompt is ThinkPRM's, all but its last step cached."""
 
     def __init__(self, config: ScriptedScorerConfig) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from search.aggregation import MissingRule
 from search.budget import Budget, Exhausted
@@ -35,6 +36,7 @@ class BestFirst(Steered):
     ones make up the number, the best open ones first.
     """
 
+    widths: ClassVar = ("children",)
     children: int = 4
     expand: int = 1
     frontier: int = 16

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from search.aggregation import MissingRule
 from search.budget import Budget, Exhausted
@@ -41,6 +41,7 @@ class Dvts(Steered):
     The earliest drawn wins a tie. A leaf that is not finished abstains.
     """
 
+    widths: ClassVar = ("paths", "children")
     paths: int = 16
     children: int = 4
     siblings: Siblings = "none"

@@ -7,7 +7,7 @@ from collections.abc import Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from search.aggregation import MissingRule, Scale
 from search.budget import Budget, Exhausted
@@ -45,6 +45,7 @@ class Particles(Steered):
     no weight beside one that has. `depth`: the most steps of a path. `seed`: of the resampling.
     """
 
+    widths: ClassVar = ("particles",)
     particles: int = 16
     resampling: Resampling = "multinomial"
     ess: float = 1.0
