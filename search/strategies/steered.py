@@ -15,15 +15,16 @@ WIDTHS = ("n", "paths", "children", "width", "particles", "rollouts")
 
 
 class Steered(ABC):
-    """The base of a frozen dataclass that has at least these three fields.
-
-    `aggregate`: the aggregation whose score steers. `missing`: what a step without a verdict does
-    to it. `budget`: the most that a search may spend.
-    """
+    """The base of a frozen dataclass that has at least these three fields."""
 
     aggregate: str
+    """How the verdicts on a path become the score that steers (`treewright ls aggregations`)."""
     missing: MissingRule
+    """What a step without a verdict does to that score: it is skipped (`skip`), takes the lowest
+    probability that was read along the path (`worst`), or leaves the path without a score
+    (`fail`)."""
     budget: Budget
+    """The most that the search of one problem may spend."""
 
     @property
     def judges(self) -> bool:
