@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.datasets import Sample
 from search.core import Candidate, Judgement, Missing, Spent
 from treewright.config.kinds import kind_of
+from treewright.exchange.output_file import whole_file
 from treewright.exchange.recorded_run import RecordedRun, spent_along, stop_of
-from treewright.exchange.whole_file import whole_file
 from treewright.metrics import Solved
 
 if TYPE_CHECKING:
