@@ -16,7 +16,7 @@ from treewright.report.headline import over_others
 from treewright.report.page import hashed, render
 from treewright.report.plot_files import MARKERS, PALETTE
 from treewright.report.report import letters, measured, place, plots, plots_of
-from treewright.report.reported_run import Reading, processes_for, read
+from treewright.report.reported_run import ReportedRun, processes_for, read
 from treewright.report.shard import replayed
 
 
@@ -180,7 +180,7 @@ def test_reading_a_run_changes_nothing_in_it(finish: Finish) -> None:
     run = finish()
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     found = read("A", run)
-    assert isinstance(found, Reading)
+    assert isinstance(found, ReportedRun)
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 
