@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reported_runs import Finish, block, finishing, page, reported, words
+from reported_runs import Finish, block, page, reported, words
 from treewright.cli import main
 from treewright.comparing.source import Source
 from treewright.report.differences import Standing
@@ -18,12 +18,6 @@ from treewright.report.plot_files import MARKERS, PALETTE
 from treewright.report.report import letters, measured, place, plots, plots_of
 from treewright.report.reported_run import ReportedRun, processes_for, read
 from treewright.report.shard import replayed
-
-
-@pytest.fixture
-def finish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Finish:
-    """Makes runs in a folder of this test."""
-    return finishing(tmp_path, monkeypatch)
 
 
 def test_the_report_is_one_file_that_names_no_address(finish: Finish) -> None:

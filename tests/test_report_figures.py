@@ -2,26 +2,19 @@
 
 import json
 import re
-from pathlib import Path
 from statistics import fmean
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from reported_runs import Finish, finishing, page, words
+from reported_runs import Finish, page, words
 from treewright.report import differences, reported_run
 from treewright.report.chapter import chapter
 from treewright.report.curves import curves
 from treewright.report.differences import Standing, standings
 from treewright.report.report import measured, plots
 from treewright.report.reported_run import read
-
-
-@pytest.fixture
-def finish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Finish:
-    """Makes runs in a folder of this test."""
-    return finishing(tmp_path, monkeypatch)
 
 
 def test_the_table_has_the_figures_of_the_metrics(finish: Finish) -> None:
