@@ -36,7 +36,7 @@ from engines.vllm_setup import (
     prepare_environment,
     prepare_in_process,
 )
-from search.together import together
+from search.gather import gather
 
 IN_PROCESS = threading.Lock()
 """Held by the one CPU engine of this process: two of them corrupt each other's memory."""
@@ -338,7 +338,7 @@ class GpuServer:
 
     async def generate(self, batch: Sequence[Request]) -> list[Generation | Refused]:
         """`generations[i]` answers `batch[i]`. Raises `EngineError` when the engine is dead."""
-        return await together(self._one(request) for request in batch)
+        return await gather(self._one(request) for request in batch)
 
     def engine_steps(self) -> int:
         """Tokens of the requests in flight: the core reports them at each step."""

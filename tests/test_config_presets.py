@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import yaml  # type: ignore[import-untyped]  # PyYAML ships no types
 
@@ -13,14 +11,7 @@ from search.strategies.presets import PRESETS
 from treewright.config.fingerprint import fingerprint
 from treewright.config.load import to_yaml
 from treewright.config.yamldump import to_plain
-from written_configs import BASE, Load, loader, refused
-
-
-@pytest.fixture
-def load(tmp_path: Path) -> Load:
-    """The loader of this test."""
-    return loader(tmp_path)
-
+from written_configs import BASE, Load, refused
 
 PRESET = BASE.replace("{kind: best_of_n, n: 4}", "\n  preset: rebase_code\n  width: 8")
 

@@ -9,9 +9,9 @@ from pool_stage import LIMITS, Port, Spy, call, reply, run, stage, ticks
 from search.core import Judgement, Prefix, Problem, Spent
 from search.ports import Failure, FailureKind, PolicyCall, PolicyReply, ScorerCall, ScorerReply
 from search.questions import Until
-from treewright.cluster.inline import InlineReplica
+from treewright.cluster.inline_replica import InlineReplica
 from treewright.cluster.pool import Pool, PoolLimits
-from treewright.cluster.pooled import PooledPolicy, PooledScorer
+from treewright.cluster.pool_ports import PooledPolicy, PooledScorer
 from treewright.cluster.replica import Outcome
 
 # --- answers --------------------------------------------------------------------------------------

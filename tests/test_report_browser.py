@@ -29,7 +29,7 @@ from search.ports import Failure, PolicyCall, PolicyReply, ScorerCall, ScorerRep
 from treewright.config.config import Config
 from treewright.config.load import load_config
 from treewright.journal.journal import Journal
-from treewright.report.embedding import visible
+from treewright.report.escaping import visible
 from treewright.report.page import render
 from treewright.report.report import measured
 from treewright.running.controller import Controller, Grading

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 from search.aggregation import MissingRule
 from search.budget import Budget, Exhausted
+from search.candidates import Steering, root
 from search.checks import check_choice, check_count, check_number
 from search.core import Candidate, Problem
-from search.frontier import Steering, root
 from search.questions import Flow
 from search.strategies.beam_frontier import Frontier
 from search.strategies.beam_level import Reach, grow_level

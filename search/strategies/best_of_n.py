@@ -8,9 +8,9 @@ from typing import Literal
 
 from search.aggregation import MissingRule, Scale
 from search.budget import Budget, Exhausted
+from search.candidates import judge_finished
 from search.checks import check_choice, check_count
 from search.core import Candidate, Problem, Result
-from search.frontier import judge_finished
 from search.questions import Flow
 from search.strategies.steered import Steered
 from search.strategies.stopping import Poll

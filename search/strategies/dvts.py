@@ -11,9 +11,9 @@ from typing import Literal
 
 from search.aggregation import MissingRule
 from search.budget import Budget, Exhausted
+from search.candidates import Steering, root
 from search.checks import check_choice, check_count
 from search.core import Candidate, Prefix, Problem
-from search.frontier import Steering, root
 from search.questions import Flow
 from search.strategies.beam_level import Child, Reach, grow_level, rank
 from search.strategies.beam_rules import LastLevel, check_widths

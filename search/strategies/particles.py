@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from search.aggregation import MissingRule, Scale
 from search.budget import Budget, Exhausted
+from search.candidates import Steering, grow_candidates, root
 from search.checks import check_above_zero, check_choice, check_count, check_number
 from search.core import (
     Candidate,
@@ -19,7 +20,6 @@ from search.core import (
     Problem,
     Score,
 )
-from search.frontier import Steering, grow_candidates, root
 from search.questions import Flow, Question
 from search.seeds import call_seed
 from search.strategies.offspring import grow_uneven, softmax

@@ -10,9 +10,9 @@ from typing import Literal
 
 from search.aggregation import MissingRule
 from search.budget import Budget, Exhausted
+from search.candidates import Steering, root
 from search.checks import check_above_zero, check_choice, check_count
 from search.core import Candidate, Prefix, Problem
-from search.frontier import Steering, root
 from search.questions import Flow
 from search.strategies.offspring import grow_uneven, softmax
 from search.strategies.pruning import reached, result

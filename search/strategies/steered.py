@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 
 from search.aggregation import MissingRule
 from search.budget import Budget, bounded
+from search.candidates import Steering
 from search.core import Problem
-from search.frontier import Steering
 from search.questions import Flow
 
 WIDTHS = ("n", "paths", "children", "width", "particles", "rollouts")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from search.aggregation import Aggregator, Over
-from search.frontier import Steering
+from search.candidates import Steering
 from search.questions import draws_alike, judges_prefixes
 from treewright.config.config import Config
 from treewright.config.kinds import kind_of

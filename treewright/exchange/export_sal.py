@@ -16,8 +16,8 @@ from benchmarks.datasets import Sample
 from search.aggregation import Aggregator
 from search.core import Candidate, Missing, Spent
 from treewright.exchange.completions import COMPLETIONS, SCORES, STOPS, TOKENS, is_result
+from treewright.exchange.output_file import whole_file
 from treewright.exchange.samples import spent_along, stop_of
-from treewright.exchange.whole_file import whole_file
 from treewright.metrics import Solved, choose
 from treewright.running.recorded import RecordedRun
 from treewright.running.replay import Known

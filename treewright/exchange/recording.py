@@ -22,7 +22,7 @@ from search.ports import (
 )
 from search.questions import Strategy
 from treewright.exchange.completions import Completion
-from treewright.exchange.steps import split_steps
+from treewright.exchange.step_splitting import split_steps
 from treewright.journal.journal import Journal
 from treewright.running.memory import JournalMemory, failure_payload
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.datasets import Sample
 from search.core import Candidate, Judgement, Missing, Prefix, Spent, StopReason, place_id
 from treewright.config.kinds import kind_of
-from treewright.exchange.whole_file import whole_file
+from treewright.exchange.output_file import whole_file
 from treewright.metrics import Solved
 from treewright.running.recorded import RecordedRun
 from treewright.running.replay import Known

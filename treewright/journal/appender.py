@@ -11,7 +11,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from treewright.files.inside import open_inside
+from treewright.files.opening import open_inside
 from treewright.journal.damage import JournalError
 
 

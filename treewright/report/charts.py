@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from treewright.report.curves import ORACLE, Curve, Point, oracle, sizes_of
 from treewright.report.differences import is_reference, over_sizes
 from treewright.report.plot import NEUTRAL, Axis, Line, Plot, Series, Spot
-from treewright.report.reading import REFERENCE, Reading
+from treewright.report.reported_run import REFERENCE, Reading
 from treewright.report.verifier import Verifier
 
 SOLUTIONS, ACCURACY = "Number of solutions n", "Accuracy (%)"

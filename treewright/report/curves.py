@@ -21,8 +21,8 @@ from treewright.comparing.arm_name import ArmName
 from treewright.comparing.marks import Marks, decided
 from treewright.ledger import sum_known
 from treewright.metrics import powers_of_two
-from treewright.report.case import Case
-from treewright.report.reading import Reading
+from treewright.report.problem_summary import Case
+from treewright.report.reported_run import Reading
 
 ORACLE = "oracle"
 """A verifier without error: right where any candidate is."""

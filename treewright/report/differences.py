@@ -10,7 +10,7 @@ from benchmarks.estimators.paired import paired_difference
 from benchmarks.estimators.significance import sign_flip
 from treewright.comparing.comparison import ALPHA, Comparison, compare
 from treewright.report.curves import Curve, marks
-from treewright.report.reading import REFERENCE, Reading
+from treewright.report.reported_run import REFERENCE, Reading
 
 RESAMPLES = 1000
 """For the bands over n; at the largest n the full number is drawn."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from treewright.comparing import telling
 from treewright.report.curves import Curve, oracle
 from treewright.report.differences import Standing
-from treewright.report.reading import Reading
+from treewright.report.reported_run import Reading
 from treewright.running.table import counted, percent
 
 Ends = tuple[float, float] | None

@@ -17,10 +17,10 @@ from treewright.comparing.comparison import Comparison
 from treewright.comparing.telling import cost, probability
 from treewright.report.chapter import Chapter, right_share
 from treewright.report.drawing import drawing
-from treewright.report.embedding import script_json, visible
-from treewright.report.forest import fitted
+from treewright.report.escaping import script_json, visible
 from treewright.report.headline import interval, points
 from treewright.report.plot import Plot
+from treewright.report.tree_data import fitted
 from treewright.running.table import amount, counted, percent
 
 MOST_TREES = 12_500_000

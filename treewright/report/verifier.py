@@ -10,8 +10,8 @@ from benchmarks.estimators.calibration import Calibration, auroc, calibration
 from benchmarks.grading import Outcome
 from search.core import Missing, Score
 from search.questions import judges_prefixes
-from treewright.report.case import Case, Chains
-from treewright.report.reading import Reading
+from treewright.report.problem_summary import Case, Chains
+from treewright.report.reported_run import Reading
 
 GRADED = (Outcome.CORRECT, Outcome.INCORRECT, Outcome.ABSTAINED)
 """What is right or wrong; a solution without an answer is wrong."""

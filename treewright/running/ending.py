@@ -10,9 +10,9 @@ from search.ports import Failure, FailureKind
 from treewright.config.config import Config
 from treewright.metrics import Metrics, Reporting, Solved, measure
 from treewright.running.controller import Failed
-from treewright.running.lost import with_lost
 from treewright.running.replay import Known
 from treewright.running.run_folder import Status
+from treewright.running.wasted import with_lost
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,6 @@ from treewright.journal.journal import Journal, JournalError
 from treewright.journal.results import RESULT, ResultError, search_again
 from treewright.metrics import Solved
 from treewright.running.controller import Failed, Grading
-from treewright.running.lost import lost
 from treewright.running.memory import (
     RecordedMemory,
     RecordedPolicy,
@@ -29,6 +28,7 @@ from treewright.running.memory import (
     Unrecorded,
     noted_failures,
 )
+from treewright.running.wasted import lost
 
 
 @dataclass(slots=True)

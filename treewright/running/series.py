@@ -12,7 +12,7 @@ from typing import TypeAlias
 from benchmarks.datasets import load_dataset
 from scorers.no_scorer import NoScorerConfig
 from search.fault import Fault
-from search.together import together
+from search.gather import gather
 from treewright.cluster.cluster import ClusterError
 from treewright.config.config import Config
 from treewright.running.job import Job
@@ -126,7 +126,7 @@ async def _stopped_at_one_site(
                         return
                     await _finish(job, site, hears)
 
-            await together(work() for _ in range(min(at_once, len(jobs))))
+            await gather(work() for _ in range(min(at_once, len(jobs))))
             return site.stop.is_set()
     except ClusterError as error:
         for job in jobs:

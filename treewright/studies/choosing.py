@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TypeAlias
 
 from benchmarks.estimators.calibration import calibration
-from scorers.odds import probability
+from scorers.log_odds import probability
 from search.aggregation import AGGREGATIONS, Aggregator, Scale
 from search.selection import SELECTIONS
 from treewright.comparing.arm_name import ArmName
@@ -18,10 +18,10 @@ from treewright.comparing.marks import Marks
 from treewright.comparing.source import Found
 from treewright.ledger import candidate_tokens
 from treewright.metrics import mean
-from treewright.report.case import case_of
 from treewright.report.curves import Curve, curves, marks, sizes_of
 from treewright.report.differences import is_reference
-from treewright.report.reading import Reading
+from treewright.report.problem_summary import case_of
+from treewright.report.reported_run import Reading
 from treewright.report.verifier import graded, separation
 
 AGGREGATES = (*AGGREGATIONS, "history.last")

@@ -17,10 +17,10 @@ from treewright.config.trust import Trust, trust_said, trusting
 from treewright.journal.damage import JournalCounts
 from treewright.journal.journal import Journal
 from treewright.metrics import Solved
-from treewright.report.case import Case, case_of
+from treewright.report.problem_summary import Case, case_of
 from treewright.running.controller import Failed
 from treewright.running.ending import unjudged
-from treewright.running.lost import lost
+from treewright.running.wasted import lost
 
 
 @dataclass

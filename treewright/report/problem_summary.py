@@ -13,13 +13,14 @@ from benchmarks.grading import Outcome
 from search.aggregation import Aggregator
 from search.core import Candidate, Missing, Score
 from search.driver import Searched
+from search.limit import LimitReached
 from search.questions import judges_prefixes
 from search.tree import tree_of
 from treewright.config.config import Config
 from treewright.ledger import Ledger, candidate_tokens
 from treewright.metrics import UNDECIDED, Solved, powers_of_two
-from treewright.report.embedding import packed, visible
-from treewright.report.forest import compact
+from treewright.report.escaping import packed, visible
+from treewright.report.tree_data import compact
 from treewright.trees.trees import mark
 
 NEVER = "never judged"
@@ -66,7 +67,7 @@ class Case:
     chains: Chains
     prices: dict[int, tuple[int | None, int | None]]
     ledger: Ledger
-    exhausted: str | None
+    exhausted: LimitReached | None
     chosen: Outcome | None
     tree: str
     size: int

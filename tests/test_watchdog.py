@@ -105,11 +105,11 @@ STUBBORN = """
 import asyncio, sys, time
 from dataclasses import dataclass
 from scorers.no_scorer import NoScorerConfig
-from treewright.cluster import watch
+from treewright.cluster import watchdog
 from treewright.cluster.cluster import open_cluster
 from treewright.cluster.config import ClusterConfig
 
-watch.GRACE_S = 0.1
+watchdog.GRACE_S = 0.1
 
 @dataclass(frozen=True)
 class StubbornConfig:
