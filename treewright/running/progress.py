@@ -1,4 +1,4 @@
-"""How a run tells where it is: bars on a terminal, plain lines elsewhere. Always on stderr."""
+"""How a session tells where it is: bars on a terminal, plain lines elsewhere. Always on stderr."""
 
 from __future__ import annotations
 
