@@ -99,4 +99,4 @@ def _predictions(run: RecordedRun, solved: Solved, sizes: list[int]) -> dict[str
 
 
 def _boxed(run: RecordedRun, candidate: Candidate) -> str:
-    return f"\\boxed{{{run.answer(candidate.path)}}}"
+    return f"\\boxed{{{run.config.grading.answer(candidate.path)}}}"

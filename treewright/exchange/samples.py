@@ -105,7 +105,9 @@ COLUMNS: dict[str, Column] = {
         lambda row: p.reason if isinstance(p := row.judgement.prefix, Missing) else None,
     ),
     "answer": Column(
-        "text", "as it was graded; null: none", lambda row: row.run.answer(row.candidate.path)
+        "text",
+        "as it was graded; null: none",
+        lambda row: row.run.config.grading.answer(row.candidate.path),
     ),
     "group": Column(
         "int",

@@ -102,7 +102,7 @@ class Grading:
     async def grade(self, sample: Sample, searched: Searched) -> Grades:
         """One grade per candidate. A candidate that did not finish, or boxed nothing, abstains."""
         paths = [candidate.path for candidate in searched.result.candidates]
-        answers = [self.config.extract(path.text) if path.finished else None for path in paths]
+        answers = [self.config.answer(path) for path in paths]
         settings = repr(self.config)
         known = self.journal.latest("grade").get(sample.problem.id)
         if known and (known["grading"], known["answers"]) == (settings, answers):

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from benchmarks.datasets import Dataset, Sample, load_dataset
 from benchmarks.grading import GradingConfig, open_grader
-from search.core import Prefix
 from search.fault import Fault
 from treewright.config.config import Config
 from treewright.config.fingerprint import asked_identity, differences
@@ -114,10 +113,6 @@ class RecordedRun:
         solved = {item.problem_id: item for item in known.solved}
         samples = [each for each in self.dataset.samples if each.problem.id in solved]
         return [(sample, solved[sample.problem.id]) for sample in samples]
-
-    def answer(self, path: Prefix) -> str | None:
-        """The answer of a solution as it was graded, None for an abstention."""
-        return self.config.grading.extract(path.text) if path.finished else None
 
 
 def limited(grading: GradingConfig) -> GradingConfig:

@@ -10,7 +10,7 @@ from typing import Any
 from search.questions import steered_by
 from treewright.metrics import Arm, Metrics
 from treewright.running.job import Job
-from treewright.running.run_folder import RunFolder, RunFolderError
+from treewright.running.run_folder import RunFolder
 from treewright.running.table import by_name
 from treewright.sweeping.cell import Cell
 from treewright.sweeping.shared_run import FAILED, Figures, SharedRun
@@ -33,13 +33,8 @@ class Index:
 
     def make_folder(self) -> Path:
         """The folder that the runs lie in. Raises `RunFolderError` when it cannot be made."""
-        path = self._files.path
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            hint = "set output_dir or TREEWRIGHT_RUNS to a folder that you may write"
-            raise RunFolderError(f"{path}: cannot be made: {error.strerror}; {hint}") from error
-        return path
+        self._files.make()
+        return self._files.path
 
     async def open(self) -> None:
         """Read what ended earlier, write the file.
