@@ -20,7 +20,7 @@ from scorers.readings import Verdict, settle
 from search.checks import check_count, check_number
 from search.core import Judgement, Prefix, Spent
 from search.gather import gather
-from search.ports import Failure, FailureKind, ScorerCall, ScorerReply
+from search.ports import Failure, FailureKind, Scorer, ScorerCall, ScorerReply
 from search.seeds import call_seed
 
 MARGIN = 2.0
@@ -29,21 +29,23 @@ MARGIN = 2.0
 
 @dataclass(frozen=True)
 class ScriptedScorerConfig:
-    """What the scripted judgements are like.
-
-    `skill`: chance in [0, 1] that a step is judged as what it is. `missing`: chance that a
-    judgement cannot be read. `critique_tokens`, `length_cv`: mean and coefficient of variation of
-    the lognormal length of a critique, in tokens (bytes); it is never shorter than its verdict.
-    `outcome_only`: behave as an outcome reward model, which scores finished solutions as a whole
-    and knows nothing of steps.
-    """
+    """What the scripted judgements are like."""
 
     skill: float = 0.9
+    """Chance in [0, 1] that a step is judged as what it is."""
     missing: float = 0.0
+    """Chance in [0, 1] that a judgement cannot be read."""
     critique_tokens: int = 64
+    """Mean length of a critique in tokens, which are bytes; it is never shorter than its
+    verdict."""
     length_cv: float = 0.0
+    """Coefficient of variation of the length of a critique, which is lognormal; 0 is always the
+    mean."""
     outcome_only: bool = False
+    """Behave as an outcome reward model, which scores finished solutions as a whole and knows
+    nothing of steps."""
     faults: Faults = field(default_factory=Faults)
+    """How calls fail, for tests."""
 
     def __post_init__(self) -> None:
         check_number("skill", self.skill, high=1.0)
@@ -52,7 +54,7 @@ class ScriptedScorerConfig:
         check_number("length_cv", self.length_cv)
 
 
-class ScriptedScorer:
+class ScriptedScorer(Scorer):
     """Judges scripted steps. The reported prompt is ThinkPRM's, all but its last step cached."""
 
     def __init__(self, config: ScriptedScorerConfig) -> None:

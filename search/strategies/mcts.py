@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from search.aggregation import MissingRule, Scale
 from search.budget import Budget, Exhausted
@@ -31,33 +31,45 @@ class Mcts(Steered):
     """Each simulation selects a node, expands it by a step, evaluates that and backs its value up.
 
     Going down, a node that may have another child gets it; else the child with the largest bound
-    (`TreePolicy.bound`) is next, the earliest on ties.
-
-    `simulations`: steps drawn at most. `parallel`: how many of them are in flight at once; the
-    next round waits for all. Each in flight lowers Q as `virtual_loss` values of 0 would; 0 counts
-    it among the visits only (Liu et al. 2020, WU-UCT). `children`: most per node; `widen`: fewer
-    at first. `depth`: most steps; a node there is judged but not extended. `rollouts`: ends drawn
-    per node where `value` is `rollout`, `greedy` (then one) or sampled. Where it is `judge`, the
-    tree may hold no solution yet: at last `finish` ends are drawn from its most visited leaf.
+    (`selection`) is next, the earliest on ties.
 
     A solution that ended is valued once and never visited again. A step that was cut, or whose
     value stays missing under the rule `missing`, backs up nothing and is never visited again.
     Candidates are all finished solutions, best first; without any, the best unfinished one.
     """
 
+    widths: ClassVar = ("children", "rollouts")
     simulations: int = 32
+    """How many steps are drawn at most."""
     parallel: int = 4
+    """How many simulations are in flight at once, at most `simulations`; the next round waits for
+    all."""
     children: int = 4
+    """How many children a node has at most."""
     widen: Widening | None = None
+    """Fewer children at first, more with the visits of a node; `null` allows all `children` at
+    once."""
     selection: Bound = "uct"
+    """The bound: `uct` (Kocsis & Szepesvári 2006) or `puct` (Silver et al. 2017)."""
     exploration: float = 0.5
+    """The weight of the bound's second term; with 0 it never explores."""
     virtual_loss: float = 1.0
+    """Each simulation in flight lowers Q as so many values of 0 would; 0 counts it among the visits
+    only (Liu et al. 2020, WU-UCT)."""
     value: Value = "rollout"
+    """What a node is worth: the verifier's judgement of its prefix (`judge`), or that of ends drawn
+    from it (`rollout`)."""
     rollouts: int = 1
+    """Where `value` is `rollout`, how many ends are drawn per node."""
     rollout: Rollout = "sampled"
+    """How these ends are drawn: `sampled`, or `greedy`, which is one."""
     finish: int = 4
+    """Where `value` is `judge`, so many ends are drawn at last from the most visited leaf, for the
+    tree may hold no solution yet; 0 draws none."""
     backup: Backup = "mean"
+    """Q of a node is the `mean` of the values below it, or their `max`."""
     depth: int = 40
+    """The most steps of a path; a node there is judged but not extended."""
     aggregate: str = "history.last"
     missing: MissingRule = MissingRule.WORST
     budget: Budget = field(default_factory=Budget)

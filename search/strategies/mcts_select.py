@@ -21,7 +21,9 @@ class Widening:
     """
 
     c: float = 1.0
+    """The factor, above 0; with 1 the children grow as n^alpha."""
     alpha: float = 0.5
+    """The exponent, above 0 and at most 1; the smaller, the deeper the tree."""
 
     def __post_init__(self) -> None:
         if self.c <= 0:

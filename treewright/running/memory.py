@@ -9,6 +9,7 @@ from search.keys import scorer_key
 from search.ports import (
     Failure,
     FailureKind,
+    Policy,
     PolicyCall,
     PolicyReply,
     Scorer,
@@ -78,7 +79,7 @@ class Unrecorded(Exception):
     """
 
 
-class RecordedPolicy:
+class RecordedPolicy(Policy):
     """The policy of a replay: it has nothing to say beyond the journal."""
 
     async def extend(self, batch: Sequence[PolicyCall]) -> list[PolicyReply | Failure]:
@@ -86,7 +87,7 @@ class RecordedPolicy:
         raise Unrecorded
 
 
-class RecordedScorer:
+class RecordedScorer(Scorer):
     """The scorer of a replay: it has nothing to say beyond the journal."""
 
     async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:
@@ -94,7 +95,7 @@ class RecordedScorer:
         raise Unrecorded
 
 
-class SparedScorer:
+class SparedScorer(Scorer):
     """A scorer that is spared the calls whose failure the journal noted."""
 
     def __init__(self, scorer: Scorer, failures: Mapping[str, Failure]) -> None:
@@ -107,6 +108,10 @@ class SparedScorer:
         asked = [call for call, failure in zip(batch, noted, strict=True) if failure is None]
         replies = iter(await self.scorer.judge(asked) if asked else ())
         return [failure or next(replies) for failure in noted]
+
+    async def close(self) -> None:
+        """Free the scorer behind it."""
+        await self.scorer.close()
 
 
 def noted_failures(journal: Journal, *, final: bool) -> dict[str, Failure]:
