@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from pathlib import Path
@@ -192,7 +193,7 @@ def test_what_steers_is_named_by_validate_run_table_and_score(
     assert "the search was steered by min\n" in capsys.readouterr().out
     assert main(["compare", str(run)]) == 0
     assert ": beam steered by min, 3 problems" in capsys.readouterr().out.replace("\n", " ")
-    assert "<li>beam steered by min</li>" in render(measured([run]))
+    assert "<li>beam steered by min</li>" in render(asyncio.run(measured([run])))
 
 
 def test_where_no_score_decides_what_is_drawn_nothing_steers(

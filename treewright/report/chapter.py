@@ -96,8 +96,8 @@ def notes(reading: ReportedRun, judged: Verifier | None) -> list[str]:
     """What is special about this run, a sentence each."""
     cases, source = reading.cases, reading.source
     told = [*unfinished(reading), *changed(reading)]
-    if reading.noted:
-        told.append(f"The journal is not whole: {reading.noted}.")
+    if reading.damage:
+        told.append(f"{reading.damage[0].upper()}{reading.damage[1:]}.")
     if not cases:
         return [*told, "No problem has a result yet, so there is no figure to show."]
     if len(cases) == 1:

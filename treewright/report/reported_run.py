@@ -31,7 +31,7 @@ class ReportedRun:
     `aggregations`: those of its config, and `last` to hold them against; none where no verifier was
     asked, and `unjudged` says why. `config`, `environment`: files of the run, as text. `pending`:
     problems without a result yet. `lost`: what was spent on problems that failed, and before a
-    reply that failed was had. `noted`: what is amiss with the journal, empty when nothing is.
+    reply that failed was had. `damage`: what is amiss with the journal, empty when nothing is.
     `called`: the config's name and, beside runs of the same name, what differs.
     """
 
@@ -45,7 +45,7 @@ class ReportedRun:
     failed: list[Failed] = field(default_factory=list)
     pending: int = 0
     lost: Spending = field(default_factory=Spending)
-    noted: str = ""
+    damage: str = ""
     called: str = ""
 
     @property
@@ -64,7 +64,7 @@ class ReportedRun:
         return f"{self.source.label} {self.called or self.source.config.name}"
 
 
-def read(label: str, path: Path) -> ReportedRun:
+async def read(label: str, path: Path) -> ReportedRun:
     """Read a run, finished or not, asking nobody and writing nothing.
 
     Raises:
@@ -73,7 +73,7 @@ def read(label: str, path: Path) -> ReportedRun:
         NotResumable: its data or its questions are no longer those of the run.
         JournalError: its journal cannot be read, or another version wrote it.
     """
-    source = Source.open(label, path)
+    source = await Source.open(label, path)
     why = no_verifier(source.config)
     names = () if why else tuple(dict.fromkeys((*source.config.aggregate, REFERENCE)))
     reading = ReportedRun(
@@ -84,15 +84,15 @@ def read(label: str, path: Path) -> ReportedRun:
         config=text_of(path / "config.resolved.yaml"),
         environment=text_of(path / "env.json"),
     )
-    found = replayed(source, names, processes_for(path))
-    source.run.tell()
+    found = await replayed(source, names, processes_for(path))
     reading.cases += [case for _, case in found.cases]
     reading.failed += [failed for _, failed in found.failed]
     reading.failed += [
         Failed(row.id, Failure(FailureKind.INVALID, f"row {row.number}: {row.reason}"))
         for row in source.dataset.bad_rows
     ]
-    reading.pending, reading.lost, reading.noted = found.pending, found.lost, found.noted
+    reading.pending, reading.lost = found.pending, found.lost
+    reading.damage = source.run.damage(found.counts, found.pending)
     return reading
 
 
