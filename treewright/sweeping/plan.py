@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from treewright.plan import make_plan, total
+from treewright.plan import RunPlan, make_plan, total
 from treewright.sweeping.shared_run import SharedRun
 
 
