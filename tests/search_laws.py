@@ -9,8 +9,9 @@ from typing import Any
 
 from search.aggregation import AGGREGATIONS, Aggregator, MissingRule, Over
 from search.budget import COUNTED, Budget
+from search.candidates import Steering
 from search.core import Missing, Prefix, Spending, place_id
-from search.frontier import Steering
+from search.limit import LimitReached
 from search.selection import SELECTIONS, Option
 from search.strategies.stopping import answer_of
 from strategy_spaces import common, entry_of
@@ -112,7 +113,8 @@ def a_budget_is_exceeded_by_one_question_at_most(seen: Seen) -> None:
         for name, limit in vars(limits).items():
             if name in COUNTED and limit is not None:
                 assert before_the_last[name] < limit
-                marks |= {f"{name}: {whole[name]} of {limit}"} if whole[name] >= limit else set()
+                if whole[name] >= limit:
+                    marks.add(LimitReached(name, whole[name], limit))
     assert seen.limit not in COUNTED or seen.result.exhausted in marks
 
 

@@ -12,7 +12,7 @@ from search.aggregation import MissingRule
 from search.budget import Budget
 from search.questions import Strategy
 from search.strategies import STRATEGIES
-from search.strategies.mcts_tree import Widening
+from search.strategies.mcts_select import Widening
 
 Fields: TypeAlias = Mapping[str, st.SearchStrategy[Any]]
 T = TypeVar("T")

@@ -17,7 +17,7 @@ from their_rows import (
     samples,
     write,
 )
-from treewright.exchange.steps import split_steps
+from treewright.exchange.step_splitting import split_steps
 
 # --- Steps ----------------------------------------------------------------------------------------
 
