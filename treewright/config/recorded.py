@@ -7,7 +7,6 @@ that is taken, so that the reader's own environment is in no figure, on no page 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,22 +25,17 @@ LARGEST_RESOLVED = 4 * LARGEST_FILE
 REPORTING = ("aggregate", "select")
 
 
-@dataclass(frozen=True)
-class RecordedConfig:
-    """`left_out`: aggregations and selections of the run's own code that are not reported."""
-
-    config: Config
-    left_out: tuple[str, ...] = ()
-
-
-def load_recorded(folder: Path, manifest: Mapping[str, Any], trust: Trust) -> RecordedConfig:
+def load_recorded(
+    folder: Path, manifest: Mapping[str, Any], trust: Trust
+) -> tuple[Config, tuple[str, ...]]:
     """The config in a run's folder, as far as it is trusted.
 
+    With it the aggregations and selections that are left out, as they are the run's own code.
     Raises `ConfigError`, `UnsafeFile`.
     """
     tree = _tree(folder, WRITTEN, LARGEST_FILE)
     if trust.whole:
-        return RecordedConfig(config_of(tree, folder.name))
+        return config_of(tree, folder.name), ()
     tree = settled(tree, Settling(folder), "")
     assert isinstance(tree.value, dict)
     unknown = Unknown(manifest)
@@ -50,7 +44,7 @@ def load_recorded(folder: Path, manifest: Mapping[str, Any], trust: Trust) -> Re
             unknown.without_barred(key, tree.value)
         config = config_of(tree, folder.name, unknown)
     bar(unknown.barred_parts)
-    return RecordedConfig(config, tuple(unknown.left_out))
+    return config, tuple(unknown.left_out)
 
 
 class Settling:

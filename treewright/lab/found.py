@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import escape
 
 from rich.console import Console
 
-from search.core import Candidate, Missing, Problem, Score, Spending, Spent
-from search.driver import Searched
+from search.core import Candidate, Missing, Problem, Score, Spending
+from search.driver import Searched, total
 from search.tree import Graph, tree_of
 from treewright.terminal import line
 from treewright.trees.draw import footer, lines
@@ -51,7 +51,7 @@ class Found:
     def spent(self) -> Spending:
         """What the whole search cost at each of the two models."""
         costs = self.searched.costs
-        return Spending(_total(costs.policy), _total(costs.verifier))
+        return Spending(total(costs.policy.values()), total(costs.verifier.values()))
 
     @property
     def tree(self) -> Graph:
@@ -98,7 +98,3 @@ class Found:
 
 def _number(score: Score) -> str:
     return line(f"missing ({score.reason})") if isinstance(score, Missing) else f"{score:.3f}"
-
-
-def _total(costs: Mapping[str, Spent]) -> Spent:
-    return sum(costs.values(), Spent())

@@ -59,8 +59,8 @@ class RecordedRun:
         """
         folder = RunFolder.open(find_run(said))
         manifest = folder.manifest()
-        recorded = load_recorded(folder.path, manifest, trust_said())
-        config, identity = recorded.config, manifest["identity"]
+        config, left_out = load_recorded(folder.path, manifest, trust_said())
+        identity = manifest["identity"]
         dataset = load_dataset(config.dataset)
         now = asked_identity(config, dataset.digest)
         held = [key for key in identity if key in now or holds(key, config)]
@@ -70,7 +70,7 @@ class RecordedRun:
                 f"{said}: cannot be read: the run was made with another {', '.join(changed)}; "
                 "restore that"
             )
-        return cls(folder, config, dataset, identity, recorded.left_out)
+        return cls(folder, config, dataset, identity, left_out)
 
     @asynccontextmanager
     async def replay(self) -> AsyncIterator[Replay]:

@@ -117,7 +117,7 @@ def _check_overrides(overrides: Sequence[str], combination: Combination) -> None
 class _Configs:
     """Makes configs; of those that differ in what they report only, one in full.
 
-    Making one takes OmegaConf about 0.1 s.
+    Making one takes some 20 ms, and there may be 10 000 cells.
     """
 
     def __init__(self, name: str) -> None:

@@ -12,10 +12,9 @@ from benchmarks.datasets import Sample
 from search.aggregation import Aggregator
 from search.core import Problem
 from search.questions import steered_by
-from search.tree import Graph, from_json, lineage, to_json, tree_of
+from search.tree import Graph, lineage, to_json, tree_of
 from treewright.config.config import Config
 from treewright.errors import ConfigError, suggest
-from treewright.files.reading import MIB, read_json
 from treewright.files.writing import make_folder
 from treewright.metrics import Solved, choose
 from treewright.running.file_names import file_name
@@ -29,7 +28,6 @@ from treewright.trees.draw import draw
 
 NEAR = 5
 TREES = "trees"
-LARGEST_TREE = 256 * MIB
 
 
 def as_json(graph: Graph) -> None:
@@ -82,16 +80,6 @@ async def write_all(path: Path) -> int:
         reasons = f"{len(found.failed)} failed, {len(found.pending)} have not ended"
         print(f"{without} problems have no tree: {reasons}", file=sys.stderr)
     return 0
-
-
-def load_tree(path: Path, problem_id: str) -> Graph:
-    """The tree that `write_all` wrote for a problem of a run. Raises `RunFolderError`."""
-    file = path / place_of(problem_id)
-    try:
-        return from_json(read_json(path, place_of(problem_id), LARGEST_TREE))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        hint = f"`treewright tree {path} --all` writes it"
-        raise RunFolderError(f"{file}: cannot be read: {error}; {hint}") from error
 
 
 def find(samples: Sequence[Sample], spelled: str) -> Sample:
