@@ -16,7 +16,7 @@ from engines.faults import Faults
 from engines.scripted_world import FILLER, is_right_step, lognormal
 from scorers.combining import combine
 from scorers.prompt import user_message
-from scorers.readings import Verdict, settle
+from scorers.readings import BoxedVerdict, settle
 from search.checks import check_count, check_number
 from search.core import Judgement, Prefix, Spent
 from search.gather import gather
@@ -94,9 +94,9 @@ class ScriptedScorer(Scorer):
             judgement = replace(judgement, verdicts=())
         return ScorerReply(judgement, spent(path, generated))
 
-    def _verdicts(self, path: Prefix, rng: Random) -> tuple[list[Verdict], list[float]]:
+    def _verdicts(self, path: Prefix, rng: Random) -> tuple[list[BoxedVerdict], list[float]]:
         """A verdict for each step up to the first that is judged incorrect, and its log-odds."""
-        verdicts: list[Verdict] = []
+        verdicts: list[BoxedVerdict] = []
         all_odds: list[float] = []
         for index in range(len(path.steps)):
             right = is_right_step(path.problem.question, path.steps, index)
@@ -104,7 +104,7 @@ class ScriptedScorer(Scorer):
             margin = rng.expovariate(1 / MARGIN)
             critique = self._critique(index + 1, incorrect, rng)
             odds = -margin if incorrect else margin
-            verdicts.append(Verdict(index + 1, odds, incorrect, critique, tokens=0))
+            verdicts.append(BoxedVerdict(index + 1, odds, incorrect, critique, tokens=0))
             all_odds.append(odds)
             if incorrect:
                 break

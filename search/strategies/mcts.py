@@ -19,7 +19,7 @@ from search.questions import Flow, Question, Until, extend, fork
 from search.strategies.mcts_backup import Backup, back_up, value_of
 from search.strategies.mcts_result import ending, most_visited
 from search.strategies.mcts_select import Bound, TreePolicy, Widening
-from search.strategies.mcts_tree import Expansion, Node
+from search.strategies.mcts_tree import Expansion, TreeNode
 from search.strategies.steered import Steered
 
 Value = Literal["judge", "rollout"]
@@ -119,8 +119,8 @@ class Mcts(Steered):
     def search(self, problem: Problem) -> Flow:
         """Round by round until no simulation is left, or no place for one."""
         policy = TreePolicy(**{each.name: getattr(self, each.name) for each in fields(TreePolicy)})
-        top = Node(root(problem), value=0.0)
-        nodes: list[Node] = []
+        top = TreeNode(root(problem), value=0.0)
+        nodes: list[TreeNode] = []
         try:
             while selected := policy.select(top, self.next_round(len(nodes))):
                 results = yield from fork([self.simulate(each) for each in selected])

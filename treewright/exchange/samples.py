@@ -31,7 +31,7 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SampleRow:
     """A candidate, its place among those of its problem, and where it comes from."""
 
     run: RecordedRun
@@ -66,7 +66,7 @@ class Column:
 
     type: str
     about: str
-    value: Callable[[Row], Any]
+    value: Callable[[SampleRow], Any]
 
 
 COLUMNS: dict[str, Column] = {
@@ -188,7 +188,7 @@ def rows(run: RecordedRun, known: Known) -> Iterator[dict[str, Any]]:
     """One row per candidate, in the order of the dataset."""
     for sample, solved in run.results(known):
         for index in range(len(solved.search.result.candidates)):
-            row = Row(run, sample, solved, index)
+            row = SampleRow(run, sample, solved, index)
             yield {name: storable(column.value(row)) for name, column in COLUMNS.items()}
 
 

@@ -25,7 +25,7 @@ KEY = re.compile(r"(policy|scorer)/[^/]*/.*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RecordPlace:
     """Where a record lies on disk; `line` from 1, 0 where it was written just now."""
 
     writer: str
@@ -39,18 +39,18 @@ class Place:
         return JournalError(f"{folder / self.writer}.jsonl, {where}: {problem}; {NOT_OURS}")
 
 
-class Index:
+class JournalIndex:
     """Of all records so far; of two replies to one call the first counts."""
 
     def __init__(self) -> None:
         self.counts = JournalCounts()
-        self._replies: dict[str, dict[str, Place]] = {}
+        self._replies: dict[str, dict[str, RecordPlace]] = {}
         self._latest: dict[str, dict[str, Json]] = {}
-        self._places: dict[tuple[str, str], Place] = {}
+        self._places: dict[tuple[str, str], RecordPlace] = {}
         self.failed: set[str] = set()
         """The problems of which a call, or which as a whole, failed at some time."""
 
-    def add(self, place: Place, record: Record) -> None:
+    def add(self, place: RecordPlace, record: Record) -> None:
         """Take in a record that lies there. Raises `BadRecord` for what is none."""
         self.counts.records += 1
         if record.kind in REPLIES:
@@ -68,18 +68,18 @@ class Index:
         if record.kind == FAILURE:
             self.failed.add(data["problem"])
 
-    def replies(self, key: str) -> Mapping[str, Place]:
+    def replies(self, key: str) -> Mapping[str, RecordPlace]:
         """The replies that were recorded with a key, by digest."""
         return self._replies.get(key, {})
 
-    def replies_on(self, problems: Collection[str]) -> Iterator[tuple[str, Place]]:
+    def replies_on(self, problems: Collection[str]) -> Iterator[tuple[str, RecordPlace]]:
         """All replies on some problems, each with its key (`search.keys`), which names both."""
         for key, recorded in self._replies.items() if problems else ():
             _, problem, _ = key.split("/", 2)
             if unquote(problem, errors="surrogatepass") in problems:
                 yield from ((key, place) for place in recorded.values())
 
-    def place(self, kind: str, key: str) -> Place:
+    def place(self, kind: str, key: str) -> RecordPlace:
         """Where the last payload of a key lies."""
         return self._places[kind, key]
 

@@ -29,7 +29,7 @@ from treewright.journal.codec import (
     encode_scorer_reply,
 )
 from treewright.journal.damage import JournalCounts, JournalError
-from treewright.journal.index import POLICY, REPLIES, SCORER, Index, Place
+from treewright.journal.index import POLICY, REPLIES, SCORER, JournalIndex, RecordPlace
 from treewright.journal.records import (
     VERSION,
     BadRecord,
@@ -49,7 +49,7 @@ class Journal:
     def __init__(self, folder: Path, *, readonly: bool) -> None:
         self.folder = folder
         self.readonly = readonly
-        self._index = Index()
+        self._index = JournalIndex()
         self._known: dict[str, int] = {}
         self._files: dict[str, int] = {}
         self._good: dict[str, int] = {}
@@ -181,16 +181,18 @@ class Journal:
         if len(line) > LONGEST_LINE:
             raise JournalError(f"{self.folder}: a record of {len(line)} bytes is too long ({key})")
         offset = await self._appender.append(line)
-        self._index.add(Place(self._writer, offset, len(line)), unseal(line))
+        self._index.add(RecordPlace(self._writer, offset, len(line)), unseal(line))
 
-    def _reply(self, place: Place, call: PolicyCall | ScorerCall) -> PolicyReply | ScorerReply:
+    def _reply(
+        self, place: RecordPlace, call: PolicyCall | ScorerCall
+    ) -> PolicyReply | ScorerReply:
         data = self._read(place)
         with self._placed(place):
             if isinstance(call, PolicyCall):
                 return decode_policy_reply(data, call)
             return decode_scorer_reply(data, len(call.path.steps))
 
-    def _read(self, place: Place) -> Json:
+    def _read(self, place: RecordPlace) -> Json:
         line = os.pread(self._files[place.writer], place.length, place.offset)
         try:
             with self._placed(place):
@@ -202,7 +204,7 @@ class Journal:
             ) from error
 
     @contextmanager
-    def _placed(self, place: Place) -> Iterator[None]:
+    def _placed(self, place: RecordPlace) -> Iterator[None]:
         """What is wrong with a record inside the block is told with its place."""
         try:
             yield
@@ -225,12 +227,12 @@ class Journal:
 
     def _load_file(self, path: Path) -> None:
         """Take in all whole lines of a file."""
-        size, good, bad = self._read_from(path), 0, list[Place]()
+        size, good, bad = self._read_from(path), 0, list[RecordPlace]()
         with os.fdopen(self._files[path.stem], "rb", closefd=False) as file:
             for number, line in enumerate(lines_of(file, path), 1):
                 if not line.endswith(b"\n"):
                     break
-                place = Place(path.stem, good, len(line), number)
+                place = RecordPlace(path.stem, good, len(line), number)
                 if not self._added(place, line):
                     bad.append(place)
                 good += len(line)
@@ -240,7 +242,7 @@ class Journal:
         if bad and not self.readonly:
             self._set_aside(path, bad)
 
-    def _added(self, place: Place, line: bytes) -> bool:
+    def _added(self, place: RecordPlace, line: bytes) -> bool:
         """Take in a line; whether it is as it was written."""
         try:
             self._index.add(place, unseal(line))
@@ -255,7 +257,7 @@ class Journal:
             ) from error
         return True
 
-    def _set_aside(self, path: Path, bad: list[Place]) -> None:
+    def _set_aside(self, path: Path, bad: list[RecordPlace]) -> None:
         """Copy the corrupt lines to a file of their own, the same one at every opening."""
         fd = self._files[path.stem]
         lines = [os.pread(fd, place.length, place.offset) for place in bad]

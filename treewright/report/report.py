@@ -12,7 +12,7 @@ from treewright.config.labels import names
 from treewright.errors import ConfigError
 from treewright.report.chapter import Chapter, chapter
 from treewright.report.overview import against_first, different_data, overview
-from treewright.report.page import Page, render
+from treewright.report.page import ReportPage, render
 from treewright.report.plot import Plot
 from treewright.report.plot_files import write_plots
 from treewright.report.reported_run import read
@@ -44,7 +44,7 @@ async def report(paths: Sequence[Path], output: Path | None = None) -> int:
     return 0
 
 
-def tell(page: Page) -> None:
+def tell(page: ReportPage) -> None:
     """Say on stderr what of its runs cannot be shown, and what is amiss with their journals."""
     for made in page.chapters:
         made.reading.source.run.tell(made.reading.damage)
@@ -74,7 +74,7 @@ def plots_of(file: Path, paths: Sequence[Path]) -> Path:
     return file.parent / f"{name}-{PLOTS}"
 
 
-async def measured(paths: Sequence[Path], *, live: str = "") -> Page:
+async def measured(paths: Sequence[Path], *, live: str = "") -> ReportPage:
     """The page of these runs as they are now."""
     readings = [await read(letters(number), path) for number, path in enumerate(paths)]
     sources = [reading.source for reading in readings]
@@ -84,11 +84,11 @@ async def measured(paths: Sequence[Path], *, live: str = "") -> Page:
     chapters = [chapter(reading) for reading in readings]
     warnings = different_data(sources)
     if warnings:
-        return Page(chapters, warnings=warnings, live=live)
-    return Page(chapters, overview(chapters), against_first(chapters), live=live)
+        return ReportPage(chapters, warnings=warnings, live=live)
+    return ReportPage(chapters, overview(chapters), against_first(chapters), live=live)
 
 
-def plots(page: Page) -> list[Plot]:
+def plots(page: ReportPage) -> list[Plot]:
     """All plots, with ids that tell runs apart where there are several."""
     if len(page.chapters) == 1:
         return [*page.overview, *page.chapters[0].plots]

@@ -17,14 +17,14 @@ from treewright.config.trust import Trust, trust_said, trusting
 from treewright.journal.damage import JournalCounts
 from treewright.journal.journal import Journal
 from treewright.metrics import Solved
-from treewright.report.problem_summary import Case, case_of
+from treewright.report.problem_summary import ProblemSummary, summary_of
 from treewright.running.controller import Failed
 from treewright.running.ending import unjudged
 from treewright.running.wasted import lost
 
 
 @dataclass
-class Part:
+class Shard:
     """What the journal holds of some problems.
 
     `cases` and `failed` come with the number of their problem in the data, in its order. `pending`:
@@ -33,24 +33,24 @@ class Part:
     """
 
     # Never spelled out: `asyncio.run` does so to its result, for seconds where it is large.
-    cases: list[tuple[int, Case]] = field(default_factory=list, repr=False)
+    cases: list[tuple[int, ProblemSummary]] = field(default_factory=list, repr=False)
     failed: list[tuple[int, Failed]] = field(default_factory=list)
     pending: int = 0
     lost: Spending = field(default_factory=Spending)
     counts: JournalCounts = field(default_factory=JournalCounts)
 
 
-async def replayed(source: Source, aggregations: Sequence[str], processes: int) -> Part:
+async def replayed(source: Source, aggregations: Sequence[str], processes: int) -> Shard:
     """All problems of a run, in so many processes."""
     if processes < 2:
         return await _replay(source, aggregations, 0, 1)
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
         work = [
-            pool.submit(part_of, source.path, aggregations, start, processes, trust_said())
+            pool.submit(shard_of, source.path, aggregations, start, processes, trust_said())
             for start in range(processes)
         ]
         parts = await asyncio.gather(*map(asyncio.wrap_future, work))
-    return Part(
+    return Shard(
         cases=sorted((pair for part in parts for pair in part.cases), key=lambda pair: pair[0]),
         failed=sorted((pair for part in parts for pair in part.failed), key=lambda pair: pair[0]),
         pending=sum(part.pending for part in parts),
@@ -59,19 +59,21 @@ async def replayed(source: Source, aggregations: Sequence[str], processes: int) 
     )
 
 
-def part_of(path: Path, aggregations: Sequence[str], start: int, stride: int, trust: Trust) -> Part:
+def shard_of(
+    path: Path, aggregations: Sequence[str], start: int, stride: int, trust: Trust
+) -> Shard:
     """Every `stride`-th problem from number `start` on, in a process of its own."""
     with trusting(trust):
         return asyncio.run(_opened(path, aggregations, start, stride))
 
 
-async def _opened(path: Path, aggregations: Sequence[str], start: int, stride: int) -> Part:
+async def _opened(path: Path, aggregations: Sequence[str], start: int, stride: int) -> Shard:
     return await _replay(await Source.open("", path), aggregations, start, stride)
 
 
-async def _replay(source: Source, aggregations: Sequence[str], start: int, stride: int) -> Part:
+async def _replay(source: Source, aggregations: Sequence[str], start: int, stride: int) -> Shard:
     """One problem after the other, so that one search is in memory at a time."""
-    config, part = source.config, Part()
+    config, part = source.config, Shard()
     booked: dict[str, Costs] = {}
     numbered = list(enumerate(source.dataset.samples))[start::stride]
     async with source.run.replay() as replay:
@@ -88,7 +90,7 @@ async def _replay(source: Source, aggregations: Sequence[str], start: int, strid
                 if failure := unjudged(found):
                     part.failed.append((number, Failed(found.problem_id, failure)))
                 told = answers(journal, sample, found)
-                part.cases.append((number, case_of(sample, found, config, aggregations, told)))
+                part.cases.append((number, summary_of(sample, found, config, aggregations, told)))
             await asyncio.sleep(0)
         failed = [each.problem_id for _, each in part.failed]
         part.lost, part.counts = lost(journal, booked, failed), journal.counts

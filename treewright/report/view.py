@@ -17,7 +17,7 @@ from typing import NoReturn
 from treewright.errors import ConfigError
 from treewright.files.reading import bytes_in
 from treewright.hiding import hide
-from treewright.report.page import Page, render
+from treewright.report.page import ReportPage, render
 from treewright.report.report import measured, tell
 from treewright.running.run_folder import RunFolder, Status
 from treewright.terminal import clean, line
@@ -82,7 +82,7 @@ class Follower:
             pause = max(PAUSE, SHARE * (monotonic() - began))
 
 
-def edition(page: Page, version: str) -> Edition:
+def edition(page: ReportPage, version: str) -> Edition:
     """The page of one run, and where the run is."""
     (only,) = page.chapters
     reading = only.reading

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from treewright.plan import Plan, make_plan, total
+from treewright.plan import RunPlan, make_plan, total
 from treewright.sweeping.shared_run import SharedRun
 
 
 @dataclass(frozen=True)
-class RunPlan:
+class SharedRunPlan:
     """What one run costs at most.
 
     `tokens` of both models: 0 where both are doubles, None where one is unknown.
@@ -19,11 +19,11 @@ class RunPlan:
 
     cells: int
     status: str
-    plan: Plan
+    plan: RunPlan
     tokens: int | None
 
     @classmethod
-    def of(cls, run: SharedRun) -> RunPlan:
+    def of(cls, run: SharedRun) -> SharedRunPlan:
         """Count. Raises `DatasetError` for data that cannot be used."""
         plan = make_plan(run.job.config)
         most = total([plan.policy.tokens, plan.scorer.tokens])
@@ -36,13 +36,13 @@ class SweepPlan:
 
     name: str
     cells: list[dict[str, Any]]
-    runs: list[RunPlan]
+    runs: list[SharedRunPlan]
     tokens: int | None
 
     @classmethod
     def of(cls, runs: Sequence[SharedRun]) -> SweepPlan:
         """Count. Raises `DatasetError` for data that cannot be used."""
-        planned = [RunPlan.of(run) for run in runs]
+        planned = [SharedRunPlan.of(run) for run in runs]
         cells: list[dict[str, Any]] = [
             {
                 "cell": cell.number,
