@@ -6,11 +6,13 @@ that is taken, so that the reader's own environment is in no figure, on no page 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from search.custom import TRUST, bar
+from treewright.config.compose import child
 from treewright.config.config import Config
 from treewright.config.load import config_of
 from treewright.config.schema import INTERPOLATION, join
@@ -36,7 +38,7 @@ def load_recorded(
     tree = _tree(folder, WRITTEN, LARGEST_FILE)
     if trust.whole:
         return config_of(tree, folder.name), ()
-    tree = settled(tree, Settling(folder), "")
+    tree = settled(tree, cache(lambda: _tree(folder, RESOLVED, LARGEST_RESOLVED)), "")
     assert isinstance(tree.value, dict)
     unknown = Unknown(manifest)
     with guarded(trust):
@@ -47,38 +49,24 @@ def load_recorded(
     return config, tuple(unknown.left_out)
 
 
-class Settling:
-    """config.resolved.yaml, read when it is first asked."""
+def settled(node: Node, resolved: Callable[[], Node], key: str) -> Node:
+    """The tree with what its `${…}` came to. Raises `ConfigError` where that was not kept.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._tree: Node | None = None
-
-    def value(self, key: str) -> Node | None:
-        """What it says at a dotted key, None for nothing."""
-        if self._tree is None:
-            self._tree = _tree(self.folder, RESOLVED, LARGEST_RESOLVED)
-        node: Node | None = self._tree
-        for part in key.split("."):
-            below = node.value if node is not None else None
-            if isinstance(below, list):
-                node = below[int(part)] if part.isdecimal() and int(part) < len(below) else None
-            else:
-                node = below.get(part) if isinstance(below, dict) else None
-        return node
-
-
-def settled(node: Node, known: Settling, key: str) -> Node:
-    """The tree with what its `${…}` came to. Raises `ConfigError` where that was not kept."""
+    `resolved`: config.resolved.yaml, which is read when it is first asked.
+    """
     if isinstance(node.value, dict):
-        below = {name: settled(child, known, join(key, name)) for name, child in node.value.items()}
+        below = {
+            name: settled(item, resolved, join(key, name)) for name, item in node.value.items()
+        }
         return Node(below, node.where)
     if isinstance(node.value, list):
-        items = [settled(child, known, join(key, str(i))) for i, child in enumerate(node.value)]
+        items = [settled(item, resolved, join(key, str(i))) for i, item in enumerate(node.value)]
         return Node(items, node.where)
     if INTERPOLATION not in node.value:
         return node
-    found = known.value(key)
+    found: Node | None = resolved()
+    for part in key.split("."):
+        found = child(found, part) if found is not None else None
     if found is None or _open(found):
         problem = f"refers to something that {RESOLVED} does not keep"
         raise ConfigError(node.where, key, node.value, problem, TRUST)

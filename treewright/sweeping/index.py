@@ -23,18 +23,13 @@ class Index:
     """The runs of a sweep, and the file that follows them. It is old or new, never half."""
 
     def __init__(self, folder: Path, runs: Sequence[SharedRun]) -> None:
-        self._files = RunFolder(folder)
+        self.folder = RunFolder(folder)
         self.runs = runs
 
     @property
     def path(self) -> Path:
         """The file."""
-        return self._files.path / FILE
-
-    def make_folder(self) -> Path:
-        """The folder that the runs lie in. Raises `RunFolderError` when it cannot be made."""
-        self._files.make()
-        return self._files.path
+        return self.folder.path / FILE
 
     async def open(self) -> None:
         """Read what ended earlier, write the file.
@@ -64,13 +59,13 @@ class Index:
 
     def write(self) -> None:
         """Replace the file."""
-        self._files.write_json(FILE, self.to_json())
+        self.folder.write_json(FILE, self.to_json())
 
     def to_json(self) -> dict[str, Any]:
         """A plain object: the sweep's name and its cells in their order."""
         cells = [row for run in self.runs for row in rows(run)]
         return {
-            "name": self._files.path.name,
+            "name": self.folder.path.name,
             "generations": len(self.runs),
             "cells": sorted(cells, key=lambda row: row["cell"]),
         }

@@ -47,7 +47,8 @@ async def sweep(found: Sequence[SharedRun], at_once: int, *, as_json: bool = Fal
     """
     config = found[0].job.config
     index = Index(Path(config.output_dir) / config.name, found)
-    with RunLock(index.make_folder()):
+    index.folder.make()
+    with RunLock(index.folder.path):
         await index.open()
         if not await worked_off(index, at_once):
             return unfinished(index)
