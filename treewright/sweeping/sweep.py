@@ -10,7 +10,7 @@ from pathlib import Path
 
 from search.fault import Fault
 from search.questions import steered_by
-from treewright.config.load import as_trusted
+from treewright.config.load import composed
 from treewright.config.notes import notes
 from treewright.config.steering import strategy_told
 from treewright.running.experiment import FAILURES, INTERNAL, INTERRUPTED, OK
@@ -48,7 +48,7 @@ def sweep(
         ConfigError, DatasetError: a sweep that cannot be.
         LockError: another process works on a sweep of this name.
     """
-    with as_trusted(path):
+    with composed(path, overrides):
         found = generations(load_cells(path, overrides))
     remarks = [note for each in found for note in each.run.dataset.notes]
     remarks += [*(note for each in found for note in notes(each.run.config)), *reported_only(found)]
