@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import get_args
 
-from benchmarks.answers.reading import Kind, Reading
+from benchmarks.answers.reading import Kind, ParsedAnswer
 from benchmarks.answers.typography import normalise, squeezed
 from benchmarks.equality import (
     Answer,
@@ -30,6 +30,7 @@ from benchmarks.grading_pool import Equal, GradingPool
 from benchmarks.structured import option_answer
 from search.answers import MAX_CHARS, Fallback, extract_answer
 from search.checks import check_choice, check_count, check_number, fault
+from search.core import Prefix
 
 
 class Outcome(StrEnum):
@@ -117,6 +118,10 @@ class GradingConfig:
             text, cues=self.cues, fallback=self.fallback, max_chars=self.max_answer_chars
         )
 
+    def answer(self, path: Prefix) -> str | None:
+        """The answer of a solution, None for an abstention: one that was cut, or has none."""
+        return self.extract(path.text) if path.finished else None
+
 
 GRADERS: dict[str, Callable[[GradingConfig], Equality]] = {
     "math": lambda c: MathEquality(GradingPool(c.workers, c.memory_mib), c.timeout_s),
@@ -127,7 +132,7 @@ GRADERS: dict[str, Callable[[GradingConfig], Equality]] = {
 
 
 @dataclass
-class Budget:
+class TimeLeft:
     """The time left for the comparisons of one problem.
 
     `limit`: the most for one part. `parts`: how many parts are still to come.
@@ -202,7 +207,7 @@ class Grader:
         """Of every text its group, None for an abstention, and its outcome."""
         if not texts:
             return {}
-        budget = Budget(self._config.budget_s, self._config.timeout_s, 2 * len(texts) + 1)
+        budget = TimeLeft(self._config.budget_s, self._config.timeout_s, 2 * len(texts) + 1)
         time = Seconds(budget.share())
         try:
             right: Answer | None = await self._equality.read_reference(reference, time)
@@ -219,7 +224,7 @@ class Grader:
     async def _grade(
         self, text: str, reference: str, right: Answer | None, time: Seconds
     ) -> tuple[object, Outcome]:
-        known = right or Answer(reference, Reading(Kind.TEXT, squeezed(reference)))
+        known = right or Answer(reference, ParsedAnswer(Kind.TEXT, squeezed(reference)))
         try:
             answer = await self._equality.read(text, known, time)
         except Undecided as error:

@@ -37,6 +37,7 @@ from engines.vllm_setup import (
     prepare_in_process,
 )
 from search.gather import gather
+from search.ports import Closing
 
 IN_PROCESS = threading.Lock()
 """Held by the one CPU engine of this process: two of them corrupt each other's memory."""
@@ -115,7 +116,7 @@ class VllmEngine:
         await self._server.close()
 
 
-class Server(Protocol):
+class Server(Closing, Protocol):
     """What answers requests that are known to be servable: a `Stepper` or a `GpuServer`."""
 
     async def generate(self, batch: Sequence[Request]) -> list[Generation | Refused]:
@@ -124,10 +125,6 @@ class Server(Protocol):
 
     def engine_steps(self) -> int:
         """See `Stepping`."""
-        ...
-
-    async def close(self) -> None:
-        """As the port's."""
         ...
 
 

@@ -23,7 +23,7 @@ from policies.feedback import TEMPLATE, feedback_turns
 from search.checks import check_count, check_number
 from search.core import Feedback, Prefix, Spent, Step, StopReason
 from search.gather import gather
-from search.ports import ENDED, Failure, FailureKind, PolicyCall, PolicyReply
+from search.ports import ENDED, Failure, FailureKind, Policy, PolicyCall, PolicyReply
 from search.questions import Until
 from search.seeds import call_seed
 
@@ -66,7 +66,7 @@ class ScriptedPolicyConfig:
         check_number("spread", self.spread, high=self.steps - 1, hint="below steps")
 
 
-class ScriptedPolicy:
+class ScriptedPolicy(Policy):
     """Draws scripted steps. With one seed, drawing to the end equals drawing step by step.
 
     The reported prompt is the question, the feedback and the path; the path counts as cached.

@@ -16,11 +16,11 @@ from engines.faults import Faults
 from engines.scripted_world import FILLER, is_right_step, lognormal
 from scorers.combining import combine
 from scorers.prompt import user_message
-from scorers.readings import Verdict, settle
+from scorers.readings import BoxedVerdict, settle
 from search.checks import check_count, check_number
 from search.core import Judgement, Prefix, Spent
 from search.gather import gather
-from search.ports import Failure, FailureKind, ScorerCall, ScorerReply
+from search.ports import Failure, FailureKind, Scorer, ScorerCall, ScorerReply
 from search.seeds import call_seed
 
 MARGIN = 2.0
@@ -54,7 +54,7 @@ class ScriptedScorerConfig:
         check_number("length_cv", self.length_cv)
 
 
-class ScriptedScorer:
+class ScriptedScorer(Scorer):
     """Judges scripted steps. The reported prompt is ThinkPRM's, all but its last step cached."""
 
     def __init__(self, config: ScriptedScorerConfig) -> None:
@@ -94,9 +94,9 @@ class ScriptedScorer:
             judgement = replace(judgement, verdicts=())
         return ScorerReply(judgement, spent(path, generated))
 
-    def _verdicts(self, path: Prefix, rng: Random) -> tuple[list[Verdict], list[float]]:
+    def _verdicts(self, path: Prefix, rng: Random) -> tuple[list[BoxedVerdict], list[float]]:
         """A verdict for each step up to the first that is judged incorrect, and its log-odds."""
-        verdicts: list[Verdict] = []
+        verdicts: list[BoxedVerdict] = []
         all_odds: list[float] = []
         for index in range(len(path.steps)):
             right = is_right_step(path.problem.question, path.steps, index)
@@ -104,7 +104,7 @@ class ScriptedScorer:
             margin = rng.expovariate(1 / MARGIN)
             critique = self._critique(index + 1, incorrect, rng)
             odds = -margin if incorrect else margin
-            verdicts.append(Verdict(index + 1, odds, incorrect, critique, tokens=0))
+            verdicts.append(BoxedVerdict(index + 1, odds, incorrect, critique, tokens=0))
             all_odds.append(odds)
             if incorrect:
                 break

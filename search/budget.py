@@ -8,12 +8,13 @@ again ends elsewhere.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Generator
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from search.contract import StrategyError
-from search.core import Result, Spending
+from search.core import Problem, Result, Spending
 from search.limit import LimitReached
 from search.questions import Clock, Clocked, Flow, Question
 
@@ -83,6 +84,21 @@ class Budget:
             for name, limit in limits.items()
         }
         return Budget(**shares, seconds=self.seconds)
+
+
+class Bounded(ABC):
+    """The base of a frozen dataclass with this field."""
+
+    budget: Budget
+    """The most that the search of one problem may spend."""
+
+    def __call__(self, problem: Problem) -> Flow:
+        """The search of `problem` within its budget."""
+        return bounded(self.search(problem), self.budget, problem.id)
+
+    @abstractmethod
+    def search(self, problem: Problem) -> Flow:
+        """The search itself; where `Exhausted` is thrown in, it returns its result so far."""
 
 
 COUNTED = tuple(field.name for field in fields(Budget) if field.name != "seconds")

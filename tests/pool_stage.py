@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from engines.engine import EngineError
 from search.core import Prefix, Problem, Spent, Step, StopReason
-from search.ports import Failure, FailureKind, PolicyCall, PolicyReply
+from search.ports import Failure, FailureKind, Policy, PolicyCall, PolicyReply
 from search.questions import Until
 from treewright.cluster.inline_replica import InlineReplica
 from treewright.cluster.pool import Pool, PoolLimits
@@ -25,7 +25,7 @@ def reply(asked: PolicyCall) -> PolicyReply:
     return PolicyReply(asked.path.grow(asked.child, [step]), Spent(1))
 
 
-class Port:
+class Port(Policy):
     """Replies, unless the problem is named after a fault: `die`, `hang`, `raise`, `invalid`.
 
     A problem named `wait` waits for `gate`.

@@ -24,7 +24,7 @@ from search.core import (
 from search.driver import Searched, drive
 from search.limit import LimitReached
 from search.memory import DictMemory
-from search.ports import Failure, PolicyCall, PolicyReply, ScorerCall, ScorerReply
+from search.ports import Failure, Policy, PolicyCall, PolicyReply, Scorer, ScorerCall, ScorerReply
 from search.strategies.dvts import Dvts
 from written_trees import ids
 
@@ -34,7 +34,7 @@ Nodes = Callable[[str], str]
 
 
 @dataclass
-class Tree:
+class Tree(Policy, Scorer):
     """Policy and scorer of a tree that is written down as a function of path ids.
 
     `70` is the prefix probability in percent, `?` a missing one; `!` after it finishes the path,

@@ -44,7 +44,7 @@ PROBLEM = Problem("p", "What is 3 + 4 + 15?")
 
 
 @dataclass
-class Table:
+class Table(Policy, Scorer):
     """Both ports. A path stops as `stops` says, by id, and has the probability that `odds` says.
 
     A path that `odds` does not name has 0.5; None makes its judgement Missing.

@@ -77,7 +77,7 @@ def cases(kind: str) -> st.SearchStrategy[Case]:
 
 
 @dataclass
-class Counting:
+class Counting(Policy, Scorer):
     """Both ports. It counts what was asked and spent; cut steps are cut in all the ways there are.
 
     Keys in `closed` may not be asked.
@@ -137,7 +137,7 @@ class Schedule:
 SCHEDULES = st.builds(Schedule, st.integers(1, 3), st.integers(1, 3), st.integers(0, 999))
 
 
-class Replicas:
+class Replicas(Policy, Scorer):
     """Both ports, over replicas of the simulated engines."""
 
     def __init__(self, case: Case, schedule: Schedule) -> None:

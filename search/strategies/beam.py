@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from search.aggregation import MissingRule
 from search.budget import Budget, Exhausted
@@ -44,6 +45,7 @@ class Beam(Steered):
     the children's numbers; with `cyclic` copies, copy by copy.
     """
 
+    widths: ClassVar = ("paths", "children")
     paths: int = 16
     """N, how many paths are drawn per level; a multiple of `children` unless `refill` is
     `cyclic`."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from search.aggregation import MissingRule
 from search.budget import Budget, Exhausted
@@ -32,6 +33,7 @@ class BestFirst(Steered):
     ones make up the number, the best open ones first.
     """
 
+    widths: ClassVar = ("children",)
     children: int = 4
     """How many children an extended path gets."""
     expand: int = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from search.aggregation import MissingRule, Scale
 from search.budget import Budget, Exhausted
@@ -14,18 +14,19 @@ from search.core import Candidate, Problem, Result
 from search.questions import Flow
 from search.strategies.steered import Steered
 from search.strategies.stopping import Poll
-from search.strategies.waves import check_wave, draw
+from search.strategies.waves import Waves, check_wave, draw
 
 Stop = Literal["none", "majority", "weighted", "best"]
 
 
 @dataclass(frozen=True)
-class BestOfN(Steered):
+class BestOfN(Waves, Steered):
     """At most `n` independent solutions; the finished ones are judged.
 
     Candidates stay in the order of their numbers.
     """
 
+    widths: ClassVar = ("n",)
     n: int = 16
     """How many solutions are drawn at most."""
     stop: Stop = "none"
@@ -55,16 +56,6 @@ class BestOfN(Steered):
                 f"aggregate: {self.aggregate} has no highest score, so stop best would never stop; "
                 "nearest history.last"
             )
-
-    @property
-    def candidates(self) -> int:
-        """How many candidates a search returns at most."""
-        return self.n
-
-    @property
-    def draws(self) -> int:
-        """How often a search asks the policy at most."""
-        return self.n
 
     @property
     def judges_prefixes(self) -> bool:

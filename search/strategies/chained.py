@@ -63,11 +63,6 @@ class Chained(Steered):
         """How many candidates a search returns at most."""
         return self.chains if self.keep == "final" else self.draws
 
-    @property
-    @abstractmethod
-    def draws(self) -> int:
-        """How often a search asks the policy at most."""
-
     @abstractmethod
     def chain(self, problem: Problem, number: int) -> Flow:
         """One chain; its answer is the first of its candidates."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from search.aggregation import MissingRule
 from search.budget import Budget, Exhausted
@@ -15,7 +15,7 @@ from search.candidates import Steering, root
 from search.checks import check_choice, check_count
 from search.core import Candidate, Prefix, Problem
 from search.questions import Flow
-from search.strategies.beam_level import Child, Reach, grow_level, rank
+from search.strategies.beam_level import Continuation, Reach, grow_level, rank
 from search.strategies.beam_rules import LastLevel, check_widths
 from search.strategies.pruning import reached, result
 from search.strategies.side_by_side import side_by_side
@@ -34,6 +34,7 @@ class Dvts(Steered):
     The earliest drawn wins a tie. A leaf that is not finished abstains.
     """
 
+    widths: ClassVar = ("paths", "children")
     paths: int = 16
     """N, how many paths are drawn per level in all subtrees together; a multiple of `children`."""
     children: int = 4
@@ -104,11 +105,11 @@ class Dvts(Steered):
             kept, given_up, reached("depth", self.depth, still_open=not leaf.path.stopped)
         )
 
-    def rank(self, level: list[Child]) -> list[Child]:
+    def rank(self, level: list[Continuation]) -> list[Continuation]:
         """Best first; those that were cut come last."""
         return sorted(rank(self.steering, level), key=lambda child: child.cut)
 
 
-def left_because(child: Child) -> str:
+def left_because(child: Continuation) -> str:
     """Why a child that is not the best was left."""
     return f"cut: {child.path.steps[-1].stop}" if child.cut else "outranked by a sibling"

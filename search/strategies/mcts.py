@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from search.aggregation import MissingRule, Scale
 from search.budget import Budget, Exhausted
@@ -19,7 +19,7 @@ from search.questions import Flow, Question, Until, extend, fork
 from search.strategies.mcts_backup import Backup, back_up, value_of
 from search.strategies.mcts_result import ending, most_visited
 from search.strategies.mcts_select import Bound, TreePolicy, Widening
-from search.strategies.mcts_tree import Expansion, Node
+from search.strategies.mcts_tree import Expansion, TreeNode
 from search.strategies.steered import Steered
 
 Value = Literal["judge", "rollout"]
@@ -38,6 +38,7 @@ class Mcts(Steered):
     Candidates are all finished solutions, best first; without any, the best unfinished one.
     """
 
+    widths: ClassVar = ("children", "rollouts")
     simulations: int = 32
     """How many steps are drawn at most."""
     parallel: int = 4
@@ -118,8 +119,8 @@ class Mcts(Steered):
     def search(self, problem: Problem) -> Flow:
         """Round by round until no simulation is left, or no place for one."""
         policy = TreePolicy(**{each.name: getattr(self, each.name) for each in fields(TreePolicy)})
-        top = Node(root(problem), value=0.0)
-        nodes: list[Node] = []
+        top = TreeNode(root(problem), value=0.0)
+        nodes: list[TreeNode] = []
         try:
             while selected := policy.select(top, self.next_round(len(nodes))):
                 results = yield from fork([self.simulate(each) for each in selected])

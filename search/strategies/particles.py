@@ -7,7 +7,7 @@ from collections.abc import Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from search.aggregation import MissingRule, Scale
 from search.budget import Budget, Exhausted
@@ -43,6 +43,7 @@ class Particles(Steered):
     no weight beside one that has.
     """
 
+    widths: ClassVar = ("particles",)
     particles: int = 16
     """How many paths grow side by side."""
     resampling: Resampling = "multinomial"

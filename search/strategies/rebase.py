@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from search.aggregation import MissingRule
 from search.budget import Budget, Exhausted
@@ -66,6 +66,7 @@ class Rebase(Steered):
     The paper's final pick is the weighted vote (`select: [weighted]`).
     """
 
+    widths: ClassVar = ("width",)
     width: int = 16
     """How many steps are drawn per level, less one for each path that has ended; `paper` may round
     to more."""

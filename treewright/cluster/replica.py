@@ -16,6 +16,7 @@ from typing import Protocol, TypeAlias, cast, runtime_checkable
 from engines.engine import EngineError, Stepping
 from search.fault import Fault
 from search.ports import (
+    Closing,
     Failure,
     FailureKind,
     Policy,
@@ -86,15 +87,6 @@ class Replica(Protocol):
 
     async def stop(self) -> None:
         """Free everything, dead or alive. Idempotent."""
-        ...
-
-
-@runtime_checkable
-class Closing(Protocol):
-    """A port that holds something which must be freed."""
-
-    async def close(self) -> None:
-        """Free it. Idempotent."""
         ...
 
 
@@ -205,7 +197,7 @@ class PortHost:
     async def close(self) -> None:
         """Cancel what runs and close the port."""
         self.abort(list(self._running))
-        if isinstance(self._port, Closing):
+        if isinstance(self._port, Closing):  # a part of one's own may lack it
             await self._port.close()
 
     def _finish(self, call_id: int, task: asyncio.Task[Outcome]) -> None:

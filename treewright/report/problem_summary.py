@@ -48,7 +48,7 @@ class Chains:
 
 
 @dataclass(frozen=True)
-class Case:
+class ProblemSummary:
     """One problem; what stands per candidate is aligned with `outcomes`.
 
     `scores`: by aggregation. `prefixes`: the judged probability of the whole solution. `deepening`:
@@ -93,13 +93,13 @@ class Case:
         return [outcome in UNDECIDED for outcome in self.outcomes]
 
 
-def case_of(
+def summary_of(
     sample: Sample,
     solved: Solved,
     config: Config,
     aggregations: Sequence[str],
     answers: Sequence[str | None],
-) -> Case:
+) -> ProblemSummary:
     """Reduce a problem.
 
     Args:
@@ -118,7 +118,7 @@ def case_of(
         for _, node in graph.nodes(data=True)
         if node.get("chosen") and "outcome" in node and node["rank"] is not None
     ]
-    return Case(
+    return ProblemSummary(
         id=sample.problem.id,
         question=visible(sample.problem.question),
         outcomes=solved.grades.outcomes,
