@@ -58,7 +58,7 @@ def values_of(
 
     Raises `ConfigError`, placed by `where`.
     """
-    hints = {**hints_of(schema), **kinds}  # type: ignore[arg-type]
+    hints = {**hints_of(schema), **kinds}
     known = over_defaults(schema, said, hints)
     try:
         return _Making(known, where).values(known, hints, ())
