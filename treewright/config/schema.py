@@ -16,6 +16,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 from treewright.config.compose import COMMAND_LINE
+from treewright.config.location import kept
 from treewright.config.yamlfile import Node, parse_value
 from treewright.errors import ConfigError, suggest
 
@@ -170,7 +171,7 @@ def _scalar(node: Node, kind: Any, key: str) -> Plain:
     if kind is str:
         if _is_null(node):
             raise ConfigError(node.where, key, None, "is empty", 'give a text; "" is the empty one')
-        return _text(node.value, node.where, key)
+        return _text(kept(node.value, key), node.where, key)
     value = _typed(node.value)
     wanted = kind if isinstance(kind, list) else [kind]
     if Any not in wanted and not any(_is_a(value, one) for one in wanted):
@@ -183,7 +184,8 @@ def _text(text: str, where: str, key: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ConfigError(where, key, text, "is not UTF-8 text", "give it in UTF-8") from None
+        hint = "give it in UTF-8; rename a file or a folder that is not"
+        raise ConfigError(where, key, text, "is not UTF-8 text", hint) from None
     return text
 
 
