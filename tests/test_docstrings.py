@@ -168,6 +168,6 @@ def test_a_key_tells_its_values_and_its_default(name: str, values: str, default:
 def test_the_reference_meets_every_mapping() -> None:
     """Two levels deep, and the items of lists."""
     names = {part.__name__: places for part, places in parts().items()}
-    assert names["EngineConfig"] == ["policy.engine", "scorer.engine"]
+    assert names["VllmConfig"] == ["policy.engine", "scorer.engine"]
     assert names["FewShot"] == ["policy.few_shots"]
     assert names["Widening"] == ["strategy.widen"]

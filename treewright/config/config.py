@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.datasets import DatasetConfig
 from benchmarks.grading import GradingConfig
 from search.aggregation import MissingRule
 from treewright.cluster.config import ClusterConfig
+
+if TYPE_CHECKING:
+    from engines.traits import Part
+    from search.questions import Strategy
+else:  # what these sections may say is told by their kinds, not by a field's type
+    Part = Strategy = Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +38,9 @@ class Config:
     output_dir: str = "${oc.env:TREEWRIGHT_RUNS,runs}"
     python_path: tuple[str, ...] = ()
     dataset: DatasetConfig
-    policy: Any
-    scorer: Any
-    strategy: Any
+    policy: Part
+    scorer: Part
+    strategy: Strategy
     aggregate: tuple[str, ...] = ()
     missing: MissingRule = MissingRule.WORST
     select: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from treewright.config.docstrings import CODE, describe, summary
+from treewright.config.kinds import of_kind
 from treewright.config.remarks import REMARKS
 from treewright.config.yamldump import to_plain
 
@@ -43,6 +44,7 @@ class Key:
         kind = next(kind for kind in _alternatives(self.hint) if kind is not NoneType)
         if get_origin(kind) in (list, tuple):
             kind = get_args(kind)[0]
+        kind = of_kind(kind)
         return kind if isinstance(kind, type) and is_dataclass(kind) else None
 
     @property

@@ -184,7 +184,8 @@ def _made(said: dict[str, Any], where: Callable[[str], str], unknown: Unknown | 
     config = made(Config, {**said, **sections}, kinds, where)
     if unknown is None:
         return config
-    return replace(config, **{name: unknown.stand_in(name, sections[name]) for name in absent})
+    stand_ins: dict[str, Any] = {name: unknown.stand_in(name, sections[name]) for name in absent}
+    return replace(config, **stand_ins)
 
 
 def _fit(tree: Node, entries: dict[str, Node], unknown: Unknown | None = None) -> dict[str, Any]:

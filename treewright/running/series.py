@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from benchmarks.datasets import Dataset, load_dataset
+from engines.traits import Part
 from scorers.no_scorer import NoScorerConfig
 from search.fault import Fault
 from search.together import together
@@ -116,7 +117,7 @@ def by_engines(runs: Sequence[Run]) -> list[list[Run]]:
     return list(groups.values())
 
 
-def engines(configs: Sequence[Config]) -> tuple[object, object]:
+def engines(configs: Sequence[Config]) -> tuple[Part, Part]:
     """The policy and the scorer that serve all of these configs; no scorer where none asks one.
 
     Raises `SeriesError` when there is no one such pair, or the clusters differ.

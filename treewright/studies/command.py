@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from engines.traits import traits_of
 from search.fault import Fault
 from treewright.config.config import Config
 from treewright.config.redaction import scrub
@@ -98,7 +99,7 @@ def ended(run: Run) -> bool:
 def described(run: Run) -> str:
     """The data, the models and the seed, in words."""
     config, data = run.config, run.config.dataset
-    models = [str(getattr(side, "model", "a double")) for side in (config.policy, config.scorer)]
+    models = [traits_of(side).model or "a double" for side in (config.policy, config.scorer)]
     return (
         f"{len(run.dataset.samples)} problems of {data.name or data.path}, split {data.split}; "
         f"policy {_shown(models[0])}, verifier {_shown(models[1])}, seed {config.seed}"
