@@ -36,8 +36,8 @@ from engines.vllm_setup import (
     prepare_environment,
     prepare_in_process,
 )
+from search.gather import gather
 from search.ports import Closing
-from search.together import together
 
 IN_PROCESS = threading.Lock()
 """Held by the one CPU engine of this process: two of them corrupt each other's memory."""
@@ -335,7 +335,7 @@ class GpuServer:
 
     async def generate(self, batch: Sequence[Request]) -> list[Generation | Refused]:
         """`generations[i]` answers `batch[i]`. Raises `EngineError` when the engine is dead."""
-        return await together(self._one(request) for request in batch)
+        return await gather(self._one(request) for request in batch)
 
     def engine_steps(self) -> int:
         """Tokens of the requests in flight: the core reports them at each step."""

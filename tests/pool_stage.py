@@ -8,9 +8,9 @@ from engines.engine import EngineError
 from search.core import Prefix, Problem, Spent, Step, StopReason
 from search.ports import Failure, FailureKind, Policy, PolicyCall, PolicyReply
 from search.questions import Until
-from treewright.cluster.inline import InlineReplica
+from treewright.cluster.inline_replica import InlineReplica
 from treewright.cluster.pool import Pool, PoolLimits
-from treewright.cluster.pooled import PooledPolicy
+from treewright.cluster.pool_ports import PooledPolicy
 from treewright.cluster.replica import Call, Outcome
 
 

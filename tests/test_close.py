@@ -21,9 +21,9 @@ from scorers import simulated as simulated_scorer
 from scorers.thinkprm import ThinkPrm, ThinkPrmConfig
 from search.ports import Closing
 from thinkprm_tokenizer import TOKENIZER
-from treewright.cluster.inline import InlineReplica
+from treewright.cluster.inline_replica import InlineReplica
 from treewright.cluster.pool import Pool, PoolLimits
-from treewright.cluster.pooled import PooledPolicy, PooledScorer
+from treewright.cluster.pool_ports import PooledPolicy, PooledScorer
 from treewright.cluster.replica import builder
 from treewright.exchange import imported
 from treewright.exchange.recording import FilePorts

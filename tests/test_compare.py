@@ -1,7 +1,7 @@
 """`treewright compare`: what an arm finds, which arms are compared, and degenerate runs."""
 
+import asyncio
 import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -14,64 +14,24 @@ import pytest
 
 from compared_runs import (
     PROBLEMS,
-    Made,
     Run,
     Said,
     Verb,
-    comparing,
     refused,
-    running,
-    saying,
 )
 from treewright.comparing.marks import mark
 from treewright.comparing.source import Found, Source, read
 from treewright.metrics import choose, mean, measure_arm, outcome_of
-from treewright.running.session import reporting
-
-
-@pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that the tests share."""
-    return tmp_path_factory.mktemp("workspace")
-
-
-@pytest.fixture(scope="module")
-def made() -> Made:
-    """The runs in it."""
-    return {}
-
-
-@pytest.fixture
-def said(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Said:
-    """Commands in that folder."""
-    return saying(workspace, monkeypatch, capsys)
-
-
-@pytest.fixture
-def run(said: Said, made: Made) -> Run:
-    """A run in that folder."""
-    return running(said, made)
-
-
-@pytest.fixture
-def compared(said: Said) -> Verb:
-    """What a comparison finds."""
-    return comparing(said)
-
-
-@pytest.fixture
-def copied(run: Run, tmp_path: Path) -> Path:
-    """A run that a test may damage."""
-    return shutil.copytree(run(), tmp_path / "copied")
-
+from treewright.running.ending import reporting
 
 # --- What an arm finds ----------------------------------------------------------------------------
 
 
 def found(folder: str) -> Found:
-    return read(Source.open("A", Path(folder)))
+    async def go() -> Found:
+        return await read(await Source.open("A", Path(folder)))
+
+    return asyncio.run(go())
 
 
 def test_over_all_candidates_an_arm_is_as_accurate_and_as_dear_as_in_the_table(
@@ -236,7 +196,8 @@ def test_an_unfinished_run_is_refused_with_what_is_left(copied: Path, said: Said
 def test_a_journal_that_was_tampered_with_is_told_and_refused(copied: Path, said: Said) -> None:
     journal = copied / "journal" / "driver.jsonl"
     journal.write_bytes(journal.read_bytes().replace(b'"policy"', b'"polizy"', 1))
-    told = f"1 of {PROBLEMS} problems have no result (1 corrupt line set aside)"
+    told = f"1 of {PROBLEMS} problems have no result (the journal is not whole: 1 corrupt line "
+    told += "left out, 1 ended problem without its answers)"
     refused(said("compare", str(copied)), told)
 
 

@@ -13,14 +13,7 @@ from search.strategies import STRATEGIES
 from treewright.config.fingerprint import identity_of
 from treewright.config.load import load_config, to_yaml
 from treewright.errors import ConfigError
-from written_configs import BASE, QWEN, Load, loader
-
-
-@pytest.fixture
-def load(tmp_path: Path) -> Load:
-    """The loader of this test."""
-    return loader(tmp_path)
-
+from written_configs import BASE, QWEN, Load
 
 # --- Values ---------------------------------------------------------------------------------------
 

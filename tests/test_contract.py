@@ -161,7 +161,7 @@ BROKEN: dict[str, tuple[Search, str]] = {
     ),
     "a number for the limit": (
         returns(Result((), (), 5)),  # type: ignore[arg-type]
-        "the strategy returned exhausted 5 (int); it must be str | None",
+        "the strategy returned exhausted 5 (int); it must be search.limit.LimitReached | None",
     ),
     "until in words": (
         asks(Extend((ROOT,), 1, "end")),  # type: ignore[arg-type]
@@ -288,7 +288,7 @@ def controlled(strategy: Moody, ids: list[str], folder: Path) -> dict[str, Solve
                 seed=0,
                 on_done=lambda item: ended.update({item.problem_id: item}),
             )
-            await controller.run(samples, in_flight=3, stop=asyncio.Event())
+            await controller.search_all(samples, in_flight=3, stop=asyncio.Event())
 
     with Journal.open(folder) as journal:
         asyncio.run(run_all(journal))

@@ -25,6 +25,7 @@ from search.core import (
     VerdictStatus,
 )
 from search.driver import Searched, drive
+from search.limit import LimitReached
 from search.memory import DictMemory
 from search.ports import (
     Failure,
@@ -37,7 +38,7 @@ from search.ports import (
 )
 from search.questions import Until
 from search.strategies.mcts import Mcts
-from search.strategies.mcts_tree import Widening
+from search.strategies.mcts_select import Widening
 
 PROBLEM = Problem("p", "What is 3 + 4 + 15?")
 
@@ -279,13 +280,13 @@ def test_candidates_are_finished_and_best_first_and_the_earliest_wins_a_tie() ->
 @pytest.mark.parametrize(
     ("odds", "stop", "mark"),
     [
-        (None, StopReason.STEP_END, "missing: no open path has a value"),
+        (None, StopReason.STEP_END, LimitReached("missing", note="no open path has a value")),
         (None, StopReason.LENGTH, None),
         (0.5, StopReason.LENGTH, None),
     ],
 )
 def test_a_search_that_stopped_for_want_of_values_says_so(
-    odds: float | None, stop: StopReason, mark: str | None
+    odds: float | None, stop: StopReason, mark: LimitReached | None
 ) -> None:
     """Both children are missing: neither is visited, and one of them is returned unfinished."""
     table = Table({"0": odds, "1": odds}, {"0": stop, "1": stop})

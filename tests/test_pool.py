@@ -17,9 +17,9 @@ from search.ports import (
     ScorerReply,
 )
 from search.questions import Until
-from treewright.cluster.inline import InlineReplica
+from treewright.cluster.inline_replica import InlineReplica
 from treewright.cluster.pool import Pool, PoolLimits
-from treewright.cluster.pooled import PooledPolicy, PooledScorer
+from treewright.cluster.pool_ports import PooledPolicy, PooledScorer
 from treewright.cluster.replica import Outcome
 
 # --- answers --------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The comparison of aggregations: what it compares with what, and what its page says of it."""
 
+import asyncio
 import json
 import math
 from dataclasses import replace
@@ -61,9 +62,12 @@ def found(folder: Path) -> Choosing:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.delenv("TREEWRIGHT_RUNS", raising=False)
-        (run,) = worked_off([load_config("base.yaml")])
-        assert run.folder is not None
-        return Choosing.of(read(Source.open("A", run.folder.path)))
+
+        async def chosen() -> Choosing:
+            (job,) = await worked_off([load_config("base.yaml")])
+            return Choosing.of(await read(await Source.open("A", job.run.path)))
+
+        return asyncio.run(chosen())
 
 
 @pytest.fixture(scope="module")

@@ -234,7 +234,7 @@ class Seen:
     @property
     def limit(self) -> str:
         """The name of the limit that ended the search, if any did."""
-        return (self.result.exhausted or "").partition(":")[0]
+        return getattr(self.result.exhausted, "limit", "")
 
 
 def search(

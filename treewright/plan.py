@@ -16,7 +16,7 @@ from treewright.config.kinds import kind_of
 
 
 @dataclass(frozen=True)
-class Side:
+class PlanSide:
     """One of the two models' sides.
 
     `calls`: solutions or steps to write, or to judge, at most. `tokens`: the most that it may
@@ -43,7 +43,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """The whole.
 
     `problems` can be asked, `bad_rows` become error records, `excluded` are left out. `steered_by`:
@@ -61,13 +61,13 @@ class Plan:
     strategy: str
     steered_by: str | None
     candidates: int
-    policy: Side
-    scorer: Side
+    policy: PlanSide
+    scorer: PlanSide
     arms: int
     notes: tuple[str, ...]
 
 
-def make_plan(config: Config) -> Plan:
+def make_plan(config: Config) -> RunPlan:
     """Count.
 
     Data that are not on this machine are downloaded only where their number cannot be told.
@@ -80,7 +80,7 @@ def make_plan(config: Config) -> Plan:
     candidates = problems * config.strategy.candidates
     draws = problems * config.strategy.draws
     judged = draws if config.strategy.judges else 0
-    return Plan(
+    return RunPlan(
         name=config.name,
         fingerprint=None if dataset is None else fingerprint(config, dataset.digest),
         problems=problems,
@@ -110,12 +110,12 @@ def total(counts: Iterable[int | None]) -> int | None:
     return sum(known) if len(known) == len(listed) else None
 
 
-def _side(config: Config, section: str, part: Part, calls: int) -> Side:
+def _side(config: Config, section: str, part: Part, calls: int) -> PlanSide:
     traits = traits_of(part)
     engine, model, needs = traits.engine, traits.model, traits.needs
     weights = engine.weights_gib(model) if engine and model else None
     most = traits.most_tokens
-    return Side(
+    return PlanSide(
         kind=kind_of(section, part),
         model=model,
         calls=calls,

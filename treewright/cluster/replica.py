@@ -1,8 +1,8 @@
 """A replica hosts one port and answers its calls out of order.
 
 `PortHost` runs the calls in an event loop, wherever that loop is: in this process
-(`treewright.cluster.inline`) or in a Ray actor (`treewright.cluster.actors`). A replica is a cache
-and may die at any time; `treewright.cluster.pool` replaces it and asks again.
+(`treewright.cluster.inline_replica`) or in a Ray actor (`treewright.cluster.actors`). A replica is
+a cache and may die at any time; `treewright.cluster.pool` replaces it and asks again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from search.ports import (
     one_line,
 )
 from search.replies import reply_to
-from treewright.cluster.watch import PortBlocked
+from treewright.cluster.watchdog import PortBlocked
 
 Call: TypeAlias = PolicyCall | ScorerCall
 Outcome: TypeAlias = PolicyReply | ScorerReply | Failure

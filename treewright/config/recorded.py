@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from search.custom import TRUST, bar
+from treewright.config.compose import child
 from treewright.config.config import Config
 from treewright.config.load import config_of
 from treewright.config.schema import INTERPOLATION, join
@@ -58,19 +60,16 @@ class Settling:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._tree: Node | None = None
+
+    @cached_property
+    def _tree(self) -> Node:
+        return _tree(self.folder, RESOLVED, LARGEST_RESOLVED)
 
     def value(self, key: str) -> Node | None:
         """What it says at a dotted key, None for nothing."""
-        if self._tree is None:
-            self._tree = _tree(self.folder, RESOLVED, LARGEST_RESOLVED)
         node: Node | None = self._tree
         for part in key.split("."):
-            below = node.value if node is not None else None
-            if isinstance(below, list):
-                node = below[int(part)] if part.isdecimal() and int(part) < len(below) else None
-            else:
-                node = below.get(part) if isinstance(below, dict) else None
+            node = child(node, part) if node is not None else None
         return node
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cached_property
-from typing import Any, TypeAlias, TypeVar, get_args, get_origin
+from typing import Any, TypeAlias, get_args, get_origin
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -18,7 +18,7 @@ from search.custom import raised
 from treewright.config import environment
 from treewright.config.compose import KIND
 from treewright.config.kinds import of_kind
-from treewright.config.location import find
+from treewright.config.location import FILES, find
 from treewright.config.schema import (
     INTERPOLATION,
     default_of,
@@ -33,10 +33,8 @@ from treewright.config.yamldump import to_plain
 from treewright.config.yamlfile import node_of
 from treewright.errors import ConfigError
 
-T = TypeVar("T")
 Path: TypeAlias = tuple[str | int, ...]
 
-FILES = ("policy.model", "scorer.model", "dataset.path", "dataset.exclude")
 FIELD = re.compile(r"([A-Za-z_][\w.\[\]]*): (.*)", re.DOTALL)
 """How a dataclass reports a bad field."""
 JARGON = re.compile(r"^KeyError raised while resolving interpolation: |^While dereferencing ")
@@ -52,20 +50,20 @@ UNGIVEN = "???"
 OmegaConf.register_resolver("oc.env", environment.variable, replace=True)
 
 
-def made(
-    schema: type[T],
+def values_of(
+    schema: type,
     said: Mapping[str, Any],
     kinds: Mapping[str, Any],
     where: Callable[[str], str],
-) -> T:
-    """An instance of `schema` from fitted data; `kinds` are the dataclasses of its sections.
+) -> dict[str, Any]:
+    """What the fields of `schema` come to, of fitted data; `kinds` are those of its sections.
 
     Raises `ConfigError`, placed by `where`.
     """
     hints = {**hints_of(schema), **kinds}
     known = over_defaults(schema, said, hints)
     try:
-        return schema(**_Making(known, where).values(known, hints, ()))
+        return _Making(known, where).values(known, hints, ())
     except RecursionError:
         raise ConfigError(where(""), "", None, "a value refers to itself", DOLLAR_HINT) from None
 
@@ -112,7 +110,9 @@ class _Making:
     def _referred(self) -> DictConfig:
         return OmegaConf.create(dict(self._known), flags={"allow_objects": True})
 
-    def values(self, said: Mapping[str, Any], hints: Mapping[str, Any], path: Path) -> Any:
+    def values(
+        self, said: Mapping[str, Any], hints: Mapping[str, Any], path: Path
+    ) -> dict[str, Any]:
         """Each of the type that `hints` has for it."""
         return {name: self.value(each, hints[name], (*path, name)) for name, each in said.items()}
 

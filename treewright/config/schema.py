@@ -1,7 +1,7 @@
 """Text becomes typed values: a config tree is fitted to the dataclasses that it configures.
 
-A person who is refused is told the file, the line and the nearest spelling. Only the type of a field
-tells whether `no` is a name.
+A person who is refused is told the file, the line and the nearest spelling. Only the type of a
+field tells whether `no` is a name.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeAlias, Union, get_args, get_origin, get_typ
 from engines.registry import ENGINES
 from treewright.config.compose import COMMAND_LINE
 from treewright.config.kinds import of_kind
+from treewright.config.location import kept
 from treewright.config.yamlfile import Node, parse_value
 from treewright.errors import ConfigError, suggest
 
@@ -189,7 +190,7 @@ def _scalar(node: Node, kind: Any, key: str) -> Plain:
     if not isinstance(node.value, str):
         found = "a list" if isinstance(node.value, list) else "a mapping"
         raise ConfigError(node.where, key, None, f"is {found}", "give a single value")
-    if choices := _choices(kind):
+    if choices := choices_of(kind):
         if node.value not in choices:
             hint = suggest(node.value, choices)
             raise ConfigError(node.where, key, node.value, "not a choice", hint)
@@ -197,7 +198,7 @@ def _scalar(node: Node, kind: Any, key: str) -> Plain:
     if kind is str:
         if _is_null(node):
             raise ConfigError(node.where, key, None, "is empty", 'give a text; "" is the empty one')
-        return _text(node.value, node.where, key)
+        return _text(kept(node.value, key), node.where, key)
     value = _typed(node.value)
     wanted = kind if isinstance(kind, list) else [kind]
     if not any(_is_a(value, one) for one in wanted):
@@ -210,7 +211,8 @@ def _text(text: str, where: str, key: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ConfigError(where, key, text, "is not UTF-8 text", "give it in UTF-8") from None
+        hint = "give it in UTF-8; rename a file or a folder that is not"
+        raise ConfigError(where, key, text, "is not UTF-8 text", hint) from None
     return text
 
 
@@ -236,7 +238,8 @@ def _is_null(node: Node) -> bool:
     return node.plain and node.value in NULL
 
 
-def _choices(kind: Any) -> dict[str, str | int]:
+def choices_of(kind: Any) -> dict[str, str | int]:
+    """What may be chosen by its spelling; none where a type lists no values."""
     if get_origin(kind) is Literal:
         return {str(choice): choice for choice in get_args(kind)}
     if is_enum(kind):

@@ -11,19 +11,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from benchmarks.grading import Grader, open_grader
+from benchmarks.grading import Grader, Grades, open_grader
 from search.aggregation import Aggregator
-from search.core import Candidate, Missing, Problem, Score
+from search.core import Problem
 from search.driver import Searched, drive
 from search.memory import DictMemory
 from search.questions import Strategy
-from search.selection import SELECTIONS, Option
 from treewright.cluster.cluster import Ports, open_cluster
 from treewright.config.config import Config
 from treewright.config.load import config_from, load_config
+from treewright.lab.arguments import checked_strategy, choosing, problem_of
 from treewright.lab.found import Found
 from treewright.lab.portal import Portal
-from treewright.lab.said import checked_strategy, choosing, problem_of
+from treewright.metrics import Solved, choose
 
 Section = Mapping[str, Any]
 """A section of a config as a mapping: `{"kind": "thinkprm", "model": "launch/ThinkPRM-1.5B"}`."""
@@ -159,32 +159,23 @@ class AsyncLab:
     async def _chosen(
         self, problem: Problem, searched: Searched, aggregator: Aggregator | None, select: str
     ) -> Found:
-        candidates = searched.result.candidates
-        scores = [self._score(candidate, aggregator) for candidate in candidates]
-        answers = [self._answer(candidate) for candidate in candidates]
+        candidates, missing = searched.result.candidates, self.config.missing
+        answers = [self.config.grading.answer(candidate.path) for candidate in candidates]
         assert self._engines is not None
-        groups = await self._engines.grader.group(answers)
-        options = [Option(*pair) for pair in zip(groups, scores, strict=True)]
-        scale = aggregator.scale if aggregator else Aggregator.parse("last").scale
-        index = SELECTIONS[select].choose(options, scale).index
+        grades = Grades(tuple(await self._engines.grader.group(answers)), ())
+        solved = Solved(problem.id, searched, grades)
+        index = choose(solved, aggregator, select, len(candidates), missing).index
         return Found(
             problem,
             searched,
             answer=None if index is None else answers[index],
-            score=None if index is None or aggregator is None else scores[index],
+            score=None
+            if index is None or aggregator is None
+            else aggregator.score(candidates[index], missing),
             chosen=index,
             aggregate=str(aggregator) if aggregator else None,
             select=select,
         )
-
-    def _score(self, candidate: Candidate, aggregator: Aggregator | None) -> Score:
-        if aggregator is None:
-            return Missing("no aggregation")
-        return aggregator.score(candidate, self.config.missing)
-
-    def _answer(self, candidate: Candidate) -> str | None:
-        path = candidate.path
-        return self.config.grading.extract(path.text) if path.finished else None
 
 
 class Lab:
