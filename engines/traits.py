@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from engines.config import Ability, EngineConfig, Machine
+from search.custom import PartError, raised
 from search.findings import Finding
 
 
@@ -94,5 +95,12 @@ class Examined(Protocol):
 
 
 def traits_of(part: object) -> Traits:
-    """What a part says of itself."""
-    return part.traits if isinstance(part, Telling) else Traits()
+    """What a part says of itself. Raises `PartError` where that is not `Traits`."""
+    try:
+        told: object = part.traits if isinstance(part, Telling) else Traits()
+        problem = f"is {told!r}, it must be Traits"
+    except Exception as error:  # noqa: BLE001 - code of one's own may raise anything
+        told, problem = None, f"raised {raised(error)}"
+    if isinstance(told, Traits):
+        return told
+    raise PartError(f"{type(part).__name__}.traits {problem}", "docs/custom_parts.md explains it")

@@ -17,7 +17,7 @@ from treewright.config.combination import check_combination
 from treewright.config.compose import COMMAND_LINE
 from treewright.config.config import Config
 from treewright.config.kinds import kind_of
-from treewright.config.parts import check_members, check_traits
+from treewright.config.parts import check_members
 from treewright.config.schema import join
 from treewright.config.stand_in import StandIn
 from treewright.errors import ConfigError, suggest
@@ -36,8 +36,6 @@ def check(config: Config, where: Where) -> None:
             raise ConfigError(where(key), key, number, "must be finite", "give a number")
     _check_name(config, where)
     check_members(config.strategy, where("strategy.kind"))
-    for section, part in (("policy", config.policy), ("scorer", config.scorer)):
-        check_traits(section, part, where(f"{section}.kind"))
     _check_steering(config, where)
     _check_tolerance(config, where)
     check_aggregate(config.aggregate, where)

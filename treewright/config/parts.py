@@ -10,7 +10,6 @@ from typing import Any, get_type_hints
 
 from omegaconf import OmegaConf
 
-from engines.traits import Traits, traits_of
 from search.custom import PartError, load_part, raised
 from treewright.errors import ConfigError
 
@@ -59,18 +58,6 @@ def check_members(strategy: object, where: str) -> None:
             raise ConfigError(
                 where, "strategy", None, problem, f"it says {(MEMBERS | OPTIONAL)[member]}"
             )
-
-
-def check_traits(section: str, part: object, where: str) -> None:
-    """What a policy or a scorer says of itself must be `Traits`. Raises `ConfigError`."""
-    try:
-        told: object = traits_of(part)
-        problem = "" if isinstance(told, Traits) else f"is {told!r}, it must be Traits"
-    except Exception as error:  # noqa: BLE001 - code of one's own may raise anything
-        problem = f"raised {raised(error)}"
-    if problem:
-        name = f"{type(part).__name__}.traits"
-        raise ConfigError(where, section, None, f"{name} {problem}", MANUAL)
 
 
 def _check_fields(path: str, found: type) -> None:
