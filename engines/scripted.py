@@ -5,7 +5,6 @@ For trying out prompts, segmentation and the reading of verdicts with neither we
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -46,7 +45,8 @@ class ScriptedConfig(EngineConfig):
 
     async def open(self, model: str) -> tuple[Tokenizer, Engine]:
         """See `EngineConfig.open`."""
-        tokenizer = await asyncio.to_thread(HfTokenizer.load, model, self.revision)
+        # Not in a thread: two that import transformers at once see each other's half.
+        tokenizer = HfTokenizer.load(model, self.revision)
         texts = [(*tokenizer.encode(text), *tokenizer.eos_ids[:1]) for text in self.says]
         context = self.context(model) or 4096
         engine = ScriptedEngine(
