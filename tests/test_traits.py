@@ -14,6 +14,7 @@ from engines.byte_tokenizer import END, ByteTokenizer
 from engines.engine import Request, Sampling
 from engines.scripted import answer
 from engines.vllm_config import VllmConfig, argument_names
+from engines.vllm_setup import engine_arguments
 from search.aggregation import MissingRule
 from search.budget import Budget
 from search.custom import PartError
@@ -144,6 +145,8 @@ def test_a_further_argument_is_handed_to_vllm_and_counts_unless_it_cannot_matter
     changes = ["policy.engine.extra={hf_overrides: {a: [1, 'x']}, log_level: debug}"]
     config: Any = load_runnable("quickstart", changes)
     assert config.policy.engine.extra == {"hf_overrides": {"a": [1, "x"]}, "log_level": "debug"}
+    for device in ("cpu", "cuda"):
+        assert engine_arguments("m", config.policy.engine, device)["log_level"] == "debug"
     plain = identity_of(load_config("quickstart"), "data")
     added = identity_of(config, "data").keys() - plain.keys()
     assert added == {"policy.engine.extra.hf_overrides"}
