@@ -91,7 +91,10 @@ BAD = [
     (["run", "x" * 5000], "File name too long"),
     (["run", "--strategy.n=4", "quickstart"], "CONFIG goes before KEY=VALUE"),
     (["run", "quickstart", "--limt=3"], "did you mean dataset.limit?"),
-    (["run", "quickstart", "seed=${oc.env:SECRET_TOKEN}"], "'<redacted>'"),
+    (
+        ["run", "quickstart", "seed=${oc.env:SECRET_TOKEN}"],
+        "seed: <redacted>: must be a whole number",
+    ),
     (["run", "quickstart", "name=a ${oc.env:SECRET_TOKEN}"], "a redacted: cannot name"),
     (["doctor", "--jsn"], "did you mean --json?"),
     (["frob"], "see `treewright --help`"),
