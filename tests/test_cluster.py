@@ -39,6 +39,10 @@ class LoadedConfig:
     log: str
     engine: VllmConfig
 
+    @property
+    def traits(self) -> Traits:
+        return Traits(engine=self.engine)
+
 async def load(config):
     with open(config.log, "a") as log:
         for word in ("begins", "ends"):
