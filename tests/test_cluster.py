@@ -31,6 +31,7 @@ MORTAL = '''
 import os, subprocess, sys, time
 from dataclasses import dataclass
 from engines.engine import EngineError
+from engines.traits import Traits
 from engines.vllm_config import VllmConfig
 from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 
