@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
+from engines.checkpoint import size, weights_gib
 from search.aggregation import AGGREGATIONS
 from search.selection import SELECTIONS
 from treewright import cli
 from treewright.config.load import load_config
 from treewright.config.notes import notes
 from treewright.listing import LISTS
-from treewright.plan import make_plan, size, weights_gib
+from treewright.plan import make_plan
 from treewright.terminal import clean, line
 
 VERBS = ["run", "sweep", "resume", "score", "compare", "ls", "validate", "doctor"]

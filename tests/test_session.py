@@ -70,7 +70,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
 class Ports(Policy, Scorer):
     """The scripted ports; a call whose place is in `fails` gets a failure of that kind instead."""
 
-    config: Config
+    config: Any
     fails: dict[str, FailureKind] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 

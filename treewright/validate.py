@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
+from engines.checkpoint import size
 from treewright.config.load import load_runnable
 from treewright.config.notes import notes
-from treewright.plan import PlanSide, RunPlan, make_plan, size, total
+from treewright.plan import PlanSide, RunPlan, make_plan, total
 from treewright.terminal import line
 
 
@@ -56,9 +57,11 @@ def _side(side: PlanSide, noun: str) -> str:
     elif side.tokens:
         parts.append(f"at most {side.tokens:,} tokens generated")
     parts.append(f"{side.replicas} replica{'s' if side.replicas > 1 else ''}")
-    if side.engine:
+    if side.remote:
+        parts.append("remote")
+    elif side.engine:
         parts += [_gpus(side.gpus), _memory(side)]
-    elif side.tokens is None:
+    elif side.cache_gib is None and side.calls:
         parts.append("memory unknown")
     return ", ".join(parts)
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, get_args, get_origin
 
 from search.custom import raised
 from treewright.config import environment
+from treewright.config.compose import KIND
+from treewright.config.kinds import of_kind
 from treewright.config.location import FILES, find
 from treewright.config.schema import (
     INTERPOLATION,
@@ -85,6 +87,7 @@ def over_defaults(
         value = said.get(f.name, default)
         inner = unwrap(hints[f.name])[1]
         if isinstance(inner, type) and is_dataclass(inner) and isinstance(value, Mapping):
+            inner = of_kind(inner, value.get(KIND))
             base_of_it = default if isinstance(default, inner) else None
             value = over_defaults(inner, value, hints_of(inner), base_of_it)
         if value is not MISSING:
@@ -125,12 +128,13 @@ class _Making:
             found = find(said) if key in FILES else None
             return str(found or said) if not is_enum(kind) else kind(said)
         if isinstance(said, Mapping) and is_dataclass(kind):
-            return self._dataclass(kind, said, path)
-        if isinstance(said, Mapping) and get_origin(kind) is dict:
-            return self.values(said, dict.fromkeys(said, get_args(kind)[1]), path)
+            return self._dataclass(of_kind(kind, said.get(KIND)), said, path)
+        inner = get_args(kind) or (Any,)
+        if isinstance(said, Mapping):
+            return self.values(said, dict.fromkeys(said, inner[-1]), path)
         if isinstance(said, list):
-            items = [self.value(each, get_args(kind)[0], (*path, i)) for i, each in enumerate(said)]
-            return get_origin(kind)(items)
+            items = [self.value(each, inner[0], (*path, i)) for i, each in enumerate(said)]
+            return (get_origin(kind) or list)(items)
         return float(said) if kind is float and said is not None else said
 
     def _dataclass(self, kind: Any, said: Mapping[str, Any], path: Path) -> object:

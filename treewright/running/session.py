@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.datasets import Dataset
 from benchmarks.grading import Outcome, open_grader
+from engines.traits import Judges, Part, traits_of
 from scorers.no_scorer import NoScorerConfig
 from search.aggregation import Aggregator
 from search.custom import PartError
@@ -40,7 +41,7 @@ class Site:
 
 @asynccontextmanager
 async def open_site(
-    cluster: ClusterConfig, policy: object, scorer: object, tally: Tally
+    cluster: ClusterConfig, policy: Part, scorer: Part, tally: Tally
 ) -> AsyncIterator[Site]:
     """Show progress, heed signals and keep the engines up while the block lasts.
 
@@ -130,15 +131,15 @@ class Session:
             tally.book(arm, right)
 
 
-def scorer_asked(config: Config) -> object:
+def scorer_asked(config: Config) -> Part:
     """The scorer to start: none for a strategy that asks none, whatever is configured."""
     return config.scorer if config.strategy.judges else NoScorerConfig()
 
 
-def replicas(cluster: ClusterConfig, scorer: object) -> str:
+def replicas(cluster: ClusterConfig, scorer: Part) -> str:
     """`replicas: 1 policy, 2 scorer (ray)`."""
     sides = [f"{cluster.policy_replicas} policy"]
-    if not isinstance(scorer, NoScorerConfig):
+    if traits_of(scorer).judges is not Judges.NOTHING:
         sides.append(f"{cluster.scorer_replicas} scorer")
     return f"replicas: {', '.join(sides)} ({cluster.backend})"
 
