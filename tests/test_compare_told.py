@@ -20,7 +20,8 @@ from compared_runs import (
     saying,
     write_data,
 )
-from treewright.comparing.telling import gathered, points, probability
+from treewright.comparing.telling import gathered
+from treewright.wording import points, probability
 
 
 @pytest.fixture(scope="module")

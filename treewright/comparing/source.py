@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.datasets import Dataset
+from search.aggregation import MissingRule
 from search.strategies.best_of_n import BestOfN
 from search.strategies.majority import Majority
-from treewright.comparing.arm_name import ArmName
+from treewright.arms.arm import Arm, arms_of
+from treewright.arms.graded import Graded
+from treewright.arms.graded_run import GradedRun
+from treewright.arms.solved import Solved
 from treewright.config.config import Config
 from treewright.errors import ConfigError
 from treewright.journal.journal import Journal
-from treewright.metrics import Solved, rows
 from treewright.running.recorded import Recorded
-from treewright.running.session import reporting
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,9 @@ class Source:
         return isinstance(strategy, (BestOfN, Majority)) and strategy.stop == "none"
 
     @property
-    def arms(self) -> list[ArmName]:
+    def arms(self) -> list[Arm]:
         """The arms that its config reports, over all candidates."""
-        return [
-            ArmName(selection, str(aggregator) if aggregator else None)
-            for aggregator, selection in rows(reporting(self.config))
-        ]
+        return arms_of(self.config.aggregate, self.config.select)
 
 
 @dataclass(frozen=True)
@@ -78,6 +77,12 @@ class Found:
     solved: list[Solved]
     failures: int
     noted: str
+
+    def graded(self, arms: Iterable[Arm], missing: MissingRule) -> GradedRun:
+        """Its problems, scored for these arms."""
+        scores = {arm.aggregation for arm in arms}
+        problems = [Graded.of(item, scores, missing) for item in self.solved]
+        return GradedRun(self.source.label, problems, self.source.draws_independently)
 
     @property
     def largest(self) -> int:

@@ -11,8 +11,8 @@ from treewright.errors import ConfigError, suggest
 from treewright.exchange.export_sal import write_completions
 from treewright.exchange.recorded_run import RecordedRun
 from treewright.exchange.samples import write_samples
-from treewright.running.table import counted
 from treewright.terminal import clean
+from treewright.wording import counted
 
 
 @dataclass(frozen=True, slots=True)

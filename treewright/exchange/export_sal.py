@@ -15,10 +15,11 @@ from typing import Any
 from benchmarks.datasets import Sample
 from search.aggregation import Aggregator
 from search.core import Candidate, Missing, Spent
+from treewright.arms.arm import Arm
+from treewright.arms.solved import Solved, choose
 from treewright.exchange.completions import COMPLETIONS, SCORES, STOPS, TOKENS, is_result
 from treewright.exchange.recorded_run import RecordedRun, spent_along, stop_of
 from treewright.exchange.whole_file import whole_file
-from treewright.metrics import Solved, choose
 
 LAST = Aggregator("last")
 SELECTIONS = {"naive": "best", "weighted": "weighted", "maj": "majority"}
@@ -84,14 +85,14 @@ def tokens(spent: list[Spent]) -> int:
 def _predictions(run: RecordedRun, solved: Solved, sizes: list[int]) -> dict[str, Any]:
     candidates, missing = solved.search.result.candidates, run.config.missing
     aggregated = [LAST.score(candidate, missing) for candidate in candidates]
-    best = choose(solved, LAST, "best", len(candidates), missing).index
+    best = choose(solved, Arm("best", str(LAST)), missing).index
     found: dict[str, Any] = {
         "agg_scores": [None if isinstance(score, Missing) else score for score in aggregated],
         "pred": None if best is None else candidates[best].path.text,
     }
     for n in sizes:
         for name, selection in SELECTIONS.items():
-            index = choose(solved, LAST, selection, n, missing).index
+            index = choose(solved, Arm(selection, str(LAST), n), missing).index
             found[f"pred_{name}@{n}"] = None if index is None else _boxed(run, candidates[index])
     return found
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from benchmarks.datasets import Sample
 from search.core import Candidate, Prefix, Spent, StopReason, place_id
+from treewright.arms.solved import Solved
 from treewright.config.config import Config
 from treewright.journal.journal import Journal
-from treewright.metrics import Solved
 from treewright.running.recorded import Recorded
 from treewright.running.run_folder import RunFolder
 

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.datasets import Sample
 from search.core import Candidate, Judgement, Missing, Spent
+from treewright.arms.solved import Solved
 from treewright.config.kinds import kind_of
 from treewright.exchange.recorded_run import RecordedRun, spent_along, stop_of
 from treewright.exchange.whole_file import whole_file
-from treewright.metrics import Solved
 
 if TYPE_CHECKING:
     import pyarrow as pa

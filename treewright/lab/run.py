@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from benchmarks.datasets import Sample
 from search.questions import steered_by
 from search.tree import Graph
+from treewright.arms.columns import Place
+from treewright.arms.metrics import Metrics
 from treewright.config.config import Config
 from treewright.exchange.recorded_run import RecordedRun
 from treewright.exchange.samples import samples_table
 from treewright.journal.journal import Journal
 from treewright.lab.portal import Portal
-from treewright.metrics import Metrics
 from treewright.running.recorded import Recorded, as_trusted
 from treewright.running.run_folder import Status
 from treewright.running.run_name import find_run
@@ -81,7 +82,7 @@ class AsyncRun:
         """A row per aggregation × selection × n: accuracy, interval, cost, what was left out."""
         import pyarrow as pa
 
-        return pa.Table.from_pylist([asdict(arm) for arm in self.metrics.arms])
+        return pa.Table.from_pylist([Place.METRICS.to_json(arm) for arm in self.metrics.arms])
 
     def candidates(self) -> pa.Table:
         """A row per candidate, as `treewright export` writes: text, verdicts, outcome, cost."""

@@ -13,15 +13,25 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from treewright.comparing.comparison import Comparison
-from treewright.comparing.telling import cost, probability
+from treewright.arms.columns import Place, everywhere
+from treewright.arms.comparison import Comparison
 from treewright.report.chapter import Chapter, right_share
 from treewright.report.drawing import drawing
 from treewright.report.embedding import script_json, visible
 from treewright.report.forest import fitted
-from treewright.report.headline import interval, points
+from treewright.report.headline import true_minus
 from treewright.report.plot import Plot
-from treewright.running.table import amount, counted, percent
+from treewright.wording import (
+    amount,
+    counted,
+    ends,
+    number,
+    percent,
+    points,
+    points_interval,
+    probability,
+    whole,
+)
 
 MOST_TREES = 12_500_000
 """Characters of packed trees in a page, which leaves it below 15 MB."""
@@ -49,7 +59,7 @@ class Page:
 
 def render(page: Page) -> str:
     """The whole file as text."""
-    trees, whole = fitted(
+    trees, every = fitted(
         [case.tree for chapter in page.chapters for case in chapter.reading.cases], MOST_TREES
     )
     left = iter(trees)
@@ -65,7 +75,9 @@ def render(page: Page) -> str:
         style=Markup(styles[0]),
         index=Markup(script_json({"runs": [listed(chapter) for chapter in page.chapters]})),
         packs=[Markup(script_json(each)) for each in packs],
-        whole=whole,
+        whole=every,
+        columns={place.name.lower(): place.columns for place in (Place.PAGE, Place.RUNS)},
+        told=everywhere(),
         failures=SHOWN_FAILURES,
     )  # fmt: skip
 
@@ -84,10 +96,12 @@ def environment() -> Environment:
         "amount": amount,
         "visible": visible,
         "percent": percent,
-        "interval": interval,
-        "points": points,
+        "ends": ends,
+        "number": number,
+        "whole": whole,
+        "points": lambda share: true_minus(points(share)),
+        "points_interval": lambda ends: true_minus(points_interval(ends)),
         "probability": probability,
-        "cost": cost,
         "problems": lambda number: counted(number, "problem"),
         "pretty": lambda value: json.dumps(value, indent=2),
     }

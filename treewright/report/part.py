@@ -13,10 +13,10 @@ from benchmarks.datasets import Sample
 from benchmarks.grading import open_grader
 from search.calls import Costs
 from search.core import Spending
+from treewright.arms.solved import Solved
 from treewright.comparing.source import Source
 from treewright.config.trust import Trust, trust_said, trusting
 from treewright.journal.journal import Journal
-from treewright.metrics import Solved
 from treewright.report.case import Case, case_of
 from treewright.running.controller import Failed, Grading
 from treewright.running.lost import lost

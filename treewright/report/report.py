@@ -17,8 +17,8 @@ from treewright.report.plot import Plot
 from treewright.report.plot_files import write_plots
 from treewright.report.reading import read
 from treewright.running.run_folder import RunFolder
-from treewright.running.table import counted
 from treewright.terminal import clean
+from treewright.wording import counted
 
 FILE, PLOTS = "report.html", "plots"
 

@@ -17,9 +17,9 @@ from search.driver import Searched, drive
 from search.ports import Failure, Memory, Policy, ReplayError, Scorer
 from search.questions import Strategy
 from search.together import together
+from treewright.arms.solved import Solved
 from treewright.journal.journal import Journal, JournalError
 from treewright.journal.results import RESULT, encode_result
-from treewright.metrics import Solved
 from treewright.running.memory import failure_payload
 
 

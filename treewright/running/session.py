@@ -8,18 +8,20 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from benchmarks.datasets import Dataset, Sample
-from benchmarks.grading import GradingConfig, Outcome, open_grader
+from benchmarks.grading import GradingConfig, open_grader
 from scorers.no_scorer import NoScorerConfig
-from search.aggregation import Aggregator
 from search.custom import PartError
 from search.ports import Failure, FailureKind
+from treewright.arms.arm import Arm, arms_of
+from treewright.arms.graded import Graded
+from treewright.arms.metrics import Metrics, measure
+from treewright.arms.solved import Solved
 from treewright.cluster.cluster import Ports, open_cluster
 from treewright.cluster.config import ClusterConfig
 from treewright.cluster.pool_stats import PoolStats
 from treewright.config.config import Config
 from treewright.config.sources import steered_by_own_code
 from treewright.journal.journal import Journal
-from treewright.metrics import UNDECIDED, Metrics, Reporting, Solved, choose, measure, outcome_of
 from treewright.running.controller import Controller, Failed, Grading
 from treewright.running.lost import lost, with_lost
 from treewright.running.memory import RunMemory, SparedScorer, noted_failures
@@ -183,7 +185,8 @@ class Session:
         failed = [*bad_rows, *self.failed, *unscored]
         problems = len(self.dataset.samples) + len(bad_rows)
         pending = problems - len(bad_rows) - len(self.solved) - len(self.failed)
-        metrics = measure(self.solved, len(failed), problems, reporting(self.config))
+        arms = arms_of(self.config.aggregate, self.config.select)
+        metrics = measure(self.solved, len(failed), problems, arms, self.config.missing)
         again = [item for item in self.solved if item.problem_id in self.journal.failed]
         booked = {item.problem_id: item.search.costs for item in again}
         spent = lost(self.journal, booked, [item.problem_id for item in self.failed])
@@ -222,33 +225,20 @@ def incidents(side: str, stats: PoolStats) -> str:
     )
 
 
-def reporting(config: Config) -> Reporting:
-    """The part of a config that only the table depends on."""
-    aggregators = tuple(Aggregator.parse(name) for name in config.aggregate)
-    return Reporting(aggregators, config.select, config.missing)
-
-
 def running_arms(item: Solved, config: Config) -> dict[str, bool | None]:
     """Whether pass@1 and the first configured aggregation x best got this problem right.
 
     None where the table leaves the problem out: it was not scored, or could not be graded.
     """
-    how = reporting(config)
-    n = len(item.search.result.candidates)
-    arms: list[tuple[Aggregator | None, str]] = [(None, "first")]
-    if config.strategy.judges:
-        arms += [(aggregator, "best") for aggregator in how.aggregate[:1]]
-    else:
-        arms += [(None, "majority")]
+    verified = arms_of(config.aggregate[:1], ["best"])
+    arms = [Arm("first"), *(verified if config.strategy.judges else [Arm("majority")])]
     right: dict[str, bool | None] = {}
-    for aggregator, selection in arms:
-        arm = f"{aggregator}+{selection}" if aggregator else selection
+    for arm in arms:
         try:
-            choice = choose(item, aggregator, selection, n, how.missing)
+            problem = Graded.of(item, [arm.aggregation], config.missing)
+            share, _ = problem.first(arm, len(problem.outcomes))
         except PartError:  # told with the table, when the paid work is done
-            right[arm] = None
+            right[str(arm)] = None
             continue
-        outcome = outcome_of(item, choice)
-        undecided = choice.unscored or outcome in UNDECIDED
-        right[arm] = None if undecided else outcome is Outcome.CORRECT
+        right[str(arm)] = bool(share.right) if share.decided else None
     return right

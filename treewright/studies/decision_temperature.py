@@ -27,9 +27,9 @@ from treewright.comparing.source import Source, read
 from treewright.config.fingerprint import differences
 from treewright.errors import ConfigError
 from treewright.report.verifier import GRADED
-from treewright.running.table import counted
 from treewright.studies.command import guarded
 from treewright.terminal import clean
+from treewright.wording import counted
 
 CERTAIN = 53 * math.log(2)
 """The log-odds beyond which a recorded probability is 1; what is surer is taken for as sure."""

@@ -13,15 +13,15 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from treewright.arms.solved import Solved
 from treewright.journal.journal import Journal
-from treewright.metrics import Solved
 from treewright.running.series import Run
 from treewright.running.session import Session
+from treewright.studies.cell_results import CellResult, Ladder, results
 from treewright.studies.cells import BASE, BUDGETS, ENTRIES, REFERENCES, Cell, cells
 from treewright.studies.command import common, deliver, described, guarded, parser, worked_off
-from treewright.studies.comparing import Ladder, Row, rows
 from treewright.studies.document import document
-from treewright.studies.measures import StudyError
+from treewright.studies.page import StudyError
 
 MODULE = "treewright.studies.strategies"
 
@@ -63,17 +63,16 @@ def numbers(listed: str) -> list[int]:
     return [int(name) for name in names(listed)]
 
 
-def measured(table: Sequence[Cell], runs: Sequence[Run]) -> Iterator[Row]:
-    """The rows of all cells, in their order. Each run is read once; references are kept."""
+def measured(table: Sequence[Cell], runs: Sequence[Run]) -> Iterator[CellResult]:
+    """The results of all cells, in their order. Each run is read once; references are kept."""
     by_name = {run.config.name: run for run in runs}
     kept = {cell.strategy: read(by_name[cell.config.name]) for cell in references(table)}
     ladders = {
-        cell.strategy: Ladder.of(kept[cell.strategy][0], cell.rules[0])
-        for cell in references(table)
+        cell.strategy: Ladder.of(kept[cell.strategy][0], cell.arms[0]) for cell in references(table)
     }
     for cell in table:
         solved, failures = kept.get(cell.strategy) or read(by_name[cell.config.name])
-        yield from rows(cell, solved, failures, ladders)
+        yield from results(cell, solved, failures, ladders)
 
 
 def references(table: Sequence[Cell]) -> list[Cell]:

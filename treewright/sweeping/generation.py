@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 
 from benchmarks.datasets import Dataset, load_dataset
 from search.custom import PartError
+from treewright.arms.measured import Measured
+from treewright.arms.metrics import Metrics
 from treewright.config.config import Config
 from treewright.config.fingerprint import fingerprint
 from treewright.journal.journal import Journal
-from treewright.metrics import Metrics
 from treewright.running.experiment import too_many
 from treewright.running.lock import RunLock
 from treewright.running.run_folder import Status
@@ -33,6 +34,11 @@ class Result:
     metrics: Metrics | None = None
     too_many: bool = False
     fault: Exception | None = None
+
+    @property
+    def tops(self) -> list[Measured]:
+        """Its arms over all candidates."""
+        return self.metrics.tops if self.metrics else []
 
 
 @dataclass

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from search.fault import Fault
 from search.questions import steered_by
-from treewright.metrics import Arm, Metrics
+from treewright.arms.columns import Place
 from treewright.running.run_folder import RunFolder, RunFolderError
 from treewright.running.series import Run
-from treewright.running.table import by_name
 from treewright.sweeping.cell import Cell
 from treewright.sweeping.generation import FAILED, Generation, Result
 from treewright.terminal import line
@@ -127,10 +125,5 @@ def rows(generation: Generation) -> Iterator[dict[str, Any]]:
             "fault": line(str(fault)) if fault else None,
             "problems": result.metrics and result.metrics.problems,
             "failures": result.metrics and result.metrics.failures,
-            "arms": [asdict(arm) for arm in headline(result.metrics)],
+            "arms": [Place.METRICS.to_json(arm) for arm in result.tops],
         }
-
-
-def headline(metrics: Metrics | None) -> list[Arm]:
-    """The arms at their largest n."""
-    return [arms[-1] for _, arms in by_name(metrics.arms)] if metrics else []

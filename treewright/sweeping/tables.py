@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from search.questions import steered_by
+from treewright.arms.columns import Place
+from treewright.arms.measured import Measured
+from treewright.arms.tables import console
 from treewright.config.steering import strategy_told
 from treewright.hiding import hide
-from treewright.metrics import Arm
 from treewright.running.series import by_engines
-from treewright.running.table import amount, interval, left_out, percent, without_answer
+from treewright.running.table import left_out, without_answer
 from treewright.sweeping.generation import Generation
-from treewright.sweeping.index import Index, headline
+from treewright.sweeping.index import Index
 from treewright.sweeping.plan import SweepPlan
 from treewright.terminal import line
+from treewright.wording import DASH, UNKNOWN, amount
 
 WIDE = 160
 """Columns where there is no terminal to ask."""
@@ -48,10 +49,10 @@ def print_plan(plan: SweepPlan, generations: Sequence[Generation]) -> None:
             tokens(each.tokens),
         ]
         _row(costs, [generation.number, each.cells, *told, each.status])
-    console = _console()
-    console.print(cells)
-    console.print(costs)
-    console.print(_summary(plan, generations), highlight=False, markup=False)
+    shown = console(WIDE)
+    shown.print(cells)
+    shown.print(costs)
+    shown.print(_summary(plan, generations), highlight=False, markup=False)
 
 
 def print_results(index: Index) -> None:
@@ -61,29 +62,28 @@ def print_results(index: Index) -> None:
     """
     keys = [key for key in swept(index.generations) if key not in IN_ARM]
     steers = ["steered by"] if any(map(steering, index.generations)) else []
-    figures = ["arm", "n", "accuracy", "95 % CI", "policy tok", "verifier tok"]
+    columns = Place.SWEEP.columns
+    figures = ["arm", *(column.narrow or column.heading for column in columns)]
     table = _table(["cells", *keys], [*steers, *figures, "generation"])
-    steered = {each.number: steering(each) or "–" for each in index.generations}
+    steered = {each.number: steering(each) or DASH for each in index.generations}
     for (number, values, arm), cells in same_arms(index, keys).items():
-        accuracy = [percent(arm.accuracy), interval(arm)]
-        costs = [amount(arm.policy_tokens), amount(arm.verifier_tokens)]
-        shown = ", ".join(map(str, cells))
+        told = [str(arm.arm), *(column.text(arm) for column in columns)]
         by = [steered[number]] if steers else []
-        _row(table, [shown, *values, *by, name(arm), arm.n, *accuracy, *costs, number])
-    console = _console()
-    console.print(table)
+        _row(table, [", ".join(map(str, cells)), *values, *by, *told, number])
+    shown = console(WIDE)
+    shown.print(table)
     for note in [*notes(index), *map(_run, index.generations)]:
-        console.print(line(note), highlight=False, markup=False, soft_wrap=True)
+        shown.print(line(note), highlight=False, markup=False, soft_wrap=True)
 
 
 def same_arms(
     index: Index, keys: Sequence[str]
-) -> dict[tuple[int, tuple[str, ...], Arm], list[int]]:
+) -> dict[tuple[int, tuple[str, ...], Measured], list[int]]:
     """Numbers of cells by their generation, their values of these keys, and the arm."""
-    found: dict[tuple[int, tuple[str, ...], Arm], list[int]] = {}
+    found: dict[tuple[int, tuple[str, ...], Measured], list[int]] = {}
     for generation, cell, result in index.results():
         values = tuple(cell.values[key] for key in keys)
-        for arm in headline(result.metrics):
+        for arm in result.tops:
             found.setdefault((generation.number, values, arm), []).append(cell.number)
     return found
 
@@ -93,14 +93,9 @@ def notes(index: Index) -> list[str]:
     told: dict[tuple[int, str], None] = {}
     for generation, _, result in index.results():
         if result.metrics:
-            for note in (*left_out(result.metrics.arms), *without_answer(result.metrics)):
+            for note in (*left_out(result.metrics), *without_answer(result.metrics)):
                 told[generation.number, note] = None
     return [f"generation {number}: {note}" for number, note in told]
-
-
-def name(arm: Arm) -> str:
-    """`min+best`, or `majority` where no score is needed."""
-    return f"{arm.aggregation}+{arm.selection}" if arm.aggregation else arm.selection
 
 
 def steering(generation: Generation) -> str | None:
@@ -116,8 +111,8 @@ def swept(generations: Sequence[Generation]) -> list[str]:
 def tokens(most: int | None) -> str:
     """`at most 1,000`; a dash for doubles, which generate none."""
     if most is None:
-        return "unknown"
-    return f"at most {most:,}" if most else "–"
+        return UNKNOWN
+    return f"at most {amount(most)}" if most else DASH
 
 
 def _summary(plan: SweepPlan, generations: Sequence[Generation]) -> str:
@@ -139,10 +134,6 @@ def _run(generation: Generation) -> str:
     failures = max((result.metrics.failures for result in results if result.metrics), default=0)
     failed = f", {failures} problems with failures" if failures else ""
     return f"generation {generation.number}: {generation.status}{failed}: {generation.run.told}"
-
-
-def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else WIDE)
 
 
 def _table(folded: Iterable[str], whole: Iterable[str]) -> Table:
