@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 
 from search.checks import check_choice, check_count, check_number
 from search.fault import Fault
+from search.ports import Closing
 
 MAX_LOGPROB_IDS = 128
 """The most tokens whose log-probabilities a request may ask for (vLLM's limit)."""
@@ -131,7 +132,7 @@ class Stepping(Protocol):
         ...
 
 
-class Engine(Protocol):
+class Engine(Closing, Protocol):
     """Generates. Cancelling the awaiting task aborts its requests in the engine."""
 
     @property
@@ -141,10 +142,6 @@ class Engine(Protocol):
 
     async def generate(self, batch: Sequence[Request]) -> list[Generation | Refused]:
         """`generations[i]` answers `batch[i]`. Raises `EngineError` when the engine is dead."""
-        ...
-
-    async def close(self) -> None:
-        """Free everything. Idempotent."""
         ...
 
 

@@ -28,10 +28,10 @@ from policies.feedback import TEMPLATE, check_feedback_template, shorter
 from policies.segmentation import Segmentation, Segmenter
 from search.checks import check_count, check_number, fault
 from search.core import Feedback, Spent, Step, StopReason
+from search.gather import gather
 from search.ports import ENDED, Failure, FailureKind, PolicyCall, PolicyReply
 from search.questions import Until
 from search.seeds import call_seed
-from search.together import together
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +111,7 @@ class Qwen:
         Raises:
             EngineError: the engine is dead.
         """
-        return await together(self._reply(call) for call in batch)
+        return await gather(self._reply(call) for call in batch)
 
     def engine_steps(self) -> int:
         """See `Stepping`; 0 where the engine cannot tell."""

@@ -22,10 +22,10 @@ from engines.scripted_world import FILLER, is_right_step, lognormal, right_answe
 from policies.feedback import TEMPLATE, feedback_turns
 from search.checks import check_count, check_number
 from search.core import Feedback, Prefix, Spent, Step, StopReason
-from search.ports import ENDED, Failure, FailureKind, PolicyCall, PolicyReply
+from search.gather import gather
+from search.ports import ENDED, Failure, FailureKind, Policy, PolicyCall, PolicyReply
 from search.questions import Until
 from search.seeds import call_seed
-from search.together import together
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class ScriptedPolicyConfig:
         check_number("spread", self.spread, high=self.steps - 1, hint="below steps")
 
 
-class ScriptedPolicy:
+class ScriptedPolicy(Policy):
     """Draws scripted steps. With one seed, drawing to the end equals drawing step by step.
 
     The reported prompt is the question, the feedback and the path; the path counts as cached.
@@ -77,7 +77,7 @@ class ScriptedPolicy:
             EngineError: where the configured faults say so.
         """
         await asyncio.sleep(0)
-        return await together(self.reply(call) for call in batch)
+        return await gather(self.reply(call) for call in batch)
 
     async def reply(self, call: PolicyCall) -> PolicyReply | Failure:
         """The child, or the failure that the configured faults give it."""

@@ -17,6 +17,7 @@ from policies.qwen import PolicySampling, Qwen, QwenConfig
 from policies.segmentation import Segmentation
 from search.checks import check_count
 from search.core import Prefix, Spent, StopReason
+from search.gather import gather
 from search.ports import Failure, PolicyCall, PolicyReply
 from search.seeds import call_seed
 from search.structured_protocol import (
@@ -26,7 +27,6 @@ from search.structured_protocol import (
     read_opening,
     read_response,
 )
-from search.together import together
 
 SYSTEM_PROMPT = """
 You are an AI assistant that MUST produce structured reasoning.
@@ -125,7 +125,7 @@ class Structured:
         Raises:
             EngineError: the engine is dead.
         """
-        return await together(self._reply(call) for call in batch)
+        return await gather(self._reply(call) for call in batch)
 
     def engine_steps(self) -> int:
         """See `Stepping`."""

@@ -19,9 +19,9 @@ from scorers.prompt import user_message
 from scorers.readings import Verdict, settle
 from search.checks import check_count, check_number
 from search.core import Judgement, Prefix, Spent
-from search.ports import Failure, FailureKind, ScorerCall, ScorerReply
+from search.gather import gather
+from search.ports import Failure, FailureKind, Scorer, ScorerCall, ScorerReply
 from search.seeds import call_seed
-from search.together import together
 
 MARGIN = 2.0
 """Mean of the exponential absolute log-odds of a verdict."""
@@ -52,7 +52,7 @@ class ScriptedScorerConfig:
         check_number("length_cv", self.length_cv)
 
 
-class ScriptedScorer:
+class ScriptedScorer(Scorer):
     """Judges scripted steps. The reported prompt is ThinkPRM's, all but its last step cached."""
 
     def __init__(self, config: ScriptedScorerConfig) -> None:
@@ -65,7 +65,7 @@ class ScriptedScorer:
             EngineError: where the configured faults say so.
         """
         await asyncio.sleep(0)
-        return await together(self.reply(call) for call in batch)
+        return await gather(self.reply(call) for call in batch)
 
     async def reply(self, call: ScorerCall) -> ScorerReply | Failure:
         """The judgement, or the failure that the configured faults give it."""

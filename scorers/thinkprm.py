@@ -22,9 +22,9 @@ from scorers.verdict_ids import UnfitTokenizer, VerdictIds
 from scorers.verdicts import ChainReader
 from search.checks import check_choice, check_count, check_number, fault
 from search.core import Judgement, Spent
+from search.gather import gather
 from search.ports import Failure, FailureKind, ScorerCall, ScorerReply
 from search.seeds import call_seed
-from search.together import together
 
 COLDEST = 0.001
 """The least decision temperature: below it all that a verifier says would be 0 or 1."""
@@ -139,7 +139,7 @@ class ThinkPrm:
 
     async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:
         """`replies[i]` answers `batch[i]`. Raises `EngineError` when the engine is dead."""
-        return await together(self._judge(call) for call in batch)
+        return await gather(self._judge(call) for call in batch)
 
     def engine_steps(self) -> int:
         """See `Stepping`; 0 where the engine cannot tell."""
@@ -199,7 +199,7 @@ class ThinkPrm:
     ) -> list[Chain | Unread | Refused]:
         config = self._config
         temperature = config.retry_temperature if attempt else config.first_temperature
-        return await together(
+        return await gather(
             self._verifier.verify(sheet, temperature, call_seed(seed, attempt, chain))
             for chain in range(config.chains)
         )

@@ -33,6 +33,7 @@ from search.core import (
     Spending,
     Spent,
 )
+from search.gather import gather
 from search.keys import clock_key
 from search.ports import (
     Failure,
@@ -60,7 +61,6 @@ from search.questions import (
     Until,
 )
 from search.stopwatch import Stopwatch
-from search.together import together
 
 T = TypeVar("T")
 FIGURES = attrgetter(*Spent.__slots__)
@@ -152,7 +152,7 @@ class _Search:
                 return await self.clock(question)
 
     async def extend(self, question: Extend, charged: Charged) -> Extended:
-        replies = await together(
+        replies = await gather(
             self.calls.draw(
                 path,
                 child,
@@ -167,14 +167,14 @@ class _Search:
         return Extended(children, Spending(policy=total(reply.spent for reply in replies)))
 
     async def judge(self, question: Judge, charged: Charged) -> Judged:
-        replies = await together(self.calls.judge(path, charged) for path in question.paths)
+        replies = await gather(self.calls.judge(path, charged) for path in question.paths)
         return Judged(
             tuple(reply.judgement for reply in replies),
             Spending(verifier=total(reply.spent for reply in replies)),
         )
 
     async def grow(self, question: Grow, charged: Charged) -> Grown:
-        replies = await together(
+        replies = await gather(
             self.draw_and_judge(path, child, question.feedback, charged)
             for path, child in places(question)
         )
@@ -196,7 +196,7 @@ class _Search:
     async def fork(self, question: Fork, charged: Charged) -> Forked:
         """All flows at once; what two of them ask is charged to both, whichever was first."""
         ledgers = [set(charged) for _ in question.flows]
-        ended = await together(
+        ended = await gather(
             self.run(flow, ledger) for flow, ledger in zip(question.flows, ledgers, strict=True)
         )
         charged.update(*ledgers)

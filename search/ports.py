@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from traceback import format_exception
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from search.core import Feedback, Judgement, Prefix, Spent
 from search.fault import Fault
@@ -116,7 +116,16 @@ class ScorerReply:
     spent: Spent
 
 
-class Policy(Protocol):
+@runtime_checkable
+class Closing(Protocol):
+    """What every port and every engine owes the one who opened it."""
+
+    async def close(self) -> None:
+        """Free everything. Idempotent. One that holds nothing inherits this, which does nothing."""
+        return
+
+
+class Policy(Closing, Protocol):
     """Proposes steps."""
 
     async def extend(self, batch: Sequence[PolicyCall]) -> list[PolicyReply | Failure]:
@@ -124,7 +133,7 @@ class Policy(Protocol):
         ...
 
 
-class Scorer(Protocol):
+class Scorer(Closing, Protocol):
     """Judges steps."""
 
     async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scorers.combining import COMBINATIONS, Combine, combine
-from scorers.odds import probability
+from scorers.log_odds import probability
 from scorers.readings import ChainReading, StepReading, Verdict, settle
 from search.aggregation import AGGREGATIONS
 from search.core import Judgement, VerdictStatus

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorers.odds import CERTAIN, log_odds, probability
+from scorers.log_odds import CERTAIN, log_odds, probability
 from scorers.readings import Verdict, settle
 from search.core import VerdictStatus
 

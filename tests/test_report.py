@@ -6,24 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from reported_runs import Finish, block, finishing, page, reported, words
+from reported_runs import Finish, block, page, reported, words
 from treewright.arms.standing import Standing
 from treewright.cli import main
 from treewright.comparing.source import Source
 from treewright.report.drawing import SHAPES
-from treewright.report.embedding import unpacked, visible
+from treewright.report.escaping import unpacked, visible
 from treewright.report.headline import over_others
 from treewright.report.page import hashed, render
-from treewright.report.part import replayed
 from treewright.report.plot_files import MARKERS, PALETTE
-from treewright.report.reading import Reading, processes_for, read
 from treewright.report.report import letters, measured, place, plots, plots_of
-
-
-@pytest.fixture
-def finish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Finish:
-    """Makes runs in a folder of this test."""
-    return finishing(tmp_path, monkeypatch)
+from treewright.report.reported_run import Reading, processes_for, read
+from treewright.report.shard import replayed
 
 
 def test_the_report_is_one_file_that_names_no_address(finish: Finish) -> None:

@@ -2,26 +2,18 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 
 from benchmarks.estimators.expected import Share
-from reported_runs import Finish, finishing, page, words
+from reported_runs import Finish, page, words
 from treewright.arms import standing
 from treewright.arms.arm import Arm
 from treewright.arms.marks import Marks
 from treewright.arms.standing import Standing, standings
-from treewright.report import reading
 from treewright.report.chapter import chapter
-from treewright.report.reading import read
 from treewright.report.report import measured, plots
-
-
-@pytest.fixture
-def finish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Finish:
-    """Makes runs in a folder of this test."""
-    return finishing(tmp_path, monkeypatch)
+from treewright.report.reported_run import read
 
 
 def test_the_table_has_the_figures_of_the_metrics(finish: Finish) -> None:
@@ -80,7 +72,7 @@ def test_cost_has_what_was_spent_on_problems_that_failed(
     finish: Finish, monkeypatch: pytest.MonkeyPatch, processes: int
 ) -> None:
     run = finish("strategy={kind: best_of_n, n: 4, wave: 1}", "policy.faults.fail=0.15")
-    monkeypatch.setattr(reading, "processes_for", lambda _: processes)
+    monkeypatch.setattr(reported_run, "processes_for", lambda _: processes)
     spent = chapter(read("A", run)).ledger
     metrics = json.loads((run / "metrics.json").read_text())
     assert spent.to_json() == metrics["ledger"]

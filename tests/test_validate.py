@@ -10,9 +10,9 @@ import pytest
 from huggingface_hub import constants
 
 from benchmarks.datasets import DATASETS, DatasetConfig, hub, load_dataset, told_size
+from search.findings import Health
 from treewright.cli import main
 from treewright.config.load import load_config
-from treewright.doctor.findings import Health
 from treewright.doctor.model_checks import examine_config
 from treewright.plan import Plan, make_plan, weights_gib
 from treewright.report.page import render

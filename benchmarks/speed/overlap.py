@@ -22,10 +22,10 @@ from benchmarks.speed.setting import BYTES_PER_TOKEN, Setting
 from benchmarks.speed.virtual_time import VirtualTimeLoop
 from search.core import Problem, Spent
 from search.driver import Searched, drive
+from search.gather import gather
 from search.memory import DictMemory
 from search.questions import Flow
 from search.strategies.beam import Beam
-from search.together import together
 
 Schedule: TypeAlias = Callable[[Flow], Flow]
 """How a search asks."""
@@ -139,7 +139,7 @@ def search(
         policy, scorer = setting.policy(speed), setting.scorer(speed)
         strategy = Beam(setting.paths, setting.children)
         start = now()
-        searched = await together(
+        searched = await gather(
             drive(schedule(strategy(each)), policy, scorer, DictMemory(), 0, now)
             for each in problems
         )

@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 from search.aggregation import MissingRule
 from search.budget import Budget, Exhausted
+from search.candidates import judge_finished, root
 from search.checks import check_choice, check_count, check_number
 from search.core import Candidate, Missing, Problem
-from search.frontier import judge_finished, root
 from search.questions import Flow, Question, Until, extend, grow
 from search.strategies.chained import Chained, Keep, Told, first_incorrect
 from search.strategies.pruning import reached
@@ -100,7 +100,7 @@ class Backtrack(Chained):
                     trunk.kept.append(attempt)
                     deep = len(attempt.path.steps) >= self.depth
                     limit = reached("depth", self.depth, still_open=deep)
-        why = limit or ("it has no score" if accepted else "budget spent")
+        why = str(limit) if limit else ("it has no score" if accepted else "budget spent")
         answer = self.answer(trunk, accepted)
         return self.ended(answer, trunk.drawn, trunk.left_behind(why), limit)
 

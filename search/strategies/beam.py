@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from search.aggregation import MissingRule
 from search.budget import Budget, Exhausted
+from search.candidates import Steering, root
 from search.checks import check_choice, check_count, check_number
 from search.core import Candidate, Problem
-from search.frontier import Steering, root
 from search.questions import Flow
 from search.strategies.beam_frontier import Frontier
 from search.strategies.beam_level import Reach, grow_level
@@ -64,6 +65,7 @@ class Beam(Steered):
     the children's numbers; with `cyclic` copies, copy by copy.
     """
 
+    widths: ClassVar = ("paths", "children")
     paths: int = 16
     children: int = 4
     first_level: FirstLevel = "paths"

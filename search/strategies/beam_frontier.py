@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from search.candidates import Steering
 from search.core import Candidate, Prefix
-from search.frontier import Steering
 from search.strategies.beam_level import Child, rank
 from search.strategies.beam_rules import Dedup, Finish, Slots, repeats
 

@@ -6,8 +6,8 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from search.candidates import Steering, grow_candidates
 from search.core import Candidate, Prefix, Result
-from search.frontier import Steering, grow_candidates
 from search.questions import (
     Flow,
     Question,

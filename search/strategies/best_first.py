@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from search.aggregation import MissingRule
 from search.budget import Budget, Exhausted
+from search.candidates import Steering, grow_candidates, root
 from search.checks import check_count, check_number
 from search.core import Candidate, Missing, Prefix, Problem
-from search.frontier import Steering, grow_candidates, root
+from search.limit import LimitReached
 from search.questions import Flow
 from search.strategies.pruning import reached, result
 from search.strategies.steered import Steered
@@ -34,6 +36,7 @@ class BestFirst(Steered):
     ones make up the number, the best open ones first.
     """
 
+    widths: ClassVar = ("children",)
     children: int = 4
     expand: int = 1
     frontier: int = 16
@@ -95,7 +98,9 @@ class BestFirst(Steered):
         limit = self.limit(frontier, barred) if spare else None
         return result([*found, *[*frontier, *barred][:spare]], given_up, limit)
 
-    def limit(self, frontier: Sequence[Candidate], barred: Sequence[Candidate]) -> str | None:
+    def limit(
+        self, frontier: Sequence[Candidate], barred: Sequence[Candidate]
+    ) -> LimitReached | None:
         """What ended a search that found too little; None where nothing was left to extend."""
         deep = any(not candidate.path.stopped for candidate in barred)
         return reached("expansions", self.expansions, still_open=bool(frontier)) or reached(

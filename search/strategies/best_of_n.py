@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from search.aggregation import MissingRule, Scale
 from search.budget import Budget, Exhausted
+from search.candidates import judge_finished
 from search.checks import check_choice, check_count
 from search.core import Candidate, Problem, Result
-from search.frontier import judge_finished
 from search.questions import Flow
 from search.strategies.steered import Steered
 from search.strategies.stopping import Poll
-from search.strategies.waves import check_wave, draw
+from search.strategies.waves import Waves, check_wave, draw
 
 Stop = Literal["none", "majority", "weighted", "best"]
 
 
 @dataclass(frozen=True)
-class BestOfN(Steered):
+class BestOfN(Waves, Steered):
     """At most `n` independent solutions; the finished ones are judged.
 
     Candidates stay in the order of their numbers. `wave`: how many are drawn, then judged, at a
@@ -33,6 +33,7 @@ class BestOfN(Steered):
     grading counts two spellings as one answer, the votes for both could have beaten a settled one.
     """
 
+    widths: ClassVar = ("n",)
     n: int = 16
     stop: Stop = "none"
     wave: int | None = None
@@ -49,16 +50,6 @@ class BestOfN(Steered):
                 f"aggregate: {self.aggregate} has no highest score, so stop best would never stop; "
                 "nearest history.last"
             )
-
-    @property
-    def candidates(self) -> int:
-        """How many candidates a search returns at most."""
-        return self.n
-
-    @property
-    def draws(self) -> int:
-        """How often a search asks the policy at most."""
-        return self.n
 
     @property
     def judges_prefixes(self) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
+from search.candidates import Steering
 from search.checks import check_choice, check_count
 from search.core import (
     Candidate,
@@ -17,7 +18,7 @@ from search.core import (
     Result,
     VerdictStatus,
 )
-from search.frontier import Steering
+from search.limit import LimitReached
 from search.questions import Flow
 from search.strategies.pruning import result
 from search.strategies.side_by_side import side_by_side
@@ -60,11 +61,6 @@ class Chained(Steered):
         """How many candidates a search returns at most."""
         return self.chains if self.keep == "final" else self.draws
 
-    @property
-    @abstractmethod
-    def draws(self) -> int:
-        """How often a search asks the policy at most."""
-
     @abstractmethod
     def chain(self, problem: Problem, number: int) -> Flow:
         """One chain; its answer is the first of its candidates."""
@@ -79,7 +75,7 @@ class Chained(Steered):
         answer: Candidate | None,
         attempts: Sequence[Candidate],
         given_up: Mapping[Prefix, str],
-        limit: str | None = None,
+        limit: LimitReached | None = None,
     ) -> Result:
         """A chain's result: its answer, and with `keep: all` its other finished attempts.
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from search.aggregation import MissingRule
 from search.budget import Budget, Exhausted
+from search.candidates import Steering, root
 from search.checks import check_choice, check_count
 from search.core import Candidate, Prefix, Problem
-from search.frontier import Steering, root
 from search.questions import Flow
 from search.strategies.beam_level import Child, Reach, grow_level, rank
 from search.strategies.beam_rules import LastLevel, check_widths
@@ -41,6 +41,7 @@ class Dvts(Steered):
     The earliest drawn wins a tie. A leaf that is not finished abstains.
     """
 
+    widths: ClassVar = ("paths", "children")
     paths: int = 16
     children: int = 4
     siblings: Siblings = "none"

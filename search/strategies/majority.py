@@ -11,18 +11,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
-from search.budget import Budget, Exhausted, bounded
+from search.budget import Budget, Exhausted
 from search.checks import check_choice, check_count
 from search.core import Candidate, Prefix, Problem, Result
 from search.questions import Flow
 from search.strategies.stopping import answer_of, lead_probability
-from search.strategies.waves import check_wave, draw
+from search.strategies.waves import Waves, check_wave, draw
 
 Stop = Literal["none", "beta"]
 
 
 @dataclass(frozen=True)
-class Majority:
+class Majority(Waves):
     """At most `n` independent solutions, none judged; meant for the selection `majority`.
 
     `wave`: how many are drawn at a time, null for all; a budget is looked at between waves, too.
@@ -59,23 +59,9 @@ class Majority:
             )
 
     @property
-    def candidates(self) -> int:
-        """How many candidates a search returns at most."""
-        return self.n
-
-    @property
-    def draws(self) -> int:
-        """How often a search asks the policy at most."""
-        return self.n
-
-    @property
     def judges(self) -> bool:
         """Whether the search asks the verifier."""
         return False
-
-    def __call__(self, problem: Problem) -> Flow:
-        """The search within its budget."""
-        return bounded(self.search(problem), self.budget, problem.id)
 
     def search(self, problem: Problem) -> Flow:
         """Draw wave by wave until the leader is ahead or all are drawn."""

@@ -6,17 +6,20 @@ loss).
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass, field, fields
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from search.aggregation import MissingRule, Scale
 from search.budget import Budget, Exhausted
+from search.candidates import grow_candidates, judge_finished, root
 from search.checks import check_choice, check_count
 from search.core import Candidate, Problem, Result
-from search.frontier import grow_candidates, judge_finished, root
-from search.questions import Flow, Until, extend, fork
-from search.strategies.mcts_ends import ending, most_visited, worth
-from search.strategies.mcts_tree import Backup, Bound, Node, Opening, TreePolicy, Widening, add
+from search.questions import Flow, Question, Until, extend, fork
+from search.strategies.mcts_backup import Backup, back_up, value_of
+from search.strategies.mcts_result import ending, most_visited
+from search.strategies.mcts_select import Bound, TreePolicy, Widening
+from search.strategies.mcts_tree import Expansion, Node
 from search.strategies.steered import Steered
 
 Value = Literal["judge", "rollout"]
@@ -25,7 +28,7 @@ Rollout = Literal["sampled", "greedy"]
 
 @dataclass(frozen=True)
 class Mcts(Steered):
-    """Each simulation goes down the tree, draws one new step there, and backs its value up.
+    """Each simulation selects a node, expands it by a step, evaluates that and backs its value up.
 
     Going down, a node that may have another child gets it; else the child with the largest bound
     (`TreePolicy.bound`) is next, the earliest on ties.
@@ -42,6 +45,7 @@ class Mcts(Steered):
     Candidates are all finished solutions, best first; without any, the best unfinished one.
     """
 
+    widths: ClassVar = ("children", "rollouts")
     simulations: int = 32
     parallel: int = 4
     children: int = 4
@@ -107,11 +111,13 @@ class Mcts(Steered):
         top = Node(root(problem), value=0.0)
         nodes: list[Node] = []
         try:
-            while openings := policy.openings(top, self.next_round(len(nodes))):
-                results = yield from fork([self.simulate(each) for each in openings])
-                for opening, result in zip(openings, results, strict=True):
+            while selected := policy.select(top, self.next_round(len(nodes))):
+                results = yield from fork([self.simulate(each) for each in selected])
+                for expansion, result in zip(selected, results, strict=True):
                     child, *ends = result.candidates
-                    nodes.append(add(opening, child, worth(child, ends, self.steering), ends))
+                    value = value_of(child, ends, self.steering)
+                    nodes.append(expansion.add(child, value, ends))
+                    back_up(nodes[-1])
             if self.value == "judge" and self.finish:
                 leaf = most_visited(top)
                 (result,) = yield from fork([self.to_the_end(leaf.candidate, self.finish)])
@@ -124,18 +130,28 @@ class Mcts(Steered):
         """How many simulations the next round has at most."""
         return min(self.parallel, self.simulations - drawn)
 
-    def simulate(self, opening: Opening) -> Flow:
-        """Draw one child, and its rollouts; its result lists the child first."""
-        parent = opening.parent.candidate
+    def simulate(self, expansion: Expansion) -> Flow:
+        """Expand a node and evaluate its child; the result lists it first, then its rollouts."""
+        child = yield from self.expand(expansion)
+        rollouts = yield from self.evaluate(child)
+        return Result((child, *rollouts.candidates))
+
+    def expand(self, expansion: Expansion) -> Generator[Question, Any, Candidate]:
+        """Draw the child; it is judged where that is its value, and where it ends the solution."""
+        parent = expansion.parent.candidate
         if self.value == "judge":
-            ((child,),) = yield from grow_candidates([parent], 1, first=opening.number)
-            return Result((child,))
-        ((path,),) = yield from extend([parent.path], 1, first=opening.number)
-        if path.stopped:
-            return Result((yield from judge_finished([Candidate(path)])))
+            ((child,),) = yield from grow_candidates([parent], 1, first=expansion.number)
+            return child
+        ((path,),) = yield from extend([parent.path], 1, first=expansion.number)
+        (child,) = yield from judge_finished([Candidate(path)])
+        return child
+
+    def evaluate(self, child: Candidate) -> Flow:
+        """The rollouts that tell the value of a child that goes on, where they do."""
+        if self.value == "judge" or child.path.stopped:
+            return Result()
         greedy = self.rollout == "greedy"
-        ends = yield from self.to_the_end(Candidate(path), self.rollouts, greedy=greedy)
-        return Result((Candidate(path), *ends.candidates))
+        return (yield from self.to_the_end(child, self.rollouts, greedy=greedy))
 
     def to_the_end(self, parent: Candidate, n: int, *, greedy: bool = False) -> Flow:
         """`n` continuations drawn to the end, those that finished judged.

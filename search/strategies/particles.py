@@ -7,10 +7,11 @@ from collections.abc import Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from search.aggregation import MissingRule, Scale
 from search.budget import Budget, Exhausted
+from search.candidates import Steering, grow_candidates, root
 from search.checks import check_above_zero, check_choice, check_count, check_number
 from search.core import (
     Candidate,
@@ -19,7 +20,6 @@ from search.core import (
     Problem,
     Score,
 )
-from search.frontier import Steering, grow_candidates, root
 from search.questions import Flow, Question
 from search.seeds import call_seed
 from search.strategies.offspring import grow_uneven, softmax
@@ -45,6 +45,7 @@ class Particles(Steered):
     no weight beside one that has. `depth`: the most steps of a path. `seed`: of the resampling.
     """
 
+    widths: ClassVar = ("particles",)
     particles: int = 16
     resampling: Resampling = "multinomial"
     ess: float = 1.0

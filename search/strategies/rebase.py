@@ -6,13 +6,13 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from search.aggregation import MissingRule
 from search.budget import Budget, Exhausted
+from search.candidates import Steering, root
 from search.checks import check_above_zero, check_choice, check_count
 from search.core import Candidate, Prefix, Problem
-from search.frontier import Steering, root
 from search.questions import Flow
 from search.strategies.offspring import grow_uneven, softmax
 from search.strategies.pruning import reached, result
@@ -69,6 +69,7 @@ class Rebase(Steered):
     The paper's final pick is the weighted vote (`select: [weighted]`).
     """
 
+    widths: ClassVar = ("width",)
     width: int = 16
     allocation: Allocation = "code"
     temperature: float = 0.2

@@ -14,9 +14,9 @@ from typing import Literal
 
 from search.aggregation import MissingRule, Scale
 from search.budget import Budget, Exhausted
+from search.candidates import judge_finished
 from search.checks import check_choice, check_count, check_number
 from search.core import Candidate, Missing, Prefix, Problem
-from search.frontier import judge_finished
 from search.questions import Flow, Until, extend
 from search.strategies.chained import Chained, Keep, Told
 

@@ -12,8 +12,8 @@ from treewright.arms.columns import Place
 from treewright.arms.comparison import Comparison, Side, Verdict
 from treewright.arms.tables import console, table
 from treewright.comparing.source import Found
-from treewright.config.apart import with_values
 from treewright.config.fingerprint import differences
+from treewright.config.labels import with_values
 from treewright.config.steering import strategy_told
 from treewright.terminal import line
 from treewright.wording import (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +24,7 @@ class Config:
     `python_path`: folders in which custom parts (`my_module:MyStrategy`) are looked for, before the
     current folder and the installed packages; where they were found is added.
     `fail_on_error`: how many problems may fail before a run counts as failed, or, below 1, which
-    share of them. `written`: the composed YAML with its `${…}`, as config.yaml keeps it.
+    share of them. `written`: what was said, with its `${…}`, as config.yaml keeps it.
     """
 
     name: str
@@ -40,4 +41,4 @@ class Config:
     grading: GradingConfig = field(default_factory=GradingConfig)
     cluster: ClusterConfig = field(default_factory=ClusterConfig)
     fail_on_error: int | float = 0
-    written: str = field(default="", repr=False, compare=False)
+    written: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)

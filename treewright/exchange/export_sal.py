@@ -18,8 +18,8 @@ from search.core import Candidate, Missing, Spent
 from treewright.arms.arm import Arm
 from treewright.arms.solved import Solved, choose
 from treewright.exchange.completions import COMPLETIONS, SCORES, STOPS, TOKENS, is_result
+from treewright.exchange.output_file import whole_file
 from treewright.exchange.recorded_run import RecordedRun, spent_along, stop_of
-from treewright.exchange.whole_file import whole_file
 
 LAST = Aggregator("last")
 SELECTIONS = {"naive": "best", "weighted": "weighted", "maj": "majority"}

@@ -10,8 +10,10 @@ from search.core import Candidate, Judgement, Prefix, Problem, Result
 from search.ports import (
     Failure,
     FailureKind,
+    Policy,
     PolicyCall,
     PolicyReply,
+    Scorer,
     ScorerCall,
     ScorerReply,
 )
@@ -71,7 +73,7 @@ class ImportedFile:
     sha256: str
 
 
-class RecordOnly:
+class RecordOnly(Policy, Scorer):
     """Both ports of such a run: what the journal does not hold cannot be had again from them."""
 
     async def extend(self, batch: Sequence[PolicyCall]) -> list[PolicyReply | Failure]:

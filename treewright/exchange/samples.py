@@ -17,8 +17,8 @@ from benchmarks.datasets import Sample
 from search.core import Candidate, Judgement, Missing, Spent
 from treewright.arms.solved import Solved
 from treewright.config.kinds import kind_of
+from treewright.exchange.output_file import whole_file
 from treewright.exchange.recorded_run import RecordedRun, spent_along, stop_of
-from treewright.exchange.whole_file import whole_file
 
 if TYPE_CHECKING:
     import pyarrow as pa

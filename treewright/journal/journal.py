@@ -16,7 +16,7 @@ from typing import Self
 
 from search.core import Missing, Spending
 from search.ports import PolicyCall, PolicyReply, ReplayError, ScorerCall, ScorerReply
-from treewright.files.inside import UnsafeFile, open_inside
+from treewright.files.opening import UnsafeFile, open_inside
 from treewright.files.reading import LONGEST_LINE, files_in
 from treewright.files.writing import make_folder, write_bytes
 from treewright.journal.appender import Appender, JournalError

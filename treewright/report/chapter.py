@@ -12,14 +12,14 @@ from treewright.config.fingerprint import differences, identity_of
 from treewright.config.steering import strategy_told
 from treewright.ledger import Ledger, summed
 from treewright.report import charts
-from treewright.report.case import Case
 from treewright.report.differences import against_last
 from treewright.report.headline import Tile, summary, tiles
 from treewright.report.plot import Plot
-from treewright.report.reading import Reading
+from treewright.report.problem_summary import Case
+from treewright.report.reported_run import Reading
 from treewright.report.verifier import Verifier, verifier
-from treewright.running.lost import with_lost
 from treewright.running.run_folder import Status
+from treewright.running.wasted import with_lost
 from treewright.wording import counted
 
 

@@ -8,7 +8,7 @@ from treewright.arms.graded_run import Curve, GradedRun
 from treewright.arms.marks import Marks
 from treewright.report.differences import is_reference, over_sizes
 from treewright.report.plot import NEUTRAL, Axis, Line, Plot, Series, Spot
-from treewright.report.reading import REFERENCE
+from treewright.report.reported_run import REFERENCE
 from treewright.report.verifier import Verifier
 
 ORACLE = "oracle"

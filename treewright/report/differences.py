@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from treewright.arms.comparison import Comparison, Pair, compare
 from treewright.arms.graded_run import Curve
-from treewright.report.reading import REFERENCE
+from treewright.report.reported_run import REFERENCE
 
 RESAMPLES = 1000
 """For the bands over n; at the largest n the full number is drawn."""

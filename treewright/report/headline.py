@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from treewright.arms.graded_run import Curve
 from treewright.arms.standing import Standing
-from treewright.report.reading import Reading
+from treewright.report.reported_run import Reading
 from treewright.wording import amount, counted, ends, percent, points, points_interval
 
 Ends = tuple[float, float] | None

@@ -17,10 +17,10 @@ from treewright.arms.columns import Place, everywhere
 from treewright.arms.comparison import Comparison
 from treewright.report.chapter import Chapter, right_share
 from treewright.report.drawing import drawing
-from treewright.report.embedding import script_json, visible
-from treewright.report.forest import fitted
+from treewright.report.escaping import script_json, visible
 from treewright.report.headline import true_minus
 from treewright.report.plot import Plot
+from treewright.report.tree_data import fitted
 from treewright.wording import (
     amount,
     counted,

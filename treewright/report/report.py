@@ -8,14 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from treewright.comparing.pairing import check_once
-from treewright.config.apart import names
+from treewright.config.labels import names
 from treewright.errors import ConfigError
 from treewright.report.chapter import Chapter, chapter
 from treewright.report.overview import against_first, different_data, overview
 from treewright.report.page import Page, render
 from treewright.report.plot import Plot
 from treewright.report.plot_files import write_plots
-from treewright.report.reading import read
+from treewright.report.reported_run import read
 from treewright.running.run_folder import RunFolder
 from treewright.terminal import clean
 from treewright.wording import counted

@@ -11,8 +11,8 @@ from benchmarks.grading import Outcome
 from search.core import Missing, Score
 from search.questions import judges_prefixes
 from treewright.arms.graded import Graded
-from treewright.report.case import Case, Chains
-from treewright.report.reading import Reading
+from treewright.report.problem_summary import Case, Chains
+from treewright.report.reported_run import Reading
 
 GRADED = (Outcome.CORRECT, Outcome.INCORRECT, Outcome.ABSTAINED)
 """What is right or wrong; a solution without an answer is wrong."""

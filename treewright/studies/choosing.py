@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from benchmarks.estimators.calibration import calibration
-from scorers.odds import probability
+from scorers.log_odds import probability
 from search.aggregation import AGGREGATIONS, Scale
 from search.selection import SELECTIONS
 from treewright.arms.arm import Arm, arms_of

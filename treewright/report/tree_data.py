@@ -11,7 +11,7 @@ from search.core import Judgement, Spent
 from search.driver import Searched
 from search.tree import ROOT, Graph
 from treewright.ledger import known
-from treewright.report.embedding import packed, unpacked, visible
+from treewright.report.escaping import packed, unpacked, visible
 
 DIGITS = 4
 """Of a probability that the page can show."""

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from treewright.report.embedding import packed, script_json, unpacked, visible
-from treewright.report.forest import CUT, SHORT, cut, fitted, shortened
+from treewright.report.escaping import packed, script_json, unpacked, visible
 from treewright.report.page import environment, hashed
+from treewright.report.tree_data import CUT, SHORT, cut, fitted, shortened
 
 
 @pytest.mark.parametrize(

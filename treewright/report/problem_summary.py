@@ -11,14 +11,15 @@ from benchmarks.datasets import Sample
 from benchmarks.grading import Outcome
 from search.core import Candidate, Missing, Score
 from search.driver import Searched
+from search.limit import LimitReached
 from search.questions import judges_prefixes
 from search.tree import tree_of
 from treewright.arms.graded import Graded
 from treewright.arms.solved import Solved
 from treewright.config.config import Config
 from treewright.ledger import Ledger
-from treewright.report.embedding import packed, visible
-from treewright.report.forest import compact
+from treewright.report.escaping import packed, visible
+from treewright.report.tree_data import compact
 from treewright.trees.trees import mark
 
 NEVER = "never judged"
@@ -58,7 +59,7 @@ class Case(Graded):
     deepening: tuple[tuple[float | None, ...], ...]
     chains: Chains
     ledger: Ledger
-    exhausted: str | None
+    exhausted: LimitReached | None
     chosen: Outcome | None
     tree: str
     size: int

@@ -13,10 +13,10 @@ from treewright.arms.arm import Arm, arms_of
 from treewright.arms.graded_run import GradedRun
 from treewright.comparing.source import Source
 from treewright.config.checks import unjudged as no_verifier
-from treewright.files.inside import UnsafeFile
+from treewright.files.opening import UnsafeFile
 from treewright.files.reading import bytes_in, read_inside
-from treewright.report.case import Case
-from treewright.report.part import replayed
+from treewright.report.problem_summary import Case
+from treewright.report.shard import replayed
 from treewright.running.controller import Failed
 from treewright.running.run_folder import RunFolder, Status
 

@@ -17,12 +17,12 @@ from treewright.arms.solved import Solved
 from treewright.comparing.source import Source
 from treewright.config.trust import Trust, trust_said, trusting
 from treewright.journal.journal import Journal
-from treewright.report.case import Case, case_of
+from treewright.report.problem_summary import Case, case_of
 from treewright.running.controller import Failed, Grading
-from treewright.running.lost import lost
 from treewright.running.recorded import as_trusted
 from treewright.running.replay import replay
 from treewright.running.session import unjudged
+from treewright.running.wasted import lost
 
 
 @dataclass

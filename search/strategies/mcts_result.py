@@ -1,31 +1,18 @@
-"""The ends of a Monte Carlo tree search: finished solutions judged, the others given up."""
+"""What a Monte Carlo tree search returns: finished solutions judged, the others given up."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import fsum
 
+from search.candidates import Steering
 from search.core import (
-    Candidate,
     Missing,
     Prefix,
     Pruned,
     Result,
-    Score,
 )
-from search.frontier import Steering
+from search.limit import LimitReached
 from search.strategies.mcts_tree import Node
-
-
-def worth(child: Candidate, ends: Sequence[Candidate], steering: Steering) -> Score:
-    """The value of a new node: the mean over its finished, judged ends; without ends its score."""
-    if child.path.stopped and not child.path.finished:
-        return Missing(f"cut: {child.path.steps[-1].stop}")
-    if not ends:
-        return steering.score(child)
-    scores = [steering.score(end) for end in ends if end.path.finished]
-    known = [score for score in scores if not isinstance(score, Missing)]
-    return fsum(known) / len(known) if known else Missing("no finished rollout was judged")
 
 
 def most_visited(node: Node) -> Node:
@@ -57,14 +44,16 @@ def ending(nodes: Sequence[Node], steering: Steering, depth: int, simulations: i
     )
 
 
-def _limit(nodes: Sequence[Node], depth: int, simulations: int) -> str | None:
+def _limit(nodes: Sequence[Node], depth: int, simulations: int) -> LimitReached | None:
     """What kept a search without a solution from going on; None where every path was cut."""
     drawn = [node.candidate.path for node in nodes[1:]]
     if len(drawn) >= simulations:
-        return f"simulations: {simulations} of {simulations}"
+        return LimitReached("simulations", simulations, simulations)
     if any(len(path.place) >= depth for path in drawn):
-        return f"depth: {depth} of {depth}"
-    return None if all(path.stopped for path in drawn) else "missing: no open path has a value"
+        return LimitReached("depth", depth, depth)
+    if all(path.stopped for path in drawn):
+        return None
+    return LimitReached("missing", note="no open path has a value")
 
 
 def _reasons(node: Node, depth: int) -> list[tuple[Prefix, str]]:
