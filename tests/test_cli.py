@@ -18,8 +18,9 @@ from treewright import cli
 from treewright.config.load import load_config
 from treewright.config.notes import notes
 from treewright.listing import LISTS
-from treewright.plan import make_plan, size, weights_gib
+from treewright.plan import make_plan, weights_gib
 from treewright.terminal import clean, line
+from treewright.wording import size
 
 VERBS = ["run", "sweep", "resume", "score", "compare", "ls", "validate", "doctor"]
 SECRET = "correct-horse-battery"

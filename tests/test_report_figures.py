@@ -11,6 +11,7 @@ from treewright.arms import standing
 from treewright.arms.arm import Arm
 from treewright.arms.marks import Marks
 from treewright.arms.standing import Standing, standings
+from treewright.report import reported_run
 from treewright.report.chapter import chapter
 from treewright.report.report import measured, plots
 from treewright.report.reported_run import read

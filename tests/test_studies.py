@@ -36,7 +36,7 @@ from treewright.arms.marks import Marks
 from treewright.arms.solved import Solved
 from treewright.errors import ConfigError
 from treewright.running.series import engines
-from treewright.studies.cell_results import Ladder, Versus, graded, results, same_cost
+from treewright.studies.cell_results import Versus, against, graded, ladder, results, same_cost
 from treewright.studies.cells import BUDGETS, ENTRIES, REFERENCES, cells
 from treewright.studies.document import document
 from treewright.studies.page import MARKER, StudyError, write
@@ -159,17 +159,20 @@ def test_steps_of_the_same_text_at_the_same_depth_are_one_and_pruned_ones_count(
 def test_a_ladder_gives_the_number_of_draws_that_costs_what_a_cell_spent() -> None:
     """One candidate costs 30, two 61, three 93."""
     items = [solved("a", (0, WRONG, 0.1), (1, RIGHT, 0.9), (1, RIGHT, 0.8))]
-    ladder = Ladder.of(items, BEST)
-    costs = [ladder.nearest(tokens) for tokens in (0, 44, 47, 1e9)]
-    assert [(rung.n, rung.figures.tokens) for rung in costs] == [(1, 30), (1, 30), (2, 61), (3, 93)]
-    assert [rung.right["a"] for rung in costs] == [False, False, True, True]
+    rungs = ladder(items, BEST)
+    assert [(rung.n, rung.figures.tokens) for rung in rungs] == [(1, 30), (2, 61), (3, 93)]
+    assert [rung.right["a"] for rung in rungs] == [False, True, True]
+    nearest = [
+        against(rung, [*rungs[:place], *rungs[place + 1 :]]) for place, rung in enumerate(rungs)
+    ]
+    assert [each.n for each in nearest] == [2, 1, 2]
 
 
 def test_a_cell_is_compared_at_its_own_cost_over_the_problems_that_both_decide() -> None:
     cell = replace(cells(["beam"], [2000])[0], draws=None)
     ours = [solved("a", (0, RIGHT, 0.9)), solved("b", (0, RIGHT, 0.9)), solved("c", (0, RIGHT, 1))]
     theirs = [solved("a", (0, WRONG, 0.9), (1, RIGHT, 1.0)), solved("b", (0, RIGHT, 0.9))]
-    row, _ = results(cell, ours, 1, {"best_of_n": Ladder.of(theirs, BEST)})
+    row, _ = results(cell, ours, 1, {"best_of_n": ladder(theirs, BEST)})
     other = row.versus["best_of_n"]
     assert other is not None
     assert (other.n, other.difference.mean, other.difference.problems) == (1, 0.5, 2)
@@ -180,7 +183,7 @@ def test_a_cell_is_compared_at_its_own_cost_over_the_problems_that_both_decide()
 def test_a_reference_is_not_compared_with_itself() -> None:
     (cell, *_) = cells(["best_of_n"], [2000])
     items = [solved("a", (0, RIGHT, 0.9), (0, RIGHT, 0.5))]
-    ladders = {name: Ladder.of(items, BEST) for name in REFERENCES}
+    ladders = {name: ladder(items, BEST) for name in REFERENCES}
     assert [row.versus["best_of_n"] for row in results(cell, items, 0, ladders)] == [None, None]
 
 
@@ -205,7 +208,7 @@ def test_where_nothing_could_be_decided_there_is_one_line() -> None:
 
 def test_references_without_a_common_problem_are_an_error_not_a_number() -> None:
     (cell,) = cells(["beam"], [2000])
-    elsewhere = Ladder.of([solved("b", (0, RIGHT, 0.9))], BEST)
+    elsewhere = ladder([solved("b", (0, RIGHT, 0.9))], BEST)
     with pytest.raises(StudyError, match="no decided problem in common"):
         results(cell, [solved("a", (0, RIGHT, 0.9))], 0, {"majority": elsewhere})
 

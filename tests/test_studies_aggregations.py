@@ -16,7 +16,7 @@ from treewright.arms.arm import Arm
 from treewright.arms.comparison import Comparison, Side, Verdict
 from treewright.arms.graded import Graded
 from treewright.arms.measured import Measured
-from treewright.arms.solved import Solved, choose
+from treewright.arms.solved import Solved
 from treewright.comparing.source import Found, Source, read
 from treewright.config.load import load_config
 from treewright.studies.aggregations import main
@@ -97,8 +97,9 @@ def test_over_whole_solutions_any_other_history_orders_as_the_last_one(finished:
         for candidate in item.search.result.candidates:
             assert len(candidate.history) <= 1
         for name in AGGREGATIONS:
-            chosen = [choose(item, Arm("best", f"history.{each}"), rule) for each in (name, "last")]
-            assert chosen[0] == chosen[1], name
+            arms = [Arm("best", f"history.{each}") for each in (name, "last")]
+            graded = Graded.of(item, [arm.aggregation for arm in arms], rule)
+            assert graded.first(arms[0]) == graded.first(arms[1]), name
 
 
 def test_at_all_candidates_an_arm_is_what_the_table_of_the_run_measures(found: Choosing) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from benchmarks.datasets import can_download, is_here, load_dataset, told_size
 from engines.engine import EngineConfig
 from search.custom import is_import_path
 from search.questions import steered_by
+from treewright.arms.arm import arms_of
 from treewright.config.config import Config
 from treewright.config.fingerprint import fingerprint
 from treewright.config.kinds import engine_of, kind_of
@@ -100,7 +101,7 @@ def make_plan(config: Config) -> Plan:
         candidates=candidates,
         policy=_side(config, "policy", draws, _draw_tokens),
         scorer=_side(config, "scorer", judged, _judgement_tokens),
-        arms=len(list(_arms(config))),
+        arms=len(arms_of(config.aggregate, config.select)),
         notes=dataset.notes if dataset else _lacking(),
     )
 
@@ -182,16 +183,3 @@ def weights_gib(model: str, engine: EngineConfig | None = None) -> float | None:
 
 def _in_16_bits(engine: EngineConfig) -> bool:
     return engine.dtype in ("auto", "bfloat16", "float16") and engine.quantization is None
-
-
-def size(gib: float) -> str:
-    """`5.6 GiB`, `3.5 MiB`."""
-    return f"{gib:.1f} GiB" if gib >= 1 else f"{gib * 1024:.1f} MiB"
-
-
-def _arms(config: Config) -> Iterator[tuple[str | None, str]]:
-    from search.selection import SELECTIONS
-
-    for selection in config.select:
-        scored = SELECTIONS[selection].needs_score
-        yield from ((name, selection) for name in (config.aggregate if scored else [None]))

@@ -27,7 +27,8 @@ from search.findings import Finding, fail, ok, warn
 from search.questions import Declared
 from treewright.config.checks import HUB_NAME
 from treewright.config.config import Config
-from treewright.plan import size, weights_gib
+from treewright.plan import weights_gib
+from treewright.wording import size, whole
 
 LONGEST_QUESTIONS = 32
 """How many of the longest questions are tokenised."""
@@ -49,7 +50,7 @@ def _data(config: DatasetConfig) -> Generator[Finding, None, list[Sample]]:
     """A generator that returns the samples, none where they cannot be had here and now."""
     if not is_here(config):
         told = told_size(config)
-        found = f"{'' if told is None else f'{told:,} '}problems of {config.name}"
+        found = f"{'' if told is None else f'{whole(told)} '}problems of {config.name}"
         advice = "the first run downloads them; no prompt was measured"
         yield warn("dataset", f"{found} are not on this machine", advice)
         return []

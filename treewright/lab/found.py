@@ -15,6 +15,7 @@ from search.tree import Graph, tree_of
 from treewright.terminal import line
 from treewright.trees.draw import footer, lines
 from treewright.trees.trees import choose_on
+from treewright.wording import amount
 
 LONGEST_TREE = 40
 """Lines of a tree that are shown; `print(found.drawing())` shows all of them."""
@@ -89,8 +90,8 @@ class Found:
         yield f"answer {answer}{score} ({by} of {of})"
         spent = self.spent
         yield (
-            f"{spent.policy.computed:,} tokens of the policy, "
-            f"{spent.verifier.computed:,} of the verifier"
+            f"{amount(spent.policy.computed)} tokens of the policy, "
+            f"{amount(spent.verifier.computed)} of the verifier"
         )
         if self.searched.result.exhausted:
             yield line(f"ended by a limit: {self.searched.result.exhausted}")

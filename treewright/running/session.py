@@ -235,8 +235,7 @@ def running_arms(item: Solved, config: Config) -> dict[str, bool | None]:
     right: dict[str, bool | None] = {}
     for arm in arms:
         try:
-            problem = Graded.of(item, [arm.aggregation], config.missing)
-            share, _ = problem.first(arm, len(problem.outcomes))
+            share, _ = Graded.of(item, [arm.aggregation], config.missing).first(arm)
         except PartError:  # told with the table, when the paid work is done
             right[str(arm)] = None
             continue

@@ -109,7 +109,7 @@ def figures(found: Choosing, family: Family) -> dict[str, Any]:
         ],
         "oracle": [
             {"n": n, "accuracy": rate, "ci95": [low, high]}
-            for n, rate, low, high in found.run.oracle(found.sizes)
+            for n, rate, low, high in found.run.oracle(found.run.sizes)
         ],
         "tokens": [
             {"n": each.n, "policy": each.policy_tokens, "verifier": each.verifier_tokens}

@@ -26,23 +26,6 @@ SAME = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Ladder:
-    """A reference at every number of draws: `rungs[i]` looks at the first i + 1 candidates."""
-
-    rungs: tuple[Marks, ...]
-
-    @classmethod
-    def of(cls, solved: Sequence[Solved], arm: Arm) -> Ladder:
-        """From one run of independent draws."""
-        run = graded(solved, [arm])
-        return cls(tuple(run.first(arm, n) for n in range(1, run.largest + 1)))
-
-    def nearest(self, tokens: float) -> Marks:
-        """The number of draws whose mean cost is nearest to `tokens`."""
-        return min(self.rungs, key=lambda marks: abs(spent(marks) - tokens))
-
-
-@dataclass(frozen=True, slots=True)
 class Versus:
     """A cell minus a reference of `n` draws, which cost `tokens` per problem."""
 
@@ -111,8 +94,14 @@ def spent(marks: Marks) -> float:
     return marks.figures.tokens
 
 
+def ladder(solved: Sequence[Solved], arm: Arm) -> list[Marks]:
+    """A reference over its first candidate, its first two and so on, all of them independent."""
+    run = graded(solved, [arm])
+    return [run.first(arm, n) for n in range(1, run.largest + 1)]
+
+
 def results(
-    cell: Cell, solved: Sequence[Solved], failures: int, ladders: Mapping[str, Ladder]
+    cell: Cell, solved: Sequence[Solved], failures: int, ladders: Mapping[str, Sequence[Marks]]
 ) -> list[CellResult]:
     """One per arm of the cell. Raises `StudyError` when nothing could be decided."""
     run = graded(solved, cell.arms)
@@ -123,8 +112,8 @@ def results(
         if not marks.right:
             raise StudyError(f"{cell.config.name}: no answer by {arm} could be decided")
         versus = {
-            name: None if name == cell.strategy else against(marks, ladder)
-            for name, ladder in ladders.items()
+            name: None if name == cell.strategy else against(marks, rungs)
+            for name, rungs in ladders.items()
         }
         made.append(
             CellResult(
@@ -134,9 +123,9 @@ def results(
     return made
 
 
-def against(marks: Marks, ladder: Ladder) -> Versus:
-    """Over the problems that both could be decided on. Raises `StudyError` where there are none."""
-    reference = ladder.nearest(spent(marks))
+def against(marks: Marks, rungs: Sequence[Marks]) -> Versus:
+    """At the nearest cost, over the problems that both decided. Raises `StudyError` without one."""
+    reference = min(rungs, key=lambda rung: abs(spent(rung) - spent(marks)))
     difference = Pair.of(marks, reference).difference()
     if difference is None:
         raise StudyError("a strategy and its reference have no decided problem in common")

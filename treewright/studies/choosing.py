@@ -79,26 +79,16 @@ class Choosing:
         return cls(run, tuple(run.curves(arms)), found.failures)
 
     @property
-    def sizes(self) -> list[int]:
-        """1, 2, 4, … N."""
-        return self.run.sizes
-
-    @property
-    def largest(self) -> int:
-        """N."""
-        return self.sizes[-1]
-
-    @property
     def compared(self) -> list[int]:
         """The sizes at which arms are compared; N is the last."""
-        return [n for n in self.sizes if n in SMALLER or n == self.largest]
+        return [n for n in self.run.sizes if n in SMALLER or n == self.run.largest]
 
     def marks(self, curve: Curve, n: int) -> Marks:
         """An arm over n candidates, as `treewright compare` has it.
 
         What looks at one candidate only is taken at n = 1: over every one of them.
         """
-        return curve.points[self.sizes.index(curve.arm.paid(n))]
+        return curve.points[self.run.sizes.index(curve.arm.paid(n))]
 
     @cached_property
     def judged(self) -> dict[str, Judged]:

@@ -70,10 +70,10 @@ def page(
         pictures: title and link of each plot.
     """
     lines = [
-        f"# Aggregations over {found.largest} solutions",
+        f"# Aggregations over {found.run.largest} solutions",
         "",
-        f"Made by `{command}` from {data}. {found.largest} solutions of each problem are drawn and "
-        "judged once; every arm (an aggregation, a selection, n) chooses among the same ones.",
+        f"Made by `{command}` from {data}. {found.run.largest} solutions of each problem are drawn "
+        "and judged once; every arm (an aggregation, a selection, n) chooses among the same ones.",
         "",
         "## What is shown",
         "",
@@ -99,10 +99,10 @@ def headline(found: Choosing) -> str:
     single = named(found, "first").points[0].figures.accuracy
     vote = named(found, "majority").figures.accuracy
     best = f"`{top.arm}`, {percent(top.accuracy)} % ({ends(top.ci95)})"
-    ceiling = found.run.oracle([found.largest])
+    ceiling = found.run.oracle([found.run.largest])
     any_right = f", and any of them in {percent(ceiling[0][1])} %" if ceiling else ""
     return (
-        f"Highest of {len(found.curves)} arms at n = {found.largest}, picked afterwards: {best}. "
+        f"Highest of {len(found.curves)} arms at n = {top.n}, picked afterwards: {best}. "
         f"One solution is right in {percent(single)} %, `majority` in {percent(vote)} %{any_right}."
     )
 
@@ -127,7 +127,7 @@ def left_out(found: Choosing) -> Iterator[str]:
 
 def accuracies(found: Choosing) -> Iterator[str]:
     """Every arm at every n, the oracle, and the price."""
-    sizes, largest = found.sizes, found.largest
+    sizes, largest = found.run.sizes, found.run.largest
     error = max(point.figures.error for curve in found.curves for point in curve.points)
     yield from ("## Accuracy in %", "")
     yield from paragraphs(ACCURACY.format(largest=largest, error=100 * error))
@@ -169,7 +169,7 @@ def priced(found: Choosing) -> Curve:
 
 def differences(found: Choosing, family: Family) -> Iterator[str]:
     """A table for each reference and selection."""
-    told = DIFFERENCES.format(largest=found.largest, family=len(family.known))
+    told = DIFFERENCES.format(largest=found.run.largest, family=len(family.known))
     yield from ("## Differences", "", *paragraphs(told))
     for against, selection in family.blocks:
         sizes = found.compared
@@ -198,8 +198,8 @@ def grown(found: Choosing, family: Family) -> Iterator[str]:
     rows = [row for row in family.rows if row.against is Against.FEWER]
     if not rows:
         return
-    few, most = found.compared[0], found.largest
-    at = found.sizes.index(few)
+    few, most = found.compared[0], found.run.largest
+    at = found.run.sizes.index(few)
     yield from ("## More solutions, better choice?", "")
     yield from paragraphs(GROWN.format(fewest=few, most=most))
     by_arm = {curve.arm: curve for curve in found.curves}

@@ -17,7 +17,7 @@ from treewright.arms.solved import Solved
 from treewright.journal.journal import Journal
 from treewright.running.series import Run
 from treewright.running.session import Session
-from treewright.studies.cell_results import CellResult, Ladder, results
+from treewright.studies.cell_results import CellResult, ladder, results
 from treewright.studies.cells import BASE, BUDGETS, ENTRIES, REFERENCES, Cell, cells
 from treewright.studies.command import common, deliver, described, guarded, parser, worked_off
 from treewright.studies.document import document
@@ -68,7 +68,7 @@ def measured(table: Sequence[Cell], runs: Sequence[Run]) -> Iterator[CellResult]
     by_name = {run.config.name: run for run in runs}
     kept = {cell.strategy: read(by_name[cell.config.name]) for cell in references(table)}
     ladders = {
-        cell.strategy: Ladder.of(kept[cell.strategy][0], cell.arms[0]) for cell in references(table)
+        cell.strategy: ladder(kept[cell.strategy][0], cell.arms[0]) for cell in references(table)
     }
     for cell in table:
         solved, failures = kept.get(cell.strategy) or read(by_name[cell.config.name])

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from search.tree import ROOT, Fate, Graph
 from treewright.terminal import line
+from treewright.wording import amount, whole
 
 PLAIN_WIDTH = 120
 """Columns where there is no terminal to ask."""
@@ -137,8 +138,8 @@ def footer(graph: Graph) -> Iterator[str]:
         spent = [node[side] for node in nodes if node[side]]
         calls, counts = sum(each["calls"] for each in spent), list(map(computed, spent))
         told = [count for count in counts if count is not None]
-        tokens = f"{sum(told):,}" if len(told) == len(counts) else "unknown"
-        yield f"{side}: {calls:,} calls, {tokens} tokens computed"
+        tokens = amount(sum(told) if len(told) == len(counts) else None)
+        yield f"{side}: {whole(calls)} calls, {tokens} tokens computed"
     if graph.graph["exhausted"]:
         yield f"ended by a limit: {line(graph.graph['exhausted'])}"
 

@@ -14,7 +14,8 @@ from search.core import Problem
 from search.questions import steered_by
 from search.tree import Graph, from_json, lineage, to_json, tree_of
 from treewright.arms.arm import Arm, arms_of
-from treewright.arms.solved import Solved, choose
+from treewright.arms.graded import Graded
+from treewright.arms.solved import Solved
 from treewright.config.config import Config
 from treewright.errors import ConfigError, suggest
 from treewright.files.reading import MIB, read_json
@@ -146,7 +147,7 @@ def mark(graph: Graph, solved: Solved, config: Config) -> None:
     """
     candidates = solved.search.result.candidates
     arm = next(iter(arms_of(config.aggregate[:1], ["best"])), Arm("majority"))
-    choice = choose(solved, arm, config.missing)
+    _, choice = Graded.of(solved, [arm.aggregation], config.missing).first(arm)
     if choice.index is not None:
         choose_on(graph, candidates[choice.index].path.id)
     for candidate, outcome in zip(candidates, solved.grades.outcomes, strict=True):
