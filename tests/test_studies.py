@@ -32,11 +32,12 @@ from search.memory import DictMemory
 from search.strategies import STRATEGIES
 from search.strategies.best_of_n import BestOfN
 from treewright.arms.arm import Arm
+from treewright.arms.graded_run import GradedRun
 from treewright.arms.marks import Marks
 from treewright.arms.solved import Solved
 from treewright.errors import ConfigError
 from treewright.running.series import engines
-from treewright.studies.cell_results import Versus, against, graded, ladder, results, same_cost
+from treewright.studies.cell_results import Versus, against, ladder, results, same_cost
 from treewright.studies.cells import BUDGETS, ENTRIES, REFERENCES, cells
 from treewright.studies.document import document
 from treewright.studies.page import MARKER, StudyError, write
@@ -88,7 +89,7 @@ def solved(problem: str, *drawn: tuple[int | None, Outcome, Score]) -> Solved:
 
 def marks(arm: Arm, *items: Solved) -> Marks:
     """The arm over all candidates of these problems."""
-    run = graded(items, [arm])
+    run = GradedRun.of(items, [arm])
     return run.first(arm, run.largest)
 
 
@@ -130,7 +131,7 @@ def test_the_first_n_of_a_run_are_the_run_with_n(n: int) -> None:
     assert whole.search.result.candidates[:n] == alone.search.result.candidates
     assert paths_of(whole, n) == paths_of(alone, None)
     assert variety([whole], n) == variety([alone])
-    (part,), (all_of_it,) = graded([whole], [VOTE]).problems, graded([alone], [VOTE]).problems
+    (part,), (all_of_it,) = (GradedRun.of([each], [VOTE]).problems for each in (whole, alone))
     assert part.price(n, judged=True) == all_of_it.price(n, judged=True)
 
 

@@ -11,12 +11,13 @@ from benchmarks.estimators.bank import DRAWS
 from benchmarks.estimators.chances import Chances
 from benchmarks.estimators.expected import Share, expected
 from benchmarks.estimators.pass_at_k import pass_at_k
-from search.aggregation import Scale
+from search.aggregation import MissingRule, Scale
 from search.core import Missing
 from treewright.arms.arm import Arm, powers_of_two
 from treewright.arms.graded import Graded
 from treewright.arms.marks import Marks
 from treewright.arms.measured import Measured
+from treewright.arms.solved import Solved
 
 MANY = 200
 """Problems beyond which half the subsets do: over so many their error is below 0.3 points."""
@@ -50,6 +51,20 @@ class GradedRun:
     label: str
     problems: Sequence[Graded]
     draws: bool = True
+
+    @classmethod
+    def of(
+        cls,
+        solved: Iterable[Solved],
+        arms: Iterable[Arm],
+        missing: MissingRule = MissingRule.WORST,
+        label: str = "",
+        *,
+        draws: bool = True,
+    ) -> GradedRun:
+        """Problems, scored for these arms. Raises `PartError` for an aggregation that fails."""
+        scores = {arm.aggregation for arm in arms}
+        return cls(label, [Graded.of(item, scores, missing) for item in solved], draws)
 
     @property
     def largest(self) -> int:

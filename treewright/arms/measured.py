@@ -40,7 +40,8 @@ class Measured:
     @property
     def tokens(self) -> float | None:
         """Of both models; None where unknown."""
-        return added(self.policy_tokens, self.verifier_tokens)
+        policy, verifier = self.policy_tokens, self.verifier_tokens
+        return None if policy is None or verifier is None else policy + verifier
 
     @property
     def left_out(self) -> float:
@@ -66,8 +67,3 @@ def mean(values: Iterable[int | None]) -> float | None:
     listed = list(values)
     total = sum_known(listed)
     return None if total is None else total / max(1, len(listed))
-
-
-def added(policy: float | None, verifier: float | None) -> float | None:
-    """Tokens of both models; None where either is unknown."""
-    return None if policy is None or verifier is None else policy + verifier

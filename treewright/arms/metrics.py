@@ -10,7 +10,6 @@ from typing import Any
 from search.aggregation import MissingRule
 from treewright.arms.arm import Arm
 from treewright.arms.columns import Place
-from treewright.arms.graded import Graded
 from treewright.arms.graded_run import GradedRun
 from treewright.arms.measured import Measured
 from treewright.arms.solved import Solved
@@ -57,8 +56,7 @@ def measure(
 ) -> Metrics:
     """Every arm over the first 1, 2, 4, … candidates. The order of `solved` does not matter."""
     ordered = sorted(solved, key=lambda item: item.problem_id)
-    scores = {arm.aggregation for arm in arms}
-    run = GradedRun("", [Graded.of(item, scores, missing) for item in ordered])
+    run = GradedRun.of(ordered, arms, missing)
     measured = tuple(run.first(arm, n).figures for arm in arms for n in run.sizes)
     ledger = Ledger.of([item.search for item in ordered])
     return Metrics(problems, failures, measured, ledger, limits_reached(ordered))

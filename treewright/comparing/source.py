@@ -12,7 +12,6 @@ from search.aggregation import MissingRule
 from search.strategies.best_of_n import BestOfN
 from search.strategies.majority import Majority
 from treewright.arms.arm import Arm, arms_of
-from treewright.arms.graded import Graded
 from treewright.arms.graded_run import GradedRun
 from treewright.arms.solved import Solved
 from treewright.config.config import Config
@@ -80,9 +79,8 @@ class Found:
 
     def graded(self, arms: Iterable[Arm], missing: MissingRule) -> GradedRun:
         """Its problems, scored for these arms."""
-        scores = {arm.aggregation for arm in arms}
-        problems = [Graded.of(item, scores, missing) for item in self.solved]
-        return GradedRun(self.source.label, problems, self.source.draws_independently)
+        draws = self.source.draws_independently
+        return GradedRun.of(self.solved, arms, missing, self.source.label, draws=draws)
 
     @property
     def largest(self) -> int:

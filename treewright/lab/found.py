@@ -15,7 +15,7 @@ from search.tree import Graph, tree_of
 from treewright.terminal import line
 from treewright.trees.draw import footer, lines
 from treewright.trees.trees import choose_on
-from treewright.wording import amount
+from treewright.wording import amount, number
 
 LONGEST_TREE = 40
 """Lines of a tree that are shown; `print(found.drawing())` shows all of them."""
@@ -98,7 +98,7 @@ class Found:
 
 
 def _number(score: Score) -> str:
-    return line(f"missing ({score.reason})") if isinstance(score, Missing) else f"{score:.3f}"
+    return line(f"missing ({score.reason})") if isinstance(score, Missing) else number(score)
 
 
 def _total(costs: Mapping[str, Spent]) -> Spent:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from treewright.arms.graded_run import Curve
 from treewright.arms.standing import Standing
 from treewright.report.reported_run import Reading
-from treewright.wording import amount, counted, ends, percent, points, points_interval
+from treewright.wording import amount, counted, ends, number, percent, points, points_interval
 
 Ends = tuple[float, float] | None
 
@@ -56,7 +56,7 @@ def over_majority(found: Sequence[Curve], placed: Sequence[Standing], best: int)
     ci95 = placed[at].ci95
     sure = "" if ci95 is None else f" (95 % CI {points_interval((-ci95[1], -ci95[0]))})"
     ours, theirs = found[best].figures.tokens, found[at].figures.tokens
-    cost = f" at {ours / theirs:.2f} times the tokens" if ours and theirs else ""
+    cost = f" at {number(ours / theirs, 2)} times the tokens" if ours and theirs else ""
     known = "shown" if placed[at].shown else "not shown"
     if ci95 is not None and not ci95[0] <= 0 <= ci95[1] and not placed[at].shown:
         known += f", for it is the best of {len(found)} arms"

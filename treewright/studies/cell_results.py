@@ -7,11 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from benchmarks.estimators.paired import Difference
-from search.aggregation import MissingRule
 from treewright.arms.arm import Arm
 from treewright.arms.columns import everywhere
 from treewright.arms.comparison import Pair
-from treewright.arms.graded import Graded
 from treewright.arms.graded_run import GradedRun
 from treewright.arms.marks import Marks
 from treewright.arms.measured import Measured
@@ -81,12 +79,6 @@ class CellResult:
         }
 
 
-def graded(solved: Sequence[Solved], arms: Sequence[Arm]) -> GradedRun:
-    """The problems of a run, scored for these arms."""
-    scores = {arm.aggregation for arm in arms}
-    return GradedRun("", [Graded.of(item, scores, MissingRule.WORST) for item in solved])
-
-
 def spent(marks: Marks) -> float:
     """Mean tokens per problem of both models. Raises `StudyError` where nobody counted them."""
     if marks.figures.tokens is None:
@@ -96,7 +88,7 @@ def spent(marks: Marks) -> float:
 
 def ladder(solved: Sequence[Solved], arm: Arm) -> list[Marks]:
     """A reference over its first candidate, its first two and so on, all of them independent."""
-    run = graded(solved, [arm])
+    run = GradedRun.of(solved, [arm])
     return [run.first(arm, n) for n in range(1, run.largest + 1)]
 
 
@@ -104,7 +96,7 @@ def results(
     cell: Cell, solved: Sequence[Solved], failures: int, ladders: Mapping[str, Sequence[Marks]]
 ) -> list[CellResult]:
     """One per arm of the cell. Raises `StudyError` when nothing could be decided."""
-    run = graded(solved, cell.arms)
+    run = GradedRun.of(solved, cell.arms)
     found, ran_away = variety(solved, cell.draws), limits_reached(solved).get("total_tokens", 0)
     made = []
     for arm in cell.arms:

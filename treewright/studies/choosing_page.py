@@ -31,7 +31,7 @@ BY_RULE = (
 )
 ACCURACY = """
 Mean over all n-subsets of a problem's {largest} solutions; `weighted` below n = {largest} over
-random ones (standard error at most {error:.2f} points). Any tie goes to the earliest. `oracle`: any
+random ones (standard error at most {error} points). Any tie goes to the earliest. `oracle`: any
 of the n is right.
 """
 DIFFERENCES = """
@@ -130,7 +130,7 @@ def accuracies(found: Choosing) -> Iterator[str]:
     sizes, largest = found.run.sizes, found.run.largest
     error = max(point.figures.error for curve in found.curves for point in curve.points)
     yield from ("## Accuracy in %", "")
-    yield from paragraphs(ACCURACY.format(largest=largest, error=100 * error))
+    yield from paragraphs(ACCURACY.format(largest=largest, error=percent(error, 2)))
     columns, over_n = Place.DOCUMENT.columns, [f"n={n}" for n in sizes]
     lines = [accuracy_line(curve) for curve in found.curves]
     ceiling = found.run.oracle(sizes)

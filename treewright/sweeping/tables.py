@@ -20,7 +20,7 @@ from treewright.sweeping.generation import Generation
 from treewright.sweeping.index import Index
 from treewright.sweeping.plan import SweepPlan
 from treewright.terminal import line
-from treewright.wording import DASH, UNKNOWN, amount
+from treewright.wording import DASH, UNKNOWN, amount, whole
 
 WIDE = 160
 """Columns where there is no terminal to ask."""
@@ -150,7 +150,7 @@ def _row(table: Table, values: Iterable[object]) -> None:
     """A row of plain text: what a config says is no markup."""
     table.add_row(
         *(
-            Text(f"{value:,}" if isinstance(value, int) else line(hide(str(value))))
+            Text(whole(value) if isinstance(value, int) else line(hide(str(value))))
             for value in values
         )
     )

@@ -11,11 +11,10 @@ from rich.text import Text
 
 from search.tree import ROOT, Fate, Graph
 from treewright.terminal import line
-from treewright.wording import amount, whole
+from treewright.wording import DASH, amount, number, whole
 
 PLAIN_WIDTH = 120
 """Columns where there is no terminal to ask."""
-DASH = "–"
 LEGEND = "probability of the whole prefix · of the step (if another) · text; ★ leads to the chosen"
 LONGEST_ID = 6
 """Numbers of an id that are shown; of a longer one half as many."""
@@ -125,7 +124,7 @@ def odds(probability: float | None) -> tuple[str, str]:
 
 def shown(probability: float | None) -> str:
     """Two decimals; a dash where there is no number."""
-    return DASH if probability is None else f"{probability:.2f}"
+    return number(probability, 2)
 
 
 def footer(graph: Graph) -> Iterator[str]:
