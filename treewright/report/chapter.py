@@ -15,7 +15,6 @@ from treewright.report import charts
 from treewright.report.differences import against_last
 from treewright.report.headline import Tile, summary, tiles
 from treewright.report.plot import Plot
-from treewright.report.problem_summary import Case
 from treewright.report.reported_run import Reading
 from treewright.report.verifier import Verifier, verifier
 from treewright.running.run_folder import Status
@@ -147,8 +146,3 @@ def changed(reading: Reading) -> list[str]:
     now = identity_of(source.config, source.dataset.digest)
     keys = [key for key in differences(source.identity, now) if key in source.identity]
     return [f"Made with another {', '.join(keys)} than there is now."] if keys else []
-
-
-def right_share(case: Case) -> int:
-    """How many candidates are right."""
-    return sum(case.right)

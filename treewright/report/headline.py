@@ -10,8 +10,6 @@ from treewright.arms.standing import Standing
 from treewright.report.reported_run import Reading
 from treewright.wording import amount, counted, ends, number, percent, points, points_interval
 
-Ends = tuple[float, float] | None
-
 MOST_NAMED = 3
 """Arms that a sentence names; more are counted."""
 
@@ -22,7 +20,7 @@ class Tile:
 
     name: str
     accuracy: float | None
-    ci95: Ends
+    ci95: tuple[float, float] | None
     about: str
 
 

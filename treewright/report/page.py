@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from treewright.arms.columns import Place, everywhere
 from treewright.arms.comparison import Comparison
-from treewright.report.chapter import Chapter, right_share
+from treewright.report.chapter import Chapter
 from treewright.report.drawing import drawing
 from treewright.report.escaping import script_json, visible
 from treewright.report.headline import true_minus
@@ -144,7 +144,7 @@ def listed(chapter: Chapter) -> dict[str, Any]:
                 "question": visible(sample.problem.question)[:SHOWN_QUESTION],
                 "ended": case is not None,
                 "chosen": case.chosen.value if case and case.chosen else "",
-                "right": right_share(case) if case else 0,
+                "right": sum(case.right) if case else 0,
                 "n": len(case.outcomes) if case else 0,
             }
         )
