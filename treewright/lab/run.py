@@ -79,10 +79,15 @@ class AsyncRun:
         return [sample for sample, _ in self._recorded.solved]
 
     def arms(self) -> pa.Table:
-        """A row per aggregation × selection × n: accuracy, interval, cost, what was left out."""
+        """A row per aggregation × selection × n: accuracy, interval, cost, what was left out.
+
+        Each column says what it is, as `about` in the metadata of its field.
+        """
         import pyarrow as pa
 
-        return pa.Table.from_pylist([Place.METRICS.to_json(arm) for arm in self.metrics.arms])
+        made = pa.Table.from_pylist([Place.METRICS.to_json(arm) for arm in self.metrics.arms])
+        about = {column.key: {"about": column.about} for column in Place.METRICS.columns}
+        return made.cast(pa.schema([each.with_metadata(about[each.name]) for each in made.schema]))
 
     def candidates(self) -> pa.Table:
         """A row per candidate, as `treewright export` writes: text, verdicts, outcome, cost."""
