@@ -30,27 +30,32 @@ from search.seeds import call_seed
 
 @dataclass(frozen=True)
 class ScriptedPolicyConfig:
-    """What the scripted solutions are like.
-
-    `accuracy`: chance in [0, 1] that a solution that is not cut has no wrong step. `steps`,
-    `spread`: a solution has from `steps - spread` to `steps + spread` steps, each number equally
-    likely. `wrong_answers`: how many different wrong answers a question has. `no_answer`: chance
-    that a solution ends without one. `cut`: chance that a solution is cut by length. `heeds`:
-    chance that a step is right for sure because the feedback has a critique of that step.
-    `step_tokens`, `length_cv`: mean and coefficient of variation of the lognormal length of a step,
-    in tokens (bytes); a step is never shorter than what it has to say.
-    """
+    """What the scripted solutions are like."""
 
     accuracy: float = 0.5
+    """Chance in [0, 1] that a solution that is not cut has no wrong step."""
     steps: int = 4
+    """How many steps a solution has in the mean."""
     spread: int = 1
+    """A solution has from `steps - spread` to `steps + spread` steps, each number equally likely;
+    below `steps`."""
     wrong_answers: int = 4
+    """How many different wrong answers a question has."""
     no_answer: float = 0.0
+    """Chance in [0, 1] that a solution ends without an answer."""
     cut: float = 0.0
+    """Chance in [0, 1] that a solution is cut by length."""
     heeds: float = 0.5
+    """Chance in [0, 1] that a step is right for sure because the feedback has a critique of that
+    step."""
     step_tokens: int = 48
+    """Mean length of a step in tokens, which are bytes; a step is never shorter than what it has to
+    say."""
     length_cv: float = 0.0
+    """Coefficient of variation of the length of a step, which is lognormal; 0 is always the
+    mean."""
     faults: Faults = field(default_factory=Faults)
+    """How calls fail, for tests."""
 
     def __post_init__(self) -> None:
         for name in ("accuracy", "no_answer", "cut", "heeds"):

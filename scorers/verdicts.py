@@ -16,7 +16,7 @@ from engines.tokenizer import Tokenizer
 from scorers.boxes import Box, boxes
 from scorers.log_odds import log_odds
 from scorers.non_verdicts import is_doubtful, non_verdicts
-from scorers.readings import ChainReading, Verdict, settle
+from scorers.readings import BoxedVerdict, ChainReading, settle
 from scorers.step_alignment import align
 from scorers.step_labels import Clues, clues
 from scorers.verdict_ids import VerdictIds
@@ -74,7 +74,7 @@ class ChainReader:
         logprobs: Sequence[Mapping[int, float]],
         steps: int,
         lead: str = "",
-    ) -> Iterator[Verdict]:
+    ) -> Iterator[BoxedVerdict]:
         """All boxed verdicts in order, each with the step that it is on.
 
         Talk of the format and verdicts on the solution as a whole are none.
@@ -93,7 +93,7 @@ class ChainReader:
             strict=True,
         ):
             position = bisect_right(starts, box.word_start) - 1
-            yield Verdict(
+            yield BoxedVerdict(
                 step=aligned.step,
                 log_odds=self._odds(ids[position], logprobs[position]),
                 incorrect=box.incorrect,

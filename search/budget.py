@@ -25,18 +25,22 @@ class Exhausted(Exception):
 
 @dataclass(frozen=True)
 class Budget:
-    """The most that the search of one problem may spend; None sets no limit.
+    """The most that the search of one problem may spend; `null` sets no limit.
 
     Tokens are what the models computed: prompt tokens that were not cached, and generated ones.
-    `calls` are the engine requests of both sides. `seconds` are of wall time while the search was
-    at work: the only limit that is not reproducible, and it says so where it ends a search.
     """
 
     policy_tokens: int | None = None
+    """Tokens of the policy."""
     verifier_tokens: int | None = None
+    """Tokens of the verifier."""
     total_tokens: int | None = None
+    """Tokens of both together."""
     calls: int | None = None
+    """Engine requests of both sides together."""
     seconds: float | None = None
+    """Seconds of wall time while the search was at work: the only limit that is not reproducible,
+    and it says so where it ends a search."""
 
     def __post_init__(self) -> None:
         for name in COUNTED:
@@ -83,9 +87,10 @@ class Budget:
 
 
 class Bounded(ABC):
-    """The base of a frozen dataclass with a field `budget`: the most that a search may spend."""
+    """The base of a frozen dataclass with this field."""
 
     budget: Budget
+    """The most that the search of one problem may spend."""
 
     def __call__(self, problem: Problem) -> Flow:
         """The search of `problem` within its budget."""

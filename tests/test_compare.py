@@ -1,5 +1,6 @@
 """`treewright compare`: what an arm finds, which arms are compared, and degenerate runs."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,7 +29,10 @@ from treewright.comparing.source import Found, Source, read
 
 
 def found(folder: str) -> Found:
-    return read(Source.open("A", Path(folder)))
+    async def go() -> Found:
+        return await read(await Source.open("A", Path(folder)))
+
+    return asyncio.run(go())
 
 
 def test_over_all_candidates_an_arm_is_as_accurate_and_as_dear_as_in_the_table(
@@ -196,7 +200,8 @@ def test_an_unfinished_run_is_refused_with_what_is_left(copied: Path, said: Said
 def test_a_journal_that_was_tampered_with_is_told_and_refused(copied: Path, said: Said) -> None:
     journal = copied / "journal" / "driver.jsonl"
     journal.write_bytes(journal.read_bytes().replace(b'"policy"', b'"polizy"', 1))
-    told = f"1 of {PROBLEMS} problems have no result (1 corrupt line set aside)"
+    told = f"1 of {PROBLEMS} problems have no result (the journal is not whole: 1 corrupt line "
+    told += "left out, 1 ended problem without its answers)"
     refused(said("compare", str(copied)), told)
 
 

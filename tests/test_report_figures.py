@@ -1,5 +1,6 @@
 """The figures of a report: the table, what it says of the best, the cost."""
 
+import asyncio
 import json
 import re
 
@@ -34,7 +35,7 @@ def test_an_arm_costs_at_every_n_what_the_run_s_own_table_says(
     finish: Finish, strategy: str
 ) -> None:
     run = finish(strategy)
-    found = read("A", run)
+    found = asyncio.run(read("A", run))
     points = {
         (curve.arm.aggregation, curve.arm.selection, each.n): (
             each.policy_tokens,
@@ -62,7 +63,7 @@ def test_the_depth_plot_says_which_probability_it_has(
 ) -> None:
     (plot,) = [
         each
-        for each in plots(measured([finish(strategy, problems=20)]))
+        for each in plots(asyncio.run(measured([finish(strategy, problems=20)])))
         if each.id == "verifier-by-depth"
     ]
     assert told in plot.caption
@@ -74,7 +75,7 @@ def test_cost_has_what_was_spent_on_problems_that_failed(
 ) -> None:
     run = finish("strategy={kind: best_of_n, n: 4, wave: 1}", "policy.faults.fail=0.15")
     monkeypatch.setattr(reported_run, "processes_for", lambda _: processes)
-    spent = chapter(read("A", run)).ledger
+    spent = chapter(asyncio.run(read("A", run))).ledger
     metrics = json.loads((run / "metrics.json").read_text())
     assert spent.to_json() == metrics["ledger"]
     assert 0 < metrics["failures"] < 6

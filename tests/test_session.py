@@ -38,9 +38,11 @@ from treewright.config.load import load_config
 from treewright.journal.journal import Journal
 from treewright.ledger import Ledger
 from treewright.running import session
+from treewright.running.ending import Ending, ending
 from treewright.running.experiment import too_many
-from treewright.running.run_folder import Status
-from treewright.running.session import Ending, Session
+from treewright.running.recorded import RecordedRun
+from treewright.running.run_folder import RunFolder, Status
+from treewright.running.session import Session
 
 CONFIG = """
 name: sessions
@@ -104,7 +106,7 @@ def run(config: Config, ports: Ports | None, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(session, "open_cluster", opened)
     with Journal.open(Path("journal")) as journal:
         dataset = load_dataset(config.dataset)
-        return asyncio.run(Session(config, dataset, journal).run())
+        return asyncio.run(Session(config, dataset, journal).finish())
 
 
 def journaled(kind: str) -> list[str]:
@@ -115,8 +117,8 @@ def journaled(kind: str) -> list[str]:
 
 def read(config: Config) -> Ending:
     """What `score` sees."""
-    with Journal.open(Path("journal"), readonly=True) as journal:
-        return asyncio.run(Session(config, load_dataset(config.dataset), journal).read())
+    run = RecordedRun(RunFolder(Path()), config, load_dataset(config.dataset))
+    return ending(config, run.dataset, asyncio.run(run.read()))
 
 
 def test_after_an_outage_of_the_verifier_exactly_what_it_did_not_judge_is_asked(
@@ -286,7 +288,7 @@ def test_a_verifier_that_is_never_asked_is_not_started(
     monkeypatch.setattr(session, "open_cluster", opened)
     chosen = replace(config, strategy=strategy)
     with Journal.open(Path("journal")) as journal:
-        asyncio.run(Session(chosen, load_dataset(config.dataset), journal).run())
+        asyncio.run(Session(chosen, load_dataset(config.dataset), journal).finish())
     assert [type(scorer) for scorer in scorers] == [started]
 
 

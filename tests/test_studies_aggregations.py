@@ -1,5 +1,6 @@
 """The comparison of aggregations: what it compares with what, and what its page says of it."""
 
+import asyncio
 import json
 import math
 from dataclasses import replace
@@ -63,9 +64,12 @@ def finished(folder: Path) -> Found:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.delenv("TREEWRIGHT_RUNS", raising=False)
-        (run,) = worked_off([load_config("base.yaml")])
-        assert run.folder is not None
-        return read(Source.open("A", run.folder.path))
+
+        async def worked() -> Found:
+            (job,) = await worked_off([load_config("base.yaml")])
+            return await read(await Source.open("A", job.run.path))
+
+        return asyncio.run(worked())
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +103,7 @@ def test_over_whole_solutions_any_other_history_orders_as_the_last_one(finished:
         for name in AGGREGATIONS:
             arms = [Arm("best", f"history.{each}") for each in (name, "last")]
             graded = Graded.of(item, [arm.aggregation for arm in arms], rule)
-            assert graded.first(arms[0]) == graded.first(arms[1]), name
+            assert graded.choice(arms[0]) == graded.choice(arms[1]), name
 
 
 def test_at_all_candidates_an_arm_is_what_the_table_of_the_run_measures(found: Choosing) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from search.findings import Health
 from treewright.cli import main
 from treewright.config.load import load_config
 from treewright.doctor.model_checks import examine_config
-from treewright.plan import Plan, make_plan, weights_gib
+from treewright.plan import RunPlan, make_plan, weights_gib
 from treewright.report.page import render
 from treewright.report.report import measured
 
@@ -54,7 +55,7 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("doubles.yaml").write_text(DOUBLES)
 
 
-def planned(*overrides: str) -> Plan:
+def planned(*overrides: str) -> RunPlan:
     """The plan of the doubles, changed as said."""
     return make_plan(load_config("doubles.yaml", overrides))
 
@@ -192,7 +193,7 @@ def test_what_steers_is_named_by_validate_run_table_and_score(
     assert "the search was steered by min\n" in capsys.readouterr().out
     assert main(["compare", str(run)]) == 0
     assert ": beam steered by min, 3 problems" in capsys.readouterr().out.replace("\n", " ")
-    assert "<li>beam steered by min</li>" in render(measured([run]))
+    assert "<li>beam steered by min</li>" in render(asyncio.run(measured([run])))
 
 
 def test_where_no_score_decides_what_is_drawn_nothing_steers(

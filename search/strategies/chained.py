@@ -38,16 +38,18 @@ a revision is not had without the attempts before it.
 class Chained(Steered):
     """The base of a frozen dataclass that has at least these three fields.
 
-    `chains`: how many independent chains of attempts run side by side. Each has an equal share of
-    the budget; what one leaves, no other has. `feedback` and `keep`: see `Told` and `Keep`.
-
     Attempt `a` of chain `c` has the number a × chains + c, so the first attempts are those that
     best-of-n would draw.
     """
 
     chains: int
+    """How many independent chains of attempts run side by side, each with an equal share of the
+    budget; what one leaves, no other has."""
     feedback: Told
+    """What the policy is told of an earlier attempt."""
     keep: Keep
+    """Which attempts are returned: the answer of each chain (`final`), or after these `all`
+    finished attempts."""
 
     def check(self) -> None:
         """Raise ValueError for a field that makes no sense."""

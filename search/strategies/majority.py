@@ -23,25 +23,26 @@ Stop = Literal["none", "beta"]
 
 @dataclass(frozen=True)
 class Majority(Waves):
-    """At most `n` independent solutions, none judged; meant for the selection `majority`.
-
-    `wave`: how many are drawn at a time, null for all; a budget is looked at between waves, too.
-    `stop: beta` looks after every wave, and draws no more when the leading answer is the likelier
-    of the top two with probability `confidence` or more. The first wave draws at least `fewest`.
-    Solutions without an answer are no votes. Without a vote, or with a tie, the probability is 0.5;
-    a lone answer needs 4 votes for 0.95.
-
-    The probability compares two answers, it does not say that the first is right. Two spellings of
-    one answer divide its votes: as a rule that stops later, but the search may also stop because of
-    a rival that leads only for that reason.
-    """
+    """At most `n` independent solutions, none judged; meant for the selection `majority`."""
 
     n: int = 16
+    """How many solutions are drawn at most."""
     stop: Stop = "none"
+    """`beta` looks after every wave, and draws no more when the leading answer is the likelier of
+    the top two with probability `confidence` or more; `none` draws all. Solutions without an answer
+    are no votes. Without a vote, or with a tie, the probability is 0.5; a lone answer needs 4 votes
+    for 0.95. It compares two answers, and does not say that the first is right. Two spellings of
+    one answer divide its votes: as a rule that stops later, but the search may also stop because of
+    a rival that leads only for that reason."""
     confidence: float = 0.95
+    """`beta` only: how sure it must be, above 0.5 and below 1."""
     wave: int | None = None
+    """How many are drawn at a time; `stop` and the budget are looked at between waves. `null` is
+    all at once, which `stop` forbids."""
     fewest: int = 1
+    """How many the first wave draws at least, at most `n`."""
     budget: Budget = field(default_factory=Budget)
+    """The most that the search of one problem may spend."""
 
     def __post_init__(self) -> None:
         check_count("n", self.n, 1)

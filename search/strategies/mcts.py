@@ -19,7 +19,7 @@ from search.questions import Flow, Question, Until, extend, fork
 from search.strategies.mcts_backup import Backup, back_up, value_of
 from search.strategies.mcts_result import ending, most_visited
 from search.strategies.mcts_select import Bound, TreePolicy, Widening
-from search.strategies.mcts_tree import Expansion, Node
+from search.strategies.mcts_tree import Expansion, TreeNode
 from search.strategies.steered import Steered
 
 Value = Literal["judge", "rollout"]
@@ -31,14 +31,7 @@ class Mcts(Steered):
     """Each simulation selects a node, expands it by a step, evaluates that and backs its value up.
 
     Going down, a node that may have another child gets it; else the child with the largest bound
-    (`TreePolicy.bound`) is next, the earliest on ties.
-
-    `simulations`: steps drawn at most. `parallel`: how many of them are in flight at once; the
-    next round waits for all. Each in flight lowers Q as `virtual_loss` values of 0 would; 0 counts
-    it among the visits only (Liu et al. 2020, WU-UCT). `children`: most per node; `widen`: fewer
-    at first. `depth`: most steps; a node there is judged but not extended. `rollouts`: ends drawn
-    per node where `value` is `rollout`, `greedy` (then one) or sampled. Where it is `judge`, the
-    tree may hold no solution yet: at last `finish` ends are drawn from its most visited leaf.
+    (`selection`) is next, the earliest on ties.
 
     A solution that ended is valued once and never visited again. A step that was cut, or whose
     value stays missing under the rule `missing`, backs up nothing and is never visited again.
@@ -47,18 +40,36 @@ class Mcts(Steered):
 
     widths: ClassVar = ("children", "rollouts")
     simulations: int = 32
+    """How many steps are drawn at most."""
     parallel: int = 4
+    """How many simulations are in flight at once, at most `simulations`; the next round waits for
+    all."""
     children: int = 4
+    """How many children a node has at most."""
     widen: Widening | None = None
+    """Fewer children at first, more with the visits of a node; `null` allows all `children` at
+    once."""
     selection: Bound = "uct"
+    """The bound: `uct` (Kocsis & Szepesvári 2006) or `puct` (Silver et al. 2017)."""
     exploration: float = 0.5
+    """The weight of the bound's second term; with 0 it never explores."""
     virtual_loss: float = 1.0
+    """Each simulation in flight lowers Q as so many values of 0 would; 0 counts it among the visits
+    only (Liu et al. 2020, WU-UCT)."""
     value: Value = "rollout"
+    """What a node is worth: the verifier's judgement of its prefix (`judge`), or that of ends drawn
+    from it (`rollout`)."""
     rollouts: int = 1
+    """Where `value` is `rollout`, how many ends are drawn per node."""
     rollout: Rollout = "sampled"
+    """How these ends are drawn: `sampled`, or `greedy`, which is one."""
     finish: int = 4
+    """Where `value` is `judge`, so many ends are drawn at last from the most visited leaf, for the
+    tree may hold no solution yet; 0 draws none."""
     backup: Backup = "mean"
+    """Q of a node is the `mean` of the values below it, or their `max`."""
     depth: int = 40
+    """The most steps of a path; a node there is judged but not extended."""
     aggregate: str = "history.last"
     missing: MissingRule = MissingRule.WORST
     budget: Budget = field(default_factory=Budget)
@@ -108,8 +119,8 @@ class Mcts(Steered):
     def search(self, problem: Problem) -> Flow:
         """Round by round until no simulation is left, or no place for one."""
         policy = TreePolicy(**{each.name: getattr(self, each.name) for each in fields(TreePolicy)})
-        top = Node(root(problem), value=0.0)
-        nodes: list[Node] = []
+        top = TreeNode(root(problem), value=0.0)
+        nodes: list[TreeNode] = []
         try:
             while selected := policy.select(top, self.next_round(len(nodes))):
                 results = yield from fork([self.simulate(each) for each in selected])

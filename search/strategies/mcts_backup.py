@@ -8,7 +8,7 @@ from typing import Literal
 
 from search.candidates import Steering
 from search.core import Candidate, Missing, Score
-from search.strategies.mcts_tree import Node
+from search.strategies.mcts_tree import TreeNode
 
 Backup = Literal["mean", "max"]
 
@@ -24,7 +24,7 @@ def value_of(child: Candidate, ends: Sequence[Candidate], steering: Steering) ->
     return fsum(known) / len(known) if known else Missing("no finished rollout was judged")
 
 
-def back_up(node: Node) -> None:
+def back_up(node: TreeNode) -> None:
     """Back the value of a new node up; a missing one backs up nothing."""
     if isinstance(node.value, Missing):
         return

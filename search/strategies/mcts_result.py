@@ -12,10 +12,10 @@ from search.core import (
     Result,
 )
 from search.limit import LimitReached
-from search.strategies.mcts_tree import Node
+from search.strategies.mcts_tree import TreeNode
 
 
-def most_visited(node: Node) -> Node:
+def most_visited(node: TreeNode) -> TreeNode:
     """The leaf that lies down the most visited children, the earliest on ties (Silver et al.)."""
     while going := [
         each for each in node.children if each.visits and not each.candidate.path.stopped
@@ -24,7 +24,7 @@ def most_visited(node: Node) -> Node:
     return node
 
 
-def ending(nodes: Sequence[Node], steering: Steering, depth: int, simulations: int) -> Result:
+def ending(nodes: Sequence[TreeNode], steering: Steering, depth: int, simulations: int) -> Result:
     """All finished solutions, best first, the earliest drawn first on ties.
 
     Without any, the best unfinished path, and the limit that left it so. `nodes` stand in the order
@@ -44,7 +44,7 @@ def ending(nodes: Sequence[Node], steering: Steering, depth: int, simulations: i
     )
 
 
-def _limit(nodes: Sequence[Node], depth: int, simulations: int) -> LimitReached | None:
+def _limit(nodes: Sequence[TreeNode], depth: int, simulations: int) -> LimitReached | None:
     """What kept a search without a solution from going on; None where every path was cut."""
     drawn = [node.candidate.path for node in nodes[1:]]
     if len(drawn) >= simulations:
@@ -56,14 +56,14 @@ def _limit(nodes: Sequence[Node], depth: int, simulations: int) -> LimitReached 
     return LimitReached("missing", note="no open path has a value")
 
 
-def _reasons(node: Node, depth: int) -> list[tuple[Prefix, str]]:
+def _reasons(node: TreeNode, depth: int) -> list[tuple[Prefix, str]]:
     """For the node and each of its rollouts: why it would be given up."""
     ends = [end.path for end in node.rollouts]
     cut = [(end, f"rollout cut: {end.steps[-1].stop}") for end in ends]
     return [(node.candidate.path, _reason(node, depth)), *cut]
 
 
-def _reason(node: Node, depth: int) -> str:
+def _reason(node: TreeNode, depth: int) -> str:
     path = node.candidate.path
     if path.stopped and not path.finished:
         return f"cut: {path.steps[-1].stop}"

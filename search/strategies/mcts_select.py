@@ -8,7 +8,7 @@ from typing import Literal
 
 from search.core import Missing
 from search.strategies.mcts_backup import Backup
-from search.strategies.mcts_tree import Expansion, Node
+from search.strategies.mcts_tree import Expansion, TreeNode
 
 Bound = Literal["uct", "puct"]
 
@@ -21,7 +21,9 @@ class Widening:
     """
 
     c: float = 1.0
+    """The factor, above 0; with 1 the children grow as n^alpha."""
     alpha: float = 0.5
+    """The exponent, above 0 and at most 1; the smaller, the deeper the tree."""
 
     def __post_init__(self) -> None:
         if self.c <= 0:
@@ -46,7 +48,7 @@ class TreePolicy:
     widen: Widening | None
     depth: int
 
-    def select(self, root: Node, most: int) -> list[Expansion]:
+    def select(self, root: TreeNode, most: int) -> list[Expansion]:
         """Where the next round expands, at `most` or fewer; each is in flight from then on."""
         selected: list[Expansion] = []
         while len(selected) < most and self.is_open(root):
@@ -57,13 +59,13 @@ class TreePolicy:
             selected.append(node.expansion())
         return selected
 
-    def is_open(self, node: Node) -> bool:
+    def is_open(self, node: TreeNode) -> bool:
         """Whether a child can be drawn at the node or below it now."""
         if node.candidate.path.stopped or isinstance(node.value, Missing):
             return False
         return self.can_expand(node) or any(map(self.is_open, node.children))
 
-    def can_expand(self, node: Node) -> bool:
+    def can_expand(self, node: TreeNode) -> bool:
         """Whether the node itself may have another child: then it gets it before any descent."""
         if len(node.candidate.path.place) >= self.depth:
             return False
@@ -72,7 +74,7 @@ class TreePolicy:
             allowed = min(allowed, self.widen.children(node.visits + node.pending))
         return len(node.children) + node.expanding < allowed
 
-    def bound(self, node: Node) -> float:
+    def bound(self, node: TreeNode) -> float:
         """How promising it is to go down to this node.
 
         With N the visits of its parent and n its own, each with its simulations in flight:
@@ -91,7 +93,7 @@ class TreePolicy:
             bonus = math.sqrt(above) / (1 + here) / len(node.parent.children)
         return self.quality(node) + self.exploration * bonus
 
-    def quality(self, node: Node) -> float:
+    def quality(self, node: TreeNode) -> float:
         """Q: the node's value, each simulation in flight counted as `virtual_loss` values of 0."""
         mean = node.total / node.visits
         value = mean if self.backup == "mean" else node.best

@@ -10,7 +10,7 @@ from search.core import Candidate, Score
 
 
 @dataclass
-class Node:
+class TreeNode:
     """A judged prefix and what was learned below it.
 
     `value` is its own; `visits` counts the values backed up through it, its own included, `total`
@@ -20,8 +20,8 @@ class Node:
 
     candidate: Candidate
     value: Score
-    parent: Node | None = None
-    children: list[Node] = field(default_factory=list)
+    parent: TreeNode | None = None
+    children: list[TreeNode] = field(default_factory=list)
     rollouts: tuple[Candidate, ...] = ()
     visits: int = 0
     total: float = 0.0
@@ -29,9 +29,9 @@ class Node:
     pending: int = 0
     expanding: int = 0
 
-    def line(self) -> Iterator[Node]:
+    def line(self) -> Iterator[TreeNode]:
         """This node and all above it."""
-        node: Node | None = self
+        node: TreeNode | None = self
         while node is not None:
             yield node
             node = node.parent
@@ -49,14 +49,14 @@ class Node:
 class Expansion:
     """Where a child is drawn: its parent and its number."""
 
-    parent: Node
+    parent: TreeNode
     number: int
 
-    def add(self, child: Candidate, value: Score, rollouts: Sequence[Candidate]) -> Node:
+    def add(self, child: Candidate, value: Score, rollouts: Sequence[Candidate]) -> TreeNode:
         """The child in its place, drawn and valued; it is in flight no longer."""
         self.parent.expanding -= 1
         for above in self.parent.line():
             above.pending -= 1
-        node = Node(child, value, self.parent, rollouts=tuple(rollouts))
+        node = TreeNode(child, value, self.parent, rollouts=tuple(rollouts))
         self.parent.children.append(node)
         return node

@@ -11,14 +11,14 @@ from search.candidates import Steering
 
 
 class Steered(Bounded):
-    """The base of a frozen dataclass that has at least these three fields.
-
-    `aggregate`: the aggregation whose score steers. `missing`: what a step without a verdict does
-    to it. `budget`: the most that a search may spend.
-    """
+    """The base of a frozen dataclass that has at least these three fields."""
 
     aggregate: str
+    """How the verdicts on a path become the score that steers (`treewright ls aggregations`)."""
     missing: MissingRule
+    """What a step without a verdict does to that score: it is skipped (`skip`), takes the lowest
+    probability that was read along the path (`worst`), or leaves the path without a score
+    (`fail`)."""
     widths: ClassVar[tuple[str, ...]] = ()
     """Its fields that say how many children a path has."""
 

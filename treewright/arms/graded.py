@@ -75,9 +75,13 @@ class Graded:
         scores = self.scores[arm.aggregation][:n] if arm.aggregation else missing
         return [Option(group, score) for group, score in zip(groups, scores, strict=True)]
 
+    def choice(self, arm: Arm, n: int | None = None) -> Choice:
+        """What the arm chooses of the first n candidates (None: all)."""
+        return SELECTIONS[arm.selection].choose(self.options(arm, n), arm.scale)
+
     def first(self, arm: Arm, n: int | None = None) -> tuple[Share, Choice]:
         """How the arm fares, and what it chooses, with the first n candidates alone (None: all)."""
-        choice = SELECTIONS[arm.selection].choose(self.options(arm, n), arm.scale)
+        choice = self.choice(arm, n)
         outcome = Outcome.ABSTAINED if choice.index is None else self.outcomes[choice.index]
         ungraded = not choice.unscored and outcome in UNDECIDED
         share = Share(

@@ -48,7 +48,7 @@ class ConnectionRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ActorPlace:
     """Where an actor is: Ray's node, its address, the GPUs it was given, and its log."""
 
     node: str
@@ -80,10 +80,10 @@ class PortActor:
         self._host: PortHost | None = None
         self._words = EngineOutput.of_this_process()
 
-    async def place(self) -> Place:
+    async def place(self) -> ActorPlace:
         """Where this actor is."""
         context = ray.get_runtime_context()
-        return Place(
+        return ActorPlace(
             node=context.get_node_id(),
             host=str(ray.util.get_node_ip_address()),
             gpu=",".join(str(gpu) for gpu in ray.get_gpu_ids()),
@@ -145,7 +145,7 @@ class RayReplica:
             "max_concurrency": 100,
         }
         self._actor: Any = None
-        self._place: Place | None = None
+        self._place: ActorPlace | None = None
         self._steps = 0
 
     async def prepare(self) -> str | None:

@@ -1,4 +1,4 @@
-"""Watches the event loop that inline ports run in: one that blocks would stop the run, unheard.
+"""Watches the event loop that inline ports run in: one that blocks would stop the session, unheard.
 
 A thread asks the loop for a sign of life. Where none comes for as long as a call may take, and the
 stack shows that a port holds the loop, the port is interrupted, as its code allows: then its

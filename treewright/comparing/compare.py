@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import string
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,6 @@ from treewright.config.compose import COMMAND_LINE
 from treewright.config.fingerprint import differences
 from treewright.config.kinds import kind_of
 from treewright.errors import ConfigError
-from treewright.terminal import line
 
 LABELS = string.ascii_uppercase
 REFERENCE = Arm("majority")
@@ -47,7 +45,7 @@ class Plan:
     reference: Arm
 
 
-def compare_runs(paths: Sequence[Path], asked: Asked, *, as_json: bool = False) -> int:
+async def compare_runs(paths: Sequence[Path], asked: Asked, *, as_json: bool = False) -> int:
     """Compare, and print the table or one JSON object. Returns the exit code.
 
     Raises:
@@ -58,14 +56,11 @@ def compare_runs(paths: Sequence[Path], asked: Asked, *, as_json: bool = False) 
         raise ConfigError(COMMAND_LINE, "RUN", len(paths), f"are over {len(LABELS)} runs")
     if asked.missing:
         check_missing(asked.missing, lambda key: COMMAND_LINE)
-    sources = [Source.open(label, path) for label, path in zip(LABELS, paths, strict=False)]
+    sources = [await Source.open(*each) for each in zip(LABELS, paths, strict=False)]
     check_once(sources)
     check_same_data(sources, asked.missing)
     plans = planned(sources, asked)
-    runs = [read(source) for source in sources]
-    for run in runs:
-        if run.noted:
-            print(line(f"journal of {run.source.path}: {run.noted}"), file=sys.stderr)
+    runs = [await read(source) for source in sources]
     rows = compared(plans, runs, asked.missing)
     if as_json:
         print(json.dumps(to_json(rows, runs), allow_nan=False))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +15,7 @@ from treewright.arms.graded_run import GradedRun
 from treewright.arms.solved import Solved
 from treewright.config.config import Config
 from treewright.errors import ConfigError
-from treewright.journal.journal import Journal
-from treewright.running.recorded import Recorded
+from treewright.running.recorded import RecordedRun
 
 
 @dataclass(frozen=True)
@@ -25,12 +23,12 @@ class Source:
     """A run that was opened; `label` is its letter."""
 
     label: str
-    run: Recorded
+    run: RecordedRun
 
     @classmethod
-    def open(cls, label: str, path: Path) -> Source:
-        """Read what the run is, and not yet what it found. Raises what `Recorded.open` raises."""
-        return cls(label, Recorded.open(path))
+    async def open(cls, label: str, path: Path) -> Source:
+        """What the run is, and not yet what it found. Raises what `RecordedRun.open` raises."""
+        return cls(label, await RecordedRun.open(path))
 
     @property
     def path(self) -> Path:
@@ -68,14 +66,12 @@ class Source:
 class Found:
     """What the journal of a finished run holds.
 
-    `failures`: problems that have no result and will not be in any pair. `noted`: what is amiss
-    with the journal; empty when nothing is.
+    `failures`: problems that have no result and will not be in any pair.
     """
 
     source: Source
     solved: list[Solved]
     failures: int
-    noted: str
 
     def graded(self, arms: Iterable[Arm], missing: MissingRule) -> GradedRun:
         """Its problems, scored for these arms."""
@@ -88,19 +84,19 @@ class Found:
         return max((len(item.search.result.candidates) for item in self.solved), default=0)
 
 
-def read(source: Source) -> Found:
+async def read(source: Source) -> Found:
     """Replay the run from its journal, asking nobody and writing nothing.
 
     Raises:
         ConfigError: some problems have no result yet: those that have one are the quick ones.
         JournalError: the journal cannot be read, or another version wrote it.
     """
-    with Journal.open(source.run.folder.journal, readonly=True) as journal:
-        replayed, noted = asyncio.run(source.run.replayed(journal)), str(journal.counts)
-    if replayed.pending:
-        left, total = len(replayed.pending), len(source.dataset.samples)
-        problem = f"{left} of {total} problems have no result" + (f" ({noted})" if noted else "")
+    known = await source.run.read()
+    if known.pending:
+        left, total = len(known.pending), len(source.dataset.samples)
+        problem = f"{left} of {total} problems have no result"
+        problem += f" ({known.damage})" if known.damage else ""
         hint = f"`treewright resume {source.path}` goes on"
         raise ConfigError(str(source.path), "is not finished", None, problem, hint)
-    source.run.tell()
-    return Found(source, replayed.solved, len(replayed.failed), noted)
+    source.run.tell(known.damage)
+    return Found(source, known.solved, len(known.failed))

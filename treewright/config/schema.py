@@ -162,7 +162,7 @@ def _scalar(node: Node, kind: Any, key: str) -> Plain:
     if not isinstance(node.value, str):
         found = "a list" if isinstance(node.value, list) else "a mapping"
         raise ConfigError(node.where, key, None, f"is {found}", "give a single value")
-    if choices := _choices(kind):
+    if choices := choices_of(kind):
         if node.value not in choices:
             hint = suggest(node.value, choices)
             raise ConfigError(node.where, key, node.value, "not a choice", hint)
@@ -209,7 +209,8 @@ def _is_null(node: Node) -> bool:
     return node.plain and node.value in NULL
 
 
-def _choices(kind: Any) -> dict[str, str | int]:
+def choices_of(kind: Any) -> dict[str, str | int]:
+    """What may be chosen by its spelling; none where a type lists no values."""
     if get_origin(kind) is Literal:
         return {str(choice): choice for choice in get_args(kind)}
     if is_enum(kind):

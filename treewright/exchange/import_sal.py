@@ -6,12 +6,11 @@ on it. Of a file with a fault nothing is made.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,13 +27,14 @@ from treewright.exchange.completions import Completed, read_completions
 from treewright.exchange.matching import pair
 from treewright.exchange.recording import record
 from treewright.exchange.step_splitting import split_steps
-from treewright.running.experiment import at_work, create, find, go_on
+from treewright.running.experiment import go_on
+from treewright.running.job import Job
 
 PROBLEMS = "problems.jsonl"
 """The file in the run's folder that holds the problems, where no dataset is named."""
 
 
-def import_completions(
+async def import_completions(
     file: Path,
     dataset: str | None,
     name: str | None,
@@ -66,18 +66,20 @@ def import_completions(
     counts = {id: len(texts) for id, texts in completions.items()}
     settings = _settings(section, digest, rows, counts)
     config = _configured(settings, overrides)
-    folder = find(config, data) or create(config, data)
+    job = Job.of(config, data).begun()
+    folder = job.run
     if dataset is None:
         folder.write_text(PROBLEMS, _own_problems(rows))
         own = (folder.path / PROBLEMS).absolute()
         config = _configured({**settings, "dataset": {"path": str(own)}}, overrides)
+        job = replace(job, config=config)
     facts = Facts.of(path, digest, rows)
     folder.write_json("manifest.json", {**folder.manifest(), "imported": asdict(facts)})
     for note in facts.notes():
         print(note, file=sys.stderr)
-    with at_work(folder, config) as journal:
-        asyncio.run(record(data.samples, completions, config.strategy, journal, config.seed))
-    return go_on(folder, config, data, as_json=as_json)
+    with job.at_work() as journal:
+        await record(data.samples, completions, config.strategy, journal, config.seed)
+    return await go_on(job, as_json=as_json)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from treewright.report import charts
 from treewright.report.differences import against_last
 from treewright.report.headline import Tile, summary, tiles
 from treewright.report.plot import Plot
-from treewright.report.reported_run import Reading
+from treewright.report.reported_run import ReportedRun
 from treewright.report.verifier import Verifier, verifier
 from treewright.running.run_folder import Status
 from treewright.running.wasted import with_lost
@@ -30,7 +30,7 @@ class Chapter:
     before believing a figure.
     """
 
-    reading: Reading
+    reading: ReportedRun
     strategy: str
     notes: tuple[str, ...]
     summary: str
@@ -56,7 +56,7 @@ class Chapter:
         return max([0.01, *ends])
 
 
-def chapter(reading: Reading) -> Chapter:
+def chapter(reading: ReportedRun) -> Chapter:
     """Measure a run; defined for one without a single result."""
     run = reading.graded
     found = run.curves(reading.arms)
@@ -85,7 +85,7 @@ def chapter(reading: Reading) -> Chapter:
     )
 
 
-def ledger_of(reading: Reading) -> Ledger:
+def ledger_of(reading: ReportedRun) -> Ledger:
     """What the run spent, as its `metrics.json` has it."""
     booked = Ledger(
         summed([case.ledger.policy for case in reading.cases]),
@@ -94,12 +94,12 @@ def ledger_of(reading: Reading) -> Ledger:
     return with_lost(booked, reading.lost)
 
 
-def notes(reading: Reading, judged: Verifier | None) -> list[str]:
+def notes(reading: ReportedRun, judged: Verifier | None) -> list[str]:
     """What is special about this run, a sentence each."""
     cases, source = reading.cases, reading.source
     told = [*unfinished(reading), *changed(reading)]
-    if reading.noted:
-        told.append(f"The journal is not whole: {reading.noted}.")
+    if reading.damage:
+        told.append(f"{reading.damage[0].upper()}{reading.damage[1:]}.")
     if not cases:
         return [*told, "No problem has a result yet, so there is no figure to show."]
     if len(cases) == 1:
@@ -125,7 +125,7 @@ def notes(reading: Reading, judged: Verifier | None) -> list[str]:
     return told
 
 
-def unfinished(reading: Reading) -> list[str]:
+def unfinished(reading: ReportedRun) -> list[str]:
     """That problems are missing, or that some failed."""
     told = []
     if reading.pending:
@@ -140,7 +140,7 @@ def unfinished(reading: Reading) -> list[str]:
     return told
 
 
-def changed(reading: Reading) -> list[str]:
+def changed(reading: ReportedRun) -> list[str]:
     """That the installation is not the one that made the run; the questions are the same."""
     source = reading.source
     now = identity_of(source.config, source.dataset.digest)

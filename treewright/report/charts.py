@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from treewright.arms.graded_run import Curve, GradedRun
 from treewright.arms.marks import Marks
 from treewright.report.differences import is_reference, over_sizes
-from treewright.report.plot import NEUTRAL, Axis, Line, Plot, Series, Spot
+from treewright.report.plot import NEUTRAL, Axis, LineStyle, Plot, Series, Spot
 from treewright.report.reported_run import REFERENCE
 from treewright.report.verifier import Verifier
 
@@ -23,7 +23,7 @@ def accuracy_over_n(run: GradedRun, found: Sequence[Curve]) -> list[Plot]:
     if len(run.sizes) < 2:
         return []
     best = run.oracle(run.sizes)
-    ceiling = Series(ORACLE, tuple(Spot(*spot) for spot in best), NEUTRAL, Line.DOTTED)
+    ceiling = Series(ORACLE, tuple(Spot(*spot) for spot in best), NEUTRAL, LineStyle.DOTTED)
     return [
         Plot(
             id=f"accuracy-over-n-{selection}",
@@ -129,7 +129,7 @@ def depth_plot(found: Verifier) -> Plot | None:
             Series("AUROC", tuple(spots), 0),
             Series("ECE", tuple(
                 Spot(each.depth, each.ece) for each in found.depths if each.ece is not None
-            ), 1, Line.DASHED),
+            ), 1, LineStyle.DASHED),
         ),
         percent=False,
         y_range=(0.0, 1.0),
@@ -151,11 +151,13 @@ def over_optimisation(run: GradedRun, found: Sequence[Curve]) -> Plot | None:
     sure = tuple(Spot(p.n, p.confidence) for p in curve.points if p.confidence is not None)
     series = [
         Series(f"chosen by {name}", spots(curve, lambda point: point.n), colour(found, name)),
-        Series("its mean score", sure, colour(found, name), Line.DASHED),
-        Series(ORACLE, tuple(Spot(*spot) for spot in run.oracle(sizes)), line=Line.DOTTED),
+        Series("its mean score", sure, colour(found, name), LineStyle.DASHED),
+        Series(ORACLE, tuple(Spot(*spot) for spot in run.oracle(sizes)), line=LineStyle.DOTTED),
     ]
     if vote:
-        series.insert(2, Series("majority", spots(vote, lambda point: point.n), line=Line.DASHED))
+        series.insert(
+            2, Series("majority", spots(vote, lambda point: point.n), line=LineStyle.DASHED)
+        )
     return Plot(
         id="over-optimisation",
         title="Chosen against oracle as n grows",
@@ -178,7 +180,7 @@ def lines(
         if name and curve.arm.selection == selection:
             made.append(Series(name, spots(curve, x), colour(found, name)))
         if not name:
-            line = Line.DASHED if curve.arm.selection == "majority" else Line.DOTTED
+            line = LineStyle.DASHED if curve.arm.selection == "majority" else LineStyle.DOTTED
             made.append(Series(curve.arm.selection, spots(curve, x), NEUTRAL, line))
     return tuple(each for each in made if each.spots)
 

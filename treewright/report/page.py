@@ -43,7 +43,7 @@ FOLLOWING = "follow.js"
 
 
 @dataclass(frozen=True)
-class Page:
+class ReportPage:
     """What the page is about.
 
     `overview`, `comparisons`: plots over several runs, and each against the first. `live`: a server
@@ -57,7 +57,7 @@ class Page:
     live: str = ""
 
 
-def render(page: Page) -> str:
+def render(page: ReportPage) -> str:
     """The whole file as text."""
     trees, every = fitted(
         [case.tree for chapter in page.chapters for case in chapter.reading.cases], MOST_TREES

@@ -47,7 +47,7 @@ class Chains:
 
 
 @dataclass(frozen=True)
-class Case(Graded):
+class ProblemSummary(Graded):
     """One problem; what stands per candidate is aligned with `outcomes`.
 
     `prefixes`: the judged probability of the whole solution. `deepening`:
@@ -65,13 +65,13 @@ class Case(Graded):
     size: int
 
 
-def case_of(
+def summary_of(
     sample: Sample,
     solved: Solved,
     config: Config,
     aggregations: Sequence[str],
     answers: Sequence[str | None],
-) -> Case:
+) -> ProblemSummary:
     """Reduce a problem.
 
     Args:
@@ -90,7 +90,7 @@ def case_of(
         for _, node in graph.nodes(data=True)
         if node.get("chosen") and "outcome" in node and node["rank"] is not None
     ]
-    return Case(
+    return ProblemSummary(
         **vars(Graded.of(solved, aggregations, config.missing)),
         question=visible(sample.problem.question),
         prefixes=tuple(prefix(candidate) for candidate in candidates),

@@ -15,7 +15,7 @@ from treewright.comparing.source import Source
 from treewright.config.checks import unjudged as no_verifier
 from treewright.files.opening import UnsafeFile
 from treewright.files.reading import bytes_in, read_inside
-from treewright.report.problem_summary import Case
+from treewright.report.problem_summary import ProblemSummary
 from treewright.report.shard import replayed
 from treewright.running.controller import Failed
 from treewright.running.run_folder import RunFolder, Status
@@ -28,13 +28,13 @@ BYTES_PER_PROCESS = 6_000_000
 
 
 @dataclass
-class Reading:
+class ReportedRun:
     """What a run was, and what its journal holds now.
 
     `aggregations`: those of its config, and `last` to hold them against; none where no verifier was
     asked, and `unjudged` says why. `config`, `environment`: files of the run, as text. `pending`:
     problems without a result yet. `lost`: what was spent on problems that failed, and before a
-    reply that failed was had. `noted`: what is amiss with the journal, empty when nothing is.
+    reply that failed was had. `damage`: what is amiss with the journal, empty when nothing is.
     `called`: the config's name and, beside runs of the same name, what differs.
     """
 
@@ -44,11 +44,11 @@ class Reading:
     unjudged: str
     config: str
     environment: str
-    cases: list[Case] = field(default_factory=list)
+    cases: list[ProblemSummary] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
     pending: int = 0
     lost: Spending = field(default_factory=Spending)
-    noted: str = ""
+    damage: str = ""
     called: str = ""
 
     @property
@@ -82,7 +82,7 @@ class Reading:
         return f"{self.source.label} {self.called or self.source.config.name}"
 
 
-def read(label: str, path: Path) -> Reading:
+async def read(label: str, path: Path) -> ReportedRun:
     """Read a run, finished or not, asking nobody and writing nothing.
 
     Raises:
@@ -91,11 +91,11 @@ def read(label: str, path: Path) -> Reading:
         NotResumable: its data or its questions are no longer those of the run.
         JournalError: its journal cannot be read, or another version wrote it.
     """
-    source = Source.open(label, path)
+    source = await Source.open(label, path)
     why = no_verifier(source.config)
     scored = [str(Aggregator.parse(name)) for name in source.config.aggregate]
     names = () if why else tuple(dict.fromkeys((*scored, REFERENCE)))
-    reading = Reading(
+    reading = ReportedRun(
         source=source,
         status=RunFolder(path).status(),
         aggregations=names,
@@ -103,15 +103,15 @@ def read(label: str, path: Path) -> Reading:
         config=text_of(path / "config.resolved.yaml"),
         environment=text_of(path / "env.json"),
     )
-    found = replayed(source, names, processes_for(path))
-    source.run.tell()
+    found = await replayed(source, names, processes_for(path))
     reading.cases += [case for _, case in found.cases]
     reading.failed += [failed for _, failed in found.failed]
     reading.failed += [
         Failed(row.id, Failure(FailureKind.INVALID, f"row {row.number}: {row.reason}"))
         for row in source.dataset.bad_rows
     ]
-    reading.pending, reading.lost, reading.noted = found.pending, found.lost, found.noted
+    reading.pending, reading.lost = found.pending, found.lost
+    reading.damage = source.run.damage(found.counts, found.pending)
     return reading
 
 

@@ -11,8 +11,8 @@ from benchmarks.grading import Outcome
 from search.core import Missing, Score
 from search.questions import judges_prefixes
 from treewright.arms.graded import Graded
-from treewright.report.problem_summary import Case, Chains
-from treewright.report.reported_run import Reading
+from treewright.report.problem_summary import Chains, ProblemSummary
+from treewright.report.reported_run import ReportedRun
 
 GRADED = (Outcome.CORRECT, Outcome.INCORRECT, Outcome.ABSTAINED)
 """What is right or wrong; a solution without an answer is wrong."""
@@ -62,7 +62,7 @@ class Verifier:
     by_history: bool
 
 
-def verifier(reading: Reading) -> Verifier:
+def verifier(reading: ReportedRun) -> Verifier:
     """Over all candidates that were judged and graded; defined over none."""
     chains = Chains()
     for case in reading.cases:
@@ -99,7 +99,7 @@ def separation(scores: Iterable[Sequence[Score]], cases: Sequence[Graded]) -> Se
     return Separation(len(pairs), area(pairs), fmean(own) if own else None, len(own))
 
 
-def depths(cases: Sequence[Case]) -> list[Depth]:
+def depths(cases: Sequence[ProblemSummary]) -> list[Depth]:
     """From depth 1 on, as long as there are enough solutions."""
     deepest = max((len(odds) for case in cases for odds in case.deepening), default=0)
     made = []

@@ -44,23 +44,21 @@ def main(arguments: Sequence[str] | None = None, base: Path = BASE) -> int:
     return guarded(lambda: study(options, " ".join([f"python -m {MODULE}", *arguments]), base))
 
 
-def study(options: argparse.Namespace, command: str, base: Path) -> None:
+async def study(options: argparse.Namespace, command: str, base: Path) -> None:
     """All of it, or an exception."""
     config = load_runnable(str(base), common(options))
     check(config, str(base))
-    (run,) = worked_off([config])
-    assert run.folder is not None
-    source = Source.open("A", run.folder.path)
-    candidates = read(source)
+    (job,) = await worked_off([config])
+    candidates = await read(await Source.open("A", job.run.path))
     if not candidates.largest:
-        why = f"`treewright score {run.folder.path}` says why"
+        why = f"`treewright score {job.run.path}` says why"
         raise StudyError(f"no problem has a solution: {why}")
     found = Choosing.of(candidates)
     pictures = []
     if options.output:
         pictures = draw(options.output, accuracy_over_n(found.run, found.curves))
     family = Family(tuple(found.family()), found.compared)
-    text = page(found, family, described(run), command, pictures)
+    text = page(found, family, described(job), command, pictures)
     deliver(options, text, figures(found, family))
 
 

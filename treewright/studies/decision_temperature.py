@@ -95,15 +95,15 @@ class Found:
     test: Tried
 
 
-def study(validation: Path, test: Path) -> Found:
+async def study(validation: Path, test: Path) -> Found:
     """Fit on one run, try on the other.
 
     Raises:
         ConfigError: they are no such pair, or no temperature fits.
     """
-    fitted, tried = (Source.open(label, path) for label, path in (("A", validation), ("B", test)))
+    fitted, tried = await Source.open("A", validation), await Source.open("B", test)
     check(fitted, tried)
-    ours, theirs = solutions(fitted), solutions(tried)
+    ours, theirs = await solutions(fitted), await solutions(tried)
     factor = fit_temperature(*ours.all)
     if factor is None:
         problem = "no temperature fits: its verdicts are all right, or worse than chance"
@@ -144,10 +144,10 @@ def verifier(source: Source) -> ThinkPrmConfig:
     return scorer
 
 
-def solutions(source: Source) -> Solutions:
+async def solutions(source: Source) -> Solutions:
     """What its verifier said of whole solutions. Raises `ConfigError` for a run without any."""
     log_odds, right = [], []
-    for item in read(source).solved:
+    for item in (await read(source)).solved:
         said = [
             (odds(value), outcome is Outcome.CORRECT)
             for candidate, outcome in zip(
@@ -252,8 +252,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Print what was found. Returns the exit code."""
     options = parse(arguments)
 
-    def work() -> None:
-        found = study(options.validation, options.test)
+    async def work() -> None:
+        found = await study(options.validation, options.test)
         text = json.dumps(asdict(found)) if options.json else "\n".join(map(clean, table(found)))
         print(text)
 

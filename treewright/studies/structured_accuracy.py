@@ -21,7 +21,7 @@ from benchmarks.structured import (
     Accuracies,
     AmbiguousBase,
     Answered,
-    Calibration,
+    Numbering,
     Rate,
     calibrate_base,
     measure,
@@ -33,7 +33,7 @@ from search.structured_protocol import CountTokens, ResponseFormat
 from treewright.comparing.source import Source
 from treewright.comparing.source import read as replay
 from treewright.errors import ConfigError
-from treewright.running.recorded import Recorded
+from treewright.running.recorded import RecordedRun
 from treewright.studies import page
 from treewright.studies.command import guarded
 from treewright.terminal import clean
@@ -51,7 +51,7 @@ class Responses:
     `lengths_checked` says whether the policy's tokenizer was at hand.
     """
 
-    recorded: Recorded
+    recorded: RecordedRun
     answered: tuple[tuple[Answered, ...], ...]
     count_tokens: CountTokens | None
 
@@ -73,18 +73,18 @@ class Responses:
         return measure(answered, config.grading.option_base, rules, self.count_tokens)
 
 
-def read(path: Path) -> Responses:
+async def read(path: Path) -> Responses:
     """Read a run.
 
-    Raises what `Recorded.open` raises, `JournalError`, and `ConfigError` for a run that is not
+    Raises what `RecordedRun` raises, and `ConfigError` for a run that is not
     finished, or of something else than multiple choice.
     """
-    recorded = Recorded.open(path)
+    recorded = await RecordedRun.open(path)
     grading = recorded.config.grading.kind
     if grading != "option":
         hint = "multiple choice is graded with kind option"
         raise ConfigError(str(path), "grading.kind", grading, "has no structured responses", hint)
-    solved = replay(Source("", recorded)).solved
+    solved = (await replay(Source("", recorded))).solved
     samples = {sample.problem.id: sample for sample in recorded.dataset.samples}
     answered = tuple(
         tuple(
@@ -118,7 +118,7 @@ def token_counter(policy: object) -> CountTokens | None:
     return lambda text: len(tokenizer.encode(text))
 
 
-def calibrate(responses: Responses) -> Calibration:
+def calibrate(responses: Responses) -> Numbering:
     """Find the number of the first option, and write it down beside the run.
 
     Raises:
@@ -201,8 +201,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Print the figures, or the decision."""
     options = parse(arguments)
 
-    def work() -> None:
-        responses = read(options.run)
+    async def work() -> None:
+        responses = await read(options.run)
         if options.calibrate:
             found = calibrate(responses)
             written = responses.recorded.folder.path / DECISION
