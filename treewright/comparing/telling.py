@@ -16,15 +16,7 @@ from treewright.config.fingerprint import differences
 from treewright.config.labels import with_values
 from treewright.config.steering import strategy_told
 from treewright.terminal import line
-from treewright.wording import (
-    counted,
-    number,
-    percent,
-    points,
-    points_interval,
-    probability,
-    whole,
-)
+from treewright.wording import counted, number, percent, points, points_interval, probability, whole
 
 WORDS = ("arm", "against", "verdict")
 METHODS = (

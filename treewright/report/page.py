@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from treewright import wording
 from treewright.arms.columns import Place, everywhere
 from treewright.arms.comparison import Comparison
 from treewright.report.chapter import Chapter
@@ -21,18 +22,10 @@ from treewright.report.escaping import script_json, visible
 from treewright.report.headline import true_minus
 from treewright.report.plot import Plot
 from treewright.report.tree_data import fitted
-from treewright.wording import (
-    amount,
-    counted,
-    ends,
-    number,
-    percent,
-    points,
-    points_interval,
-    probability,
-    whole,
-)
+from treewright.wording import counted, points, points_interval
 
+WRITTEN = ("amount", "ends", "number", "percent", "probability", "whole")
+"""Of `treewright.wording`, what the templates call by its own name."""
 MOST_TREES = 12_500_000
 """Characters of packed trees in a page, which leaves it below 15 MB."""
 SHOWN_QUESTION = 160
@@ -93,15 +86,10 @@ def environment() -> Environment:
     )
     made.filters |= {
         "drawn": drawing,
-        "amount": amount,
         "visible": visible,
-        "percent": percent,
-        "ends": ends,
-        "number": number,
-        "whole": whole,
+        **{name: getattr(wording, name) for name in WRITTEN},
         "points": lambda share: true_minus(points(share)),
         "points_interval": lambda ends: true_minus(points_interval(ends)),
-        "probability": probability,
         "problems": lambda number: counted(number, "problem"),
         "pretty": lambda value: json.dumps(value, indent=2),
     }
