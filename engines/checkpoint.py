@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from search.findings import Finding, fail, ok, warn
+from search.wording import size
 
 GIB = 2**30
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
@@ -86,11 +87,6 @@ def weights_gib(model: str, *, in_16_bits: bool = True) -> float | None:
     if named is None or QUANTIZED.search(model) or not in_16_bits:
         return None
     return float(named[1]) * 1e9 * BYTES_PER_PARAMETER / GIB
-
-
-def size(gib: float) -> str:
-    """`5.6 GiB`, `3.5 MiB`."""
-    return f"{gib:.1f} GiB" if gib >= 1 else f"{gib * 1024:.1f} MiB"
 
 
 def damage(folder: Path) -> str:

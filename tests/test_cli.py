@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from engines.checkpoint import size, weights_gib
+from engines.checkpoint import weights_gib
 from search.aggregation import AGGREGATIONS
 from search.selection import SELECTIONS
+from search.wording import size
 from treewright import cli
 from treewright.config.load import load_config
 from treewright.config.notes import notes

@@ -32,11 +32,11 @@ from search.questions import Flow, Strategy
 from search.strategies.beam import Beam
 from search.strategies.best_of_n import BestOfN
 from search.strategies.majority import Majority
+from treewright.arms.metrics import Metrics
 from treewright.config.config import Config
 from treewright.config.load import load_config
 from treewright.journal.journal import Journal
 from treewright.ledger import Ledger
-from treewright.metrics import Metrics
 from treewright.running import session
 from treewright.running.ending import Ending, ending
 from treewright.running.experiment import too_many

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from benchmarks.datasets import can_download, is_here, load_dataset, told_size
 from engines.config import Machine
 from engines.traits import Part, traits_of
 from search.questions import steered_by
+from treewright.arms.arm import arms_of
 from treewright.config.config import Config
 from treewright.config.fingerprint import fingerprint
 from treewright.config.kinds import kind_of
@@ -92,7 +93,7 @@ def make_plan(config: Config) -> RunPlan:
         candidates=candidates,
         policy=_side(config, "policy", config.policy, draws),
         scorer=_side(config, "scorer", config.scorer, judged),
-        arms=len(list(_arms(config))),
+        arms=len(arms_of(config.aggregate, config.select)),
         notes=dataset.notes if dataset else _lacking(),
     )
 
@@ -136,11 +137,3 @@ def _gpus(needs: Machine | None, said: float | None) -> float | None:
     if needs is None or not needs.gpus:
         return 0.0
     return None if needs.optional else needs.gpus
-
-
-def _arms(config: Config) -> Iterator[tuple[str | None, str]]:
-    from search.selection import SELECTIONS
-
-    for selection in config.select:
-        scored = SELECTIONS[selection].needs_score
-        yield from ((name, selection) for name in (config.aggregate if scored else [None]))

@@ -12,6 +12,7 @@ from rich.console import Console
 from search.core import Candidate, Missing, Problem, Score, Spending
 from search.driver import Searched, total
 from search.tree import Graph, tree_of
+from search.wording import amount, number
 from treewright.terminal import line
 from treewright.trees.draw import footer, lines
 from treewright.trees.trees import choose_on
@@ -89,12 +90,12 @@ class Found:
         yield f"answer {answer}{score} ({by} of {of})"
         spent = self.spent
         yield (
-            f"{spent.policy.computed:,} tokens of the policy, "
-            f"{spent.verifier.computed:,} of the verifier"
+            f"{amount(spent.policy.computed)} tokens of the policy, "
+            f"{amount(spent.verifier.computed)} of the verifier"
         )
         if self.searched.result.exhausted:
             yield line(f"ended by a limit: {self.searched.result.exhausted}")
 
 
 def _number(score: Score) -> str:
-    return line(f"missing ({score.reason})") if isinstance(score, Missing) else f"{score:.3f}"
+    return line(f"missing ({score.reason})") if isinstance(score, Missing) else number(score)

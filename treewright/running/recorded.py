@@ -12,13 +12,13 @@ from pathlib import Path
 from benchmarks.datasets import Dataset, Sample, load_dataset
 from benchmarks.grading import GradingConfig, open_grader
 from search.fault import Fault
+from treewright.arms.solved import Solved
 from treewright.config.config import Config
 from treewright.config.fingerprint import asked_identity, differences
 from treewright.config.recorded import load_recorded
 from treewright.config.trust import trust_said
 from treewright.journal.damage import JournalCounts
 from treewright.journal.journal import Journal
-from treewright.metrics import Solved
 from treewright.running.replay import Known, Replay
 from treewright.running.run_folder import RunFolder, Status
 from treewright.running.run_name import find_run

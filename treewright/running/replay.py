@@ -14,11 +14,11 @@ from search.core import Problem, Spending
 from search.driver import drive
 from search.ports import Failure, ReplayError
 from search.questions import Flow, Strategy
+from treewright.arms.solved import Solved
 from treewright.config.config import Config
 from treewright.config.stand_in import StandIn
 from treewright.journal.journal import Journal, JournalError
 from treewright.journal.results import RESULT, ResultError, search_again
-from treewright.metrics import Solved
 from treewright.running.controller import Failed, Grading
 from treewright.running.memory import (
     RecordedMemory,

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from search.questions import steered_by
-from treewright.metrics import Arm, Metrics
+from treewright.arms.columns import Place
 from treewright.running.job import Job
 from treewright.running.run_folder import RunFolder
-from treewright.running.table import by_name
 from treewright.sweeping.cell import Cell
 from treewright.sweeping.shared_run import FAILED, Figures, SharedRun
 from treewright.terminal import line
@@ -106,10 +104,5 @@ def rows(run: SharedRun) -> Iterator[dict[str, Any]]:
             "fault": line(str(fault)) if fault else None,
             "problems": figures.metrics and figures.metrics.problems,
             "failures": figures.metrics and figures.metrics.failures,
-            "arms": [asdict(arm) for arm in headline(figures.metrics)],
+            "arms": [Place.METRICS.to_json(arm) for arm in figures.tops],
         }
-
-
-def headline(metrics: Metrics | None) -> list[Arm]:
-    """The arms at their largest n."""
-    return [arms[-1] for _, arms in by_name(metrics.arms)] if metrics else []
