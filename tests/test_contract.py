@@ -41,8 +41,8 @@ from search.questions import (
     fork,
 )
 from search.strategies.best_of_n import BestOfN
+from treewright.arms.solved import Solved
 from treewright.journal.journal import Journal
-from treewright.metrics import Solved
 from treewright.running.controller import Controller, Failed, Grading
 
 ROOT = Prefix.start(Problem("p", "1 + 1?"))

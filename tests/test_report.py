@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from reported_runs import Finish, block, page, reported, words
+from treewright.arms.standing import Standing
 from treewright.cli import main
 from treewright.comparing.source import Source
-from treewright.report.differences import Standing
 from treewright.report.drawing import SHAPES
 from treewright.report.escaping import unpacked, visible
 from treewright.report.headline import over_others

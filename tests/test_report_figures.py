@@ -3,17 +3,17 @@
 import asyncio
 import json
 import re
-from statistics import fmean
-from types import SimpleNamespace
-from typing import Any, cast
 
 import pytest
 
+from benchmarks.estimators.expected import Share
 from reported_runs import Finish, page, words
-from treewright.report import differences, reported_run
+from treewright.arms import standing
+from treewright.arms.arm import Arm
+from treewright.arms.marks import Marks
+from treewright.arms.standing import Standing, standings
+from treewright.report import reported_run
 from treewright.report.chapter import chapter
-from treewright.report.curves import curves
-from treewright.report.differences import Standing, standings
 from treewright.report.report import measured, plots
 from treewright.report.reported_run import read
 
@@ -37,9 +37,12 @@ def test_an_arm_costs_at_every_n_what_the_run_s_own_table_says(
     run = finish(strategy)
     found = asyncio.run(read("A", run))
     points = {
-        (curve.arm.aggregation, curve.arm.selection, point.n): (point.policy, point.verifier)
-        for curve in curves(found)
-        for point in curve.points
+        (curve.arm.aggregation, curve.arm.selection, each.n): (
+            each.policy_tokens,
+            each.verifier_tokens,
+        )
+        for curve in found.graded.curves(found.arms)
+        for each in (point.figures for point in curve.points)
     }
     for arm in json.loads((run / "metrics.json").read_text())["arms"]:
         at = arm["aggregation"], arm["selection"], arm["n"]
@@ -93,15 +96,13 @@ def test_the_headline_tells_gain_certainty_and_cost(finish: Finish) -> None:
 
 def placed(monkeypatch: pytest.MonkeyPatch, p: float, *arms: list[float]) -> list[Standing]:
     """How arms with these marks stand, if every test gives p."""
-    found = [
-        SimpleNamespace(top=SimpleNamespace(found=SimpleNamespace(accuracy=fmean(arm))), arm=arm)
-        for arm in arms
-    ]
-    monkeypatch.setattr(differences, "sign_flip", lambda *_, **__: p)
-    monkeypatch.setattr(
-        differences, "marks", lambda _, curve: SimpleNamespace(right=dict(enumerate(curve.arm)))
-    )
-    return standings(cast("Any", None), cast("Any", found))
+    monkeypatch.setattr(standing, "sign_flip", lambda *_, **__: p)
+    return standings([marks(arm) for arm in arms])
+
+
+def marks(right: list[float]) -> Marks:
+    shares = {str(at): Share(each, 1.0, 0.0, 0.0, 0.0) for at, each in enumerate(right)}
+    return Marks("A", Arm("best", "min"), 4, shares, dict.fromkeys(shares, (1, 1)))
 
 
 @pytest.mark.parametrize(("others", "shown"), [(1, True), (2, False)])

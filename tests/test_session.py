@@ -32,11 +32,11 @@ from search.questions import Flow, Strategy
 from search.strategies.beam import Beam
 from search.strategies.best_of_n import BestOfN
 from search.strategies.majority import Majority
+from treewright.arms.metrics import Metrics
 from treewright.config.config import Config
 from treewright.config.load import load_config
 from treewright.journal.journal import Journal
 from treewright.ledger import Ledger
-from treewright.metrics import Metrics
 from treewright.running import session
 from treewright.running.ending import Ending, ending
 from treewright.running.experiment import too_many
@@ -70,7 +70,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
 class Ports(Policy, Scorer):
     """The scripted ports; a call whose place is in `fails` gets a failure of that kind instead."""
 
-    config: Config
+    config: Any
     fails: dict[str, FailureKind] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from search.aggregation import MissingRule
-from treewright.comparing.arm_name import ArmName, arm_name, arm_names
-from treewright.comparing.comparison import Comparison, compare
-from treewright.comparing.marks import Marks, mark
+from treewright.arms.arm import Arm, arm_named, arms_named
+from treewright.arms.comparison import Comparison, compare
 from treewright.comparing.pairing import check_arm, check_once, check_same_data, check_size
 from treewright.comparing.source import Found, Source, read
 from treewright.comparing.telling import print_comparisons
@@ -23,7 +22,7 @@ from treewright.config.kinds import kind_of
 from treewright.errors import ConfigError
 
 LABELS = string.ascii_uppercase
-REFERENCE = ArmName("majority")
+REFERENCE = Arm("majority")
 """What arms of one run are compared with: the best that can be had without a verifier."""
 
 
@@ -42,8 +41,8 @@ class Plan:
     """An arm of a run, and an arm of the first run that it is compared with."""
 
     run: int
-    arm: ArmName
-    reference: ArmName
+    arm: Arm
+    reference: Arm
 
 
 async def compare_runs(paths: Sequence[Path], asked: Asked, *, as_json: bool = False) -> int:
@@ -77,8 +76,8 @@ def planned(sources: Sequence[Source], asked: Asked) -> list[Plan]:
     several runs each arm is compared with the same arm of the first run; where the first asked no
     verifier and the arm needs one, with its majority.
     """
-    told = [name.at(asked.n) for name in arm_names(asked.arms, "--arm")]
-    said = arm_name(asked.reference, "--reference").at(asked.n) if asked.reference else None
+    told = [name.at(asked.n) for name in arms_named(asked.arms, "--arm")]
+    said = arm_named(asked.reference, "--reference").at(asked.n) if asked.reference else None
     first, *others = sources
     plans = []
     for run, source in enumerate(others or [first], 1 if others else 0):
@@ -98,21 +97,27 @@ def planned(sources: Sequence[Source], asked: Asked) -> list[Plan]:
     return plans
 
 
-def same(first: Source, name: ArmName) -> ArmName:
+def same(first: Source, name: Arm) -> Arm:
     """The first run's arm that another run's is compared with."""
     return REFERENCE.at(name.n) if name.aggregation and unjudged(first.config) else name
 
 
 def compared(plans: Sequence[Plan], runs: Sequence[Found], missing: str | None) -> list[Comparison]:
     """All comparisons as one family. Each arm of each run is measured once."""
-    marks: dict[tuple[int, ArmName], Marks] = {}
-    for plan in plans:
-        for run, name in ((plan.run, plan.arm), (0, plan.reference)):
-            if (run, name) not in marks:
-                check_size(runs[run], name)
-                rule = MissingRule(missing) if missing else runs[run].source.config.missing
-                marks[run, name] = mark(runs[run], name, rule)
-    return compare([(marks[plan.run, plan.arm], marks[0, plan.reference]) for plan in plans])
+    pairs = [((plan.run, plan.arm), (0, plan.reference)) for plan in plans]
+    asked = dict.fromkeys(each for pair in pairs for each in pair)
+    for run, arm in asked:
+        check_size(runs[run], arm)
+    rules = [MissingRule(missing or run.source.config.missing) for run in runs]
+    graded = [
+        found.graded([arm for run, arm in asked if run == at], rule)
+        for at, (found, rule) in enumerate(zip(runs, rules, strict=True))
+    ]
+    marks = {
+        (run, arm): graded[run].over_subsets(arm, [arm.n or runs[run].largest])[0]
+        for run, arm in asked
+    }
+    return compare([(marks[ours], marks[theirs]) for ours, theirs in pairs])
 
 
 def to_json(rows: Sequence[Comparison], runs: Sequence[Found]) -> dict[str, Any]:

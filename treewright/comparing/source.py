@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.datasets import Dataset
+from search.aggregation import MissingRule
 from search.strategies.best_of_n import BestOfN
 from search.strategies.majority import Majority
-from treewright.comparing.arm_name import ArmName
+from treewright.arms.arm import Arm, arms_of
+from treewright.arms.graded_run import GradedRun
+from treewright.arms.solved import Solved
 from treewright.config.config import Config
 from treewright.errors import ConfigError
-from treewright.metrics import Solved, rows
-from treewright.running.ending import reporting
 from treewright.running.recorded import RecordedRun
 
 
@@ -56,12 +57,9 @@ class Source:
         return isinstance(strategy, (BestOfN, Majority)) and strategy.stop == "none"
 
     @property
-    def arms(self) -> list[ArmName]:
+    def arms(self) -> list[Arm]:
         """The arms that its config reports, over all candidates."""
-        return [
-            ArmName(selection, str(aggregator) if aggregator else None)
-            for aggregator, selection in rows(reporting(self.config))
-        ]
+        return arms_of(self.config.aggregate, self.config.select)
 
 
 @dataclass(frozen=True)
@@ -74,6 +72,11 @@ class Found:
     source: Source
     solved: list[Solved]
     failures: int
+
+    def graded(self, arms: Iterable[Arm], missing: MissingRule) -> GradedRun:
+        """Its problems, scored for these arms."""
+        draws = self.source.draws_independently
+        return GradedRun.of(self.solved, arms, missing, self.source.label, draws=draws)
 
     @property
     def largest(self) -> int:

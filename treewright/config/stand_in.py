@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import NoneType
 from typing import Any
 
+from engines.traits import Judges, Traits, traits_of
 from search.questions import Declared
 
 STRATEGY = {
@@ -38,6 +39,12 @@ class StandIn:
     settings: Mapping[str, Any] = field(repr=False)
     facts: Mapping[str, Any] = field(repr=False)
 
+    @property
+    def traits(self) -> Traits:
+        """What a reader needs to know of a scorer."""
+        outcome = self.facts.get("outcome_only", False)
+        return Traits(judges=Judges.OUTCOME if outcome else Judges.UNKNOWN)
+
     def __getattr__(self, name: str) -> Any:
         for known in (vars(self).get("facts", {}), vars(self).get("settings", {})):
             if name in known:
@@ -48,7 +55,7 @@ class StandIn:
 def facts_of(section: str, part: Any) -> dict[str, Any]:
     """What the manifest keeps of a part."""
     if section == "scorer":
-        return {"outcome_only": bool(getattr(part, "outcome_only", False))}
+        return {"outcome_only": traits_of(part).judges is Judges.OUTCOME}
     if section == "policy":
         return {}
     told = {name: getattr(part, name) for name in ("candidates", "draws", "judges")}

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from search.wording import counted
 from treewright.errors import ConfigError, suggest
 from treewright.exchange.export_sal import write_completions
 from treewright.exchange.samples import write_samples
 from treewright.running.recorded import RecordedRun
 from treewright.running.replay import Known
-from treewright.running.table import counted
 from treewright.terminal import clean
 
 

@@ -13,16 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.datasets import Sample
-from search.aggregation import Aggregator
 from search.core import Candidate, Missing, Spent
+from treewright.arms.arm import Arm
+from treewright.arms.graded import Graded
+from treewright.arms.solved import Solved
 from treewright.exchange.completions import COMPLETIONS, SCORES, STOPS, TOKENS, is_result
 from treewright.exchange.output_file import whole_file
 from treewright.exchange.samples import spent_along, stop_of
-from treewright.metrics import Solved, choose
 from treewright.running.recorded import RecordedRun
 from treewright.running.replay import Known
 
-LAST = Aggregator("last")
+LAST = "last"
 SELECTIONS = {"naive": "best", "weighted": "weighted", "maj": "majority"}
 """Its name of a selection, and ours."""
 
@@ -84,16 +85,18 @@ def tokens(spent: list[Spent]) -> int:
 
 
 def _predictions(run: RecordedRun, solved: Solved, sizes: list[int]) -> dict[str, Any]:
-    candidates, missing = solved.search.result.candidates, run.config.missing
-    aggregated = [LAST.score(candidate, missing) for candidate in candidates]
-    best = choose(solved, LAST, "best", len(candidates), missing).index
+    candidates = solved.search.result.candidates
+    graded = Graded.of(solved, [LAST], run.config.missing)
+    best = graded.choice(Arm("best", LAST)).index
     found: dict[str, Any] = {
-        "agg_scores": [None if isinstance(score, Missing) else score for score in aggregated],
+        "agg_scores": [
+            None if isinstance(score, Missing) else score for score in graded.scores[LAST]
+        ],
         "pred": None if best is None else candidates[best].path.text,
     }
     for n in sizes:
         for name, selection in SELECTIONS.items():
-            index = choose(solved, LAST, selection, n, missing).index
+            index = graded.choice(Arm(selection, LAST), n).index
             found[f"pred_{name}@{n}"] = None if index is None else _boxed(run, candidates[index])
     return found
 

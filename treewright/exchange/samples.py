@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.datasets import Sample
 from search.core import Candidate, Judgement, Missing, Prefix, Spent, StopReason, place_id
+from treewright.arms.solved import Solved
 from treewright.config.kinds import kind_of
 from treewright.exchange.output_file import whole_file
-from treewright.metrics import Solved
 from treewright.running.recorded import RecordedRun
 from treewright.running.replay import Known
 

@@ -17,13 +17,15 @@ from search.core import Problem
 from search.driver import Searched, drive
 from search.memory import DictMemory
 from search.questions import Strategy
+from treewright.arms.arm import Arm
+from treewright.arms.graded import Graded
+from treewright.arms.solved import Solved
 from treewright.cluster.cluster import Ports, open_cluster
 from treewright.config.config import Config
 from treewright.config.load import config_from, load_config
 from treewright.lab.arguments import checked_strategy, choosing, problem_of
 from treewright.lab.found import Found
 from treewright.lab.portal import Portal
-from treewright.metrics import Solved, choose
 
 Section = Mapping[str, Any]
 """A section of a config as a mapping: `{"kind": "thinkprm", "model": "launch/ThinkPRM-1.5B"}`."""
@@ -163,17 +165,18 @@ class AsyncLab:
         answers = [self.config.grading.answer(candidate.path) for candidate in candidates]
         assert self._engines is not None
         grades = Grades(tuple(await self._engines.grader.group(answers)), ())
-        solved = Solved(problem.id, searched, grades)
-        index = choose(solved, aggregator, select, len(candidates), missing).index
+        arm = Arm(select, str(aggregator) if aggregator else None)
+        graded = Graded.of(Solved(problem.id, searched, grades), [arm.aggregation], missing)
+        index = graded.choice(arm).index
         return Found(
             problem,
             searched,
             answer=None if index is None else answers[index],
             score=None
-            if index is None or aggregator is None
-            else aggregator.score(candidates[index], missing),
+            if index is None or not aggregator
+            else graded.scores[str(aggregator)][index],
             chosen=index,
-            aggregate=str(aggregator) if aggregator else None,
+            aggregate=arm.aggregation,
             select=select,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from benchmarks.datasets import Sample
 from search.questions import steered_by
 from search.tree import Graph
+from treewright.arms.columns import Place
+from treewright.arms.metrics import Metrics
 from treewright.config.config import Config
 from treewright.exchange.samples import samples_table
 from treewright.lab.portal import Portal
-from treewright.metrics import Metrics
 from treewright.running.ending import ending
 from treewright.running.recorded import RecordedRun
 from treewright.running.replay import Known
@@ -72,10 +73,15 @@ class AsyncRun:
         return [sample for sample, _ in self._run.results(self._known)]
 
     def arms(self) -> pa.Table:
-        """A row per aggregation × selection × n: accuracy, interval, cost, what was left out."""
+        """A row per aggregation × selection × n: accuracy, interval, cost, what was left out.
+
+        Each column says what it is, as `about` in the metadata of its field.
+        """
         import pyarrow as pa
 
-        return pa.Table.from_pylist([asdict(arm) for arm in self.metrics.arms])
+        made = pa.Table.from_pylist([Place.METRICS.to_json(arm) for arm in self.metrics.arms])
+        about = {column.key: {"about": column.about} for column in Place.METRICS.columns}
+        return made.cast(pa.schema([each.with_metadata(about[each.name]) for each in made.schema]))
 
     def candidates(self) -> pa.Table:
         """A row per candidate, as `treewright export` writes: text, verdicts, outcome, cost."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from search.wording import counted
 from treewright.comparing.pairing import check_once
 from treewright.config.labels import names
 from treewright.errors import ConfigError
@@ -17,7 +18,6 @@ from treewright.report.plot import Plot
 from treewright.report.plot_files import write_plots
 from treewright.report.reported_run import read
 from treewright.running.run_folder import RunFolder
-from treewright.running.table import counted
 from treewright.terminal import clean
 
 FILE, PLOTS = "report.html", "plots"

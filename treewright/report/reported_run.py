@@ -6,8 +6,11 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from search.aggregation import Aggregator
 from search.core import Spending
 from search.ports import Failure, FailureKind
+from treewright.arms.arm import Arm, arms_of
+from treewright.arms.graded_run import GradedRun
 from treewright.comparing.source import Source
 from treewright.config.checks import unjudged as no_verifier
 from treewright.files.opening import UnsafeFile
@@ -49,9 +52,24 @@ class ReportedRun:
     called: str = ""
 
     @property
+    def graded(self) -> GradedRun:
+        """Its problems as arms see them."""
+        return GradedRun(self.source.label, self.cases, self.source.draws_independently)
+
+    @property
     def largest(self) -> int:
         """How many candidates a problem has at most."""
-        return max((len(case.outcomes) for case in self.cases), default=0)
+        return self.graded.largest
+
+    @property
+    def arms(self) -> list[Arm]:
+        """Those that need no score first; then by selection, one per aggregation.
+
+        Beside those of its config are `first` and `majority`, which others are held against.
+        """
+        known = dict.fromkeys(("first", "majority", *self.source.config.select))
+        arms = [arm for name in known for arm in arms_of(self.aggregations, [name])]
+        return sorted(arms, key=lambda arm: arm.aggregation is not None)
 
     @property
     def problems(self) -> int:
@@ -75,7 +93,8 @@ async def read(label: str, path: Path) -> ReportedRun:
     """
     source = await Source.open(label, path)
     why = no_verifier(source.config)
-    names = () if why else tuple(dict.fromkeys((*source.config.aggregate, REFERENCE)))
+    scored = [str(Aggregator.parse(name)) for name in source.config.aggregate]
+    names = () if why else tuple(dict.fromkeys((*scored, REFERENCE)))
     reading = ReportedRun(
         source=source,
         status=RunFolder(path).status(),

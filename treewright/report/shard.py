@@ -12,11 +12,11 @@ from pathlib import Path
 from benchmarks.datasets import Sample
 from search.calls import Costs
 from search.core import Spending
+from treewright.arms.solved import Solved
 from treewright.comparing.source import Source
 from treewright.config.trust import Trust, trust_said, trusting
 from treewright.journal.damage import JournalCounts
 from treewright.journal.journal import Journal
-from treewright.metrics import Solved
 from treewright.report.problem_summary import ProblemSummary, summary_of
 from treewright.running.controller import Failed
 from treewright.running.ending import unjudged

@@ -17,9 +17,9 @@ from search.driver import Searched, drive
 from search.gather import gather
 from search.ports import Failure, Memory, Policy, ReplayError, Scorer
 from search.questions import Strategy
+from treewright.arms.solved import Solved
 from treewright.journal.journal import Journal, JournalError
 from treewright.journal.results import RESULT, encode_result
-from treewright.metrics import Solved
 from treewright.running.memory import failure_payload
 
 

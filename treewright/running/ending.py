@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from benchmarks.datasets import Dataset
-from search.aggregation import Aggregator
 from search.ports import Failure, FailureKind
+from treewright.arms.arm import arms_of
+from treewright.arms.metrics import Metrics, measure
+from treewright.arms.solved import Solved
 from treewright.config.config import Config
-from treewright.metrics import Metrics, Reporting, Solved, measure
 from treewright.running.controller import Failed
 from treewright.running.replay import Known
 from treewright.running.run_folder import Status
@@ -43,7 +44,8 @@ def ending(config: Config, dataset: Dataset, known: Known) -> Ending:
     ]
     failed = [*bad_rows, *known.failed, *unscored]
     problems = len(dataset.samples) + len(bad_rows)
-    metrics = measure(known.solved, len(failed), problems, reporting(config))
+    arms = arms_of(config.aggregate, config.select)
+    metrics = measure(known.solved, len(failed), problems, arms, config.missing)
     ledger = with_lost(metrics.ledger, known.lost)
     pending = len(dataset.samples) - len(known.solved) - len(known.failed)
     return Ending(replace(metrics, ledger=ledger), failed, pending)
@@ -57,9 +59,3 @@ def unjudged(item: Solved) -> Failure | None:
     failures = item.search.failures.items()
     told = min(failures, key=lambda pair: (pair[1].kind.final, pair[0]), default=None)
     return told[1] if told else None
-
-
-def reporting(config: Config) -> Reporting:
-    """The part of a config that only the table depends on."""
-    aggregators = tuple(Aggregator.parse(name) for name in config.aggregate)
-    return Reporting(aggregators, config.select, config.missing)

@@ -79,16 +79,12 @@ class Unrecorded(Exception):
     """
 
 
-class RecordedPolicy(Policy):
-    """The policy of a replay: it has nothing to say beyond the journal."""
+class RecordedPorts(Policy, Scorer):
+    """Both ports of a replay: they have nothing to say beyond the journal."""
 
     async def extend(self, batch: Sequence[PolicyCall]) -> list[PolicyReply | Failure]:
         """Raise `Unrecorded`."""
         raise Unrecorded
-
-
-class RecordedScorer(Scorer):
-    """The scorer of a replay: it has nothing to say beyond the journal."""
 
     async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:
         """Raise `Unrecorded`."""

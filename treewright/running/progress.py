@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from search.core import Spent
+from search.wording import percent, whole
 
 PLAIN_SECONDS = 10.0
 """How often a plain progress line is printed."""
@@ -62,7 +63,7 @@ class Tally:
     def accuracies(self) -> str:
         """`first 41 %  min+best 78 %`, of those arms that are known."""
         known = {arm: self.right[arm] / decided for arm, decided in self.decided.items() if decided}
-        told = (f"{arm} {100 * accuracy:.0f} %" for arm, accuracy in known.items())
+        told = (f"{arm} {percent(accuracy, 0)} %" for arm, accuracy in known.items())
         return "  ".join(told) or "accuracy not known yet"
 
 
@@ -92,7 +93,7 @@ def describe(tally: Tally) -> str:
     left = "" if tally.eta is None else f", {clock(tally.eta)} left"
     failed = f", {tally.failed} failed" if tally.failed else ""
     return (
-        f"{tally.done}/{tally.total} problems{failed}, {tally.rate:,.0f} tokens/s{left}; "
+        f"{tally.done}/{tally.total} problems{failed}, {whole(tally.rate)} tokens/s{left}; "
         f"{tally.accuracies()}"
     )
 
@@ -144,7 +145,7 @@ class BarProgress:
         """Redraw."""
         left = "" if self.tally.eta is None else f"  {clock(self.tally.eta)} left"
         failed = f"  {self.tally.failed} failed" if self.tally.failed else ""
-        figures = f"{self.tally.rate:,.0f} tok/s{left}{failed}  {self.tally.accuracies()}"
+        figures = f"{whole(self.tally.rate)} tok/s{left}{failed}  {self.tally.accuracies()}"
         self.bar.update(self.task, completed=self.tally.done, figures=figures)
 
     def say(self, line: str) -> None:

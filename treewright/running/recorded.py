@@ -12,14 +12,13 @@ from pathlib import Path
 from benchmarks.datasets import Dataset, Sample, load_dataset
 from benchmarks.grading import GradingConfig, open_grader
 from search.fault import Fault
+from treewright.arms.solved import Solved
 from treewright.config.config import Config
 from treewright.config.fingerprint import asked_identity, differences
 from treewright.config.recorded import load_recorded
-from treewright.config.stand_in import StandIn
 from treewright.config.trust import trust_said
 from treewright.journal.damage import JournalCounts
 from treewright.journal.journal import Journal
-from treewright.metrics import Solved
 from treewright.running.replay import Known, Replay
 from treewright.running.run_folder import RunFolder, Status
 from treewright.running.run_name import find_run
@@ -59,18 +58,18 @@ class RecordedRun:
         """
         folder = RunFolder.open(find_run(said))
         manifest = folder.manifest()
-        recorded = load_recorded(folder.path, manifest, trust_said())
-        config, identity = recorded.config, manifest["identity"]
+        config, left_out = load_recorded(folder.path, manifest, trust_said())
+        identity = manifest["identity"]
         dataset = load_dataset(config.dataset)
         now = asked_identity(config, dataset.digest)
-        held = [key for key in identity if key in now or holds(key, config)]
-        changed = [key for key in differences(identity, now) if key in held]
+        # What an older or a newer version does not know, the journal's own digests hold.
+        changed = [key for key in differences(identity, now) if key in identity and key in now]
         if changed:
             raise NotResumable(
                 f"{said}: cannot be read: the run was made with another {', '.join(changed)}; "
                 "restore that"
             )
-        return cls(folder, config, dataset, identity, recorded.left_out)
+        return cls(folder, config, dataset, identity, left_out)
 
     @asynccontextmanager
     async def replay(self) -> AsyncIterator[Replay]:
@@ -131,8 +130,3 @@ def limited(grading: GradingConfig) -> GradingConfig:
         workers=min(grading.workers, os.cpu_count() or 1),
         memory_mib=min(grading.memory_mib, ours.memory_mib),
     )
-
-
-def holds(key: str, config: Config) -> bool:
-    """Whether a key of the identity decides what is asked, so far as the strategy is known."""
-    return key.startswith("strategy.") and not isinstance(config.strategy, StandIn)

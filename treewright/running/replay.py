@@ -14,16 +14,15 @@ from search.core import Problem, Spending
 from search.driver import drive
 from search.ports import Failure, ReplayError
 from search.questions import Flow, Strategy
+from treewright.arms.solved import Solved
 from treewright.config.config import Config
 from treewright.config.stand_in import StandIn
 from treewright.journal.journal import Journal, JournalError
 from treewright.journal.results import RESULT, ResultError, search_again
-from treewright.metrics import Solved
 from treewright.running.controller import Failed, Grading
 from treewright.running.memory import (
     RecordedMemory,
-    RecordedPolicy,
-    RecordedScorer,
+    RecordedPorts,
     SparedScorer,
     Unrecorded,
     noted_failures,
@@ -122,10 +121,11 @@ class Replay:
         problem has failed. Raises as `all`.
         """
         problem, journal = sample.problem, self.journal
-        memory, scorer = RecordedMemory(journal), SparedScorer(RecordedScorer(), self.noted)
+        memory, ports = RecordedMemory(journal), RecordedPorts()
+        scorer = SparedScorer(ports, self.noted)
         try:
             flow = self.strategy(problem)
-            searched = await drive(flow, RecordedPolicy(), scorer, memory, self.seed)
+            searched = await drive(flow, ports, scorer, memory, self.seed)
             grades = await self.grading.grade(sample, searched)
         except ResultError as error:
             raise journal.not_ours(RESULT, problem.id, error) from error

@@ -174,13 +174,11 @@ def is_identity(told: object) -> bool:
     return (
         isinstance(told, dict)
         and told.keys() >= {"seed", "dataset", "strategy.kind"}
-        and all(KEY.fullmatch(key) and is_digest(digest) for key, digest in told.items())
+        and all(
+            KEY.fullmatch(key) and isinstance(digest, str) and DIGEST.fullmatch(digest)
+            for key, digest in told.items()
+        )
     )
-
-
-def is_digest(told: object) -> bool:
-    """Whether it may be a digest."""
-    return isinstance(told, str) and DIGEST.fullmatch(told) is not None
 
 
 def environment() -> dict[str, Any]:

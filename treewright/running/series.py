@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from benchmarks.datasets import load_dataset
+from engines.traits import Part
 from scorers.no_scorer import NoScorerConfig
 from search.fault import Fault
 from search.gather import gather
@@ -87,7 +88,7 @@ def by_engines(jobs: Sequence[Job]) -> list[list[Job]]:
     return list(groups.values())
 
 
-def engines(configs: Sequence[Config]) -> tuple[object, object]:
+def engines(configs: Sequence[Config]) -> tuple[Part, Part]:
     """The policy and the scorer that serve all of these configs; no scorer where none asks one.
 
     Raises `SeriesError` when there is no one such pair, or the clusters differ.

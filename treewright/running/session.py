@@ -8,19 +8,21 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from benchmarks.datasets import Dataset
-from benchmarks.grading import Outcome, open_grader
+from benchmarks.grading import open_grader
+from engines.traits import Judges, Part, traits_of
 from scorers.no_scorer import NoScorerConfig
-from search.aggregation import Aggregator
 from search.custom import PartError
+from treewright.arms.arm import Arm, arms_of
+from treewright.arms.graded import Graded
+from treewright.arms.solved import Solved
 from treewright.cluster.cluster import Ports, open_cluster
 from treewright.cluster.config import ClusterConfig
 from treewright.cluster.pool_stats import PoolStats
 from treewright.config.config import Config
 from treewright.config.sources import steered_by_own_code
 from treewright.journal.journal import Journal
-from treewright.metrics import UNDECIDED, Solved, choose, outcome_of
 from treewright.running.controller import Controller, Failed, Grading
-from treewright.running.ending import Ending, ending, reporting
+from treewright.running.ending import Ending, ending
 from treewright.running.memory import JournalMemory, SparedScorer, noted_failures
 from treewright.running.progress import Progress, Tally, add_spent, open_progress
 from treewright.running.replay import Known, Replay
@@ -40,7 +42,7 @@ class Site:
 
 @asynccontextmanager
 async def open_site(
-    cluster: ClusterConfig, policy: object, scorer: object, tally: Tally
+    cluster: ClusterConfig, policy: Part, scorer: Part, tally: Tally
 ) -> AsyncIterator[Site]:
     """Show progress, heed signals and keep the engines up while the block lasts.
 
@@ -130,15 +132,15 @@ class Session:
             tally.book(arm, right)
 
 
-def scorer_asked(config: Config) -> object:
+def scorer_asked(config: Config) -> Part:
     """The scorer to start: none for a strategy that asks none, whatever is configured."""
     return config.scorer if config.strategy.judges else NoScorerConfig()
 
 
-def replicas(cluster: ClusterConfig, scorer: object) -> str:
+def replicas(cluster: ClusterConfig, scorer: Part) -> str:
     """`replicas: 1 policy, 2 scorer (ray)`."""
     sides = [f"{cluster.policy_replicas} policy"]
-    if not isinstance(scorer, NoScorerConfig):
+    if traits_of(scorer).judges is not Judges.NOTHING:
         sides.append(f"{cluster.scorer_replicas} scorer")
     return f"replicas: {', '.join(sides)} ({cluster.backend})"
 
@@ -156,22 +158,14 @@ def running_arms(item: Solved, config: Config) -> dict[str, bool | None]:
 
     None where the table leaves the problem out: it was not scored, or could not be graded.
     """
-    how = reporting(config)
-    n = len(item.search.result.candidates)
-    arms: list[tuple[Aggregator | None, str]] = [(None, "first")]
-    if config.strategy.judges:
-        arms += [(aggregator, "best") for aggregator in how.aggregate[:1]]
-    else:
-        arms += [(None, "majority")]
+    verified = arms_of(config.aggregate[:1], ["best"])
+    arms = [Arm("first"), *(verified if config.strategy.judges else [Arm("majority")])]
     right: dict[str, bool | None] = {}
-    for aggregator, selection in arms:
-        arm = f"{aggregator}+{selection}" if aggregator else selection
+    for arm in arms:
         try:
-            choice = choose(item, aggregator, selection, n, how.missing)
+            share, _ = Graded.of(item, [arm.aggregation], config.missing).first(arm)
         except PartError:  # told with the table, when the paid work is done
-            right[arm] = None
+            right[str(arm)] = None
             continue
-        outcome = outcome_of(item, choice)
-        undecided = choice.unscored or outcome in UNDECIDED
-        right[arm] = None if undecided else outcome is Outcome.CORRECT
+        right[str(arm)] = bool(share.right) if share.decided else None
     return right

@@ -15,18 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from search.strategies.best_of_n import BestOfN
+from treewright.arms.columns import Place
 from treewright.comparing.source import Source, read
 from treewright.config.config import Config
 from treewright.config.load import load_runnable
 from treewright.errors import ConfigError
 from treewright.report.charts import accuracy_over_n
-from treewright.report.curves import oracle
 from treewright.report.plot import Plot
 from treewright.report.plot_files import SETTINGS, drawn
 from treewright.studies.choosing import Choosing
-from treewright.studies.choosing_page import page
+from treewright.studies.choosing_page import page, priced
 from treewright.studies.command import common, deliver, described, guarded, parser, worked_off
-from treewright.studies.measures import StudyError
+from treewright.studies.page import StudyError
 from treewright.studies.shown import Family
 
 MODULE = "treewright.studies.aggregations"
@@ -56,8 +56,8 @@ async def study(options: argparse.Namespace, command: str, base: Path) -> None:
     found = Choosing.of(candidates)
     pictures = []
     if options.output:
-        pictures = draw(options.output, accuracy_over_n(found.reading, found.curves))
-    family = Family(tuple(found.rows()), found.compared)
+        pictures = draw(options.output, accuracy_over_n(found.run, found.curves))
+    family = Family(tuple(found.family()), found.compared)
     text = page(found, family, described(job), command, pictures)
     deliver(options, text, figures(found, family))
 
@@ -103,19 +103,15 @@ def figures(found: Choosing, family: Family) -> dict[str, Any]:
             for row in family.rows
         ],
         "arms": [
-            {"aggregation": curve.arm.aggregation, "selection": curve.arm.selection,
-             "n": point.n, **asdict(point.found)}
-            for curve in found.curves
-            for point in curve.points
+            Place.STUDY.to_json(point.figures) for curve in found.curves for point in curve.points
         ],
         "oracle": [
             {"n": n, "accuracy": rate, "ci95": [low, high]}
-            for n, rate, low, high in oracle(found.reading, found.sizes)
+            for n, rate, low, high in found.run.oracle(found.run.sizes)
         ],
         "tokens": [
-            {"n": n, "policy": policy, "verifier": verifier}
-            for n in found.sizes
-            for policy, verifier in [found.mean_price(n)]
+            {"n": each.n, "policy": each.policy_tokens, "verifier": each.verifier_tokens}
+            for each in (point.figures for point in priced(found).points)
         ],
         "verifier": {name: asdict(each) for name, each in found.judged.items()},
     }  # fmt: skip

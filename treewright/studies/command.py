@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
+from engines.traits import traits_of
 from search.fault import Fault
 from treewright.config.config import Config
 from treewright.config.redaction import scrub
@@ -93,7 +94,7 @@ async def worked_off(configs: Sequence[Config], at_once: int = 1) -> list[Job]:
 def described(job: Job) -> str:
     """The data, the models and the seed, in words."""
     config, data = job.config, job.config.dataset
-    models = [str(getattr(side, "model", "a double")) for side in (config.policy, config.scorer)]
+    models = [traits_of(side).model or "a double" for side in (config.policy, config.scorer)]
     return (
         f"{len(job.dataset.samples)} problems of {data.name or data.path}, split {data.split}; "
         f"policy {_shown(models[0])}, verifier {_shown(models[1])}, seed {config.seed}"

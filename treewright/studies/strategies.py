@@ -12,15 +12,15 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-from treewright.metrics import Solved
+from treewright.arms.solved import Solved
 from treewright.running.ending import ending
 from treewright.running.job import Job
 from treewright.running.recorded import RecordedRun
+from treewright.studies.cell_results import CellResult, ladder, results
 from treewright.studies.cells import BASE, BUDGETS, ENTRIES, REFERENCES, Cell, cells
 from treewright.studies.command import common, deliver, described, guarded, parser, worked_off
-from treewright.studies.comparing import Ladder, Row, rows
 from treewright.studies.document import document
-from treewright.studies.measures import StudyError
+from treewright.studies.page import StudyError
 
 MODULE = "treewright.studies.strategies"
 
@@ -62,18 +62,17 @@ def numbers(listed: str) -> list[int]:
     return [int(name) for name in names(listed)]
 
 
-async def measured(table: Sequence[Cell], jobs: Sequence[Job]) -> AsyncIterator[Row]:
-    """The rows of all cells, in their order. Each run is read once; references are kept."""
+async def measured(table: Sequence[Cell], jobs: Sequence[Job]) -> AsyncIterator[CellResult]:
+    """The results of all cells, in their order. Each run is read once; references are kept."""
     by_name = {job.config.name: job for job in jobs}
     kept = {cell.strategy: await read(by_name[cell.config.name]) for cell in references(table)}
     ladders = {
-        cell.strategy: Ladder.of(kept[cell.strategy][0], cell.rules[0])
-        for cell in references(table)
+        cell.strategy: ladder(kept[cell.strategy][0], cell.arms[0]) for cell in references(table)
     }
     for cell in table:
         solved, failures = kept.get(cell.strategy) or await read(by_name[cell.config.name])
-        for row in rows(cell, solved, failures, ladders):
-            yield row
+        for found in results(cell, solved, failures, ladders):
+            yield found
 
 
 def references(table: Sequence[Cell]) -> list[Cell]:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from search.questions import steered_by
-from treewright.metrics import Arm, Metrics
+from treewright.arms.columns import Place
 from treewright.running.job import Job
 from treewright.running.run_folder import RunFolder
-from treewright.running.table import by_name
 from treewright.sweeping.cell import Cell
 from treewright.sweeping.shared_run import FAILED, Figures, SharedRun
 from treewright.terminal import line
@@ -23,18 +21,13 @@ class Index:
     """The runs of a sweep, and the file that follows them. It is old or new, never half."""
 
     def __init__(self, folder: Path, runs: Sequence[SharedRun]) -> None:
-        self._files = RunFolder(folder)
+        self.folder = RunFolder(folder)
         self.runs = runs
 
     @property
     def path(self) -> Path:
         """The file."""
-        return self._files.path / FILE
-
-    def make_folder(self) -> Path:
-        """The folder that the runs lie in. Raises `RunFolderError` when it cannot be made."""
-        self._files.make()
-        return self._files.path
+        return self.folder.path / FILE
 
     async def open(self) -> None:
         """Read what ended earlier, write the file.
@@ -64,13 +57,13 @@ class Index:
 
     def write(self) -> None:
         """Replace the file."""
-        self._files.write_json(FILE, self.to_json())
+        self.folder.write_json(FILE, self.to_json())
 
     def to_json(self) -> dict[str, Any]:
         """A plain object: the sweep's name and its cells in their order."""
         cells = [row for run in self.runs for row in rows(run)]
         return {
-            "name": self._files.path.name,
+            "name": self.folder.path.name,
             "generations": len(self.runs),
             "cells": sorted(cells, key=lambda row: row["cell"]),
         }
@@ -111,10 +104,5 @@ def rows(run: SharedRun) -> Iterator[dict[str, Any]]:
             "fault": line(str(fault)) if fault else None,
             "problems": figures.metrics and figures.metrics.problems,
             "failures": figures.metrics and figures.metrics.failures,
-            "arms": [asdict(arm) for arm in headline(figures.metrics)],
+            "arms": [Place.METRICS.to_json(arm) for arm in figures.tops],
         }
-
-
-def headline(metrics: Metrics | None) -> list[Arm]:
-    """The arms at their largest n."""
-    return [arms[-1] for _, arms in by_name(metrics.arms)] if metrics else []

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from benchmarks.datasets import Dataset, load_dataset
 from search.custom import PartError
 from search.fault import Fault
+from treewright.arms.measured import Measured
+from treewright.arms.metrics import Metrics
 from treewright.config.config import Config
 from treewright.config.fingerprint import fingerprint
-from treewright.metrics import Metrics
 from treewright.running.ending import ending
 from treewright.running.experiment import too_many
 from treewright.running.job import Job
@@ -33,6 +34,11 @@ class Figures:
     metrics: Metrics | None = None
     too_many: bool = False
     fault: Exception | None = None
+
+    @property
+    def tops(self) -> list[Measured]:
+        """Its arms over all candidates."""
+        return self.metrics.tops if self.metrics else []
 
 
 @dataclass

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from search.fault import Fault
 from search.questions import steered_by
-from treewright.config.load import as_trusted
+from treewright.config.load import composed
 from treewright.config.notes import notes
 from treewright.config.steering import strategy_told
 from treewright.running.experiment import FAILURES, INTERNAL, INTERRUPTED, OK
@@ -30,7 +30,7 @@ def runs_of(path: str, overrides: Sequence[str] = ()) -> list[SharedRun]:
     `overrides`: `key=value` each, for all cells. Raises `ConfigError` and `DatasetError` for a
     sweep that cannot be.
     """
-    with as_trusted(path):
+    with composed(path, overrides):
         found = shared_runs(load_cells(path, overrides))
     remarks = [note for each in found for note in each.job.dataset.notes]
     remarks += [*(note for each in found for note in notes(each.job.config)), *reported_only(found)]
@@ -47,7 +47,8 @@ async def sweep(found: Sequence[SharedRun], at_once: int, *, as_json: bool = Fal
     """
     config = found[0].job.config
     index = Index(Path(config.output_dir) / config.name, found)
-    with RunLock(index.make_folder()):
+    index.folder.make()
+    with RunLock(index.folder.path):
         await index.open()
         if not await worked_off(index, at_once):
             return unfinished(index)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from search.questions import steered_by
+from search.wording import DASH, UNKNOWN, amount, whole
+from treewright.arms.columns import Place
+from treewright.arms.measured import Measured
+from treewright.arms.tables import console
 from treewright.config.steering import strategy_told
 from treewright.hiding import hide
-from treewright.metrics import Arm
 from treewright.running.series import by_engines
-from treewright.running.table import amount, interval, left_out, percent, without_answer
-from treewright.sweeping.index import Index, headline
+from treewright.running.table import left_out, without_answer
+from treewright.sweeping.index import Index
 from treewright.sweeping.plan import SweepPlan
 from treewright.sweeping.shared_run import SharedRun
 from treewright.terminal import line
@@ -47,10 +48,10 @@ def print_plan(plan: SweepPlan, runs: Sequence[SharedRun]) -> None:
             tokens(each.tokens),
         ]
         _row(costs, [run.number, each.cells, *told, each.status])
-    console = _console()
-    console.print(cells)
-    console.print(costs)
-    console.print(_summary(plan, runs), highlight=False, markup=False)
+    shown = console(WIDE)
+    shown.print(cells)
+    shown.print(costs)
+    shown.print(_summary(plan, runs), highlight=False, markup=False)
 
 
 def print_results(index: Index) -> None:
@@ -60,29 +61,28 @@ def print_results(index: Index) -> None:
     """
     keys = [key for key in swept(index.runs) if key not in IN_ARM]
     steers = ["steered by"] if any(map(steering, index.runs)) else []
-    figures = ["arm", "n", "accuracy", "95 % CI", "policy tok", "verifier tok"]
+    columns = Place.SWEEP.columns
+    figures = ["arm", *(column.narrow or column.heading for column in columns)]
     table = _table(["cells", *keys], [*steers, *figures, "run"])
-    steered = {each.number: steering(each) or "–" for each in index.runs}
+    steered = {each.number: steering(each) or DASH for each in index.runs}
     for (number, values, arm), cells in same_arms(index, keys).items():
-        accuracy = [percent(arm.accuracy), interval(arm)]
-        costs = [amount(arm.policy_tokens), amount(arm.verifier_tokens)]
-        shown = ", ".join(map(str, cells))
+        told = [str(arm.arm), *(column.text(arm) for column in columns)]
         by = [steered[number]] if steers else []
-        _row(table, [shown, *values, *by, name(arm), arm.n, *accuracy, *costs, number])
-    console = _console()
-    console.print(table)
+        _row(table, [", ".join(map(str, cells)), *values, *by, *told, number])
+    shown = console(WIDE)
+    shown.print(table)
     for note in [*notes(index), *map(_run, index.runs)]:
-        console.print(line(note), highlight=False, markup=False, soft_wrap=True)
+        shown.print(line(note), highlight=False, markup=False, soft_wrap=True)
 
 
 def same_arms(
     index: Index, keys: Sequence[str]
-) -> dict[tuple[int, tuple[str, ...], Arm], list[int]]:
+) -> dict[tuple[int, tuple[str, ...], Measured], list[int]]:
     """Numbers of cells by their run, their values of these keys, and the arm."""
-    found: dict[tuple[int, tuple[str, ...], Arm], list[int]] = {}
+    found: dict[tuple[int, tuple[str, ...], Measured], list[int]] = {}
     for run, cell, figures in index.figures():
         values = tuple(cell.values[key] for key in keys)
-        for arm in headline(figures.metrics):
+        for arm in figures.tops:
             found.setdefault((run.number, values, arm), []).append(cell.number)
     return found
 
@@ -92,14 +92,9 @@ def notes(index: Index) -> list[str]:
     told: dict[tuple[int, str], None] = {}
     for run, _, figures in index.figures():
         if figures.metrics:
-            for note in (*left_out(figures.metrics.arms), *without_answer(figures.metrics)):
+            for note in (*left_out(figures.metrics), *without_answer(figures.metrics)):
                 told[run.number, note] = None
     return [f"run {number}: {note}" for number, note in told]
-
-
-def name(arm: Arm) -> str:
-    """`min+best`, or `majority` where no score is needed."""
-    return f"{arm.aggregation}+{arm.selection}" if arm.aggregation else arm.selection
 
 
 def steering(run: SharedRun) -> str | None:
@@ -115,8 +110,8 @@ def swept(runs: Sequence[SharedRun]) -> list[str]:
 def tokens(most: int | None) -> str:
     """`at most 1,000`; a dash for doubles, which generate none."""
     if most is None:
-        return "unknown"
-    return f"at most {most:,}" if most else "–"
+        return UNKNOWN
+    return f"at most {amount(most)}" if most else DASH
 
 
 def _summary(plan: SweepPlan, runs: Sequence[SharedRun]) -> str:
@@ -140,10 +135,6 @@ def _run(run: SharedRun) -> str:
     return f"run {run.number}: {run.status}{failed}: {run.job.told}"
 
 
-def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else WIDE)
-
-
 def _table(folded: Iterable[str], whole: Iterable[str]) -> Table:
     """A table; what is in its first columns may be folded."""
     table = Table(box=SIMPLE_HEAD)
@@ -158,7 +149,7 @@ def _row(table: Table, values: Iterable[object]) -> None:
     """A row of plain text: what a config says is no markup."""
     table.add_row(
         *(
-            Text(f"{value:,}" if isinstance(value, int) else line(hide(str(value))))
+            Text(whole(value) if isinstance(value, int) else line(hide(str(value))))
             for value in values
         )
     )

@@ -9,15 +9,15 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from benchmarks.datasets import Sample
-from search.aggregation import Aggregator
 from search.core import Problem
 from search.questions import steered_by
-from search.tree import Graph, from_json, lineage, to_json, tree_of
+from search.tree import Graph, lineage, to_json, tree_of
+from treewright.arms.arm import Arm, arms_of
+from treewright.arms.graded import Graded
+from treewright.arms.solved import Solved
 from treewright.config.config import Config
 from treewright.errors import ConfigError, suggest
-from treewright.files.reading import MIB, read_json
 from treewright.files.writing import make_folder
-from treewright.metrics import Solved, choose
 from treewright.running.file_names import file_name
 from treewright.running.recorded import RecordedRun
 from treewright.running.replay import Known
@@ -29,7 +29,6 @@ from treewright.trees.draw import draw
 
 NEAR = 5
 TREES = "trees"
-LARGEST_TREE = 256 * MIB
 
 
 def as_json(graph: Graph) -> None:
@@ -84,16 +83,6 @@ async def write_all(path: Path) -> int:
     return 0
 
 
-def load_tree(path: Path, problem_id: str) -> Graph:
-    """The tree that `write_all` wrote for a problem of a run. Raises `RunFolderError`."""
-    file = path / place_of(problem_id)
-    try:
-        return from_json(read_json(path, place_of(problem_id), LARGEST_TREE))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        hint = f"`treewright tree {path} --all` writes it"
-        raise RunFolderError(f"{file}: cannot be read: {error}; {hint}") from error
-
-
 def find(samples: Sequence[Sample], spelled: str) -> Sample:
     """The problem with this id, this number from 1, or this unique beginning of its id."""
     by_id = {sample.problem.id: sample for sample in samples}
@@ -137,14 +126,13 @@ def mark(graph: Graph, solved: Solved, config: Config) -> None:
     graph says by what (`chosen_by`), and what steered the search (`steered_by`, None: nothing).
     """
     candidates = solved.search.result.candidates
-    aggregate = Aggregator.parse(config.aggregate[0]) if config.aggregate else None
-    selection = "best" if aggregate else "majority"
-    choice = choose(solved, aggregate, selection, len(candidates), config.missing)
+    arm = next(iter(arms_of(config.aggregate[:1], ["best"])), Arm("majority"))
+    choice = Graded.of(solved, [arm.aggregation], config.missing).choice(arm)
     if choice.index is not None:
         choose_on(graph, candidates[choice.index].path.id)
     for candidate, outcome in zip(candidates, solved.grades.outcomes, strict=True):
         graph.nodes[candidate.path.id]["outcome"] = outcome.value
-    graph.graph["chosen_by"] = f"{aggregate} {selection}" if aggregate else selection
+    graph.graph["chosen_by"] = str(arm).replace("+", " ")
     graph.graph["steered_by"] = steered_by(config.strategy)
 
 
