@@ -25,7 +25,7 @@ from scorers.scripted import ScriptedScorerConfig, build as build_scorer
 from search.core import Candidate, Prefix, Result
 from search.questions import Until, extend, judge
 from search.selection import Choice
-from search.strategies import STRATEGIES
+from search.strategies import STRATEGIES, strategy_class
 
 with File({marker!r}).open("a") as file:
     file.write("imported\\n")
@@ -54,8 +54,8 @@ def earliest(options, scale):
     return Choice(0 if options and options[0].group is not None else None)
 
 
-for name, kind in STRATEGIES.items():
-    globals()["Own_" + name] = dataclass(frozen=True)(type("Own_" + name, (kind,), {{
+for name in STRATEGIES:
+    globals()["Own_" + name] = dataclass(frozen=True)(type("Own_" + name, (strategy_class(name),), {{
         "__module__": __name__, "__qualname__": "Own_" + name}}))
 """
 STRATEGIES = {

@@ -87,7 +87,7 @@ def _by_name(identity: Mapping[str, str]) -> dict[str, str]:
     """
     said = dict(identity)
     for section, kinds in SECTIONS.items():
-        paths = {_digest(path): name for name, path in kinds.items() if isinstance(path, str)}
+        paths = {_digest(path): name for name, path in kinds.items()}
         if name := paths.get(said.get(f"{section}.kind", "")):
             said[f"{section}.kind"] = _digest(name)
             said.pop(f"{section}.source", None)

@@ -24,7 +24,7 @@ from treewright.config.stand_in import StandIn
 IMPORTED = "imported"
 PARTS = "treewright.exchange.imported"
 
-SECTIONS: Mapping[str, Mapping[str, str | type]] = {
+SECTIONS: Mapping[str, Mapping[str, str]] = {
     "policy": {**POLICIES, IMPORTED: f"{PARTS}:ImportedFile"},
     "scorer": {**SCORERS, IMPORTED: f"{PARTS}:ImportedFile"},
     "strategy": {**STRATEGIES, IMPORTED: f"{PARTS}:Imported"},
@@ -52,8 +52,7 @@ def settings_class(section: str, kind: str) -> type:
     kind = listed_as(section, kind)
     if is_own_code(section, kind):
         return custom_class(section, kind)
-    listed = SECTIONS[section].get(kind, kind)
-    return listed if isinstance(listed, type) else _imported(listed)
+    return _imported(SECTIONS[section].get(kind, kind))
 
 
 def of_kind(base: Any, kind: object = None) -> Any:
@@ -71,9 +70,7 @@ def _imported(path: str) -> type:
 
 def shipped(section: str) -> frozenset[str]:
     """The import paths that mean parts of Treewright: these are no stranger's code."""
-    listed = SECTIONS[section].values()
-    paths = (each if isinstance(each, str) else path_of(each) for each in listed)
-    return frozenset(paths)
+    return frozenset(SECTIONS[section].values())
 
 
 def is_own_code(section: str, kind: str) -> bool:
@@ -90,6 +87,4 @@ def kind_of(section: str, settings: object) -> str:
     """The kind whose dataclass `settings` is an instance of; its import path if it is custom."""
     if isinstance(settings, StandIn):
         return settings.kind
-    own = type(settings)
-    path = path_of(own)
-    return next((k for k, listed in SECTIONS[section].items() if listed in (own, path)), path)
+    return listed_as(section, path_of(type(settings)))
