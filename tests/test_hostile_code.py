@@ -55,7 +55,8 @@ def earliest(options, scale):
 
 
 for name in STRATEGIES:
-    globals()["Own_" + name] = dataclass(frozen=True)(type("Own_" + name, (strategy_class(name),), {{
+    kind = strategy_class(name)
+    globals()["Own_" + name] = dataclass(frozen=True)(type("Own_" + name, (kind,), {{
         "__module__": __name__, "__qualname__": "Own_" + name}}))
 """
 STRATEGIES = {
