@@ -60,6 +60,12 @@ def of_kind(base: Any, kind: object = None) -> Any:
     return _imported(ENGINES[str(kind or DEFAULT)]) if base is EngineConfig else base
 
 
+def engines_like(part: type) -> dict[type, str]:
+    """Where a dataclass is of a kind of engine, those of all kinds, each with its kind."""
+    kinds = {_imported(path): kind for kind, path in ENGINES.items()}
+    return kinds if part in kinds else {}
+
+
 def _imported(path: str) -> type:
     module, _, name = path.partition(":")
     found = getattr(import_module(module), name)
