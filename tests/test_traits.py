@@ -19,6 +19,7 @@ from engines.vllm_setup import engine_arguments
 from search.aggregation import MissingRule
 from search.budget import Budget
 from search.custom import PartError
+from search.findings import Health
 from search.questions import Declared
 from search.strategies.steered import Steered
 from treewright.cli import main
@@ -162,6 +163,9 @@ def test_a_further_argument_is_handed_to_vllm_and_counts_unless_it_cannot_matter
         load_runnable("quickstart", ["policy.engine.extra={enable_prefix_cachin: true}"])
     with pytest.raises(ConfigError, match="max_logprobs: 'many' is not what vLLM takes; it is int"):
         load_runnable("quickstart", ["policy.engine.extra.max_logprobs=many"])
+    config = load_config("quickstart", ["policy.engine.extra.max_logprobs=many"])
+    found = next(each for each in examine_config(config) if each.check == "policy engine")
+    assert (found.health, found.advice) == (Health.FAIL, "it is int")
     for value in ("0", "0.5", "null"):  # a whole number is a number too
         assert is_taken(yaml.safe_load(value), "float | None")
     assert is_taken(5, "str | LoadFormats")
