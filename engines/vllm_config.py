@@ -175,10 +175,16 @@ KEYS: Mapping[str, str] = {
 """What `extra` may not say, and what to use."""
 
 
+PLAIN: Mapping[str, tuple[type, ...]] = {
+    **{"bool": (bool,), "int": (int,), "float": (int, float), "str": (str,)},
+    "None": (NoneType,),
+}
+"""Annotations, and what they hold in YAML."""
+
+
 def is_taken(value: object, annotation: str) -> bool:
     """Whether an argument may have this value, as far as its annotation is plain."""
-    plain = {"bool": bool, "int": int, "float": (int, float), "str": str, "None": NoneType}
-    kinds = [plain.get(name, object) for name in annotation.split(" | ")]
+    kinds = [PLAIN.get(name, (object,)) for name in annotation.split(" | ")]
     return any(isinstance(value, kind) for kind in kinds)
 
 

@@ -25,7 +25,7 @@ from treewright.terminal import clean, line
 
 VERBS = ["run", "sweep", "resume", "score", "compare", "ls", "validate", "doctor"]
 SECRET = "correct-horse-battery"
-HEAVY = ["ray", "vllm", "torch", "transformers", "math_verify", "pyarrow"]
+HEAVY = ["ray", "vllm", "torch", "transformers", "math_verify", "pyarrow", "omegaconf"]
 DOUBLES = """\
 name: doubles
 dataset: {name: arithmetic, limit: 4}

@@ -49,10 +49,8 @@ def settings_class(section: str, kind: str) -> type:
 
     Raises `PartError` for a custom kind that cannot be used.
     """
-    kind = listed_as(section, kind)
-    if is_own_code(section, kind):
-        return custom_class(section, kind)
-    return _imported(SECTIONS[section].get(kind, kind))
+    listed = SECTIONS[section].get(listed_as(section, kind))
+    return _imported(listed) if listed else custom_class(section, kind)
 
 
 def of_kind(base: Any, kind: object = None) -> Any:
@@ -74,23 +72,14 @@ def _imported(path: str) -> type:
     return found
 
 
-def shipped(section: str) -> frozenset[str]:
-    """The import paths that mean parts of Treewright: these are no stranger's code."""
-    return frozenset(SECTIONS[section].values())
-
-
 def is_own_code(section: str, kind: str) -> bool:
-    """Whether a kind is a part that Treewright does not bring."""
-    return is_import_path(kind) and kind not in shipped(section)
-
-
-def path_of(part: type) -> str:
-    """The import path of a class."""
-    return f"{part.__module__}:{part.__qualname__}"
+    """Whether a kind is a part that Treewright does not bring: it may be a stranger's code."""
+    return is_import_path(listed_as(section, kind))
 
 
 def kind_of(section: str, settings: object) -> str:
     """The kind whose dataclass `settings` is an instance of; its import path if it is custom."""
     if isinstance(settings, StandIn):
         return settings.kind
-    return listed_as(section, path_of(type(settings)))
+    own = type(settings)
+    return listed_as(section, f"{own.__module__}:{own.__qualname__}")
