@@ -125,7 +125,7 @@ def drill(rng: Random, steps: int, shown: bool) -> Lesson:
     Where the claims are `shown` in the prompt, to quote them is learned too; else only the working.
     """
     claims: list[Claim] = []
-    pieces: list[Piece] = [("Let's verify step by step:", PLAIN)] if shown else []
+    pieces: list[Piece] = [("Let's verify step by step:", 0.0)] if shown else []
     for number in range(1, steps + 1):
         problem = draw_problem(rng, rng.randint(1, 5))
         index = rng.randrange(len(problem.operations))
@@ -133,7 +133,7 @@ def drill(rng: Random, steps: int, shown: bool) -> Lesson:
         right = rng.random() < 0.5
         result = problem.values[index + 1] if right else wrong_result(rng, operation, value)
         claims.append(claim := Claim(value, operation, result, None))
-        pieces.append((f"\n\nStep {number}:", PLAIN * shown))
+        pieces.append((f"\n\nStep {number}:", 0.0))  # a critique would end at an error
         pieces += [(text, weight * shown) for text, weight in quoted(claim)]
         pieces.append((f", asked{asked(problem, index).removesuffix(' final')}", 0.0))
         pieces += checked(problem, index, claim)
