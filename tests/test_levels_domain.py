@@ -19,7 +19,6 @@ from benchmarks.arithmetic.levels.errors import corrupt
 from benchmarks.arithmetic.levels.lessons import (
     STAGES,
     Stage,
-    copying,
     drill,
     policy_lessons,
     staged,
@@ -146,7 +145,7 @@ def test_a_step_that_does_something_else_is_judged_without_working(step: str, sa
 def test_lessons_without_a_problem_weigh_only_what_can_be_told_from_the_prompt() -> None:
     """The numbers of a drill without a prompt are random, and so is what is asked."""
     rng = random.Random(0)
-    hidden, shown, copied = drill(rng, 3, False), drill(rng, 3, True), copying(rng, 3)
+    hidden, shown, copied = (drill(rng, kind) for kind in ("check", "quote", "copy"))
     assert not hidden.prompt
     for text, weight in hidden.pieces:
         assert (weight == 0) == ("asked" in text or "Step" in text or text.count(" = ") == 1)

@@ -14,6 +14,7 @@ from benchmarks.arithmetic.vocabulary import EOS, build_tokenizer
 READ = 5.0
 """Loss weight of what is read in the prompt, and of whether a check goes on: few tokens that are
 hard, among many that are not."""
+LEAD = "Let's verify step by step:"
 WORDS = f"asked none {' '.join(PLACES)}"
 
 
@@ -29,7 +30,7 @@ def critique(problem: ArithmeticProblem, steps: Sequence[str]) -> Iterator[Piece
     claimed result is checked column by column. The first difference ends a step's critique.
     """
     labels = check(problem, list(steps))
-    yield "Let's verify step by step:", PLAIN
+    yield LEAD, PLAIN
     for index, (text, label) in enumerate(zip(steps, labels, strict=True)):
         if label is None:
             break

@@ -17,10 +17,18 @@ from benchmarks.arithmetic.corpus import (
     policy_prompt,
     verifier_prompt,
 )
-from benchmarks.arithmetic.levels.critique import READ, asked, checked, critique, quoted, verdict
+from benchmarks.arithmetic.levels.critique import (
+    LEAD,
+    READ,
+    asked,
+    checked,
+    critique,
+    quoted,
+    verdict,
+)
 from benchmarks.arithmetic.levels.errors import corrupt, wrong_result
 from benchmarks.arithmetic.levels.problems import LEVELS, LevelProblem, draw_problem, problems
-from benchmarks.arithmetic.problems import SYMBOLS, ArithmeticProblem, Operation, write_solution
+from benchmarks.arithmetic.problems import ArithmeticProblem, Operation, write_solution
 from benchmarks.arithmetic.sampling import Solution
 from benchmarks.arithmetic.vocabulary import IM_END
 
@@ -88,10 +96,8 @@ def staged(
 ) -> Lesson:
     """Returns a lesson of a stage."""
     kind = rng.choices(("check", "copy", "quote", "judge"), stage.kinds)[0]
-    if kind == "copy":
-        return copying(rng, rng.randint(*CLAIMS))
     if kind != "judge":
-        return drill(rng, rng.randint(*CLAIMS), shown=kind == "quote")
+        return drill(rng, kind)
     if samples and rng.random() < SAMPLED_SHARE:
         problem, steps = rng.choice(samples)
     else:
@@ -119,45 +125,39 @@ def ended(rng: Random, problem: ArithmeticProblem, steps: Sequence[str]) -> Sequ
     return steps[: labels.index(False) + 1 + rng.choice((0, 0, 1, 2))]
 
 
-def drill(rng: Random, steps: int, shown: bool) -> Lesson:
-    """Returns checks of `steps` claims that have no problem, half of them wrong.
+def drill(rng: Random, kind: str) -> Lesson:
+    """Returns some claims that have no problem, half of them wrong, for one skill.
 
-    Where the claims are `shown` in the prompt, to quote them is learned too; else only the working.
+    To `check` is learned without a prompt; to `quote` with the claims in it; to `copy` is to quote
+    numbers that follow from nothing, so that there is no other way to them.
     """
-    claims: list[Claim] = []
-    pieces: list[Piece] = [("Let's verify step by step:", 0.0)] if shown else []
-    for number in range(1, steps + 1):
+    claims, pieces = list[Claim](), list[Piece]()
+    for step in range(1, rng.randint(*CLAIMS) + 1):
         problem = draw_problem(rng, rng.randint(1, 5))
         index = rng.randrange(len(problem.operations))
         operation, value = problem.operations[index], problem.values[index]
-        right = rng.random() < 0.5
-        result = problem.values[index + 1] if right else wrong_result(rng, operation, value)
+        result = problem.values[index + 1]
+        if rng.random() < 0.5:
+            result = wrong_result(rng, operation, value)
+        if kind == "copy":
+            operation = Operation(operation.symbol, any_number(rng))
+            value, result = any_number(rng), any_number(rng)
         claims.append(claim := Claim(value, operation, result, None))
-        pieces.append((f"\n\nStep {number}:", 0.0))  # a critique would end at an error
-        pieces += [(text, weight * shown) for text, weight in quoted(claim)]
+        pieces.append((f"\n\nStep {step}:", 0.0))  # a critique would have ended at an error
+        pieces += [(text, 0.0 if kind == "check" else weight) for text, weight in quoted(claim)]
+        if kind == "copy":
+            pieces += [(",", READ), (" asked", 0.0)]
+            continue
         pieces.append((f", asked{asked(problem, index).removesuffix(' final')}", 0.0))
         pieces += checked(problem, index, claim)
         pieces += verdict(result == problem.values[index + 1])
+    if kind == "check":
+        return Lesson("", tuple(pieces))
     texts = [claim.operation.claim(claim.value, claim.result) for claim in claims]
-    return Lesson(verifier_prompt("", texts) if shown else "", tuple(pieces))
+    return Lesson(verifier_prompt("", texts), ((LEAD, 0.0), *pieces))
 
 
-def copying(rng: Random, steps: int) -> Lesson:
-    """Returns quotes of `steps` claims of random numbers: nothing but to find and to copy them."""
-    claims = [
-        Claim(number(rng), Operation(rng.choice(SYMBOLS), number(rng)), number(rng), None)
-        for _ in range(steps)
-    ]
-    pieces: list[Piece] = [("Let's verify step by step:", 0.0)]
-    for index, claim in enumerate(claims):
-        pieces.append((f"\n\nStep {index + 1}:", 0.0))
-        pieces += quoted(claim)
-        pieces += [(",", READ), (" asked", 0.0)]
-    texts = [claim.operation.claim(claim.value, claim.result) for claim in claims]
-    return Lesson(verifier_prompt("", texts), tuple(pieces))
-
-
-def number(rng: Random) -> int:
+def any_number(rng: Random) -> int:
     """Returns a number of 1 to 4 digits."""
     return rng.randrange(10 ** rng.choice((1, 2, 2, 3, 3, 4)))
 
