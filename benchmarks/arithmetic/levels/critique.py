@@ -39,7 +39,7 @@ def critique(problem: ArithmeticProblem, steps: Sequence[str]) -> Iterator[Piece
         yield f", asked{asked(problem, index)}", READ
         yield from checked(problem, index, read_claim(text))
         yield from verdict(bool(label))
-    yield "\n</think>\nIs the solution correct?", PLAIN
+    yield "\n</think>\nIs the solution correct?", READ
     yield (" No" if False in labels else " Yes"), DECISIVE
     yield EOS, PLAIN
 

@@ -33,12 +33,16 @@ def judge(
     One chain is greedy; of several, which are samples, the mean is returned.
     """
     prompts = [verifier_prompt(problem.question, steps) for problem, steps in written]
-    temperature = CHAIN_TEMPERATURE if chains > 1 else 0.0
+    if chains == 1:
+        different = list(dict.fromkeys(prompts))  # easy problems are often solved alike
+        read = judge_prompts(model, tokenizer, different, CHAIN_TOKENS)
+        readings = dict(zip(different, read, strict=True))
+        return [readings[prompt] for prompt in prompts]
     drawn = [
-        judge_prompts(model, tokenizer, prompts, CHAIN_TOKENS, temperature, seed)
+        judge_prompts(model, tokenizer, prompts, CHAIN_TOKENS, CHAIN_TEMPERATURE, seed)
         for seed in range(chains)
     ]
     return [
-        mean_reading(each, len(steps)) if chains > 1 else each[0]
+        mean_reading(each, len(steps))
         for each, (_, steps) in zip(zip(*drawn, strict=True), written, strict=True)
     ]
