@@ -34,7 +34,7 @@ def critique(problem: ArithmeticProblem, steps: Sequence[str]) -> Iterator[Piece
     for index, (text, label) in enumerate(zip(steps, labels, strict=True)):
         if label is None:
             break
-        yield f"\n\nStep {index + 1}:", PLAIN
+        yield f"\n\nStep {index + 1}:", READ
         yield from quoted(read_claim(text))
         yield f", asked{asked(problem, index)}", READ
         yield from checked(problem, index, read_claim(text))
