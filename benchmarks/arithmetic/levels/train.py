@@ -94,8 +94,8 @@ def train_verifier(
         return f"step F1 {figures['step_f1']:.2f} unreadable {figures['unreadable']:.2f}"
 
     stream = batches(tokenizer, verifier_lessons(seed, excluded, written), schedule.tokens, seed)
-    watch = keeping(watch, tokenizer, out)
-    learn(model, stream, schedule, watch, EVERY, Muon(model, schedule.rate))
+    kept = keeping(watch, tokenizer, out)
+    learn(model, stream, schedule, kept, EVERY, Muon(model, schedule.rate))
     return model
 
 

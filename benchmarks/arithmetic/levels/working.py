@@ -41,7 +41,8 @@ def columns(operation: Operation, value: int, claimed: int) -> Iterator[tuple[st
 
 def digit(number: int, place: int) -> int:
     """Returns a decimal digit, place 0 being the ones; 0 beyond the number's length."""
-    return number // 10**place % 10
+    power: int = 10**place
+    return number // power % 10
 
 
 def _sum(first: int, second: int) -> Iterator[tuple[str, int, bool]]:
