@@ -8,24 +8,29 @@ closing question; the step probabilities, from the boxed verdicts, are read here
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
 
 from engines.engine import Engine, EngineConfig, Refused, Stepping
 from engines.loop_guard import LoopGuard
 from engines.tokenizer import Tokenizer, TokenizerError
 from scorers.chain import Chain, ChainVerifier, Sheet, Unread
 from scorers.combining import COMBINATIONS, Combine, combine
+from scorers.continuing import NOTHING, Begun, Continuing
+from scorers.inheriting import inherited
 from scorers.prompt import LEADS, Prefill, VerifierPrompt, highest_label
 from scorers.step_texts import STEPS, Steps, step_texts
 from scorers.verdict_ids import UnfitTokenizer, VerdictIds
 from scorers.verdicts import ChainReader
-from search.checks import check_choice, check_count, check_number, fault
-from search.core import Judgement, Spent
+from search.checks import UNSAID, check_choice, check_count, check_number, fault
+from search.core import ChainStart, Judgement, Origin, Spent
 from search.ports import Failure, FailureKind, ScorerCall, ScorerReply
 from search.seeds import call_seed
 from search.together import together
 
+Final: TypeAlias = Literal["whole", "incremental"]
+AfterIncorrect: TypeAlias = Literal["rejudge", "inherit"]
 COLDEST = 0.001
 """The least decision temperature: below it all that a verifier says would be 0 or 1."""
 CLOSING_ROOM = 4
@@ -73,6 +78,19 @@ class ThinkPrmConfig:
     retry_temperature: float = 0.6
     min_mass: float = 0.5
     case_variants: bool = True
+    incremental: bool = field(default=False, metadata=UNSAID)
+    """A verification goes on from the chain of an earlier judged prefix, and judges only the steps
+    after what that chain called correct; the closing question is answered anew."""
+    recheck_every: int | None = field(default=None, metadata=UNSAID)
+    """With `incremental` or `inherit`, a path is judged whole whenever its number of steps reaches
+    another multiple of this; null: never for that reason."""
+    final: Final = field(default="incremental", metadata=UNSAID)
+    """Whether a finished solution may go on from an earlier chain, or inherit, as any other path
+    (`incremental`) or is judged `whole`."""
+    after_incorrect: AfterIncorrect = field(default="rejudge", metadata=UNSAID)
+    """What becomes of a path that goes on with one which has a step called incorrect, P(correct)
+    below 0.5: it is judged again (`rejudge`), or takes that judgement over without the verifier being
+    asked (`inherit`)."""
 
     def __post_init__(self) -> None:
         check_choice("prefill", self.prefill, list(LEADS))
@@ -93,6 +111,10 @@ class ThinkPrmConfig:
         check_number("min_mass", self.min_mass, high=1.0)
         check_number("temperature", self.first_temperature, high=2.0)
         check_number("retry_temperature", self.retry_temperature, high=2.0)
+        if self.recheck_every is not None:
+            check_count("recheck_every", self.recheck_every, hint="null: never")
+        check_choice("final", self.final, Final)
+        check_choice("after_incorrect", self.after_incorrect, AfterIncorrect)
         self._check_sampling()
 
     def _check_sampling(self) -> None:
@@ -104,6 +126,11 @@ class ThinkPrmConfig:
             )
         if self.retries and self.retry_temperature == 0:
             raise fault("retry_temperature", 0.0, "above 0", "a greedy retry repeats the chain")
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether a judgement may go on from an earlier one."""
+        return self.incremental or self.after_incorrect == "inherit"
 
     @property
     def first_temperature(self) -> float:
@@ -125,10 +152,12 @@ class ThinkPrm:
         self._engine = engine
         self._prompt = VerifierPrompt(tokenizer, config.prefill, config.model)
         self._reserve = len(self._prompt.closing("", thought=False)) + CLOSING_ROOM
+        reader = ChainReader(tokenizer, verdict_ids)
+        self._continuing = Continuing(reader, verdict_ids, self._prompt.lead)
         self._verifier = ChainVerifier(
             engine,
             self._prompt,
-            ChainReader(tokenizer, verdict_ids),
+            reader,
             verdict_ids,
             tokenizer.eos_ids,
             config.top_p,
@@ -152,6 +181,10 @@ class ThinkPrm:
     async def _judge(self, call: ScorerCall) -> ScorerReply | Failure:
         if not call.path.steps:
             return Failure.about(call.path, FailureKind.INVALID, "it has no steps to judge")
+        if self._judged_whole(call):
+            call = replace(call, earlier=None)
+        if self._config.after_incorrect == "inherit" and (taken := inherited(call)):
+            return ScorerReply(taken, Spent())
         try:
             sheet = self._sheet(call)
         except TokenizerError as error:
@@ -162,8 +195,9 @@ class ThinkPrm:
 
     async def _verify(self, call: ScorerCall, sheet: Sheet) -> ScorerReply | Failure:
         unread: list[Unread] = []
-        for attempt in range(1 + self._config.retries):
-            outcomes = await self._attempt(sheet, call.seed, attempt)
+        for attempt, begun in self._attempts(self._begun(call, sheet)):
+            written = await self._attempt(sheet, call.seed, attempt, begun)
+            outcomes = written.values()
             if refused := [outcome for outcome in outcomes if isinstance(outcome, Refused)]:
                 told = min(refused, key=lambda refusal: refusal.again)
                 kind = FailureKind.UNAVAILABLE if told.again else FailureKind.INVALID
@@ -174,16 +208,54 @@ class ThinkPrm:
                 message = "a verification chain was aborted by the engine"
                 return Failure.about(call.path, FailureKind.UNAVAILABLE, message)
             unread += lost
-            if chains := [outcome for outcome in outcomes if isinstance(outcome, Chain)]:
+            if chains := {k: each for k, each in written.items() if isinstance(each, Chain)}:
                 return self._reply(chains, unread)
         return ScorerReply(Judgement.missing(why(unread)), total(unread))
 
-    def _reply(self, chains: Sequence[Chain], unread: Sequence[Unread]) -> ScorerReply:
+    def _judged_whole(self, call: ScorerCall) -> bool:
+        """Whether nothing earlier counts: the path has ended, or a multiple of steps is reached."""
+        config, every = self._config, self._config.recheck_every
+        if call.earlier is None or (config.final == "whole" and call.path.finished):
+            return True
+        shared, steps = call.earlier.shared(call.path), len(call.path.steps)
+        return every is not None and steps // every > shared // every
+
+    def _begun(self, call: ScorerCall, sheet: Sheet) -> list[Begun]:
+        """What each chain begins with: chain k with chain k of the earlier judgement, if it can."""
+        begun = [NOTHING] * self._config.chains
+        if self._config.incremental and call.earlier is not None:
+            shared = call.earlier.shared(call.path)
+            for k, start in enumerate(call.earlier.judgement.starts[: len(begun)]):
+                begun[k] = self._continuing.begun(start, sheet.steps, shared, sheet.room)
+        return begun
+
+    def _attempts(self, begun: Sequence[Begun]) -> Iterator[tuple[int, dict[int, Begun]]]:
+        """The chains to write, by number, with what they begin with, until one can be read.
+
+        Those that went on from an earlier one are then written whole, before all are retried.
+        """
+        yield 0, dict(enumerate(begun))
+        if again := [k for k, each in enumerate(begun) if each.steps]:
+            yield 0, dict.fromkeys(again, NOTHING)
+        for attempt in range(1, 1 + self._config.retries):
+            yield attempt, dict.fromkeys(range(len(begun)), NOTHING)
+
+    def _reply(self, chains: Mapping[int, Chain], unread: Sequence[Unread]) -> ScorerReply:
         """The judgement of the chains that were read; the others are paid for as well."""
-        config = self._config
-        readings, prefixes = [chain.reading for chain in chains], [chain.prefix for chain in chains]
+        config, read = self._config, list(chains.values())
+        readings, prefixes = [chain.reading for chain in read], [chain.prefix for chain in read]
         judgement = combine(readings, prefixes, config.combine, config.decision_temperature)
-        return ScorerReply(judgement, total([*chains, *unread]))
+        if config.incremental:
+            origin = Origin.INCREMENTAL if any(chain.begun for chain in read) else Origin.WHOLE
+            starts = tuple(self._start(chains.get(k)) for k in range(config.chains))
+            judgement = replace(judgement, origin=origin, starts=starts)
+        return ScorerReply(judgement, total([*read, *unread]))
+
+    def _start(self, chain: Chain | None) -> ChainStart:
+        """What a longer path's chain may begin with; nothing of one that could not be read."""
+        if chain is None:
+            return ChainStart()
+        return self._continuing.start(chain.ids, chain.odds, chain.reading)
 
     def _sheet(self, call: ScorerCall) -> Sheet:
         question = call.path.problem.question
@@ -195,14 +267,15 @@ class ThinkPrm:
         return Sheet(prompt, room, len(texts), highest_label(texts), call.cache)
 
     async def _attempt(
-        self, sheet: Sheet, seed: int, attempt: int
-    ) -> list[Chain | Unread | Refused]:
+        self, sheet: Sheet, seed: int, attempt: int, begun: Mapping[int, Begun]
+    ) -> dict[int, Chain | Unread | Refused]:
         config = self._config
         temperature = config.retry_temperature if attempt else config.first_temperature
-        return await together(
-            self._verifier.verify(sheet, temperature, call_seed(seed, attempt, chain))
-            for chain in range(config.chains)
+        written = await together(
+            self._verifier.verify(sheet, temperature, call_seed(seed, attempt, k), begun[k])
+            for k in begun
         )
+        return dict(zip(begun, written, strict=True))
 
     def _too_long(self, prompt: int) -> str:
         return (

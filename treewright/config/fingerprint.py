@@ -148,6 +148,8 @@ def _leaves(value: Any, key: str) -> Iterator[tuple[str, Any]]:
         if key.endswith(".engine") and f.name in RESOURCES:
             continue
         item, name = getattr(value, f.name), join(key, f.name)
+        if f.metadata.get("unsaid") and item == f.default:
+            continue  # a run from before there was this key is still the same
         if is_dataclass(item):
             yield from _leaves(item, name)
         else:

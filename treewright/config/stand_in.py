@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import NoneType
 from typing import Any
 
+from search.ports import goes_on
 from search.questions import draws_alike, judges_prefixes, steered_by
 
 STRATEGY = {
@@ -17,7 +18,9 @@ STRATEGY = {
     "draws_alike": (bool,),
     "steered_by": (str, NoneType),
 }
-SCORER = {"outcome_only": (bool,)}
+SCORER = {"outcome_only": (bool,), "goes_on": (bool,)}
+OPTIONAL = {"goes_on"}
+"""What is said only where it is true."""
 FACTS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
     "policy": {},
     "scorer": SCORER,
@@ -48,7 +51,8 @@ class StandIn:
 def facts_of(section: str, part: Any) -> dict[str, Any]:
     """What the manifest keeps of a part."""
     if section == "scorer":
-        return {"outcome_only": bool(getattr(part, "outcome_only", False))}
+        told = {"outcome_only": bool(getattr(part, "outcome_only", False))}
+        return told | ({"goes_on": True} if goes_on(part) else {})
     if section == "policy":
         return {}
     told = {name: getattr(part, name) for name in ("candidates", "draws", "judges")}
@@ -61,10 +65,10 @@ def recorded_facts(section: str, manifest: Mapping[str, Any]) -> dict[str, Any] 
     parts = manifest.get("parts")
     told = parts.get(section) if isinstance(parts, dict) else None
     wanted = FACTS[section]
-    if not isinstance(told, dict) or told.keys() != wanted.keys():
+    if not isinstance(told, dict) or told.keys() - OPTIONAL != wanted.keys() - OPTIONAL:
         return None
     for name, value in told.items():
-        if type(value) not in wanted[name]:
+        if type(value) not in wanted.get(name, ()):
             return None
         if type(value) is int and not 1 <= value <= MOST:
             return None

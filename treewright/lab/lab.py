@@ -16,6 +16,7 @@ from search.aggregation import Aggregator
 from search.core import Candidate, Missing, Problem, Score
 from search.driver import Searched, drive
 from search.memory import DictMemory
+from search.ports import goes_on
 from search.questions import Strategy
 from search.selection import SELECTIONS, Option
 from treewright.cluster.cluster import Ports, open_cluster
@@ -153,7 +154,14 @@ class AsyncLab:
         await self.start()
         assert self._engines is not None
         ports, seed = self._engines.ports, self.config.seed
-        searched = await drive(how(problem), ports.policy, ports.scorer, DictMemory(), seed)
+        searched = await drive(
+            how(problem),
+            ports.policy,
+            ports.scorer,
+            DictMemory(),
+            seed,
+            goes_on=goes_on(self.config.scorer),
+        )
         return await self._chosen(problem, searched, aggregator, chooser)
 
     async def _chosen(

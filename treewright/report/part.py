@@ -13,6 +13,7 @@ from benchmarks.datasets import Sample
 from benchmarks.grading import open_grader
 from search.calls import Costs
 from search.core import Spending
+from search.ports import goes_on
 from treewright.comparing.source import Source
 from treewright.config.trust import Trust, trust_said, trusting
 from treewright.journal.journal import Journal
@@ -77,7 +78,13 @@ async def _replay(source: Source, aggregations: Sequence[str], start: int, strid
             grading = Grading(config.grading, grader, journal, readonly=True)
             for number, sample in numbered:
                 found = await replay(
-                    [sample], config.strategy, journal, grading, config.seed, retry=False
+                    [sample],
+                    config.strategy,
+                    journal,
+                    grading,
+                    config.seed,
+                    retry=False,
+                    goes_on=goes_on(config.scorer),
                 )
                 part.pending += len(found.pending)
                 part.failed += [(number, failed) for failed in found.failed]

@@ -11,6 +11,7 @@ from pathlib import Path
 from benchmarks.datasets import Dataset, Sample, load_dataset
 from benchmarks.grading import GradingConfig, open_grader
 from search.fault import Fault
+from search.ports import goes_on
 from treewright.config.config import Config
 from treewright.config.fingerprint import asked_identity, differences
 from treewright.config.recorded import load_recorded
@@ -84,7 +85,13 @@ class Recorded:
         async with open_grader(as_trusted(config.grading)) as grader:
             grading = Grading(config.grading, grader, journal, readonly=True)
             return await replay(
-                samples, config.strategy, journal, grading, config.seed, retry=False
+                samples,
+                config.strategy,
+                journal,
+                grading,
+                config.seed,
+                retry=False,
+                goes_on=goes_on(config.scorer),
             )
 
 

@@ -66,8 +66,9 @@ async def replay(
     seed: int,
     *,
     retry: bool,
+    goes_on: bool = False,
 ) -> Replayed:
-    """Answer every search from the journal.
+    """Answer every search from the journal; `goes_on` as for `search.driver.drive`.
 
     With `retry`, what failed in infrastructure is pending again. What a strategy raises after its
     last question, or its grading, it would raise again: that problem has failed.
@@ -80,7 +81,8 @@ async def replay(
     for sample in samples:
         problem = sample.problem
         try:
-            searched = await drive(strategy(problem), RecordedPolicy(), scorer, memory, seed)
+            ports = RecordedPolicy(), scorer, memory
+            searched = await drive(strategy(problem), *ports, seed, goes_on=goes_on)
             grades = await grading.grade(sample, searched)
         except ResultError as error:
             raise journal.not_ours(RESULT, problem.id, error) from error

@@ -12,7 +12,7 @@ from benchmarks.grading import GradingConfig, Outcome, open_grader
 from scorers.no_scorer import NoScorerConfig
 from search.aggregation import Aggregator
 from search.custom import PartError
-from search.ports import Failure, FailureKind
+from search.ports import Failure, FailureKind, goes_on
 from treewright.cluster.cluster import Ports, open_cluster
 from treewright.cluster.config import ClusterConfig
 from treewright.cluster.pool_stats import PoolStats
@@ -128,6 +128,7 @@ class Session:
             grading,
             self.config.seed,
             retry=retry,
+            goes_on=goes_on(self.config.scorer),
         )
         self.solved.extend(recorded.solved)
         self.failed.extend(recorded.failed)
@@ -150,6 +151,7 @@ class Session:
             seed=self.config.seed,
             on_done=lambda item: self.done(item, site),
             keep_results=steered_by_own_code(self.config),
+            goes_on=goes_on(self.config.scorer),
         )
         await controller.run(pending, self.config.cluster.problems_in_flight, site.stop)
 
