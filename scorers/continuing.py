@@ -11,18 +11,23 @@ step are written by the model, in its own way.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from scorers.odds import log_odds
 from scorers.readings import ChainReading, Verdict, assign
 from scorers.verdict_ids import VerdictIds
 from scorers.verdicts import ChainReader
-from search.core import ChainStart, VerdictStatus
+from search.core import ChainStart, Prefix, VerdictStatus
+from search.ports import Earlier, ScorerCall
 
 Odds: TypeAlias = tuple[Mapping[int, float], ...]
 """Per token of a chain, the raw log-probabilities of the step verdict tokens."""
+
+
+Final: TypeAlias = Literal["whole", "incremental"]
+"""How a finished solution is judged: whole, or as any other path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +60,23 @@ class Continuing:
         verdicts = list(self.reader.verdicts(ids, odds, steps, self.lead))
         _, tokens = cut(verdicts, most)
         known = enumerate(zip(ids[:tokens], odds, strict=False))
-        decided = [(at, self._odds(here)) for at, (id, here) in known if id in self.verdict_ids.step]
+        decided = [
+            (at, self._odds(here)) for at, (id, here) in known if id in self.verdict_ids.step
+        ]
         kept = tuple((at, value) for at, value in decided if value is not None)
         return ChainStart(tuple(ids[:tokens]), kept)
+
+    def all_begun(
+        self, earlier: Earlier | None, path: Prefix, chains: int, room: int
+    ) -> list[Begun]:
+        """What each of so many chains begins with: chain k with chain k of the earlier judgement.
+
+        One that has no such chain to go on from, since that could not be read, is written whole.
+        """
+        starts = earlier.judgement.starts[:chains] if earlier else ()
+        shared = earlier.shared(path) if earlier else 0
+        begun = [self.begun(start, len(path.steps), shared, room) for start in starts]
+        return [*begun, *[NOTHING] * (chains - len(begun))]
 
     def begun(self, start: ChainStart, steps: int, shared: int, room: int) -> Begun:
         """The part of a start that judges steps which both prefixes have.
@@ -118,3 +137,28 @@ def silent(reading: ChainReading, begun: Begun) -> bool:
     new = reading.steps[begun.steps :]
     told = reading.error is not None or any(step.log_odds is not None for step in new)
     return begun.steps > 0 and not told
+
+
+def attempts(begun: Sequence[Begun], retries: int) -> Iterator[tuple[int, dict[int, Begun]]]:
+    """The chains to write, by number, with what they begin with, until one can be read.
+
+    Those that went on from an earlier one are then written whole, before all are retried.
+    """
+    yield 0, dict(enumerate(begun))
+    if again := [k for k, each in enumerate(begun) if each.steps]:
+        yield 0, dict.fromkeys(again, NOTHING)
+    for attempt in range(1, 1 + retries):
+        yield attempt, dict.fromkeys(range(len(begun)), NOTHING)
+
+
+def is_rechecked(call: ScorerCall, every: int | None, final: Final) -> bool:
+    """Whether a path is judged whole, though it begins as one that was judged.
+
+    So it is where its steps reach another multiple of `every`, and, by `final`, where it has ended.
+    """
+    if call.earlier is None:
+        return False
+    if final == "whole" and call.path.finished:
+        return True
+    shared, steps = call.earlier.shared(call.path), len(call.path.steps)
+    return every is not None and steps // every > shared // every

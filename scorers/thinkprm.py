@@ -8,7 +8,7 @@ closing question; the step probabilities, from the boxed verdicts, are read here
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
@@ -17,7 +17,7 @@ from engines.loop_guard import LoopGuard
 from engines.tokenizer import Tokenizer, TokenizerError
 from scorers.chain import Chain, ChainVerifier, Sheet, Unread
 from scorers.combining import COMBINATIONS, Combine, combine
-from scorers.continuing import NOTHING, Begun, Continuing
+from scorers.continuing import Begun, Continuing, Final, attempts, is_rechecked
 from scorers.inheriting import inherited
 from scorers.prompt import LEADS, Prefill, VerifierPrompt, highest_label
 from scorers.step_texts import STEPS, Steps, step_texts
@@ -29,7 +29,6 @@ from search.ports import Failure, FailureKind, ScorerCall, ScorerReply
 from search.seeds import call_seed
 from search.together import together
 
-Final: TypeAlias = Literal["whole", "incremental"]
 AfterIncorrect: TypeAlias = Literal["rejudge", "inherit"]
 COLDEST = 0.001
 """The least decision temperature: below it all that a verifier says would be 0 or 1."""
@@ -88,8 +87,8 @@ class ThinkPrmConfig:
     """Whether a finished solution may go on from an earlier chain, or inherit, as any other path
     (`incremental`) or is judged `whole`."""
     after_incorrect: AfterIncorrect = field(default="rejudge", metadata=UNSAID)
-    """What becomes of a path that goes on with one which has a step called incorrect, P(correct)
-    below 0.5: it is judged again (`rejudge`), or takes that judgement over without the verifier being
+    """What becomes of a path whose beginning was judged and has a step called incorrect, P(correct)
+    below 0.5: it is judged again (`rejudge`), or takes that judgement over and the verifier is not
     asked (`inherit`)."""
 
     def __post_init__(self) -> None:
@@ -181,7 +180,7 @@ class ThinkPrm:
     async def _judge(self, call: ScorerCall) -> ScorerReply | Failure:
         if not call.path.steps:
             return Failure.about(call.path, FailureKind.INVALID, "it has no steps to judge")
-        if self._judged_whole(call):
+        if is_rechecked(call, self._config.recheck_every, self._config.final):
             call = replace(call, earlier=None)
         if self._config.after_incorrect == "inherit" and (taken := inherited(call)):
             return ScorerReply(taken, Spent())
@@ -195,7 +194,7 @@ class ThinkPrm:
 
     async def _verify(self, call: ScorerCall, sheet: Sheet) -> ScorerReply | Failure:
         unread: list[Unread] = []
-        for attempt, begun in self._attempts(self._begun(call, sheet)):
+        for attempt, begun in attempts(self._begun(call, sheet), self._config.retries):
             written = await self._attempt(sheet, call.seed, attempt, begun)
             outcomes = written.values()
             if refused := [outcome for outcome in outcomes if isinstance(outcome, Refused)]:
@@ -212,33 +211,11 @@ class ThinkPrm:
                 return self._reply(chains, unread)
         return ScorerReply(Judgement.missing(why(unread)), total(unread))
 
-    def _judged_whole(self, call: ScorerCall) -> bool:
-        """Whether nothing earlier counts: the path has ended, or a multiple of steps is reached."""
-        config, every = self._config, self._config.recheck_every
-        if call.earlier is None or (config.final == "whole" and call.path.finished):
-            return True
-        shared, steps = call.earlier.shared(call.path), len(call.path.steps)
-        return every is not None and steps // every > shared // every
-
     def _begun(self, call: ScorerCall, sheet: Sheet) -> list[Begun]:
-        """What each chain begins with: chain k with chain k of the earlier judgement, if it can."""
-        begun = [NOTHING] * self._config.chains
-        if self._config.incremental and call.earlier is not None:
-            shared = call.earlier.shared(call.path)
-            for k, start in enumerate(call.earlier.judgement.starts[: len(begun)]):
-                begun[k] = self._continuing.begun(start, sheet.steps, shared, sheet.room)
-        return begun
-
-    def _attempts(self, begun: Sequence[Begun]) -> Iterator[tuple[int, dict[int, Begun]]]:
-        """The chains to write, by number, with what they begin with, until one can be read.
-
-        Those that went on from an earlier one are then written whole, before all are retried.
-        """
-        yield 0, dict(enumerate(begun))
-        if again := [k for k, each in enumerate(begun) if each.steps]:
-            yield 0, dict.fromkeys(again, NOTHING)
-        for attempt in range(1, 1 + self._config.retries):
-            yield attempt, dict.fromkeys(range(len(begun)), NOTHING)
+        """What each chain begins with: nothing, or what it goes on from."""
+        config = self._config
+        earlier = call.earlier if config.incremental else None
+        return self._continuing.all_begun(earlier, call.path, config.chains, sheet.room)
 
     def _reply(self, chains: Mapping[int, Chain], unread: Sequence[Unread]) -> ScorerReply:
         """The judgement of the chains that were read; the others are paid for as well."""

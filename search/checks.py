@@ -10,7 +10,6 @@ import math
 from difflib import get_close_matches
 from typing import Any, get_args
 
-
 UNSAID = {"unsaid": True}
 """Metadata of a field that came later: at its default it says nothing, and no fingerprint has it.
 """

@@ -186,7 +186,7 @@ class Origin(StrEnum):
     WHOLE = "whole"
     """Every step was judged for it."""
     INCREMENTAL = "incremental"
-    """A chain of it begins with one of an earlier judgement: only the steps after it were judged."""
+    """A chain of it begins with one of an earlier judgement: only the rest was judged for it."""
     INHERITED = "inherited"
     """Nothing was asked: a prefix of the path was called incorrect before."""
 

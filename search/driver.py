@@ -73,9 +73,9 @@ class Searched:
     """What a finished search leaves.
 
     Its result; by path id what each path cost, every path that was drawn, why the scorer gave no
-    reply for it, how it was judged, from whose judgement that could go on, and the call that drew it;
-    and all that was answered, each draw and each judged path, in the order in which it was. (A path that the scorer refuses as
-    invalid has a reply: it is Missing.)
+    reply for it, how it was judged, the call that drew it, and the path from whose judgement that
+    of it could go on; and all that was answered, each draw and each judged path, in the order in
+    which it was. (A path that the scorer refuses as invalid has a reply: it is Missing.)
     """
 
     result: Result
@@ -128,7 +128,7 @@ class _Search:
         self.stopwatch = stopwatch
 
     async def run(self, flow: Flow, account: Account) -> tuple[Result, Spending]:
-        """The flow's result and what its own questions spent; what `account` has paid for is free."""
+        """The flow's result and what its own questions spent; what it has paid for is free."""
         check_flow(flow)
         reply: Reply | None = None
         spent = Spending()
@@ -199,7 +199,9 @@ class _Search:
             self.draw_and_judge(path, child, question.feedback, account)
             for path, child in places(question)
         )
-        account.hear([drawn.path for drawn, _ in replies], [judged.judgement for _, judged in replies])
+        account.hear(
+            [drawn.path for drawn, _ in replies], [judged.judgement for _, judged in replies]
+        )
         return Grown(
             rows([drawn.path for drawn, _ in replies], question.n),
             rows([judged.judgement for _, judged in replies], question.n),

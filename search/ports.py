@@ -148,7 +148,7 @@ class Policy(Protocol):
 
 
 def goes_on(scorer: object) -> bool:
-    """Whether the scorer of these settings is told of earlier judgements; not unless they say so."""
+    """Whether the scorer of these settings is told of earlier judgements: only if they say so."""
     return bool(getattr(scorer, "goes_on", False))
 
 
