@@ -27,9 +27,7 @@ from treewright.journal.codec import decode_scorer_reply, encode_scorer_reply
 from treewright.journal.results import encode_result, search_again
 from watched_searches import RUN_SEED, Case, Counting, await_it, cases, each_kind
 
-few = settings(
-    phases=[Phase.generate], max_examples=6, suppress_health_check=[HealthCheck.too_slow]
-)
+few = settings(max_examples=4, suppress_health_check=[HealthCheck.too_slow])
 MODES: dict[str, dict[str, Any]] = {
     "incremental": {"incremental": True},
     "several chains": {"incremental": True, "chains": 2},
