@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 
 from search.checks import check_choice, check_count, check_number
 from search.fault import Fault
+from search.ports import Closing
 
 MAX_LOGPROB_IDS = 128
 """The most tokens whose log-probabilities a request may ask for (vLLM's limit)."""
@@ -131,7 +132,7 @@ class Stepping(Protocol):
         ...
 
 
-class Engine(Protocol):
+class Engine(Closing, Protocol):
     """Generates. Cancelling the awaiting task aborts its requests in the engine."""
 
     @property
@@ -143,42 +144,46 @@ class Engine(Protocol):
         """`generations[i]` answers `batch[i]`. Raises `EngineError` when the engine is dead."""
         ...
 
-    async def close(self) -> None:
-        """Free everything. Idempotent."""
-        ...
-
 
 @dataclass(frozen=True)
 class EngineConfig:
     """The `engine:` keys of a policy or scorer.
 
-    Defaults suit a GPU; `device: auto` finds out what there is. `dtype: auto` is float32 on a CPU;
-    on a GPU it is the checkpoint's own only where that has 16 bits: vLLM runs a float32 checkpoint
-    in bfloat16, which is another model by a little, so say `float32` where that matters.
-    `max_model_len` None is the model's own. `max_num_batched_tokens`: the most tokens of one engine
-    step, prompts and all; None is on a GPU what vLLM takes for offline work (16384 on an H100, 8192
-    on an A100 or a smaller one), on a CPU 2048.
-
-    `memory_gib` is the KV cache's size in GiB; None lets a GPU use `gpu_memory_utilization` and a
-    CPU take 0.25 GiB. `gpu_memory_utilization` is the share of a GPU's memory that must be free at
-    the start, and without `memory_gib` all that the engine takes; the shares of engines on one GPU
-    must not exceed 1 together. `block_size` None is vLLM's own on a GPU and 32 on a CPU. `threads`
-    is OMP threads per CPU engine. A CPU engine is always eager.
+    Defaults suit a GPU; a CPU engine is always eager.
     """
 
     device: str = "auto"
+    """`cpu`, `cuda`, or `auto`, which finds out what there is."""
     dtype: str = "auto"
+    """`auto` is float32 on a CPU; on a GPU it is the checkpoint's own only where that has 16 bits:
+    vLLM runs a float32 checkpoint in bfloat16, which is another model by a little, so say `float32`
+    where that matters."""
     max_model_len: int | None = None
+    """Tokens of prompt and text together that the model is given room for; `null` is the model's
+    own most."""
     max_num_seqs: int = 256
+    """The most requests that vLLM computes side by side."""
     max_num_batched_tokens: int | None = None
+    """The most tokens of one engine step, prompts and all; `null` is on a GPU what vLLM takes for
+    offline work (16384 on an H100, 8192 on an A100 or a smaller one), on a CPU 2048."""
     memory_gib: float | None = None
+    """GiB of the KV cache; `null` lets a GPU use `gpu_memory_utilization` and a CPU take 0.25
+    GiB."""
     gpu_memory_utilization: float = 0.9
+    """The share of a GPU's memory that must be free at the start, and without `memory_gib` all that
+    the engine takes; the shares of engines on one GPU must not exceed 1 together."""
     tensor_parallel_size: int = 1
+    """Over how many GPUs one replica is spread."""
     block_size: int | None = None
+    """Tokens of one block of the KV cache; `null` is vLLM's own on a GPU and 32 on a CPU."""
     enforce_eager: bool = False
+    """Do without CUDA graphs: it starts sooner and runs slower."""
     threads: int = 1
+    """OMP threads of one CPU engine."""
     quantization: str | None = None
+    """A method by vLLM's name; `null` is what the checkpoint says."""
     revision: str | None = None
+    """A branch, tag or commit of a model on the Hugging Face hub."""
 
     def __post_init__(self) -> None:
         check_choice("device", self.device, DEVICES)

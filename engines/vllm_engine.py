@@ -36,7 +36,8 @@ from engines.vllm_setup import (
     prepare_environment,
     prepare_in_process,
 )
-from search.together import together
+from search.gather import gather
+from search.ports import Closing
 
 IN_PROCESS = threading.Lock()
 """Held by the one CPU engine of this process: two of them corrupt each other's memory."""
@@ -115,7 +116,7 @@ class VllmEngine:
         await self._server.close()
 
 
-class Server(Protocol):
+class Server(Closing, Protocol):
     """What answers requests that are known to be servable: a `Stepper` or a `GpuServer`."""
 
     async def generate(self, batch: Sequence[Request]) -> list[Generation | Refused]:
@@ -124,10 +125,6 @@ class Server(Protocol):
 
     def engine_steps(self) -> int:
         """See `Stepping`."""
-        ...
-
-    async def close(self) -> None:
-        """As the port's."""
         ...
 
 
@@ -338,7 +335,7 @@ class GpuServer:
 
     async def generate(self, batch: Sequence[Request]) -> list[Generation | Refused]:
         """`generations[i]` answers `batch[i]`. Raises `EngineError` when the engine is dead."""
-        return await together(self._one(request) for request in batch)
+        return await gather(self._one(request) for request in batch)
 
     def engine_steps(self) -> int:
         """Tokens of the requests in flight: the core reports them at each step."""

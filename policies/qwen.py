@@ -28,10 +28,10 @@ from policies.feedback import TEMPLATE, check_feedback_template, shorter
 from policies.segmentation import Segmentation, Segmenter
 from search.checks import check_count, check_number, fault
 from search.core import Feedback, Spent, Step, StopReason
+from search.gather import gather
 from search.ports import ENDED, Failure, FailureKind, PolicyCall, PolicyReply
 from search.questions import Until
 from search.seeds import call_seed
-from search.together import together
 
 log = logging.getLogger(__name__)
 
@@ -41,16 +41,19 @@ LONGEST_TOKEN = 128
 
 @dataclass(frozen=True)
 class PolicySampling:
-    """How solutions are sampled.
-
-    `max_tokens`: the longest solution, along the whole path. `max_step_tokens`: the longest step
-    of a step-by-step search; a longer one is cut and its path is dead (`LENGTH`).
-    """
+    """How solutions are sampled."""
 
     temperature: float = 0.8
+    """Sampling temperature, from 0, which is greedy, to 2."""
     top_p: float = 1.0
+    """Above 0, at most 1: only the likeliest tokens that have this probability together are drawn;
+    1 is all."""
     max_tokens: int = 2048
+    """Tokens of the longest solution, counted along the whole path; a longer one is cut, and not
+    finished."""
     max_step_tokens: int | None = None
+    """Tokens of the longest step in a step-by-step search; a longer one is cut and its path is dead
+    (`LENGTH`). `null` sets no limit."""
 
     def __post_init__(self) -> None:
         check_number("temperature", self.temperature, high=2.0, hint="0 is greedy")
@@ -64,23 +67,27 @@ class PolicySampling:
 
 @dataclass(frozen=True)
 class QwenConfig:
-    """The keys of `policy:` for kind `qwen`.
-
-    `model`: a folder or a name on the Hugging Face hub. `system_prompt` None leaves the system turn
-    to the chat template, which may have its own. `prompt_template` makes the user turn of the
-    question and of each of `few_shots`; `feedback_template` the user turn that tells a verifier's
-    `{verdicts}` on an earlier attempt, in searches that give feedback.
-    """
+    """The keys of `policy:` for kind `qwen`."""
 
     model: str
+    """The checkpoint that proposes: a folder, or a name on the Hugging Face hub."""
     system_prompt: str | None = None
+    """The system turn; `null` leaves it to the chat template, which may have its own."""
     prompt_template: str = SLOT
+    """The user turn that asks a `{question}`, those of `few_shots` too."""
     few_shots: list[FewShot] = field(default_factory=list)
+    """Worked examples, shown as turns before the question."""
     feedback_template: str = TEMPLATE
+    """The user turn that tells a verifier's `{verdicts}` on an earlier attempt, in searches that
+    give feedback."""
     engine: EngineConfig = field(default_factory=EngineConfig)
+    """How the model is run."""
     sampling: PolicySampling = field(default_factory=PolicySampling)
+    """How its tokens are drawn."""
     segmentation: Segmentation = field(default_factory=Segmentation)
+    """Where a step ends."""
     loop_guard: LoopGuard = field(default_factory=LoopGuard)
+    """Ends a solution that repeats itself."""
 
     def __post_init__(self) -> None:
         if not self.model.strip():
@@ -111,7 +118,7 @@ class Qwen:
         Raises:
             EngineError: the engine is dead.
         """
-        return await together(self._reply(call) for call in batch)
+        return await gather(self._reply(call) for call in batch)
 
     def engine_steps(self) -> int:
         """See `Stepping`; 0 where the engine cannot tell."""

@@ -17,6 +17,7 @@ from policies.qwen import PolicySampling, Qwen, QwenConfig
 from policies.segmentation import Segmentation
 from search.checks import check_count
 from search.core import Prefix, Spent, StopReason
+from search.gather import gather
 from search.ports import Failure, PolicyCall, PolicyReply
 from search.seeds import call_seed
 from search.structured_protocol import (
@@ -26,7 +27,6 @@ from search.structured_protocol import (
     read_opening,
     read_response,
 )
-from search.together import together
 
 SYSTEM_PROMPT = """
 You are an AI assistant that MUST produce structured reasoning.
@@ -86,10 +86,6 @@ PROMPT_TEMPLATE = (
 class StructuredConfig(QwenConfig):
     """The keys of `policy:` for kind `structured`: those of `qwen`, and two.
 
-    `format`: the rules of a response beyond its tags. `redraws`: how often a draw that breaks the
-    format is made again, under a seed of its own; its tokens are spent, and counted as failed. What
-    the last one breaks stays in the path. 0 is the model as it is. Greedy draws are made once.
-
     A rejected response is a matter of grading. Step by step a rejected opening ends its path
     (`invalid`): nothing is drawn from it, and no verifier is asked.
     """
@@ -101,7 +97,11 @@ class StructuredConfig(QwenConfig):
     )
     segmentation: Segmentation = field(default_factory=lambda: Segmentation("tagged"))
     format: ResponseFormat = field(default_factory=ResponseFormat)
+    """The rules of a response beyond its tags."""
     redraws: int = 0
+    """How often a draw that breaks the format is made again, under a seed of its own; its tokens
+    are spent, and counted as failed. What the last one breaks stays in the path. 0 is the model as
+    it is. Greedy draws are made once."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -125,7 +125,7 @@ class Structured:
         Raises:
             EngineError: the engine is dead.
         """
-        return await together(self._reply(call) for call in batch)
+        return await gather(self._reply(call) for call in batch)
 
     def engine_steps(self) -> int:
         """See `Stepping`."""

@@ -15,7 +15,7 @@ from itertools import accumulate, pairwise
 from engines.engine import Engine, Finish, Generation, Refused, Request, Sampling
 from engines.loop_guard import LoopGuard, loop_across
 from scorers.continuing import NOTHING, Begun, Odds, silent
-from scorers.odds import log_odds, log_sum
+from scorers.log_odds import log_odds, log_sum
 from scorers.prompt import VerifierPrompt
 from scorers.readings import ChainReading
 from scorers.verdict_ids import QUESTION, VerdictIds

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from scorers.odds import log_odds
+from scorers.log_odds import log_odds
 from scorers.readings import ChainReading, Verdict, assign
 from scorers.verdict_ids import VerdictIds
 from scorers.verdicts import ChainReader

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from search.core import Judgement, Spent
-from search.ports import Failure, ScorerCall, ScorerReply
+from search.ports import Failure, Scorer, ScorerCall, ScorerReply
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class NoScorerConfig:
     """There is nothing to set."""
 
 
-class NoScorer:
+class NoScorer(Scorer):
     """Answers that there is no judgement. It never makes a number up."""
 
     async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:

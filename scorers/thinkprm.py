@@ -25,9 +25,9 @@ from scorers.verdict_ids import UnfitTokenizer, VerdictIds
 from scorers.verdicts import ChainReader
 from search.checks import UNSAID, check_choice, check_count, check_number, fault
 from search.core import ChainStart, Judgement, Origin, Spent
+from search.gather import gather
 from search.ports import Failure, FailureKind, ScorerCall, ScorerReply
 from search.seeds import call_seed
-from search.together import together
 
 AfterIncorrect: TypeAlias = Literal["rejudge", "inherit"]
 COLDEST = 0.001
@@ -38,45 +38,54 @@ CLOSING_ROOM = 4
 
 @dataclass(frozen=True)
 class ThinkPrmConfig:
-    """How a ThinkPRM verifier is run.
-
-    `steps`: how it is shown a path's steps, `as_written` or `untagged`: without the tags of a
-    structured response, whose output becomes a sentence that says which option is the answer.
-    `option_base` (`untagged` only): the number of the first option: `${grading.option_base}`.
-    `chains`: K verification chains per judgement. `combine`: what is averaged over the chains, for
-    each step and for the whole prefix: `probability`, as the authors do, or `logit`, the log-odds;
-    one chain is its own mean by both. `decision_temperature`: divides the log-odds of each chain
-    before they are combined; above 1 makes the verifier less sure, and 1, the authors', leaves it
-    as it is.
-    `temperature`: None is 0 for one chain and 0.6 for several, as in the paper. `max_tokens`: limit
-    of one chain. `early_stop`: stop a chain at the first step that it calls incorrect; it was
-    trained to end there. So the first `incorrect` counts by definition: where a chain would have
-    changed its mind on a step and called it correct after all, that step is judged incorrect, and
-    those after it take its probability. Without it the last verdict on a step counts, and chains
-    are longer. `loop_guard`: stop it when it repeats itself, over all that it has written.
-    `retries`: how often all chains are written again, at `retry_temperature`, when none could be
-    read. `min_mass`: a chain whose P(Yes)+P(No) at the end is lower cannot be read.
-    `case_variants`: count `Correct`, ` correct`, `CORRECT`, `yes` and the like towards the trained
-    spellings; without it a verdict in another spelling has no probability.
-    """
+    """How a ThinkPRM verifier is run."""
 
     model: str
+    """The checkpoint that judges: a folder, or a name on the Hugging Face hub."""
     engine: EngineConfig = field(default_factory=EngineConfig)
+    """How the model is run."""
     prefill: Prefill = "none"
+    """How the verifier's turn begins: `none` with `<think>` alone; `verify_step` with the first
+    line of its training chains and `Step 1:`, about half the tokens; `card` as the model card has
+    it, for comparison."""
     steps: Steps = "as_written"
+    """How it is shown the steps of a path: `as_written`, or `untagged`, without the tags of a
+    structured response, whose output becomes a sentence that says which option is the answer."""
     option_base: int = 0
+    """`untagged` only: the number of the first option, 0 or 1; write `${grading.option_base}`."""
     chains: int = 1
+    """How many verification chains are written for each judgement."""
     combine: Combine = "probability"
+    """What is averaged over the chains, for each step and for the whole prefix: `probability`, as
+    the authors do, or `logit`, the log-odds; one chain is its own mean by both."""
     decision_temperature: float = 1.0
+    """Divides the log-odds of each chain before they are combined; above 1 makes the verifier less
+    sure, and 1, the authors', leaves it as it is."""
     temperature: float | None = None
+    """Sampling temperature of chains, 0 to 2; `null` is 0 for one chain and 0.6 for several, as in
+    the paper."""
     top_p: float = 1.0
+    """At most 1: of a chain's tokens only the likeliest that have this probability together are
+    drawn; 1 is all."""
     max_tokens: int = 4096
+    """Tokens of the longest chain; one that is cut has no verdict on the steps that it did not
+    reach."""
     early_stop: bool = True
+    """Stop a chain at the first step that it calls incorrect; it was trained to end there. So the
+    first `incorrect` counts by definition: where a chain would have changed its mind on a step and
+    called it correct after all, that step is judged incorrect, and those after it take its
+    probability. Without it the last verdict on a step counts, and chains are longer."""
     loop_guard: LoopGuard = field(default_factory=lambda: LoopGuard(ngram=50, repeats=3))
+    """Stops a chain that repeats itself, over all that it has written."""
     retries: int = 1
+    """How often all chains are written again when none could be read."""
     retry_temperature: float = 0.6
+    """Sampling temperature of these retries, 0 to 2."""
     min_mass: float = 0.5
+    """0 to 1: a chain cannot be read whose P(Yes) + P(No) at the end is lower."""
     case_variants: bool = True
+    """Count `Correct`, ` correct`, `CORRECT`, `yes` and the like towards the trained spellings;
+    without it a verdict in another spelling has no probability."""
     incremental: bool = field(default=False, metadata=UNSAID)
     """A verification goes on from the chain of an earlier judged prefix, and judges only the steps
     after what that chain called correct; the closing question is answered anew."""
@@ -167,7 +176,7 @@ class ThinkPrm:
 
     async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:
         """`replies[i]` answers `batch[i]`. Raises `EngineError` when the engine is dead."""
-        return await together(self._judge(call) for call in batch)
+        return await gather(self._judge(call) for call in batch)
 
     def engine_steps(self) -> int:
         """See `Stepping`; 0 where the engine cannot tell."""
@@ -248,7 +257,7 @@ class ThinkPrm:
     ) -> dict[int, Chain | Unread | Refused]:
         config = self._config
         temperature = config.retry_temperature if attempt else config.first_temperature
-        written = await together(
+        written = await gather(
             self._verifier.verify(sheet, temperature, call_seed(seed, attempt, k), begun[k])
             for k in begun
         )

@@ -16,6 +16,7 @@ from search.core import (
     Result,
     is_probability,
 )
+from search.limit import LimitReached
 from search.questions import Clock, Extend, Fork, Grow, Judge, Until
 
 MOST = 2**20
@@ -67,7 +68,7 @@ def check_result(result: Any) -> Result:
         raise StrategyError(f"the strategy returned {shown(result)}; it must return a Result")
     _check_each("candidates", result.candidates, Candidate)
     _check_each("pruned", result.pruned, Pruned)
-    _check_type("returned exhausted", result.exhausted, str | None)
+    _check_type("returned exhausted", result.exhausted, LimitReached | None)
     for given_up in result.pruned:
         _check_type("returned what it pruned with path_id", given_up.path_id, str)
         _check_type("returned what it pruned with reason", given_up.reason, str)

@@ -8,6 +8,8 @@ from enum import StrEnum
 from itertools import chain
 from typing import TypeAlias
 
+from search.limit import LimitReached
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -315,4 +317,4 @@ class Result:
 
     candidates: tuple[Candidate, ...] = ()
     pruned: tuple[Pruned, ...] = ()
-    exhausted: str | None = None
+    exhausted: LimitReached | None = None

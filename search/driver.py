@@ -34,6 +34,7 @@ from search.core import (
     Spending,
     Spent,
 )
+from search.gather import gather
 from search.keys import clock_key
 from search.ports import (
     Earlier,
@@ -62,7 +63,6 @@ from search.questions import (
     Until,
 )
 from search.stopwatch import Stopwatch
-from search.together import together
 
 T = TypeVar("T")
 FIGURES = attrgetter(*Spent.__slots__)
@@ -158,7 +158,7 @@ class _Search:
                 return await self.clock(question)
 
     async def extend(self, question: Extend, account: Account) -> Extended:
-        replies = await together(
+        replies = await gather(
             self.calls.draw(
                 path,
                 child,
@@ -173,7 +173,7 @@ class _Search:
         return Extended(children, Spending(policy=total(reply.spent for reply in replies)))
 
     async def judge(self, question: Judge, account: Account) -> Judged:
-        replies = await together(
+        replies = await gather(
             self.calls.judge(path, account.charged, earlier)
             for path, earlier in zip(question.paths, self.earlier(question, account), strict=True)
         )
@@ -195,7 +195,7 @@ class _Search:
         return Earlier(path, judgement)
 
     async def grow(self, question: Grow, account: Account) -> Grown:
-        replies = await together(
+        replies = await gather(
             self.draw_and_judge(path, child, question.feedback, account)
             for path, child in places(question)
         )
@@ -222,7 +222,7 @@ class _Search:
     async def fork(self, question: Fork, account: Account) -> Forked:
         """All flows at once; what two of them ask is charged to both, whichever was first."""
         accounts = [account.fork() for _ in question.flows]
-        ended = await together(
+        ended = await gather(
             self.run(flow, own) for flow, own in zip(question.flows, accounts, strict=True)
         )
         account.join(accounts)

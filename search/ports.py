@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import takewhile
 from traceback import format_exception
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from search.core import Feedback, Judgement, Prefix, Spent, Step
 from search.fault import Fault
@@ -139,7 +139,16 @@ class ScorerReply:
     spent: Spent
 
 
-class Policy(Protocol):
+@runtime_checkable
+class Closing(Protocol):
+    """What every port and every engine owes the one who opened it."""
+
+    async def close(self) -> None:
+        """Free everything. Idempotent. One that holds nothing inherits this, which does nothing."""
+        return
+
+
+class Policy(Closing, Protocol):
     """Proposes steps."""
 
     async def extend(self, batch: Sequence[PolicyCall]) -> list[PolicyReply | Failure]:
@@ -152,7 +161,7 @@ def goes_on(scorer: object) -> bool:
     return bool(getattr(scorer, "goes_on", False))
 
 
-class Scorer(Protocol):
+class Scorer(Closing, Protocol):
     """Judges steps."""
 
     async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:

@@ -75,7 +75,8 @@ class Drawn(TypedDict):
 def tree_of(problem: Problem, searched: Searched) -> Graph:
     """The graph of a search. Siblings stand in the order of their numbers."""
     result = searched.result
-    graph = nx.DiGraph(problem=problem.id, question=problem.question, exhausted=result.exhausted)
+    limit = None if result.exhausted is None else str(result.exhausted)
+    graph = nx.DiGraph(problem=problem.id, question=problem.question, exhausted=limit)
     graph.add_node(ROOT)
     candidates = [candidate.path for candidate in result.candidates]
     ranks = {path.id: rank for rank, path in enumerate(candidates)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from search.candidates import Steering
 from search.core import (
     Judgement,
     Missing,
@@ -19,7 +20,6 @@ from search.core import (
     StopReason,
     VerdictStatus,
 )
-from search.frontier import Steering
 from search.questions import Extend, Extended, Flow, Judge, Judged, Question, Reply, Until
 from search.selection import SELECTIONS, Option
 from search.strategies.stopping import answer_of

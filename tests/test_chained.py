@@ -23,6 +23,7 @@ from search.core import (
     VerdictStatus,
 )
 from search.driver import Searched, drive
+from search.limit import LimitReached
 from search.memory import DictMemory
 from search.questions import Strategy
 from search.strategies.backtrack import Backtrack
@@ -82,7 +83,7 @@ def test_each_chain_has_its_share_of_the_budget(strategy: Retrying) -> None:
         for id, cost in costs.items():
             spent[int(id) % 4] += cost.calls
     assert spent == dict.fromkeys(range(4), 2)
-    assert searched.result.exhausted == "calls: 2 of 2"
+    assert searched.result.exhausted == LimitReached("calls", 2, 2)
 
 
 # What is incorrect

@@ -1,7 +1,6 @@
 """`treewright compare`: what an arm finds, which arms are compared, and degenerate runs."""
 
 import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -14,58 +13,15 @@ import pytest
 
 from compared_runs import (
     PROBLEMS,
-    Made,
     Run,
     Said,
     Verb,
-    comparing,
     refused,
-    running,
-    saying,
 )
 from treewright.comparing.marks import mark
 from treewright.comparing.source import Found, Source, read
 from treewright.metrics import choose, mean, measure_arm, outcome_of
 from treewright.running.session import reporting
-
-
-@pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that the tests share."""
-    return tmp_path_factory.mktemp("workspace")
-
-
-@pytest.fixture(scope="module")
-def made() -> Made:
-    """The runs in it."""
-    return {}
-
-
-@pytest.fixture
-def said(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Said:
-    """Commands in that folder."""
-    return saying(workspace, monkeypatch, capsys)
-
-
-@pytest.fixture
-def run(said: Said, made: Made) -> Run:
-    """A run in that folder."""
-    return running(said, made)
-
-
-@pytest.fixture
-def compared(said: Said) -> Verb:
-    """What a comparison finds."""
-    return comparing(said)
-
-
-@pytest.fixture
-def copied(run: Run, tmp_path: Path) -> Path:
-    """A run that a test may damage."""
-    return shutil.copytree(run(), tmp_path / "copied")
-
 
 # --- What an arm finds ----------------------------------------------------------------------------
 

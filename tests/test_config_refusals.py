@@ -13,13 +13,7 @@ from hypothesis import strategies as st
 from treewright.config.load import load_config, load_runnable, to_yaml
 from treewright.config.notes import notes
 from treewright.errors import ConfigError
-from written_configs import BASE, QWEN, Load, loader, refused
-
-
-@pytest.fixture
-def load(tmp_path: Path) -> Load:
-    """The loader of this test."""
-    return loader(tmp_path)
+from written_configs import BASE, QWEN, Load, refused
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,7 @@ BROKEN: dict[str, tuple[Search, str]] = {
     ),
     "a number for the limit": (
         returns(Result((), (), 5)),  # type: ignore[arg-type]
-        "the strategy returned exhausted 5 (int); it must be str | None",
+        "the strategy returned exhausted 5 (int); it must be search.limit.LimitReached | None",
     ),
     "until in words": (
         asks(Extend((ROOT,), 1, "end")),  # type: ignore[arg-type]

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from own_parts import own_folder
 from search.aggregation import Aggregator, MissingRule, Scale
 from search.core import (
     Candidate,
@@ -23,13 +21,6 @@ from search.core import (
 )
 from search.custom import PartError
 from search.selection import SELECTIONS, Option
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The folder of this test."""
-    with own_folder(tmp_path, monkeypatch) as folder:
-        yield folder
 
 
 def judged(*probabilities: float) -> Candidate:

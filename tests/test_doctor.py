@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from search.findings import Finding, Health
 from treewright import cli
 from treewright.config.load import load_config
 from treewright.doctor import machine, model_checks
-from treewright.doctor.findings import Finding, Health
 from treewright.doctor.machine import Needs
 
 Usage = namedtuple("Usage", "total used free")

@@ -29,9 +29,11 @@ from search.memory import DictMemory
 from search.ports import (
     Failure,
     FailureKind,
+    Policy,
     PolicyCall,
     PolicyReply,
     ReplayError,
+    Scorer,
     ScorerCall,
     ScorerReply,
 )
@@ -67,7 +69,7 @@ def judgement(path: Prefix, probability: float = 0.75) -> Judgement:
 
 
 @dataclass
-class ListPolicy:
+class ListPolicy(Policy):
     """Writes the seed as the solution; `fails` names the children that get a failure instead."""
 
     fails: dict[int, Failure] = field(default_factory=dict)
@@ -87,7 +89,7 @@ class ListPolicy:
 
 
 @dataclass
-class ListScorer:
+class ListScorer(Scorer):
     """Gives every step 0.75; `fails` names the paths that get a failure instead."""
 
     fails: dict[str, Failure] = field(default_factory=dict)

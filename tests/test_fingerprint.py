@@ -7,13 +7,7 @@ from pathlib import Path
 import pytest
 
 from treewright.config.fingerprint import differences, fingerprint, identity_of, model_digest
-from written_configs import BASE, QWEN, Load, loader
-
-
-@pytest.fixture
-def load(tmp_path: Path) -> Load:
-    """The loader of this test."""
-    return loader(tmp_path)
+from written_configs import BASE, QWEN, Load
 
 
 @pytest.mark.parametrize(

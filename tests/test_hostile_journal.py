@@ -72,12 +72,6 @@ TEXTS = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with one run, of a strategy of one's own."""
-    return tmp_path_factory.mktemp("made")
-
-
 @pytest.fixture
 def at(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -21,6 +21,7 @@ from engines.token_clock import Timing
 from engines.tokenizer import Tokenizer
 from policies.chat_prompt import SLOT
 from policies.qwen import PolicySampling, Qwen, QwenConfig, build
+from policies.registry import POLICIES as REGISTERED
 from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 from policies.segmentation import Segmentation
 from policies.simulated import SimulatedPolicy, SimulatedPolicyConfig
@@ -114,6 +115,7 @@ POLICIES = {
     "qwen whole": qwen(Segmentation("whole")),
     "structured": structured,
 }
+"""Every registered kind, and of which settings."""
 
 
 @dataclass(frozen=True)
@@ -236,6 +238,10 @@ async def call_of(policy: Policy, plan: Plan) -> PolicyCall:
         assert isinstance(reply, PolicyReply)
         path = path if reply.path.stopped else reply.path
     return PolicyCall(path, plan.child, plan.until, plan.seed, plan.greedy)
+
+
+def test_every_registered_policy_has_an_entry() -> None:
+    assert {name.split()[0] for name in POLICIES} == set(REGISTERED)
 
 
 each_policy = pytest.mark.parametrize("make", POLICIES.values(), ids=POLICIES.keys())

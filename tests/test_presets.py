@@ -162,7 +162,7 @@ class Golden:
             (place, said if place in tree.judged else "unjudged", fates.pop(place, "lost"))
             for place, said in tree.told.items()
         )
-        found = (result.exhausted, tuple(rows))
+        found = (str(result.exhausted) if result.exhausted else None, tuple(rows))
         assert not fates, f"never drawn: {fates}"
         return found
 

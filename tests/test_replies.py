@@ -29,7 +29,16 @@ from search.core import (
 )
 from search.driver import Searched, drive
 from search.memory import DictMemory
-from search.ports import Failure, FailureKind, PolicyCall, PolicyReply, ScorerCall, ScorerReply
+from search.ports import (
+    Failure,
+    FailureKind,
+    Policy,
+    PolicyCall,
+    PolicyReply,
+    Scorer,
+    ScorerCall,
+    ScorerReply,
+)
 from search.questions import Until
 from search.replies import MOST, policy_reply, reply_to, scorer_reply
 from search.strategies.best_of_n import BestOfN
@@ -144,7 +153,7 @@ BAD_JUDGEMENTS: dict[str, tuple[Any, str]] = {
 }
 
 
-class Says:
+class Says(Policy, Scorer):
     """A port that gives the same batch of replies to every call."""
 
     def __init__(self, replies: Any) -> None:
@@ -157,7 +166,7 @@ class Says:
         return self.replies
 
 
-class Draws:
+class Draws(Policy):
     """A policy in order: one finished step."""
 
     async def extend(self, batch: Sequence[PolicyCall]) -> list[PolicyReply | Failure]:

@@ -6,24 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from reported_runs import Finish, block, finishing, page, reported, words
+from reported_runs import Finish, block, page, reported, words
 from treewright.cli import main
 from treewright.comparing.source import Source
 from treewright.report.differences import Standing
 from treewright.report.drawing import SHAPES
-from treewright.report.embedding import unpacked, visible
+from treewright.report.escaping import unpacked, visible
 from treewright.report.headline import over_others
 from treewright.report.page import hashed, render
-from treewright.report.part import replayed
 from treewright.report.plot_files import MARKERS, PALETTE
-from treewright.report.reading import Reading, processes_for, read
 from treewright.report.report import letters, measured, place, plots, plots_of
-
-
-@pytest.fixture
-def finish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Finish:
-    """Makes runs in a folder of this test."""
-    return finishing(tmp_path, monkeypatch)
+from treewright.report.reported_run import ReportedRun, processes_for, read
+from treewright.report.shard import replayed
 
 
 def test_the_report_is_one_file_that_names_no_address(finish: Finish) -> None:
@@ -101,25 +95,27 @@ def test_a_tree_in_the_page_is_the_tree_of_the_run(finish: Finish, tmp_path: Pat
         (file,) = (run / "trees").glob(f"{problem['id']}*.json")
         nodes = {node["id"]: node for node in json.loads(file.read_text())["nodes"] if node["id"]}
         tree = unpacked(packed_tree)
-        assert [row[0] for row in tree["nodes"]] == list(nodes)
-        for row in tree["nodes"]:
-            node = nodes[row[0]]
-            assert tree["texts"][row[2]] == node["fate"]
-            assert [tree["texts"][step[0]] for step in row[13]] == [
+        assert [shown["id"] for shown in tree["nodes"]] == list(nodes)
+        for shown in tree["nodes"]:
+            node = nodes[shown["id"]]
+            assert tree["texts"][shown["fate"]] == node["fate"]
+            assert [tree["texts"][step["text"]] for step in shown["steps"]] == [
                 visible(step["text"]) for step in node["steps"]
             ]
-            assert row[6] == (None if node["prefix"] is None else round(node["prefix"], 4))
+            assert shown.get("prefix") == (
+                None if node["prefix"] is None else round(node["prefix"], 4)
+            )
 
 
 def test_a_critique_stands_at_the_step_that_it_judges(finish: Finish) -> None:
     html = page(finish("scorer.missing=0"))
     tree = unpacked(block(html, "trees-0")[0])
     seen = 0
-    for row in tree["nodes"]:
-        for number, (_, _, _, critique) in enumerate(row[13], start=1):
-            if critique >= 0:
+    for node in tree["nodes"]:
+        for number, step in enumerate(node["steps"], start=1):
+            if "critique" in step:
                 seen += 1
-                assert tree["texts"][critique].startswith(f"Step {number}:")
+                assert tree["texts"][step["critique"]].startswith(f"Step {number}:")
     assert seen
 
 
@@ -178,7 +174,7 @@ def test_reading_a_run_changes_nothing_in_it(finish: Finish) -> None:
     run = finish()
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     found = read("A", run)
-    assert isinstance(found, Reading)
+    assert isinstance(found, ReportedRun)
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 

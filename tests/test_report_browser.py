@@ -25,11 +25,11 @@ from search.core import (
     StopReason,
     VerdictStatus,
 )
-from search.ports import Failure, PolicyCall, PolicyReply, ScorerCall, ScorerReply
+from search.ports import Failure, Policy, PolicyCall, PolicyReply, Scorer, ScorerCall, ScorerReply
 from treewright.config.config import Config
 from treewright.config.load import load_config
 from treewright.journal.journal import Journal
-from treewright.report.embedding import visible
+from treewright.report.escaping import visible
 from treewright.report.page import render
 from treewright.report.report import measured
 from treewright.running.controller import Controller, Grading
@@ -50,7 +50,7 @@ grading: {kind: exact}
 
 
 @dataclass(frozen=True)
-class Saying:
+class Saying(Policy, Scorer):
     """A policy and a scorer that say what they are told to: the text hidden in the problem's id."""
 
     texts: dict[str, str]

@@ -7,16 +7,10 @@ from zlib import crc32
 
 import pytest
 
-from reported_runs import Finish, finishing, page, words
+from reported_runs import Finish, page, words
 from treewright.cli import main
 from treewright.journal.records import checked
 from treewright.report.view import Follower
-
-
-@pytest.fixture
-def finish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Finish:
-    """Makes runs in a folder of this test."""
-    return finishing(tmp_path, monkeypatch)
 
 
 def test_an_unfinished_run_is_reported_and_says_so(finish: Finish) -> None:

@@ -2,26 +2,19 @@
 
 import json
 import re
-from pathlib import Path
 from statistics import fmean
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from reported_runs import Finish, finishing, page, words
-from treewright.report import differences, reading
+from reported_runs import Finish, page, words
+from treewright.report import differences, reported_run
 from treewright.report.chapter import chapter
 from treewright.report.curves import curves
 from treewright.report.differences import Standing, standings
-from treewright.report.reading import read
 from treewright.report.report import measured, plots
-
-
-@pytest.fixture
-def finish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Finish:
-    """Makes runs in a folder of this test."""
-    return finishing(tmp_path, monkeypatch)
+from treewright.report.reported_run import read
 
 
 def test_the_table_has_the_figures_of_the_metrics(finish: Finish) -> None:
@@ -77,7 +70,7 @@ def test_cost_has_what_was_spent_on_problems_that_failed(
     finish: Finish, monkeypatch: pytest.MonkeyPatch, processes: int
 ) -> None:
     run = finish("strategy={kind: best_of_n, n: 4, wave: 1}", "policy.faults.fail=0.15")
-    monkeypatch.setattr(reading, "processes_for", lambda _: processes)
+    monkeypatch.setattr(reported_run, "processes_for", lambda _: processes)
     spent = chapter(read("A", run)).ledger
     metrics = json.loads((run / "metrics.json").read_text())
     assert spent.to_json() == metrics["ledger"]

@@ -17,6 +17,7 @@ from engines.engine import Request
 from engines.scripted_engine import ScriptedEngine
 from engines.token_clock import Timing
 from scorers.no_scorer import NoScorer
+from scorers.registry import SCORERS as REGISTERED
 from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
 from scorers.simulated import SimulatedScorer, SimulatedScorerConfig
 from scorers.thinkprm import ThinkPrm, ThinkPrmConfig
@@ -85,6 +86,12 @@ SCORERS: dict[str, Callable[[], Scorer]] = {
     ),
     "none": NoScorer,
 }
+
+
+def test_every_registered_scorer_has_an_entry() -> None:
+    assert set(SCORERS) == set(REGISTERED)
+
+
 every_scorer = pytest.mark.parametrize("make", SCORERS.values(), ids=SCORERS)
 
 few = settings(max_examples=30)  # each example starts an event loop or several

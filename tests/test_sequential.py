@@ -24,6 +24,7 @@ from search.core import (
     StopReason,
     VerdictStatus,
 )
+from search.limit import LimitReached
 from search.questions import (
     Extend,
     Extended,
@@ -214,7 +215,7 @@ def test_a_spent_budget_leaves_what_was_drawn_and_an_attempt_without_a_score_beh
     """Of three calls the third draws a second attempt, which nobody judges."""
     world = World(["2", "9"])
     result = play(bounded(ONE.chain(PROBLEM, 0), Budget(calls=3)), world)
-    assert (world.judged, result.exhausted) == (["0"], "calls: 3 of 3")
+    assert (world.judged, result.exhausted) == (["0"], LimitReached("calls", 3, 3))
     assert ids(result) == ["0", "1"]
 
 

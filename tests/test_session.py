@@ -21,8 +21,10 @@ from search.keys import policy_key
 from search.ports import (
     Failure,
     FailureKind,
+    Policy,
     PolicyCall,
     PolicyReply,
+    Scorer,
     ScorerCall,
     ScorerReply,
 )
@@ -63,7 +65,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
 
 
 @dataclass
-class Ports:
+class Ports(Policy, Scorer):
     """The scripted ports; a call whose place is in `fails` gets a failure of that kind instead."""
 
     config: Config

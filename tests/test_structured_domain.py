@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from benchmarks.arithmetic.problems import Operation, draw_problem
 from benchmarks.arithmetic.splits import held_out_keys, read_split
 from benchmarks.arithmetic.structured.checker import check, hold
-from benchmarks.arithmetic.structured.choices import Choice, offer
+from benchmarks.arithmetic.structured.choices import ChoiceProblem, offer
 from benchmarks.arithmetic.structured.errors import corrupt
 from benchmarks.arithmetic.structured.lessons import (
     RATES,
@@ -48,12 +48,12 @@ def tokenizer() -> HfTokenizer:
     return HfTokenizer(build_structured_tokenizer("policy"))
 
 
-def drawn(seed: int) -> tuple[Random, Choice]:
+def drawn(seed: int) -> tuple[Random, ChoiceProblem]:
     rng = Random(seed)
     return rng, offer(draw_problem(rng), seed)
 
 
-def judged(choice: Choice, said: Reasoning) -> list[bool | None]:
+def judged(choice: ChoiceProblem, said: Reasoning) -> list[bool | None]:
     return check(choice, read_steps(choice, write_response(said)))
 
 
@@ -144,7 +144,7 @@ def edited(said: Reasoning, section: str) -> Reasoning:
 
 
 @pytest.mark.parametrize("choice", CHOICES[:6], ids=lambda choice: choice.problem.id)
-def test_the_section_that_is_wrong_is_the_first_error(choice: Choice) -> None:
+def test_the_section_that_is_wrong_is_the_first_error(choice: ChoiceProblem) -> None:
     for step, section in enumerate(("plan", "calculation", "evaluation", "output")):
         labels = judged(choice, edited(solve(choice), section))
         assert labels == [True] * step + [False] + [None] * (3 - step)

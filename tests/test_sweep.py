@@ -9,16 +9,12 @@ from typing import Any
 
 import pytest
 
-from swept_doubles import INDEX, Ports, Write, error, index, runs, sweeping, watched
+from swept_doubles import INDEX, Ports, Write, error, index, runs, watched
 from treewright.cli import main
 from treewright.running.lock import RunLock
 from treewright.running.run_folder import RunFolder, Status
 
-
-@pytest.fixture(autouse=True)
-def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
-    """Writes a sweep into the folder of this test."""
-    return sweeping(tmp_path, monkeypatch)
+pytestmark = pytest.mark.usefixtures("write")
 
 
 @pytest.fixture

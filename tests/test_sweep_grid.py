@@ -8,17 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swept_doubles import Write, error, sweeping
+from swept_doubles import Write, error
 from treewright.config.load import load_config
 from treewright.config.sweep import combinations
 from treewright.config.yamlfile import parse_yaml
 from treewright.sweeping.cell import load_cells
 
-
-@pytest.fixture(autouse=True)
-def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
-    """Writes a sweep into the folder of this test."""
-    return sweeping(tmp_path, monkeypatch)
+pytestmark = pytest.mark.usefixtures("write")
 
 
 # --- What a grid says -----------------------------------------------------------------------------

@@ -1,19 +1,12 @@
-"""The trained verifier of the arithmetic domain, behind the ThinkPRM scorer on the real engine.
-
-vLLM's in-process engine can be started once per process. So this module is also a script, which
-judges in a process of its own: `python test_thinkprm_engine.py REPLIES`.
-"""
+"""The trained verifier of the arithmetic domain, behind the ThinkPRM scorer on the real engine."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import pickle
 import random
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,7 +59,7 @@ def cases() -> list[Case]:
     return found
 
 
-async def judge(model: str) -> list[object]:
+async def judge(model: str) -> list[Any]:
     """The replies to all cases, in one batch."""
     engine = EngineConfig(max_num_seqs=64)
     scorer = await build(ThinkPrmConfig(model, engine=engine, max_tokens=400))
@@ -77,16 +70,10 @@ async def judge(model: str) -> list[object]:
 
 
 @pytest.fixture(scope="module")
-def replies(tmp_path_factory: pytest.TempPathFactory) -> list[ScorerReply]:
-    file = tmp_path_factory.mktemp("thinkprm") / "replies"
-    subprocess.run(
-        [sys.executable, __file__, str(VERIFIER), str(file)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        check=True,
-    )
-    found = pickle.loads(file.read_bytes())
+def replies() -> list[ScorerReply]:
+    found = asyncio.run(judge(str(VERIFIER)))
     assert all(isinstance(reply, ScorerReply) for reply in found), found
-    return list(found)
+    return found
 
 
 def read(replies: list[ScorerReply]) -> list[tuple[Case, ScorerReply]]:
@@ -148,8 +135,3 @@ def test_costs_are_counted_and_the_closing_question_finds_the_chain_cached(
         assert reply.spent.calls >= 2
         assert reply.spent.generated > 0
         assert 0 < reply.spent.cached < reply.spent.prompt
-
-
-if __name__ == "__main__":
-    model, out = sys.argv[1:]
-    Path(out).write_bytes(pickle.dumps(asyncio.run(judge(model))))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from search.candidates import root
 from search.core import (
     Candidate,
     Prefix,
@@ -13,7 +14,6 @@ from search.core import (
     Step,
     StopReason,
 )
-from search.frontier import root
 from search.strategies.trunk import Trunk
 
 PROBLEM = Problem("p", "1 + 1?")

@@ -10,11 +10,11 @@ import pytest
 from huggingface_hub import constants
 
 from benchmarks.datasets import DATASETS, DatasetConfig, hub, load_dataset, told_size
+from search.findings import Health
 from treewright.cli import main
 from treewright.config.load import load_config
-from treewright.doctor.findings import Health
 from treewright.doctor.model_checks import examine_config
-from treewright.plan import Plan, make_plan, weights_gib
+from treewright.plan import RunPlan, make_plan, weights_gib
 from treewright.report.page import render
 from treewright.report.report import measured
 
@@ -54,7 +54,7 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("doubles.yaml").write_text(DOUBLES)
 
 
-def planned(*overrides: str) -> Plan:
+def planned(*overrides: str) -> RunPlan:
     """The plan of the doubles, changed as said."""
     return make_plan(load_config("doubles.yaml", overrides))
 

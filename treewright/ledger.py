@@ -40,7 +40,7 @@ class Account:
 class Ledger:
     """Both sides' accounts.
 
-    That of a run has also what was spent on problems that failed (`treewright.running.lost`), and
+    That of a run has also what was spent on problems that failed (`treewright.running.wasted`), and
     not yet what was spent on those that are still to be searched.
     """
 

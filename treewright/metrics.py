@@ -113,8 +113,8 @@ def measure(
 
 def limits_reached(solved: Sequence[Solved]) -> dict[str, int]:
     """How many searches each limit ended, by the limit's name, sorted."""
-    marks = [item.search.result.exhausted for item in solved]
-    names = Counter(mark.partition(":")[0] for mark in marks if mark is not None)
+    reached = [item.search.result.exhausted for item in solved]
+    names = Counter(each.limit for each in reached if each is not None)
     return dict(sorted(names.items()))
 
 

@@ -26,7 +26,7 @@ CPU_KV_CACHE_GIB = 0.25
 
 
 @dataclass(frozen=True)
-class Side:
+class PlanSide:
     """One of the two models' sides.
 
     `calls`: solutions or steps to write, or to judge, at most. `tokens`: the most that it may
@@ -51,7 +51,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """The whole.
 
     `problems` can be asked, `bad_rows` become error records, `excluded` are left out. `steered_by`:
@@ -69,13 +69,13 @@ class Plan:
     strategy: str
     steered_by: str | None
     candidates: int
-    policy: Side
-    scorer: Side
+    policy: PlanSide
+    scorer: PlanSide
     arms: int
     notes: tuple[str, ...]
 
 
-def make_plan(config: Config) -> Plan:
+def make_plan(config: Config) -> RunPlan:
     """Count.
 
     Data that are not on this machine are downloaded only where their number cannot be told.
@@ -88,7 +88,7 @@ def make_plan(config: Config) -> Plan:
     candidates = problems * config.strategy.candidates
     draws = problems * config.strategy.draws
     judged = draws if config.strategy.judges else 0
-    return Plan(
+    return RunPlan(
         name=config.name,
         fingerprint=None if dataset is None else fingerprint(config, dataset.digest),
         problems=problems,
@@ -118,13 +118,15 @@ def total(counts: Iterable[int | None]) -> int | None:
     return sum(known) if len(known) == len(listed) else None
 
 
-def _side(config: Config, section: str, calls: int, most: Callable[[object], int | None]) -> Side:
+def _side(
+    config: Config, section: str, calls: int, most: Callable[[object], int | None]
+) -> PlanSide:
     settings = getattr(config, section)
     engine = engine_of(settings)
     kind, model = kind_of(section, settings), getattr(settings, "model", None)
     each = most(settings) if engine else None if is_import_path(kind) else 0
     weights = weights_gib(model, engine) if engine and isinstance(model, str) else None
-    return Side(
+    return PlanSide(
         kind=kind,
         model=model if isinstance(model, str) else None,
         calls=calls,

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from treewright.config.load import load_runnable
 from treewright.config.notes import notes
-from treewright.plan import Plan, Side, make_plan, size, total
+from treewright.plan import PlanSide, RunPlan, make_plan, size, total
 from treewright.terminal import line
 
 
@@ -27,7 +27,7 @@ def validate(path: str, overrides: Sequence[str] = (), *, as_json: bool = False)
     return 0
 
 
-def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
+def _lines(plan: RunPlan) -> Iterator[tuple[str, str]]:
     known = "is known once its data are here"
     told = f"fingerprint {plan.fingerprint[:8]}" if plan.fingerprint else f"its fingerprint {known}"
     yield "config", f"{plan.name} is valid; {told}"
@@ -40,7 +40,7 @@ def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
     yield "generates", _total(plan)
 
 
-def _problems(plan: Plan) -> str:
+def _problems(plan: RunPlan) -> str:
     if not plan.data_here:
         return f"{plan.problems:,}; the data are not on this machine, a run downloads them"
     left_out = f", {plan.excluded:,} left out by dataset.exclude" if plan.excluded else ""
@@ -48,7 +48,7 @@ def _problems(plan: Plan) -> str:
     return f"{plan.problems:,}{left_out}{bad}"
 
 
-def _side(side: Side, noun: str) -> str:
+def _side(side: PlanSide, noun: str) -> str:
     parts = [side.kind if side.model is None else f"{side.kind} {side.model}"]
     parts.append(f"at most {side.calls:,} {noun}")
     if side.tokens is None:
@@ -69,14 +69,14 @@ def _gpus(gpus: float | None) -> str:
     return f"{gpus:g} GPU{'' if gpus == 1 else 's'} each" if gpus else "on the CPU"
 
 
-def _memory(side: Side) -> str:
+def _memory(side: PlanSide) -> str:
     weights = "of unknown size" if side.weights_gib is None else size(side.weights_gib)
     by_name = " by its name" if side.weights_by_name else ""
     cache = "" if side.cache_gib is None else f" and {size(side.cache_gib)} of KV cache"
     return f"weights {weights}{by_name}{cache} each"
 
 
-def _total(plan: Plan) -> str:
+def _total(plan: RunPlan) -> str:
     sides = (plan.policy, plan.scorer)
     most = total(side.tokens for side in sides)
     if most is not None:

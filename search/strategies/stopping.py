@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 
 from search.aggregation import Scale
 from search.answers import extract_answer
+from search.candidates import Steering
 from search.core import Candidate, Prefix
-from search.frontier import Steering
 from search.selection import SELECTIONS, Option
 
 HIGHEST = {Scale.PROBABILITY: 1.0, Scale.LOGIT: math.inf}

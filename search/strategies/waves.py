@@ -4,8 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
+from search.budget import Bounded
 from search.core import Prefix, Problem
 from search.questions import Extend, Extended, Until, extend
+
+
+class Waves(Bounded):
+    """The base of a frozen dataclass that has at least these fields and draws whole solutions.
+
+    `n`: how many solutions at most. `wave`: how many at a time, None for all. `stop`: what ends the
+    search between two waves; by `none` all are drawn.
+    """
+
+    n: int
+    wave: int | None
+    stop: str
+
+    @property
+    def candidates(self) -> int:
+        """How many candidates a search returns at most."""
+        return self.n
+
+    @property
+    def draws(self) -> int:
+        """How often a search asks the policy at most."""
+        return self.n
 
 
 def draw(

@@ -15,14 +15,14 @@ from typing import TypeAlias
 from scorers.no_scorer import NoScorerConfig
 from search.fault import Fault
 from treewright.cluster.config import ClusterConfig
-from treewright.cluster.inline import InlineReplica
+from treewright.cluster.inline_replica import InlineReplica
 from treewright.cluster.placement import SharesTooLarge, place_gpus, shares
 from treewright.cluster.pool import Pool, PoolLimits
+from treewright.cluster.pool_ports import PooledPolicy, PooledScorer
 from treewright.cluster.pool_stats import PoolStats
-from treewright.cluster.pooled import PooledPolicy, PooledScorer
 from treewright.cluster.replica import Replica, builder
-from treewright.cluster.turns import Turns
-from treewright.cluster.watch import Watch, port_name
+from treewright.cluster.start_locks import StartLocks
+from treewright.cluster.watchdog import Watch, port_name
 
 Make: TypeAlias = Callable[[], Replica]
 
@@ -87,7 +87,7 @@ async def open_cluster(
             call_timeout_s=config.call_timeout_s,
             start_timeout_s=config.start_timeout_s,
         )
-        pool = partial(Pool, limits=limits, tell=tell, turns=Turns())
+        pool = partial(Pool, limits=limits, tell=tell, start_locks=StartLocks())
         policies = pool(make_policy, config.policy_replicas, name=port_name("policy", policy))
         scorers = pool(make_scorer, config.scorer_replicas, name=port_name("scorer", scorer))
         try:

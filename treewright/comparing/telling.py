@@ -12,8 +12,8 @@ from rich.text import Text
 
 from treewright.comparing.comparison import Comparison, Side, Verdict
 from treewright.comparing.source import Found
-from treewright.config.apart import with_values
 from treewright.config.fingerprint import differences
+from treewright.config.labels import with_values
 from treewright.config.steering import strategy_told
 from treewright.running.table import PLAIN_WIDTH, counted, percent
 from treewright.terminal import line

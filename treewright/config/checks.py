@@ -11,6 +11,7 @@ from typing import Any
 
 from search.aggregation import AGGREGATIONS, Aggregator, MissingRule
 from search.custom import PartError, is_import_path
+from search.questions import Declared
 from search.selection import SELECTIONS
 from treewright.config.combination import check_combination
 from treewright.config.compose import COMMAND_LINE
@@ -185,8 +186,8 @@ def _check_steering(config: Config, where: Where) -> None:
     """A custom aggregation that steers must be one, also where the strategy does not look."""
     if isinstance(config.strategy, StandIn):
         return
-    aggregate = getattr(config.strategy, "aggregate", None)
-    if isinstance(aggregate, str) and is_import_path(aggregate):
+    aggregate = Declared.of(config.strategy).aggregate
+    if aggregate is not None and is_import_path(aggregate):
         key = "strategy.aggregate"
         _check_list(key, [aggregate], [], where, lambda name: str(Aggregator.parse(name)))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from search.aggregation import Aggregator, Over
-from search.frontier import Steering
-from search.questions import draws_alike, judges_prefixes
+from search.questions import Declared, judges_prefixes
+from search.strategies.steered import Steered
 from treewright.config.config import Config
 from treewright.config.kinds import kind_of
 from treewright.errors import ConfigError
@@ -46,9 +46,8 @@ def _check_outcome_only(config: Config, where: Where) -> None:
         return
     named = {f"aggregate[{index}]": name for index, name in enumerate(config.aggregate)}
     used = {key: Aggregator.parse(name) for key, name in named.items()}
-    steering = getattr(config.strategy, "steering", None)
-    if isinstance(steering, Steering):
-        used["strategy.aggregate"] = steering.aggregator
+    if isinstance(config.strategy, Steered):
+        used["strategy.aggregate"] = config.strategy.steering.aggregator
     for key, aggregator in used.items():
         if aggregator.over is Over.STEPS:
             scorer = kind_of("scorer", config.scorer)
@@ -69,7 +68,7 @@ def instead(scorer: str) -> str:
 def _check_lookahead(config: Config, where: Where) -> None:
     """Nothing lies ahead of a step that is the whole solution."""
     segmentation = getattr(getattr(config.policy, "segmentation", None), "kind", None)
-    lookahead = getattr(config.strategy, "lookahead", 0)
+    lookahead = Declared.of(config.strategy).lookahead
     if segmentation == "whole" and lookahead:
         key = "strategy.lookahead"
         problem = "looks ahead of whole solutions (policy.segmentation.kind is whole)"
@@ -81,7 +80,7 @@ def _check_temperature(config: Config, where: Where) -> None:
     """At temperature 0 all children of a path are the same."""
     sampling = getattr(config.policy, "sampling", None)
     temperature = getattr(sampling, "temperature", None)
-    if temperature == 0 and draws_alike(config.strategy):
+    if temperature == 0 and Declared.of(config.strategy).draws_alike:
         key = "policy.sampling.temperature"
         strategy = kind_of("strategy", config.strategy)
         problem = f"gives equal children, and strategy {strategy} draws several of a path"

@@ -14,9 +14,7 @@ from contextlib import contextmanager
 from dataclasses import fields, is_dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, get_type_hints
-
-import yaml  # type: ignore[import-untyped]  # PyYAML, which OmegaConf brings, ships no types
+from typing import Any
 
 from search.custom import importing_is_limited, look_in
 from search.selection import SELECTIONS
@@ -27,8 +25,8 @@ from treewright.config.config import Config
 from treewright.config.kinds import SECTIONS, kind_of, settings_class
 from treewright.config.location import exists, find_config, is_run, portable
 from treewright.config.redaction import keep_secrets, redact, without_secrets
-from treewright.config.resolving import FILES, resolve
-from treewright.config.schema import check_keys, dotted_keys, fit, join, required
+from treewright.config.resolving import FILES, made
+from treewright.config.schema import check_keys, dotted_keys, fit, hints_of, join, required
 from treewright.config.sections import check_rules, filled, fit_section
 from treewright.config.sources import folders
 from treewright.config.sweep import SWEEP
@@ -99,25 +97,26 @@ def config_of(tree: Node, name: str, unknown: Unknown | None = None) -> Config:
     if python_path:
         look_in(python_path)
     entries.setdefault("name", Node(name, tree.where))
-    plain = _fit(tree, entries, unknown)
+    said = _fit(tree, entries, unknown)
     entries.pop("python_path", None)
-    plain |= {"python_path": python_path} if python_path else {}
-    keep_secrets(plain)
+    said |= {"python_path": python_path} if python_path else {}
+    keep_secrets(said)
     for section, key in (dotted.split(".") for dotted in FILES):
-        if isinstance(plain[section], dict) and isinstance(plain[section].get(key), str):
-            plain[section][key] = portable(plain[section][key])
+        if isinstance(said[section], dict) and isinstance(said[section].get(key), str):
+            said[section][key] = portable(said[section][key])
     where = partial(place, tree)
-    not_here = unknown.kinds if unknown is not None else ()
-    _check_text(plain, "", where)
-    config = _report(_stood_in(resolve(Config, filled(plain), where, not_here), unknown), plain)
+    _check_text(said, "", where)
+    config = _report(_made(said, where, unknown), said)
     config = replace(config, name=without_secrets(config.name))
     if without_secrets(config.output_dir) != config.output_dir:
         problem = "holds a secret, which the names of folders would show"
         raise ConfigError(where("output_dir"), "output_dir", None, problem, "name another folder")
-    if preset := plain["strategy"].get(PRESET):
+    if preset := said["strategy"].get(PRESET):
         check_rules(preset, vars(config.strategy), where)
     check(config, where)
-    return _recorded(config, plain)
+    found = () if importing_is_limited() else folders(config)
+    written = {**said, "python_path": list(found)} if found else said
+    return replace(config, python_path=found, written=written)
 
 
 def load_runnable(path: str | Path, overrides: Sequence[str] = ()) -> Config:
@@ -133,15 +132,20 @@ def to_yaml(config: Config, *, resolved: bool) -> str:
     As it was written, `${…}` and all (`load_config` reads it back), or `resolved`: every value and
     every default, for a person to read.
     """
-    written = yaml.safe_load(config.written)
+    return dump(plain(config, resolved=resolved))
+
+
+def plain(config: Config, *, resolved: bool) -> dict[str, Any]:
+    """The same as mappings, lists and scalars."""
+    written = config.written
     if not resolved:
-        return dump(redact(written))
-    plain = {key: to_plain(getattr(config, key)) for key in KEYS}
+        return dict(redact(written))
+    full = {key: to_plain(getattr(config, key)) for key in KEYS}
     for section in SECTIONS:
         head = {key: written[section][key] for key in (PRESET,) if key in written[section]}
         head[KIND] = kind_of(section, getattr(config, section))
-        plain[section] = {**head, **plain[section]}
-    return dump(redact(plain, written))
+        full[section] = {**head, **full[section]}
+    return dict(redact(full, written))
 
 
 def _check_text(value: Any, key: str, where: Callable[[str], str]) -> None:
@@ -159,7 +163,7 @@ def _check_text(value: Any, key: str, where: Callable[[str], str]) -> None:
 
 def _deeper(tree: Node) -> Iterator[str]:
     """The dotted keys of all sections whose kind is known: `n` may mean `strategy.n`."""
-    for key, hint in get_type_hints(Config).items():
+    for key, hint in hints_of(Config).items():
         if isinstance(hint, type) and is_dataclass(hint):
             yield from dotted_keys(hint, key)
     for section, kinds in SECTIONS.items():
@@ -169,21 +173,24 @@ def _deeper(tree: Node) -> Iterator[str]:
             yield from dotted_keys(settings_class(section, kind), section)
 
 
-def _stood_in(config: Config, unknown: Unknown | None) -> Config:
-    """The config with a stand-in for each section whose part was not imported."""
+def _made(said: dict[str, Any], where: Callable[[str], str], unknown: Unknown | None) -> Config:
+    """The config, with a stand-in for each section whose part is not imported."""
+    sections = {name: dict(filled(said)[name]) for name in SECTIONS}
+    heads = {name: settings.pop(KIND) for name, settings in sections.items()}
+    absent = unknown.kinds if unknown is not None else {}
+    kinds = {
+        name: Any if name in absent else settings_class(name, kind) for name, kind in heads.items()
+    }
+    config = made(Config, {**said, **sections}, kinds, where)
     if unknown is None:
         return config
-    made: dict[str, Any] = {
-        section: unknown.stand_in(section, getattr(config, section))
-        for section in SECTIONS
-        if isinstance(getattr(config, section), dict)
-    }
-    return replace(config, **made)
+    stood_in: dict[str, Any] = {n: unknown.stand_in(n, sections[n]) for n in absent}
+    return replace(config, **stood_in)
 
 
 def _fit(tree: Node, entries: dict[str, Node], unknown: Unknown | None = None) -> dict[str, Any]:
     """Plain data for every key, in the order of `Config`; sections still hold their `kind`."""
-    hints = get_type_hints(Config)
+    hints = hints_of(Config)
     plain: dict[str, Any] = {}
     for key in KEYS:
         if key in SECTIONS:
@@ -202,13 +209,6 @@ def _python_path(entries: Mapping[str, Node]) -> list[str]:
     said = fit(entries["python_path"], tuple[str, ...], "python_path")
     assert isinstance(said, list)
     return [str(Path(folder).expanduser().absolute()) for folder in said]
-
-
-def _recorded(config: Config, plain: dict[str, Any]) -> Config:
-    """The config with what config.yaml keeps of it: also where its custom parts were found."""
-    found = () if importing_is_limited() else folders(config)
-    written = {**plain, "python_path": list(found)} if found else plain
-    return replace(config, python_path=found, written=dump(written))
 
 
 def _report(config: Config, said: Mapping[str, Any]) -> Config:

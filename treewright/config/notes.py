@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks.grading import GradingConfig
-from search.budget import Budget
+from search.budget import Bounded, Budget
+from search.questions import Declared, Strategy
+from search.strategies.waves import Waves
 from treewright.config.checks import scoring, unjudged
 from treewright.config.config import Config
 from treewright.config.kinds import kind_of
@@ -32,16 +34,15 @@ def _use(config: Config) -> Iterator[str]:
         yield "no selection uses a score: select=[first,best,weighted,majority] would"
 
 
-def _budget(strategy: object) -> Iterator[str]:
-    budget = getattr(strategy, "budget", None)
-    if not isinstance(budget, Budget) or budget == Budget():
+def _budget(strategy: Strategy) -> Iterator[str]:
+    if not isinstance(strategy, Bounded) or strategy.budget == Budget():
         return
-    if budget.seconds:
+    if strategy.budget.seconds:
         yield (
             "strategy.budget.seconds: where time ends a search is not reproducible; "
             "total_tokens would be"
         )
-    if getattr(strategy, "wave", 1) is None:
+    if isinstance(strategy, Waves) and strategy.wave is None:
         yield (
             "strategy.budget: it is looked at between questions, and strategy.wave=null draws all "
             "solutions in one; strategy.wave=4 would heed it"
@@ -50,11 +51,8 @@ def _budget(strategy: object) -> Iterator[str]:
 
 def _stop(config: Config) -> Iterator[str]:
     """A search knows no grading: it stops by the answers that a text has by default."""
-    stop, grading, default = (
-        getattr(config.strategy, "stop", "none"),
-        config.grading,
-        GradingConfig(),
-    )
+    stop = config.strategy.stop if isinstance(config.strategy, Waves) else "none"
+    grading, default = config.grading, GradingConfig()
     keys = ["cues", "fallback", "max_answer_chars", *(["kind"] if grading.kind == "option" else [])]
     differs = [key for key in keys if getattr(grading, key) != getattr(default, key)]
     if stop != "none" and differs:
@@ -80,7 +78,7 @@ def _context(config: Config) -> Iterator[str]:
 
 def _feedback(config: Config) -> Iterator[str]:
     """Feedback that is too long beside a solution is cut, and then left out, by the policy."""
-    feedback = getattr(config.strategy, "feedback", "none")
+    feedback = Declared.of(config.strategy).feedback
     longest = getattr(getattr(config.policy, "sampling", None), "max_tokens", None)
     context = _max_model_len(config.policy)
     if feedback != "none" and context and longest and 2 * longest >= context:

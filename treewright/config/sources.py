@@ -10,6 +10,7 @@ from pathlib import Path
 
 from search.aggregation import Aggregator
 from search.custom import INSTALLATION, is_import_path
+from search.questions import Declared
 from treewright.config.config import Config
 from treewright.config.kinds import SECTIONS, kind_of
 from treewright.config.stand_in import StandIn
@@ -87,10 +88,10 @@ def _steering(config: Config) -> Iterator[tuple[str, str]]:
         kind = kind_of(section, part)
         if is_import_path(kind) and not isinstance(part, StandIn):
             yield section, _module(kind)
-    aggregate = getattr(config.strategy, "aggregate", None)
     if isinstance(config.strategy, StandIn):
         return
-    if isinstance(aggregate, str) and is_import_path(aggregate):
+    aggregate = Declared.of(config.strategy).aggregate
+    if aggregate is not None and is_import_path(aggregate):
         yield "strategy.aggregate", _module(Aggregator.parse(aggregate).name)
 
 

@@ -8,7 +8,7 @@ from types import NoneType
 from typing import Any
 
 from search.ports import goes_on
-from search.questions import draws_alike, judges_prefixes, steered_by
+from search.questions import Declared
 
 STRATEGY = {
     "candidates": (int,),
@@ -56,8 +56,9 @@ def facts_of(section: str, part: Any) -> dict[str, Any]:
     if section == "policy":
         return {}
     told = {name: getattr(part, name) for name in ("candidates", "draws", "judges")}
-    told |= {"judges_prefixes": judges_prefixes(part), "draws_alike": draws_alike(part)}
-    return {**told, "steered_by": steered_by(part)}
+    said = Declared.of(part)
+    told |= {"judges_prefixes": said.judges_prefixes, "draws_alike": said.draws_alike}
+    return {**told, "steered_by": said.steered_by}
 
 
 def recorded_facts(section: str, manifest: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
+from search.findings import Finding, Health
 from treewright.config.config import Config
 from treewright.config.load import load_config
-from treewright.doctor.findings import Finding, Health
 from treewright.doctor.machine import examine_machine
 from treewright.terminal import line
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from search.findings import Finding, fail, ok, warn
 from treewright.config.fingerprint import installed
 from treewright.config.kinds import engine_of
-from treewright.doctor.findings import Finding, fail, ok, warn
 
 if TYPE_CHECKING:
     from treewright.config.config import Config

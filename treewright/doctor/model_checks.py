@@ -16,16 +16,17 @@ from benchmarks.datasets import (
     load_dataset,
     told_size,
 )
+from engines.checkpoint import damage, special
 from engines.tokenizer import HfTokenizer, Tokenizer, TokenizerError
 from policies.chat_prompt import ChatPrompt
 from policies.qwen import QwenConfig
 from scorers.prompt import VerifierPrompt
 from scorers.thinkprm import ThinkPrmConfig
 from scorers.verdict_ids import UnfitTokenizer, VerdictIds
+from search.findings import Finding, fail, ok, warn
+from search.questions import Declared
 from treewright.config.checks import HUB_NAME
 from treewright.config.config import Config
-from treewright.doctor.checkpoint import damage, special
-from treewright.doctor.findings import Finding, fail, ok, warn
 from treewright.plan import size, weights_gib
 
 LONGEST_QUESTIONS = 32
@@ -38,7 +39,7 @@ def examine_config(config: Config) -> Iterator[Finding]:
     os.environ["HF_HUB_OFFLINE"] = "1"  # a check downloads nothing, and does not wait for a network
     samples = yield from _data(config.dataset)
     if isinstance(config.policy, QwenConfig):
-        told = getattr(config.strategy, "feedback", "none") != "none"
+        told = Declared.of(config.strategy).feedback != "none"
         yield from _policy(config.policy, samples, told=told)
     if isinstance(config.scorer, ThinkPrmConfig):
         yield from _scorer(config.scorer, samples)

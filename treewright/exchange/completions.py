@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 from benchmarks.datasets import DatasetError
 from benchmarks.datasets.columns import find_column
-from benchmarks.datasets.files import Row, kind_of, read_rows
+from benchmarks.datasets.files import RawRow, kind_of, read_rows
 from benchmarks.datasets.samples import plain
 from search.core import StopReason
 
@@ -89,7 +89,7 @@ class RowError(ValueError):
         self.hint = hint
 
 
-def _completed(row: Row, fields: Fields, question: str, id: str | None) -> Completed:
+def _completed(row: RawRow, fields: Fields, question: str, id: str | None) -> Completed:
     asked = fields.get(question)
     if not isinstance(asked, str) or not asked.strip():
         raise RowError(row.number, f"has no {question}", "it is the question, as text")

@@ -16,8 +16,8 @@ from benchmarks.datasets import Sample
 from search.aggregation import Aggregator
 from search.core import Candidate, Missing, Spent
 from treewright.exchange.completions import COMPLETIONS, SCORES, STOPS, TOKENS, is_result
+from treewright.exchange.output_file import whole_file
 from treewright.exchange.recorded_run import RecordedRun, spent_along, stop_of
-from treewright.exchange.whole_file import whole_file
 from treewright.metrics import Solved, choose
 
 LAST = Aggregator("last")

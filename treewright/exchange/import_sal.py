@@ -25,9 +25,9 @@ from treewright.config.load import load_config
 from treewright.config.yamldump import dump
 from treewright.errors import ConfigError, suggest
 from treewright.exchange.completions import Completed, read_completions
-from treewright.exchange.pairing import pair
+from treewright.exchange.matching import pair
 from treewright.exchange.recording import record
-from treewright.exchange.steps import split_steps
+from treewright.exchange.step_splitting import split_steps
 from treewright.running.experiment import at_work, create, find, go_on
 
 PROBLEMS = "problems.jsonl"

@@ -10,8 +10,10 @@ from search.core import Candidate, Judgement, Prefix, Problem, Result
 from search.ports import (
     Failure,
     FailureKind,
+    Policy,
     PolicyCall,
     PolicyReply,
+    Scorer,
     ScorerCall,
     ScorerReply,
 )
@@ -20,15 +22,14 @@ from search.questions import Flow, Until, extend, judge
 
 @dataclass(frozen=True)
 class Imported:
-    """The completions of a file, in its order, each with its scores (`treewright import` says it).
-
-    `n`: how many a problem has. `fewer`: how many those have, by problem id, that have fewer.
-    `judged`: whether the file has scores.
-    """
+    """The completions of a file, each with its scores (`treewright import` says it)."""
 
     n: int
+    """How many completions a problem has at most."""
     fewer: dict[str, int] = field(default_factory=dict)
+    """How many those problems have that have fewer, by problem id."""
     judged: bool = True
+    """Whether the file has scores."""
 
     def __post_init__(self) -> None:
         check_count("n", self.n, 1)
@@ -66,12 +67,13 @@ class Imported:
 
 @dataclass(frozen=True)
 class ImportedFile:
-    """A file that was imported (`treewright import` says it). `sha256`: of it, 64 hex digits."""
+    """A file that was imported (`treewright import` says it)."""
 
     sha256: str
+    """The digest of the file's bytes, 64 hex digits."""
 
 
-class RecordOnly:
+class RecordOnly(Policy, Scorer):
     """Both ports of such a run: what the journal does not hold cannot be had again from them."""
 
     async def extend(self, batch: Sequence[PolicyCall]) -> list[PolicyReply | Failure]:

@@ -15,14 +15,16 @@ from search.driver import drive
 from search.ports import (
     Failure,
     FailureKind,
+    Policy,
     PolicyCall,
     PolicyReply,
+    Scorer,
     ScorerCall,
     ScorerReply,
 )
 from search.questions import Strategy
 from treewright.exchange.completions import Completion
-from treewright.exchange.steps import split_steps
+from treewright.exchange.step_splitting import split_steps
 from treewright.journal.journal import Journal
 from treewright.running.memory import RunMemory, failure_payload
 
@@ -32,7 +34,7 @@ NO_SCORES = "the file has no scores for it"
 NO_LAST = "the file has no score for its last step"
 
 
-class FilePorts:
+class FilePorts(Policy, Scorer):
     """A policy and a scorer that know what a file says, by problem id."""
 
     def __init__(self, completions: ByProblem) -> None:

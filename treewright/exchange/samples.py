@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.datasets import Sample
 from search.core import Candidate, Judgement, Missing, Spent
 from treewright.config.kinds import kind_of
+from treewright.exchange.output_file import whole_file
 from treewright.exchange.recorded_run import RecordedRun, spent_along, stop_of
-from treewright.exchange.whole_file import whole_file
 from treewright.metrics import Solved
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SampleRow:
     """A candidate, its place among those of its problem, and where it comes from."""
 
     run: RecordedRun
@@ -65,7 +65,7 @@ class Column:
 
     type: str
     about: str
-    value: Callable[[Row], Any]
+    value: Callable[[SampleRow], Any]
 
 
 COLUMNS: dict[str, Column] = {
@@ -171,7 +171,7 @@ def rows(run: RecordedRun) -> Iterator[dict[str, Any]]:
     """One row per candidate, in the order of the dataset."""
     for sample, solved in run.solved:
         for index in range(len(solved.search.result.candidates)):
-            row = Row(run, sample, solved, index)
+            row = SampleRow(run, sample, solved, index)
             yield {name: storable(column.value(row)) for name, column in COLUMNS.items()}
 
 

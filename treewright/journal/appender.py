@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from search.fault import Fault
-from treewright.files.inside import open_inside
+from treewright.files.opening import open_inside
 
 
 class JournalError(Fault):

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from treewright.journal.checking import shown
 from treewright.journal.codec import Json
 from treewright.journal.notes import check_note
-from treewright.journal.records import BadRecord, Line
+from treewright.journal.records import BadRecord, JournalLine
 
 POLICY, SCORER, FAILURE = "policy", "scorer", "failure"
 REPLIES = (POLICY, SCORER)
@@ -50,7 +50,7 @@ class JournalCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RecordPlace:
     """Where a record lies on disk; `line` from 1, 0 where it was written just now."""
 
     writer: str
@@ -59,23 +59,23 @@ class Place:
     line: int = field(default=0, compare=False)
 
 
-class Index:
+class JournalIndex:
     """Of all records so far; of two replies to one call the first counts."""
 
     def __init__(self) -> None:
         self.counts = JournalCounts()
-        self._replies: dict[str, dict[str, Place]] = {}
+        self._replies: dict[str, dict[str, RecordPlace]] = {}
         self._latest: dict[str, dict[str, Json]] = {}
-        self._places: dict[tuple[str, str], Place] = {}
+        self._places: dict[tuple[str, str], RecordPlace] = {}
         self.failed: set[str] = set()
         """The problems of which a call, or which as a whole, failed at some time."""
 
-    def add(self, writer: str, line: Line) -> None:
+    def add(self, writer: str, line: JournalLine) -> None:
         """Take in a record that lies in `writer`'s file. Raises `BadRecord` for what is none."""
         record = line.record
         assert record is not None
         self.counts.records += 1
-        place = Place(writer, line.offset, line.length, line.number)
+        place = RecordPlace(writer, line.offset, line.length, line.number)
         if record.kind in REPLIES:
             if record.digest is None or not KEY.fullmatch(record.key):
                 raise BadRecord(f"its key {shown(record.key)} or its digest is not that of a reply")
@@ -91,18 +91,18 @@ class Index:
         if record.kind == FAILURE:
             self.failed.add(data["problem"])
 
-    def replies(self, key: str) -> Mapping[str, Place]:
+    def replies(self, key: str) -> Mapping[str, RecordPlace]:
         """The replies that were recorded with a key, by digest."""
         return self._replies.get(key, {})
 
-    def replies_on(self, problems: Collection[str]) -> Iterator[tuple[str, Place]]:
+    def replies_on(self, problems: Collection[str]) -> Iterator[tuple[str, RecordPlace]]:
         """All replies on some problems, each with its key (`search.keys`), which names both."""
         for key, recorded in self._replies.items() if problems else ():
             _, problem, _ = key.split("/", 2)
             if unquote(problem, errors="surrogatepass") in problems:
                 yield from ((key, place) for place in recorded.values())
 
-    def place(self, kind: str, key: str) -> Place:
+    def place(self, kind: str, key: str) -> RecordPlace:
         """Where the last payload of a key lies."""
         return self._places[kind, key]
 

@@ -16,7 +16,7 @@ from typing import Self
 
 from search.core import Missing, Spending
 from search.ports import PolicyCall, PolicyReply, ReplayError, ScorerCall, ScorerReply
-from treewright.files.inside import UnsafeFile, open_inside
+from treewright.files.opening import UnsafeFile, open_inside
 from treewright.files.reading import LONGEST_LINE, files_in
 from treewright.files.writing import make_folder, write_bytes
 from treewright.journal.appender import Appender, JournalError
@@ -28,12 +28,19 @@ from treewright.journal.codec import (
     encode_policy_reply,
     encode_scorer_reply,
 )
-from treewright.journal.index import POLICY, REPLIES, SCORER, Index, JournalCounts, Place
+from treewright.journal.index import (
+    POLICY,
+    REPLIES,
+    SCORER,
+    JournalCounts,
+    JournalIndex,
+    RecordPlace,
+)
 from treewright.journal.loading import load_file, not_ours
 from treewright.journal.records import (
     BadRecord,
     CorruptRecord,
-    Line,
+    JournalLine,
     reread,
     seal,
     unseal,
@@ -48,7 +55,7 @@ class Journal:
     def __init__(self, folder: Path, *, readonly: bool) -> None:
         self.folder = folder
         self.readonly = readonly
-        self._index = Index()
+        self._index = JournalIndex()
         self._known: dict[str, int] = {}
         self._files: dict[str, int] = {}
         self._good: dict[str, int] = {}
@@ -180,16 +187,18 @@ class Journal:
         if len(line) > LONGEST_LINE:
             raise JournalError(f"{self.folder}: a record of {len(line)} bytes is too long ({key})")
         offset = await self._appender.append(line)
-        self._index.add(self._writer, Line(offset, len(line), unseal(line)))
+        self._index.add(self._writer, JournalLine(offset, len(line), unseal(line)))
 
-    def _reply(self, place: Place, call: PolicyCall | ScorerCall) -> PolicyReply | ScorerReply:
+    def _reply(
+        self, place: RecordPlace, call: PolicyCall | ScorerCall
+    ) -> PolicyReply | ScorerReply:
         data = self._read(place)
         with self._placed(place):
             if isinstance(call, PolicyCall):
                 return decode_policy_reply(data, call)
             return decode_scorer_reply(data, len(call.path.steps))
 
-    def _read(self, place: Place) -> Json:
+    def _read(self, place: RecordPlace) -> Json:
         line = os.pread(self._files[place.writer], place.length, place.offset)
         try:
             with self._placed(place):
@@ -201,7 +210,7 @@ class Journal:
             ) from error
 
     @contextmanager
-    def _placed(self, place: Place) -> Iterator[None]:
+    def _placed(self, place: RecordPlace) -> Iterator[None]:
         """What is wrong with a record inside the block is told with its place."""
         try:
             yield
@@ -231,7 +240,7 @@ class Journal:
         if bad and not self.readonly:
             self._set_aside(path, bad)
 
-    def _set_aside(self, path: Path, bad: list[Line]) -> None:
+    def _set_aside(self, path: Path, bad: list[JournalLine]) -> None:
         """Copy the corrupt lines to a file of their own, the same one at every opening."""
         fd = self._files[path.stem]
         lines = [os.pread(fd, line.length, line.offset) for line in bad]

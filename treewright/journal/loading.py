@@ -6,20 +6,20 @@ import os
 from pathlib import Path
 
 from treewright.journal.appender import JournalError
-from treewright.journal.index import Index, Place
-from treewright.journal.records import BadRecord, Line, UnknownVersion, scan
+from treewright.journal.index import JournalIndex, RecordPlace
+from treewright.journal.records import BadRecord, JournalLine, UnknownVersion, scan
 
 NOT_OURS = "no Treewright writes that: the file was changed, do not trust the run"
 
 
-def load_file(fd: int, path: Path, index: Index) -> tuple[int, list[Line]]:
+def load_file(fd: int, path: Path, index: JournalIndex) -> tuple[int, list[JournalLine]]:
     """Take in all records of an opened file; the bytes of its whole lines, and the corrupt lines.
 
     Raises:
         JournalError: a line is nothing that this version writes.
         UnsafeFile: a line is too long.
     """
-    good, bad = 0, list[Line]()
+    good, bad = 0, list[JournalLine]()
     try:
         for line in scan(os.fdopen(fd, "rb", closefd=False), path):
             good += line.length
@@ -37,13 +37,13 @@ def load_file(fd: int, path: Path, index: Index) -> tuple[int, list[Line]]:
     return good, bad
 
 
-def not_ours(folder: Path, place: Place, problem: Exception) -> JournalError:
+def not_ours(folder: Path, place: RecordPlace, problem: Exception) -> JournalError:
     """The error that a record is nothing that Treewright writes."""
     where = f"line {place.line}" if place.line else f"byte {place.offset}"
     return JournalError(f"{folder / place.writer}.jsonl, {where}: {problem}; {NOT_OURS}")
 
 
-def _add(index: Index, path: Path, line: Line) -> None:
+def _add(index: JournalIndex, path: Path, line: JournalLine) -> None:
     try:
         index.add(path.stem, line)
     except BadRecord as error:

@@ -56,7 +56,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class JournalLine:
     """A line at its place in a file, `length` with its line end. `record` is None when corrupt.
 
     `number`: from 1; 0 where the line was written just now.
@@ -141,7 +141,7 @@ def _no_number(name: str) -> None:
 DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_number)
 
 
-def scan(file: BinaryIO, path: Path) -> Iterator[Line]:
+def scan(file: BinaryIO, path: Path) -> Iterator[JournalLine]:
     """All whole lines of an opened file in order. A last line without its end is left out.
 
     Raises:
@@ -158,7 +158,7 @@ def scan(file: BinaryIO, path: Path) -> Iterator[Line]:
             record = None
         except BadRecord as error:
             raise BadRecord(f"{path}, line {number}: {error}") from None
-        yield Line(offset, len(line), record, number)
+        yield JournalLine(offset, len(line), record, number)
         offset += len(line)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from search.core import Candidate, Feedback, Judgement, Prefix, Problem, Pruned, Result
 from search.driver import Searched
+from search.limit import LimitReached
 from search.ports import PolicyCall
 from search.questions import Flow, Judge, Until, extend
 from treewright.journal import checking
@@ -59,7 +60,7 @@ def encode_result(searched: Searched) -> Json:
         "asked": asked,
         "candidates": [_candidate(each, searched) for each in result.candidates],
         "pruned": [[each.path_id, encode_text(each.reason)] for each in result.pruned],
-        "exhausted": result.exhausted,
+        "exhausted": None if result.exhausted is None else str(result.exhausted),
     }
 
 
@@ -107,7 +108,8 @@ class _Again:
             )
         except ValueError as error:
             raise ResultError(str(error)) from error
-        return Result(candidates, pruned, data["exhausted"])
+        limit = data["exhausted"]
+        return Result(candidates, pruned, None if limit is None else LimitReached.read(limit))
 
     def draw(self, event: Json) -> Generator[Any, Any, None]:
         path = self.path(event["draw"])

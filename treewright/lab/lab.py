@@ -22,9 +22,9 @@ from search.selection import SELECTIONS, Option
 from treewright.cluster.cluster import Ports, open_cluster
 from treewright.config.config import Config
 from treewright.config.load import config_from, load_config
+from treewright.lab.arguments import checked_strategy, choosing, problem_of
 from treewright.lab.found import Found
 from treewright.lab.portal import Portal
-from treewright.lab.said import checked_strategy, choosing, problem_of
 
 Section = Mapping[str, Any]
 """A section of a config as a mapping: `{"kind": "thinkprm", "model": "launch/ThinkPRM-1.5B"}`."""

@@ -9,16 +9,16 @@ from treewright.config.fingerprint import differences, identity_of
 from treewright.config.steering import strategy_told
 from treewright.ledger import Ledger, summed
 from treewright.report import charts
-from treewright.report.case import Case
 from treewright.report.curves import Curve, abstained, curves
 from treewright.report.differences import Standing, against_last, standings
 from treewright.report.headline import Tile, summary, tiles
 from treewright.report.plot import Plot
-from treewright.report.reading import Reading
+from treewright.report.problem_summary import ProblemSummary
+from treewright.report.reported_run import ReportedRun
 from treewright.report.verifier import Verifier, verifier
-from treewright.running.lost import with_lost
 from treewright.running.run_folder import Status
 from treewright.running.table import counted
+from treewright.running.wasted import with_lost
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Chapter:
     before believing a figure.
     """
 
-    reading: Reading
+    reading: ReportedRun
     strategy: str
     notes: tuple[str, ...]
     summary: str
@@ -55,7 +55,7 @@ class Chapter:
         return max([0.01, *ends])
 
 
-def chapter(reading: Reading) -> Chapter:
+def chapter(reading: ReportedRun) -> Chapter:
     """Measure a run; defined for one without a single result."""
     found = curves(reading)
     judged = verifier(reading) if reading.aggregations and reading.cases else None
@@ -83,7 +83,7 @@ def chapter(reading: Reading) -> Chapter:
     )
 
 
-def ledger_of(reading: Reading) -> Ledger:
+def ledger_of(reading: ReportedRun) -> Ledger:
     """What the run spent, as its `metrics.json` has it."""
     booked = Ledger(
         summed([case.ledger.policy for case in reading.cases]),
@@ -92,7 +92,7 @@ def ledger_of(reading: Reading) -> Ledger:
     return with_lost(booked, reading.lost)
 
 
-def notes(reading: Reading, judged: Verifier | None) -> list[str]:
+def notes(reading: ReportedRun, judged: Verifier | None) -> list[str]:
     """What is special about this run, a sentence each."""
     cases, source = reading.cases, reading.source
     told = [*unfinished(reading), *changed(reading)]
@@ -123,7 +123,7 @@ def notes(reading: Reading, judged: Verifier | None) -> list[str]:
     return told
 
 
-def unfinished(reading: Reading) -> list[str]:
+def unfinished(reading: ReportedRun) -> list[str]:
     """That problems are missing, or that some failed."""
     told = []
     if reading.pending:
@@ -138,7 +138,7 @@ def unfinished(reading: Reading) -> list[str]:
     return told
 
 
-def changed(reading: Reading) -> list[str]:
+def changed(reading: ReportedRun) -> list[str]:
     """That the installation is not the one that made the run; the questions are the same."""
     source = reading.source
     now = identity_of(source.config, source.dataset.digest)
@@ -146,6 +146,6 @@ def changed(reading: Reading) -> list[str]:
     return [f"Made with another {', '.join(keys)} than there is now."] if keys else []
 
 
-def right_share(case: Case) -> int:
+def right_share(case: ProblemSummary) -> int:
     """How many candidates are right."""
     return sum(case.right)

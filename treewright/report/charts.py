@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 from treewright.report.curves import ORACLE, Curve, Point, oracle, sizes_of
 from treewright.report.differences import is_reference, over_sizes
-from treewright.report.plot import NEUTRAL, Axis, Line, Plot, Series, Spot
-from treewright.report.reading import REFERENCE, Reading
+from treewright.report.plot import NEUTRAL, Axis, LineStyle, Plot, Series, Spot
+from treewright.report.reported_run import REFERENCE, ReportedRun
 from treewright.report.verifier import Verifier
 
 SOLUTIONS, ACCURACY = "Number of solutions n", "Accuracy (%)"
@@ -15,12 +15,12 @@ BAND = "Bands: 95 % intervals over problems."
 SUBSETS = "Each point is the mean over all n-subsets of the run's solutions (or many drawn ones)."
 
 
-def accuracy_over_n(reading: Reading, found: Sequence[Curve]) -> list[Plot]:
+def accuracy_over_n(reading: ReportedRun, found: Sequence[Curve]) -> list[Plot]:
     """One plot per selection, a line per aggregation; nothing where there is only one n."""
     if len(sizes_of(reading)) < 2:
         return []
     best = oracle(reading, sizes_of(reading))
-    ceiling = Series(ORACLE, tuple(Spot(*spot) for spot in best), NEUTRAL, Line.DOTTED)
+    ceiling = Series(ORACLE, tuple(Spot(*spot) for spot in best), NEUTRAL, LineStyle.DOTTED)
     return [
         Plot(
             id=f"accuracy-over-n-{selection}",
@@ -35,7 +35,7 @@ def accuracy_over_n(reading: Reading, found: Sequence[Curve]) -> list[Plot]:
     ]
 
 
-def accuracy_over_tokens(reading: Reading, found: Sequence[Curve]) -> list[Plot]:
+def accuracy_over_tokens(reading: ReportedRun, found: Sequence[Curve]) -> list[Plot]:
     """The same lines over what they cost: a verifier has to be paid for, too."""
     if len(sizes_of(reading)) < 2:
         return []
@@ -54,7 +54,7 @@ def accuracy_over_tokens(reading: Reading, found: Sequence[Curve]) -> list[Plot]
     ]
 
 
-def difference_over_n(reading: Reading, found: Sequence[Curve]) -> list[Plot]:
+def difference_over_n(reading: ReportedRun, found: Sequence[Curve]) -> list[Plot]:
     """Each aggregation minus `last`, per selection; nothing where there is only one n."""
     if len(sizes_of(reading)) < 2:
         return []
@@ -126,7 +126,7 @@ def depth_plot(found: Verifier) -> Plot | None:
             Series("AUROC", tuple(spots), 0),
             Series("ECE", tuple(
                 Spot(each.depth, each.ece) for each in found.depths if each.ece is not None
-            ), 1, Line.DASHED),
+            ), 1, LineStyle.DASHED),
         ),
         percent=False,
         y_range=(0.0, 1.0),
@@ -136,7 +136,7 @@ def depth_plot(found: Verifier) -> Plot | None:
     )  # fmt: skip
 
 
-def over_optimisation(reading: Reading, found: Sequence[Curve]) -> Plot | None:
+def over_optimisation(reading: ReportedRun, found: Sequence[Curve]) -> Plot | None:
     """What the verifier chooses against the oracle, and its confidence in it, as n grows."""
     sizes = sizes_of(reading)
     bests = [curve for curve in found if curve.arm.selection == "best"]
@@ -148,11 +148,15 @@ def over_optimisation(reading: Reading, found: Sequence[Curve]) -> Plot | None:
     sure = tuple(Spot(p.n, p.confidence) for p in curve.points if p.confidence is not None)
     series = [
         Series(f"chosen by {name}", spots(curve, lambda point: point.n), colour(reading, name)),
-        Series("its mean score", sure, colour(reading, name), Line.DASHED),
-        Series(ORACLE, tuple(Spot(*spot) for spot in oracle(reading, sizes)), line=Line.DOTTED),
+        Series("its mean score", sure, colour(reading, name), LineStyle.DASHED),
+        Series(
+            ORACLE, tuple(Spot(*spot) for spot in oracle(reading, sizes)), line=LineStyle.DOTTED
+        ),
     ]
     if vote:
-        series.insert(2, Series("majority", spots(vote, lambda point: point.n), line=Line.DASHED))
+        series.insert(
+            2, Series("majority", spots(vote, lambda point: point.n), line=LineStyle.DASHED)
+        )
     return Plot(
         id="over-optimisation",
         title="Chosen against oracle as n grows",
@@ -166,7 +170,7 @@ def over_optimisation(reading: Reading, found: Sequence[Curve]) -> Plot | None:
 
 
 def lines(
-    reading: Reading, found: Sequence[Curve], selection: str, x: Callable[[Point], float | None]
+    reading: ReportedRun, found: Sequence[Curve], selection: str, x: Callable[[Point], float | None]
 ) -> tuple[Series, ...]:
     """The arms of one selection, and those that need no score beside them."""
     made = []
@@ -175,7 +179,7 @@ def lines(
         if name and curve.arm.selection == selection:
             made.append(Series(name, spots(curve, x), colour(reading, name)))
         if not name:
-            line = Line.DASHED if curve.arm.selection == "majority" else Line.DOTTED
+            line = LineStyle.DASHED if curve.arm.selection == "majority" else LineStyle.DOTTED
             made.append(Series(curve.arm.selection, spots(curve, x), NEUTRAL, line))
     return tuple(each for each in made if each.spots)
 
@@ -209,7 +213,7 @@ def titled(selection: str, what: str) -> str:
     return f"Accuracy of {selection} {what}" if selection else f"Accuracy {what}"
 
 
-def colour(reading: Reading, aggregation: str | None) -> int:
+def colour(reading: ReportedRun, aggregation: str | None) -> int:
     """An aggregation has one colour in all plots of a run."""
     names = reading.aggregations
     return names.index(aggregation) if aggregation in names else NEUTRAL

@@ -21,8 +21,8 @@ from treewright.comparing.arm_name import ArmName
 from treewright.comparing.marks import Marks, decided
 from treewright.ledger import sum_known
 from treewright.metrics import powers_of_two
-from treewright.report.case import Case
-from treewright.report.reading import Reading
+from treewright.report.problem_summary import ProblemSummary
+from treewright.report.reported_run import ReportedRun
 
 ORACLE = "oracle"
 """A verifier without error: right where any candidate is."""
@@ -67,7 +67,7 @@ class Curve:
         return self.points[-1]
 
 
-def curves(reading: Reading) -> list[Curve]:
+def curves(reading: ReportedRun) -> list[Curve]:
     """Every arm of the run's config, and those that others are held against.
 
     Empty over no problem, or where no search returned a candidate.
@@ -76,7 +76,7 @@ def curves(reading: Reading) -> list[Curve]:
     return [curve(reading, arm, sizes) for arm in arms(reading)] if sizes else []
 
 
-def sizes_of(reading: Reading) -> list[int]:
+def sizes_of(reading: ReportedRun) -> list[int]:
     """1, 2, 4, … N for independent draws; N alone for a tree search: a part of it is no search."""
     largest = reading.largest
     if reading.source.draws_independently or largest == 0:
@@ -84,7 +84,7 @@ def sizes_of(reading: Reading) -> list[int]:
     return [largest]
 
 
-def arms(reading: Reading) -> list[ArmName]:
+def arms(reading: ReportedRun) -> list[ArmName]:
     """Those that need no score first; then by selection, one per aggregation."""
     known = dict.fromkeys(("first", "majority", *reading.source.config.select))
     free = [ArmName(name) for name in known if not SELECTIONS[name].needs_score]
@@ -92,7 +92,7 @@ def arms(reading: Reading) -> list[ArmName]:
     return free + [ArmName(name, each) for name in names for each in reading.aggregations]
 
 
-def curve(reading: Reading, arm: ArmName, sizes: Sequence[int]) -> Curve:
+def curve(reading: ReportedRun, arm: ArmName, sizes: Sequence[int]) -> Curve:
     """One arm at all sizes."""
     flat = reading.source.draws_independently
     draws = DRAWS if len(reading.cases) <= MANY else DRAWS // 2
@@ -103,7 +103,7 @@ def curve(reading: Reading, arm: ArmName, sizes: Sequence[int]) -> Curve:
     ))  # fmt: skip
 
 
-def chances(case: Case, arm: ArmName, sizes: Sequence[int], draws: int) -> list[Chances]:
+def chances(case: ProblemSummary, arm: ArmName, sizes: Sequence[int], draws: int) -> list[Chances]:
     """What the arm chooses from the case's n-subsets; from all where there are fewer than n."""
     total = len(case.outcomes)
     scores = case.scores[arm.aggregation] if arm.aggregation else (Missing("none"),) * total
@@ -120,7 +120,7 @@ def chances(case: Case, arm: ArmName, sizes: Sequence[int], draws: int) -> list[
 
 
 def point(
-    cases: Sequence[Case], arm: ArmName, n: int, found: Sequence[Chances], *, flat: bool
+    cases: Sequence[ProblemSummary], arm: ArmName, n: int, found: Sequence[Chances], *, flat: bool
 ) -> Point:
     """One arm at one size, over all cases.
 
@@ -150,7 +150,9 @@ def mean_known(tokens: Sequence[int | None]) -> float | None:
     return None if found is None else found / len(tokens)
 
 
-def confidence(cases: Sequence[Case], arm: ArmName, found: Sequence[Chances]) -> float | None:
+def confidence(
+    cases: Sequence[ProblemSummary], arm: ArmName, found: Sequence[Chances]
+) -> float | None:
     """The mean score of what `best` chooses, which always has one; None for other selections."""
     aggregator = arm.aggregator
     if arm.selection != "best" or aggregator is None or aggregator.scale is not Scale.PROBABILITY:
@@ -164,7 +166,7 @@ def confidence(cases: Sequence[Case], arm: ArmName, found: Sequence[Chances]) ->
     return total / weight if weight else None
 
 
-def oracle(reading: Reading, sizes: Sequence[int]) -> list[tuple[int, float, float, float]]:
+def oracle(reading: ReportedRun, sizes: Sequence[int]) -> list[tuple[int, float, float, float]]:
     """(n, pass@n, and its 95 % interval) over the problems with a graded candidate."""
     made = []
     for n in sizes:
@@ -180,7 +182,7 @@ def oracle(reading: Reading, sizes: Sequence[int]) -> list[tuple[int, float, flo
     return made
 
 
-def marks(reading: Reading, curve: Curve, at: int = -1) -> Marks:
+def marks(reading: ReportedRun, curve: Curve, at: int = -1) -> Marks:
     """An arm at one size, as `treewright compare` marks it; at the cost of all candidates."""
     there, cases = curve.points[at], reading.cases
     return Marks(
@@ -193,6 +195,6 @@ def marks(reading: Reading, curve: Curve, at: int = -1) -> Marks:
     )
 
 
-def abstained(case: Case) -> bool:
+def abstained(case: ProblemSummary) -> bool:
     """Whether no candidate of the problem answered."""
     return all(outcome is Outcome.ABSTAINED for outcome in case.outcomes)

@@ -10,7 +10,7 @@ from benchmarks.estimators.paired import paired_difference
 from benchmarks.estimators.significance import sign_flip
 from treewright.comparing.comparison import ALPHA, Comparison, compare
 from treewright.report.curves import Curve, marks
-from treewright.report.reading import REFERENCE, Reading
+from treewright.report.reported_run import REFERENCE, ReportedRun
 
 RESAMPLES = 1000
 """For the bands over n; at the largest n the full number is drawn."""
@@ -37,7 +37,7 @@ class Standing:
     shown: bool
 
 
-def against_last(reading: Reading, found: Sequence[Curve]) -> list[Comparison]:
+def against_last(reading: ReportedRun, found: Sequence[Curve]) -> list[Comparison]:
     """One family: each aggregation with each selection, over all candidates, against `last`."""
     references = {curve.arm.selection: curve for curve in found if is_reference(curve)}
     return compare(
@@ -50,7 +50,7 @@ def against_last(reading: Reading, found: Sequence[Curve]) -> list[Comparison]:
 
 
 def over_sizes(
-    reading: Reading, curve: Curve, reference: Curve
+    reading: ReportedRun, curve: Curve, reference: Curve
 ) -> list[tuple[int, float, float, float]]:
     """(n, difference, and its 95 % interval) at each size with a problem that both decided."""
     made = []
@@ -65,7 +65,7 @@ def over_sizes(
     return made
 
 
-def standings(reading: Reading, found: Sequence[Curve]) -> list[Standing]:
+def standings(reading: ReportedRun, found: Sequence[Curve]) -> list[Standing]:
     """Aligned with `found`; every arm is held against the most accurate one."""
     known = [curve.top.found.accuracy for curve in found]
     top = max((each for each in known if each is not None), default=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from treewright.report.axes import Scale, x_scale, y_scale
+from treewright.report.axes import AxisScale, x_scale, y_scale
 from treewright.report.plot import Plot, Series, Spot
 
 WIDTH, HEIGHT = 480, 320
@@ -79,8 +79,8 @@ class Drawing:
 class Frame:
     """From values to places in the picture."""
 
-    x: Scale
-    y: Scale
+    x: AxisScale
+    y: AxisScale
 
     def across(self, value: float) -> float:
         """From the left."""
@@ -111,7 +111,7 @@ def drawing(plot: Plot) -> Drawing:
     )
 
 
-def ticks(scale: Scale, place: object) -> tuple[Tick, ...]:
+def ticks(scale: AxisScale, place: object) -> tuple[Tick, ...]:
     """Where the ticks stand."""
     assert callable(place)
     return tuple(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from treewright.comparing import telling
 from treewright.report.curves import Curve, oracle
 from treewright.report.differences import Standing
-from treewright.report.reading import Reading
+from treewright.report.reported_run import ReportedRun
 from treewright.running.table import counted, percent
 
 Ends = tuple[float, float] | None
@@ -27,7 +27,7 @@ class Tile:
     about: str
 
 
-def summary(reading: Reading, found: Sequence[Curve], placed: Sequence[Standing]) -> str:
+def summary(reading: ReportedRun, found: Sequence[Curve], placed: Sequence[Standing]) -> str:
     """Which arm is best, what it gains over a vote and at what cost, and how surely."""
     best = next((at for at, each in enumerate(placed) if each.best), None)
     if best is None:
@@ -81,7 +81,7 @@ def over_others(found: Sequence[Curve], placed: Sequence[Standing]) -> list[str]
     return [f"{worse}{verb} shown to be worse; against {arms} chance alone may make the gap."]
 
 
-def tiles(reading: Reading, found: Sequence[Curve]) -> list[Tile]:
+def tiles(reading: ReportedRun, found: Sequence[Curve]) -> list[Tile]:
     """The best arm, what costs no verifier, one solution, and a verifier without error."""
     known = [curve for curve in found if curve.top.found.accuracy is not None]
     if not known:

@@ -17,10 +17,10 @@ from treewright.comparing.comparison import Comparison
 from treewright.comparing.telling import cost, probability
 from treewright.report.chapter import Chapter, right_share
 from treewright.report.drawing import drawing
-from treewright.report.embedding import script_json, visible
-from treewright.report.forest import fitted
+from treewright.report.escaping import script_json, visible
 from treewright.report.headline import interval, points
 from treewright.report.plot import Plot
+from treewright.report.tree_data import fitted
 from treewright.running.table import amount, counted, percent
 
 MOST_TREES = 12_500_000
@@ -33,7 +33,7 @@ FOLLOWING = "follow.js"
 
 
 @dataclass(frozen=True)
-class Page:
+class ReportPage:
     """What the page is about.
 
     `overview`, `comparisons`: plots over several runs, and each against the first. `live`: a server
@@ -47,7 +47,7 @@ class Page:
     live: str = ""
 
 
-def render(page: Page) -> str:
+def render(page: ReportPage) -> str:
     """The whole file as text."""
     trees, whole = fitted(
         [case.tree for chapter in page.chapters for case in chapter.reading.cases], MOST_TREES

@@ -8,14 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from treewright.comparing.pairing import check_once
-from treewright.config.apart import names
+from treewright.config.labels import names
 from treewright.errors import ConfigError
 from treewright.report.chapter import Chapter, chapter
 from treewright.report.overview import against_first, different_data, overview
-from treewright.report.page import Page, render
+from treewright.report.page import ReportPage, render
 from treewright.report.plot import Plot
 from treewright.report.plot_files import write_plots
-from treewright.report.reading import read
+from treewright.report.reported_run import read
 from treewright.running.run_folder import RunFolder
 from treewright.running.table import counted
 from treewright.terminal import clean
@@ -67,7 +67,7 @@ def plots_of(file: Path, paths: Sequence[Path]) -> Path:
     return file.parent / f"{name}-{PLOTS}"
 
 
-def measured(paths: Sequence[Path], *, live: str = "") -> Page:
+def measured(paths: Sequence[Path], *, live: str = "") -> ReportPage:
     """The page of these runs as they are now."""
     readings = [read(letters(number), path) for number, path in enumerate(paths)]
     sources = [reading.source for reading in readings]
@@ -77,11 +77,11 @@ def measured(paths: Sequence[Path], *, live: str = "") -> Page:
     chapters = [chapter(reading) for reading in readings]
     warnings = different_data(sources)
     if warnings:
-        return Page(chapters, warnings=warnings, live=live)
-    return Page(chapters, overview(chapters), against_first(chapters), live=live)
+        return ReportPage(chapters, warnings=warnings, live=live)
+    return ReportPage(chapters, overview(chapters), against_first(chapters), live=live)
 
 
-def plots(page: Page) -> list[Plot]:
+def plots(page: ReportPage) -> list[Plot]:
     """All plots, with ids that tell runs apart where there are several."""
     if len(page.chapters) == 1:
         return [*page.overview, *page.chapters[0].plots]

@@ -14,9 +14,9 @@ from benchmarks.grading import Grader, Grades, GradingConfig, Outcome
 from benchmarks.grading_pool import GradingError
 from search.calls import SearchFailed
 from search.driver import Searched, drive
+from search.gather import gather
 from search.ports import Failure, Memory, Policy, ReplayError, Scorer
 from search.questions import Strategy
-from search.together import together
 from treewright.journal.journal import Journal, JournalError
 from treewright.journal.results import RESULT, encode_result
 from treewright.metrics import Solved
@@ -63,7 +63,7 @@ class Controller:
                     return
                 self.on_done(await self.solve(sample))
 
-        await together(work() for _ in range(min(in_flight, len(samples))))
+        await gather(work() for _ in range(min(in_flight, len(samples))))
 
     async def solve(self, sample: Sample) -> Solved | Failed:
         """Search and grade one problem.

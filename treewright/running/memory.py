@@ -9,6 +9,7 @@ from search.keys import scorer_key
 from search.ports import (
     Failure,
     FailureKind,
+    Policy,
     PolicyCall,
     PolicyReply,
     Scorer,
@@ -87,7 +88,7 @@ class Unrecorded(Exception):
     """
 
 
-class RecordedPolicy:
+class RecordedPolicy(Policy):
     """The policy of a replay: it has nothing to say beyond the journal."""
 
     async def extend(self, batch: Sequence[PolicyCall]) -> list[PolicyReply | Failure]:
@@ -95,7 +96,7 @@ class RecordedPolicy:
         raise Unrecorded
 
 
-class RecordedScorer:
+class RecordedScorer(Scorer):
     """The scorer of a replay: it has nothing to say beyond the journal."""
 
     async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:
@@ -103,7 +104,7 @@ class RecordedScorer:
         raise Unrecorded
 
 
-class SparedScorer:
+class SparedScorer(Scorer):
     """A scorer that is spared the calls whose failure the journal noted."""
 
     def __init__(self, scorer: Scorer, failures: Mapping[str, Failure]) -> None:
@@ -116,6 +117,10 @@ class SparedScorer:
         asked = [call for call, failure in zip(batch, noted, strict=True) if failure is None]
         replies = iter(await self.scorer.judge(asked) if asked else ())
         return [failure or next(replies) for failure in noted]
+
+    async def close(self) -> None:
+        """Free the scorer behind it."""
+        await self.scorer.close()
 
 
 def noted_failures(journal: Journal, *, final: bool) -> dict[str, Failure]:

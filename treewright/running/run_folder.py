@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from search.fault import Fault
-from treewright.files.inside import UnsafeFile, is_plain_file
+from treewright.files.opening import UnsafeFile, is_plain_file
 from treewright.files.reading import read_inside, read_json
 from treewright.files.writing import write_bytes, write_text
 from treewright.hiding import hide_in

@@ -13,7 +13,7 @@ from typing import TypeAlias
 from benchmarks.datasets import Dataset, load_dataset
 from scorers.no_scorer import NoScorerConfig
 from search.fault import Fault
-from search.together import together
+from search.gather import gather
 from treewright.cluster.cluster import ClusterError
 from treewright.config.config import Config
 from treewright.running.experiment import at_work, conclude, create, find
@@ -162,7 +162,7 @@ async def _stopped_at_one_site(
                         return
                     await _finish(run, site, hears)
 
-            await together(work() for _ in range(min(at_once, len(runs))))
+            await gather(work() for _ in range(min(at_once, len(runs))))
             return site.stop.is_set()
     except ClusterError as error:
         for run in runs:

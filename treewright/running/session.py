@@ -21,12 +21,12 @@ from treewright.config.sources import steered_by_own_code
 from treewright.journal.journal import Journal
 from treewright.metrics import UNDECIDED, Metrics, Reporting, Solved, choose, measure, outcome_of
 from treewright.running.controller import Controller, Failed, Grading
-from treewright.running.lost import lost, with_lost
 from treewright.running.memory import RunMemory, SparedScorer, noted_failures
 from treewright.running.progress import Progress, Tally, add_spent, open_progress
 from treewright.running.replay import Replayed, replay
 from treewright.running.run_folder import Status
 from treewright.running.stopping import listen
+from treewright.running.wasted import lost, with_lost
 from treewright.terminal import line
 
 

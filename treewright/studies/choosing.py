@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TypeAlias
 
 from benchmarks.estimators.calibration import calibration
-from scorers.odds import probability
+from scorers.log_odds import probability
 from search.aggregation import AGGREGATIONS, Aggregator, Scale
 from search.selection import SELECTIONS
 from treewright.comparing.arm_name import ArmName
@@ -18,10 +18,10 @@ from treewright.comparing.marks import Marks
 from treewright.comparing.source import Found
 from treewright.ledger import candidate_tokens
 from treewright.metrics import mean
-from treewright.report.case import case_of
 from treewright.report.curves import Curve, curves, marks, sizes_of
 from treewright.report.differences import is_reference
-from treewright.report.reading import Reading
+from treewright.report.problem_summary import summary_of
+from treewright.report.reported_run import ReportedRun
 from treewright.report.verifier import graded, separation
 
 AGGREGATES = (*AGGREGATIONS, "history.last")
@@ -74,7 +74,7 @@ class Choosing:
     """
 
     found: Found
-    reading: Reading
+    reading: ReportedRun
     curves: tuple[Curve, ...]
     _prices: dict[tuple[int, bool], Prices] = field(default_factory=dict)
 
@@ -84,11 +84,11 @@ class Choosing:
         config = replace(found.source.config, aggregate=AGGREGATES, select=tuple(SELECTIONS))
         source = replace(found.source, run=replace(found.source.run, config=config))
         samples = {sample.problem.id: sample for sample in source.dataset.samples}
-        reading = Reading(source, None, AGGREGATES, unjudged="", config="", environment="")
+        reading = ReportedRun(source, None, AGGREGATES, unjudged="", config="", environment="")
         for item in found.solved:
             unread: list[str | None] = [None] * len(item.search.result.candidates)
             sample = samples[item.problem_id]
-            reading.cases.append(case_of(sample, item, config, AGGREGATES, unread))
+            reading.cases.append(summary_of(sample, item, config, AGGREGATES, unread))
         return cls(found, reading, tuple(curves(reading)))
 
     @property

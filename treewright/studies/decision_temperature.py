@@ -20,7 +20,7 @@ from benchmarks.estimators.calibration import auroc, calibration
 from benchmarks.estimators.paired import paired_difference
 from benchmarks.estimators.temperature import fit_temperature, losses
 from benchmarks.grading import Outcome
-from scorers.odds import probability
+from scorers.log_odds import probability
 from scorers.thinkprm import ThinkPrmConfig
 from search.core import Candidate
 from treewright.comparing.source import Source, read

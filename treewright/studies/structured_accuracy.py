@@ -21,7 +21,7 @@ from benchmarks.structured import (
     Accuracies,
     AmbiguousBase,
     Answered,
-    Calibration,
+    Numbering,
     Rate,
     calibrate_base,
     measure,
@@ -116,7 +116,7 @@ def token_counter(policy: object) -> CountTokens | None:
     return lambda text: len(tokenizer.encode(text))
 
 
-def calibrate(responses: Responses) -> Calibration:
+def calibrate(responses: Responses) -> Numbering:
     """Find the number of the first option, and write it down beside the run.
 
     Raises:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from treewright.plan import Plan, make_plan, total
+from treewright.plan import RunPlan, make_plan, total
 from treewright.sweeping.generation import Generation
 
 
@@ -19,7 +19,7 @@ class GenerationPlan:
 
     cells: int
     status: str
-    plan: Plan
+    plan: RunPlan
     tokens: int | None
 
 

@@ -23,7 +23,7 @@ from benchmarks.arithmetic.evaluate import (
     step_scores,
     whole_scores,
 )
-from benchmarks.arithmetic.judging import Reading, judge_prompts, mean_reading
+from benchmarks.arithmetic.judging import ReadChain, judge_prompts, mean_reading
 from benchmarks.arithmetic.learning import load_checkpoint, set_threads
 from benchmarks.arithmetic.levels.problems import LevelProblem
 from benchmarks.arithmetic.levels.splits import read_split
@@ -89,7 +89,7 @@ VERIFIER: dict[str, Callable[[Sequence[Judged]], float]] = {
 """Figures of the samples of one problem: what the policy writes, what the verifier chooses."""
 
 
-def judge(path: Path, written: Sequence[Solution], chains: int = 1) -> list[Reading]:
+def judge(path: Path, written: Sequence[Solution], chains: int = 1) -> list[ReadChain]:
     """Returns the verifier's reading of each solution, in order.
 
     One chain is greedy; of several, which are samples, the mean is returned.
@@ -105,9 +105,9 @@ def judge(path: Path, written: Sequence[Solution], chains: int = 1) -> list[Read
     ]
 
 
-def unjudged(written: Sequence[Solution]) -> list[Reading]:
+def unjudged(written: Sequence[Solution]) -> list[ReadChain]:
     """Returns empty readings, where there is no verifier."""
-    return [Reading("", (), None) for _ in written]
+    return [ReadChain("", (), None) for _ in written]
 
 
 def by_level(levels: Sequence[int], values: Sequence[float]) -> dict[str, float]:

@@ -13,13 +13,14 @@ from benchmarks.grading import Outcome
 from search.aggregation import Aggregator
 from search.core import Candidate, Missing, Score
 from search.driver import Searched
+from search.limit import LimitReached
 from search.questions import judges_prefixes
 from search.tree import tree_of
 from treewright.config.config import Config
 from treewright.ledger import Ledger, candidate_tokens
 from treewright.metrics import UNDECIDED, Solved, powers_of_two
-from treewright.report.embedding import packed, visible
-from treewright.report.forest import compact
+from treewright.report.escaping import packed, visible
+from treewright.report.tree_data import compact
 from treewright.trees.trees import mark
 
 NEVER = "never judged"
@@ -47,7 +48,7 @@ class Chains:
 
 
 @dataclass(frozen=True)
-class Case:
+class ProblemSummary:
     """One problem; what stands per candidate is aligned with `outcomes`.
 
     `scores`: by aggregation. `prefixes`: the judged probability of the whole solution. `deepening`:
@@ -66,7 +67,7 @@ class Case:
     chains: Chains
     prices: dict[int, tuple[int | None, int | None]]
     ledger: Ledger
-    exhausted: str | None
+    exhausted: LimitReached | None
     chosen: Outcome | None
     tree: str
     size: int
@@ -92,13 +93,13 @@ class Case:
         return [outcome in UNDECIDED for outcome in self.outcomes]
 
 
-def case_of(
+def summary_of(
     sample: Sample,
     solved: Solved,
     config: Config,
     aggregations: Sequence[str],
     answers: Sequence[str | None],
-) -> Case:
+) -> ProblemSummary:
     """Reduce a problem.
 
     Args:
@@ -117,7 +118,7 @@ def case_of(
         for _, node in graph.nodes(data=True)
         if node.get("chosen") and "outcome" in node and node["rank"] is not None
     ]
-    return Case(
+    return ProblemSummary(
         id=sample.problem.id,
         question=visible(sample.problem.question),
         outcomes=solved.grades.outcomes,

@@ -1,34 +1,21 @@
-"""The ends of a Monte Carlo tree search: finished solutions judged, the others given up."""
+"""What a Monte Carlo tree search returns: finished solutions judged, the others given up."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import fsum
 
+from search.candidates import Steering
 from search.core import (
-    Candidate,
     Missing,
     Prefix,
     Pruned,
     Result,
-    Score,
 )
-from search.frontier import Steering
-from search.strategies.mcts_tree import Node
+from search.limit import LimitReached
+from search.strategies.mcts_tree import TreeNode
 
 
-def worth(child: Candidate, ends: Sequence[Candidate], steering: Steering) -> Score:
-    """The value of a new node: the mean over its finished, judged ends; without ends its score."""
-    if child.path.stopped and not child.path.finished:
-        return Missing(f"cut: {child.path.steps[-1].stop}")
-    if not ends:
-        return steering.score(child)
-    scores = [steering.score(end) for end in ends if end.path.finished]
-    known = [score for score in scores if not isinstance(score, Missing)]
-    return fsum(known) / len(known) if known else Missing("no finished rollout was judged")
-
-
-def most_visited(node: Node) -> Node:
+def most_visited(node: TreeNode) -> TreeNode:
     """The leaf that lies down the most visited children, the earliest on ties (Silver et al.)."""
     while going := [
         each for each in node.children if each.visits and not each.candidate.path.stopped
@@ -37,7 +24,7 @@ def most_visited(node: Node) -> Node:
     return node
 
 
-def ending(nodes: Sequence[Node], steering: Steering, depth: int, simulations: int) -> Result:
+def ending(nodes: Sequence[TreeNode], steering: Steering, depth: int, simulations: int) -> Result:
     """All finished solutions, best first, the earliest drawn first on ties.
 
     Without any, the best unfinished path, and the limit that left it so. `nodes` stand in the order
@@ -57,24 +44,26 @@ def ending(nodes: Sequence[Node], steering: Steering, depth: int, simulations: i
     )
 
 
-def _limit(nodes: Sequence[Node], depth: int, simulations: int) -> str | None:
+def _limit(nodes: Sequence[TreeNode], depth: int, simulations: int) -> LimitReached | None:
     """What kept a search without a solution from going on; None where every path was cut."""
     drawn = [node.candidate.path for node in nodes[1:]]
     if len(drawn) >= simulations:
-        return f"simulations: {simulations} of {simulations}"
+        return LimitReached("simulations", simulations, simulations)
     if any(len(path.place) >= depth for path in drawn):
-        return f"depth: {depth} of {depth}"
-    return None if all(path.stopped for path in drawn) else "missing: no open path has a value"
+        return LimitReached("depth", depth, depth)
+    if all(path.stopped for path in drawn):
+        return None
+    return LimitReached("missing", note="no open path has a value")
 
 
-def _reasons(node: Node, depth: int) -> list[tuple[Prefix, str]]:
+def _reasons(node: TreeNode, depth: int) -> list[tuple[Prefix, str]]:
     """For the node and each of its rollouts: why it would be given up."""
     ends = [end.path for end in node.rollouts]
     cut = [(end, f"rollout cut: {end.steps[-1].stop}") for end in ends]
     return [(node.candidate.path, _reason(node, depth)), *cut]
 
 
-def _reason(node: Node, depth: int) -> str:
+def _reason(node: TreeNode, depth: int) -> str:
     path = node.candidate.path
     if path.stopped and not path.finished:
         return f"cut: {path.steps[-1].stop}"

@@ -7,10 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]  # PyYAML, which OmegaConf brings, ships no types
-
 from treewright.config.config import Config
-from treewright.config.load import KEYS, to_yaml
+from treewright.config.load import KEYS, plain
 from treewright.errors import shorten
 from treewright.terminal import line
 
@@ -38,8 +36,8 @@ def apart(configs: Sequence[Config]) -> list[str]:
     """
     if len(configs) < 2:
         return [""] * len(configs)
-    full = [plain(config, resolved=True) for config in configs]
-    said = {key for config in configs for key, _ in leaves(plain(config, resolved=False))}
+    full = [said_by(config, resolved=True) for config in configs]
+    said = {key for config in configs for key, _ in leaves(said_by(config, resolved=False))}
     keys = dict.fromkeys(key for each in full for key, _ in leaves(each) if key in said)
     differ = [key for key in keys if len({repr(value(each, key)) for each in full}) > 1]
     differ.sort(key=lambda key: KEYS.index(key.partition(".")[0]))
@@ -50,7 +48,7 @@ def apart(configs: Sequence[Config]) -> list[str]:
 
 def with_values(config: Config, keys: Sequence[str]) -> list[str]:
     """`key=value` of the keys that the config has, the others as they are; no secrets."""
-    full = plain(config, resolved=True) if keys else {}
+    full = said_by(config, resolved=True) if keys else {}
     return [next(told(full, [key]), key) for key in keys]
 
 
@@ -63,10 +61,10 @@ def told(full: Plain, keys: Sequence[str], short: Mapping[str, str] = NONE) -> I
             yield f"{short.get(key, key)}={shorten(text, LONGEST_VALUE)}"
 
 
-def plain(config: Config, *, resolved: bool) -> dict[str, Any]:
+def said_by(config: Config, *, resolved: bool) -> dict[str, Any]:
     """What the config says, without secrets and what changes no result."""
-    loaded = yaml.safe_load(to_yaml(config, resolved=resolved))
-    return {key: each for key, each in loaded.items() if key not in NAMES_NONE}
+    each = plain(config, resolved=resolved)
+    return {key: value for key, value in each.items() if key not in NAMES_NONE}
 
 
 def leaves(of: Plain, above: str = "") -> Iterator[tuple[str, Any]]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from treewright.cluster.last_words import MOST_CHARACTERS, TAIL, LastWords, with_words
+from treewright.cluster.engine_output import MOST_CHARACTERS, TAIL, EngineOutput, with_output
 
 FREE = "ValueError: Free memory on device cuda:0 (1.2/79.1 GiB) on startup is less than desired"
 VLLM = f"""\
@@ -41,21 +41,21 @@ def test_the_cause_is_found(tmp_path: Path, log: str, words: str) -> None:
     before = "KeyError: of an earlier engine\n"
     file = tmp_path / "worker.err"
     file.write_text(before + log)
-    assert LastWords(((str(file), len(before)),)).said() == words
+    assert EngineOutput(((str(file), len(before)),)).said() == words
 
 
 def test_only_the_end_of_a_long_log_is_read_and_bytes_do_no_harm(tmp_path: Path) -> None:
     file = tmp_path / "worker.err"
     file.write_bytes(b"ValueError: long ago\n" + b"\xff\n" * TAIL + b"x" * MOST_CHARACTERS * 2)
-    said = LastWords(((str(file), 0), (str(tmp_path / "gone"), 0))).said()
+    said = EngineOutput(((str(file), 0), (str(tmp_path / "gone"), 0))).said()
     assert "long ago" not in said
     assert len(said) == MOST_CHARACTERS
 
 
 def test_words_that_the_cause_says_already_are_not_said_twice() -> None:
-    assert with_words(f"EngineError: {FREE}", FREE, "here") == f"EngineError: {FREE} (here)"
-    assert with_words("it died", FREE, "here") == f"it died; it said last: {FREE} (here)"
-    assert with_words("it died", "", "here") == "it died (here)"
+    assert with_output(f"EngineError: {FREE}", FREE, "here") == f"EngineError: {FREE} (here)"
+    assert with_output("it died", FREE, "here") == f"it died; it said last: {FREE} (here)"
+    assert with_output("it died", "", "here") == "it died (here)"
 
 
 @pytest.mark.parametrize(
@@ -66,5 +66,5 @@ def test_words_that_the_cause_says_already_are_not_said_twice() -> None:
     ],
 )
 def test_nobody_is_sent_to_look_for_what_is_said(raised: str, left: str) -> None:
-    assert with_words(raised, FREE, "here") == f"{left}; it said last: {FREE} (here)"
-    assert with_words(raised, "", "here") == f"{raised} (here)"
+    assert with_output(raised, FREE, "here") == f"{left}; it said last: {FREE} (here)"
+    assert with_output(raised, "", "here") == f"{raised} (here)"

@@ -20,7 +20,7 @@ Numbers: TypeAlias = list[int | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
+class Alignment:
     """The step that a verdict is on.
 
     `step` counts from 1 and may be beyond the last step; None where the verdict is on none that can
@@ -31,8 +31,8 @@ class Owner:
     sure: bool
 
 
-def owners(clues: Sequence[Clues], steps: int) -> list[Owner]:
-    """The owner of each verdict, in a chain about a solution of `steps` steps.
+def align(clues: Sequence[Clues], steps: int) -> list[Alignment]:
+    """The step of each verdict, in a chain about a solution of `steps` steps.
 
     A chain labels its verdicts before the box by naming the step, by list numbers, or behind the
     box; names may count from 0. Verdicts without a label are read by order in a chain where all are
@@ -40,15 +40,15 @@ def owners(clues: Sequence[Clues], steps: int) -> list[Owner]:
     """
     labels = by_name(clues) or by_list(clues) or by_label_behind(clues) or by_mention(clues)
     if not any(labels):
-        return [Owner(index + 1, sure=index > 0) for index in range(len(labels))]
+        return [Alignment(index + 1, sure=index > 0) for index in range(len(labels))]
     if looks_back(labels, steps):
-        return [Owner(index + 1, sure=False) for index in range(len(labels))]
+        return [Alignment(index + 1, sure=False) for index in range(len(labels))]
     shift = counts_from_zero(labels, steps)
     numbers = [None if label is None else number(label, steps, shift) for label in labels]
     filled = fill(numbers, steps)
     named = names_first(labels) and not shift
     return [
-        Owner(step, sure=label is not None and (named or (label.clear and not shift)))
+        Alignment(step, sure=label is not None and (named or (label.clear and not shift)))
         for step, label in zip(filled, labels, strict=True)
     ]
 

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from search.aggregation import Aggregator
 from search.core import Problem
-from search.questions import Strategy
+from search.questions import Declared, Strategy
 from search.selection import SELECTIONS
 from treewright.config.checks import check_aggregate, check_select, unjudged
 from treewright.config.config import Config
@@ -63,8 +63,8 @@ def choosing(
         raise ConfigError(PYTHON, key, value, f"needs scores, and {nothing}", hint)
     if not scored:
         return None, chooser
-    steering = getattr(strategy, "aggregate", "history.last")
-    return Aggregator.parse(aggregate or steering), chooser
+    steering = Declared.of(strategy).aggregate
+    return Aggregator.parse(aggregate or steering or "history.last"), chooser
 
 
 def _name(key: str, said: object) -> str:

@@ -18,16 +18,16 @@ from treewright.comparing.source import Source
 from treewright.config.trust import Trust, trust_said, trusting
 from treewright.journal.journal import Journal
 from treewright.metrics import Solved
-from treewright.report.case import Case, case_of
+from treewright.report.problem_summary import ProblemSummary, summary_of
 from treewright.running.controller import Failed, Grading
-from treewright.running.lost import lost
 from treewright.running.recorded import as_trusted
 from treewright.running.replay import replay
 from treewright.running.session import unjudged
+from treewright.running.wasted import lost
 
 
 @dataclass
-class Part:
+class Shard:
     """What the journal holds of some problems.
 
     `cases` and `failed` come with the number of their problem in the data, in its order. `pending`:
@@ -36,24 +36,24 @@ class Part:
     """
 
     # Never spelled out: `asyncio.run` does so to its result, for seconds where it is large.
-    cases: list[tuple[int, Case]] = field(default_factory=list, repr=False)
+    cases: list[tuple[int, ProblemSummary]] = field(default_factory=list, repr=False)
     failed: list[tuple[int, Failed]] = field(default_factory=list)
     pending: int = 0
     lost: Spending = field(default_factory=Spending)
     noted: str = ""
 
 
-def replayed(source: Source, aggregations: Sequence[str], processes: int) -> Part:
+def replayed(source: Source, aggregations: Sequence[str], processes: int) -> Shard:
     """All problems of a run, in so many processes."""
     if processes < 2:
         return asyncio.run(_replay(source, aggregations, 0, 1))
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
         work = [
-            pool.submit(part_of, source.path, aggregations, start, processes, trust_said())
+            pool.submit(shard_of, source.path, aggregations, start, processes, trust_said())
             for start in range(processes)
         ]
         parts = [each.result() for each in work]
-    return Part(
+    return Shard(
         cases=sorted((pair for part in parts for pair in part.cases), key=lambda pair: pair[0]),
         failed=sorted((pair for part in parts for pair in part.failed), key=lambda pair: pair[0]),
         pending=sum(part.pending for part in parts),
@@ -62,15 +62,17 @@ def replayed(source: Source, aggregations: Sequence[str], processes: int) -> Par
     )
 
 
-def part_of(path: Path, aggregations: Sequence[str], start: int, stride: int, trust: Trust) -> Part:
+def shard_of(
+    path: Path, aggregations: Sequence[str], start: int, stride: int, trust: Trust
+) -> Shard:
     """Every `stride`-th problem from number `start` on, in a process of its own."""
     with trusting(trust):
         return asyncio.run(_replay(Source.open("", path), aggregations, start, stride))
 
 
-async def _replay(source: Source, aggregations: Sequence[str], start: int, stride: int) -> Part:
+async def _replay(source: Source, aggregations: Sequence[str], start: int, stride: int) -> Shard:
     """One problem after the other, so that one search is in memory at a time."""
-    config, part = source.config, Part()
+    config, part = source.config, Shard()
     booked: dict[str, Costs] = {}
     numbered = list(enumerate(source.dataset.samples))[start::stride]
     with Journal.open(source.path / "journal", readonly=True) as journal:
@@ -94,7 +96,9 @@ async def _replay(source: Source, aggregations: Sequence[str], start: int, strid
                     if failure := unjudged(solved):
                         part.failed.append((number, Failed(solved.problem_id, failure)))
                     told = answers(journal, sample, solved)
-                    part.cases.append((number, case_of(sample, solved, config, aggregations, told)))
+                    part.cases.append(
+                        (number, summary_of(sample, solved, config, aggregations, told))
+                    )
         failed = [each.problem_id for _, each in part.failed]
         part.lost, part.noted = lost(journal, booked, failed), str(journal.counts)
     return part

@@ -1,17 +1,17 @@
-"""A search tree as the page carries it: short rows, each text once, unpacked when looked at."""
+"""A search tree as the page carries it: each text once, unpacked when looked at."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import Any
+from typing import Any, TypeAlias
 
 from search.core import Judgement, Spent
 from search.driver import Searched
 from search.tree import ROOT, Graph
 from treewright.ledger import known
-from treewright.report.embedding import packed, unpacked, visible
+from treewright.report.escaping import packed, unpacked, visible
 
 DIGITS = 4
 """Of a probability that the page can show."""
@@ -22,66 +22,60 @@ SHORT = 40
 CUT = "… [cut] …"
 SAMPLED = 16
 """Trees by which the number of whole solutions is chosen, at least."""
-PARENT, RANK, CHOSEN, PREFIX, STEPS = 1, 3, 4, 6, 13
-"""Places in a row."""
+Json: TypeAlias = dict[str, Any]
+"""A JSON object; a field that is not there has no value."""
 
 
 @dataclass
 class Texts:
-    """Each text once; a row refers to it by its number, and by -1 to none."""
+    """Each text once; who has it refers to it by its number."""
 
     all: list[str] = field(default_factory=list)
     numbers: dict[str, int] = field(default_factory=dict)
 
-    def number(self, text: str | None) -> int:
-        """The number of a text, safe to be shown from now on."""
+    def number(self, text: str | None) -> int | None:
+        """The number of a text, safe to be shown from now on; None of none."""
         if not text:
-            return -1
+            return None
         if text not in self.numbers:
             self.numbers[text] = len(self.all)
             self.all.append(visible(text))
         return self.numbers[text]
 
 
-def compact(graph: Graph, searched: Searched, answers: Sequence[str | None]) -> dict[str, Any]:
+def compact(graph: Graph, searched: Searched, answers: Sequence[str | None]) -> Json:
     """The tree as plain data.
 
-    `nodes` are rows `[id, parent, fate, rank, chosen, outcome, prefix, unjudged, stop, reason,
-    policy tokens, verifier tokens, answer, steps]` in an order in which parents come first; a step
-    is `[text, probability, status, critique]`. Texts are numbers into `texts`; parent -1 is the
-    root.
+    `nodes` stand in an order in which parents come first; a `parent` is a place among them, the
+    root's children have none. Words are numbers into `texts`. `policy` and `verifier` are tokens.
 
     Args:
         graph: of `search.tree`, with the marks of `treewright.trees.trees`.
         searched: the same search, for the critiques.
         answers: of the candidates, aligned with them.
     """
-    texts, place = Texts(), {ROOT: -1}
-    rows: list[list[Any]] = []
-    for id, node in graph.nodes(data=True):
-        if id == ROOT:
-            continue
-        (parent,) = graph.predecessors(id)
-        place[id] = len(rows)
-        judgement = searched.judgements.get(id)
-        answer = None if node["rank"] is None else answers[node["rank"]]
-        rows.append(
-            [
-                id,
-                place[parent],
-                texts.number(node["fate"].value),
-                -1 if node["rank"] is None else node["rank"],
-                int(node.get("chosen", False)),
-                texts.number(node.get("outcome")),
-                rounded(node["prefix"]),
-                texts.number(node["unjudged"]),
-                texts.number(node["stop"]),
-                texts.number(node["reason"]),
-                computed(node["policy"]),
-                computed(node["verifier"]),
-                texts.number(answer),
-                steps(node["steps"], judgement, texts),
-            ]
+    texts = Texts()
+    places = {id: place for place, id in enumerate(id for id in graph if id != ROOT)}
+    nodes = []
+    for id in places:
+        node, (parent,) = graph.nodes[id], graph.predecessors(id)
+        nodes.append(
+            stated(
+                id=id,
+                parent=places.get(parent),
+                fate=texts.number(node["fate"].value),
+                rank=node["rank"],
+                chosen=node.get("chosen") or None,
+                outcome=texts.number(node.get("outcome")),
+                prefix=rounded(node["prefix"]),
+                unjudged=texts.number(node["unjudged"]),
+                stop=texts.number(node["stop"]),
+                reason=texts.number(node["reason"]),
+                policy=computed(node["policy"]),
+                verifier=computed(node["verifier"]),
+                answer=texts.number(None if node["rank"] is None else answers[node["rank"]]),
+                steps=steps(node["steps"], searched.judgements.get(id), texts),
+            )
         )
     return {
         "by": visible(graph.graph.get("chosen_by", "")),
@@ -89,25 +83,27 @@ def compact(graph: Graph, searched: Searched, answers: Sequence[str | None]) -> 
         "limit": visible(graph.graph["exhausted"] or ""),
         "question": visible(graph.graph["question"]),
         "texts": texts.all,
-        "nodes": rows,
+        "nodes": nodes,
     }
 
 
-def steps(
-    drawn: Sequence[Mapping[str, Any]], judgement: Judgement | None, texts: Texts
-) -> list[list[Any]]:
-    """A row per step; critiques are those of the node's last steps."""
+def stated(**fields: object) -> Json:
+    """The fields that have a value."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def steps(drawn: Sequence[Json], judgement: Judgement | None, texts: Texts) -> list[Json]:
+    """The steps of a node; critiques are those of its last steps."""
     verdicts = judgement.verdicts if judgement else ()
     critiques = [verdict.critique for verdict in verdicts[len(verdicts) - len(drawn) :]]
-    told = critiques or [""] * len(drawn)
     return [
-        [
-            texts.number(step["text"]),
-            rounded(step["probability"]),
-            texts.number(step["status"]),
-            texts.number(critique),
-        ]
-        for step, critique in zip(drawn, told, strict=True)
+        stated(
+            text=texts.number(step["text"]),
+            probability=rounded(step["probability"]),
+            status=texts.number(step["status"]),
+            critique=texts.number(critique),
+        )
+        for step, critique in zip(drawn, critiques or [""] * len(drawn), strict=True)
     ]
 
 
@@ -149,33 +145,33 @@ def leading(trees: Sequence[str], most: int) -> list[str]:
 def cut(tree: str, whole: int) -> str:
     """A packed tree in which only the chosen and the highest-scored solutions have whole texts."""
     data = unpacked(tree)
-    rows, texts = data["nodes"], data["texts"]
-    kept = {number for row in leading_rows(rows, whole) for number in said(row)}
-    for row in rows:
-        for words, _, _, critique in row[STEPS]:
-            if words >= 0 and words not in kept:
-                texts[words] = shortened(texts[words], SHORT)
-            if critique >= 0 and critique not in kept:
-                texts[critique] = CUT
+    nodes, texts = data["nodes"], data["texts"]
+    kept = {number for node in leading_nodes(nodes, whole) for number in said(node)}
+    for step in (step for node in nodes for step in node["steps"]):
+        words, critique = step.get("text"), step.get("critique")
+        if words is not None and words not in kept:
+            texts[words] = shortened(texts[words], SHORT)
+        if critique is not None and critique not in kept:
+            texts[critique] = CUT
     return packed(data)
 
 
-def leading_rows(rows: Sequence[list[Any]], whole: int) -> list[list[Any]]:
-    """The rows on the way to the chosen solution and to as many others, by their probability."""
-    ends = [number for number, row in enumerate(rows) if row[RANK] >= 0]
-    ends.sort(key=lambda number: (-rows[number][CHOSEN], -(rows[number][PREFIX] or 0.0)))
-    numbers = set()
-    for end in ends[: whole + 1]:
-        number = end
-        while number >= 0:
-            numbers.add(number)
-            number = rows[number][PARENT]
-    return [rows[number] for number in numbers]
+def leading_nodes(nodes: Sequence[Json], whole: int) -> list[Json]:
+    """The nodes on the way to the chosen solution and to as many others, by their probability."""
+    ends = [node for node in nodes if "rank" in node]
+    ends.sort(key=lambda node: (not node.get("chosen"), -node.get("prefix", 0.0)))
+    leading = {}
+    for node in ends[: whole + 1]:
+        leading[node["id"]] = node
+        while (parent := node.get("parent")) is not None:
+            node = nodes[parent]
+            leading[node["id"]] = node
+    return list(leading.values())
 
 
-def said(row: Sequence[Any]) -> set[int]:
-    """The numbers of a row's texts: steps and critiques."""
-    return {number for words, _, _, critique in row[STEPS] for number in (words, critique)}
+def said(node: Json) -> set[int | None]:
+    """The numbers of a node's texts: steps and critiques."""
+    return {number for step in node["steps"] for number in (step.get("text"), step.get("critique"))}
 
 
 def shortened(text: str, limit: int) -> str:

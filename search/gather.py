@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def together(work: Iterable[Awaitable[T]]) -> list[T]:
+async def gather(work: Iterable[Awaitable[T]]) -> list[T]:
     """Await all; on the first exception cancel the rest, wait until they are gone, and raise it."""
     tasks = [asyncio.ensure_future(item) for item in work]
     try:

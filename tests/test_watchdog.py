@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from pool_stage import call, reply
 from scorers.no_scorer import NoScorerConfig
-from search.ports import Failure, FailureKind, PolicyCall, PolicyReply
+from search.ports import Failure, FailureKind, Policy, PolicyCall, PolicyReply
 from treewright.cluster.cluster import ClusterError, open_cluster
 from treewright.cluster.config import ClusterConfig
 
@@ -24,8 +25,8 @@ class BlockingConfig:
     build: bool = False
 
 
-class Blocking:
-    async def extend(self, batch: list[PolicyCall]) -> list[PolicyReply | Failure]:
+class Blocking(Policy):
+    async def extend(self, batch: Sequence[PolicyCall]) -> list[PolicyReply | Failure]:
         if batch[0].path.problem.id == "block":
             try:
                 time.sleep(60)
@@ -105,11 +106,11 @@ STUBBORN = """
 import asyncio, sys, time
 from dataclasses import dataclass
 from scorers.no_scorer import NoScorerConfig
-from treewright.cluster import watch
+from treewright.cluster import watchdog
 from treewright.cluster.cluster import open_cluster
 from treewright.cluster.config import ClusterConfig
 
-watch.GRACE_S = 0.1
+watchdog.GRACE_S = 0.1
 
 @dataclass(frozen=True)
 class StubbornConfig:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 
-class Turns:
+class StartLocks:
     """Replicas that share a GPU start one after another, all others at the same time.
 
     While it starts, vLLM takes whatever changes in the free memory of the whole device for its own

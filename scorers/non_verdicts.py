@@ -77,7 +77,7 @@ ONE_STEP = re.compile(r"\b(?:this|the|that|current) (?:\w{1,12} )?step\b", re.IG
 HEADING_LINE = re.compile(r"(?:^[ \t]{0,4}#|[:*_][ \t]{0,4}$)")
 
 
-def asides(text: str, boxes: Sequence[Box]) -> set[Box]:
+def non_verdicts(text: str, boxes: Sequence[Box]) -> set[Box]:
     """Those of the boxes that judge no step."""
     found = {pair for both in pairwise(boxes) if is_choice(text, *both) for pair in both}
     found |= {box for box in boxes if is_instruction(text, box) or is_question(text, box)}

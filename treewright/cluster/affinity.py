@@ -10,7 +10,7 @@ REMEMBERED = 10_000
 """How many problems are remembered with the replica that served them last."""
 
 
-class Homes:
+class Affinity:
     """The slot that each problem's last call went to; its prefix cache holds what they share.
 
     `slack`: a problem stays there until that slot has this many calls more than the least loaded.
@@ -18,16 +18,16 @@ class Homes:
 
     def __init__(self, slack: int) -> None:
         self._slack = slack
-        self._homes: dict[str, Slot] = {}
+        self._last: dict[str, Slot] = {}
 
     def choose(self, problem: str, free: Sequence[Slot]) -> Slot:
         """The problem's own slot, unless it is not free or another is far less busy."""
         best = min(free, key=lambda slot: slot.load)
-        home = self._homes.get(problem)
+        home = self._last.get(problem)
         if home is not None and home in free and home.load - best.load <= self._slack:
             return home
-        self._homes.pop(problem, None)
-        self._homes[problem] = best
-        if len(self._homes) > REMEMBERED:
-            del self._homes[next(iter(self._homes))]
+        self._last.pop(problem, None)
+        self._last[problem] = best
+        if len(self._last) > REMEMBERED:
+            del self._last[next(iter(self._last))]
         return best

@@ -35,13 +35,13 @@ ABOVE = re.compile(r"\.? See (root cause|stack trace \(above\)) ?[\w ]*\.( Faile
 
 
 @dataclass(frozen=True, slots=True)
-class LastWords:
+class EngineOutput:
     """The outputs of a process: each file, and its size when the words began."""
 
     files: tuple[tuple[str, int], ...]
 
     @classmethod
-    def of_this_process(cls) -> LastWords:
+    def of_this_process(cls) -> EngineOutput:
         """From now on. What goes to a terminal or a pipe is read there already."""
         return cls(tuple(_outputs()))
 
@@ -57,7 +57,7 @@ class LastWords:
         return text if len(text) <= MOST_CHARACTERS else f"…{text[1 - MOST_CHARACTERS :]}"
 
 
-def with_words(cause: str, words: str, where: str) -> str:
+def with_output(cause: str, words: str, where: str) -> str:
     """One line: the cause, what was said last unless the cause says it, and where that was."""
     if words and words not in cause:
         cause = f"{ABOVE.sub('', cause)}; it said last: {words}"

@@ -8,15 +8,17 @@ from typing import cast
 
 from search.ports import (
     Failure,
+    Policy,
     PolicyCall,
     PolicyReply,
+    Scorer,
     ScorerCall,
     ScorerReply,
 )
 from treewright.cluster.pool import Pool
 
 
-class PooledPolicy:
+class PooledPolicy(Policy):
     """The Policy port over a pool. Its calls name the prefix cache `cache`."""
 
     def __init__(self, pool: Pool, cache: str = "") -> None:
@@ -28,8 +30,12 @@ class PooledPolicy:
         outcomes = await self.pool.ask([replace(call, cache=self.cache) for call in batch])
         return cast(list[PolicyReply | Failure], outcomes)
 
+    async def close(self) -> None:
+        """Stop the replicas, whoever else asks them."""
+        await self.pool.close()
 
-class PooledScorer:
+
+class PooledScorer(Scorer):
     """The Scorer port over a pool. Its calls name the prefix cache `cache`."""
 
     def __init__(self, pool: Pool, cache: str = "") -> None:
@@ -40,3 +46,7 @@ class PooledScorer:
         """`replies[i]` answers `batch[i]`."""
         outcomes = await self.pool.ask([replace(call, cache=self.cache) for call in batch])
         return cast(list[ScorerReply | Failure], outcomes)
+
+    async def close(self) -> None:
+        """Stop the replicas, whoever else asks them."""
+        await self.pool.close()

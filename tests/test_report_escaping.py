@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from treewright.report.embedding import packed, script_json, unpacked, visible
-from treewright.report.forest import CUT, SHORT, cut, fitted, shortened
+from treewright.report.escaping import packed, script_json, unpacked, visible
 from treewright.report.page import environment, hashed
+from treewright.report.tree_data import CUT, SHORT, cut, fitted, shortened
 
 
 @pytest.mark.parametrize(
@@ -62,8 +62,8 @@ def forest(count: int) -> list[str]:
             {
                 "texts": [noise(f"{tree} {at}") for at in range(40)],
                 "nodes": [
-                    [str(at), -1, 0, at, int(at == 7), 0, at / 20, -1, 0, -1, 1, 1, -1,
-                     [[2 * at, 0.5, -1, 2 * at + 1]]]
+                    {"id": str(at), "rank": at, "prefix": at / 20, "chosen": at == 7,
+                     "steps": [{"text": 2 * at, "probability": 0.5, "critique": 2 * at + 1}]}
                     for at in range(20)
                 ],
             }

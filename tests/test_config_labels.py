@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from treewright.config.apart import apart, names, with_values
 from treewright.config.config import Config
+from treewright.config.labels import apart, names, with_values
 from treewright.config.load import load_config
 
 DOUBLES = """

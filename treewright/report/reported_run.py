@@ -10,10 +10,10 @@ from search.core import Spending
 from search.ports import Failure, FailureKind
 from treewright.comparing.source import Source
 from treewright.config.checks import unjudged as no_verifier
-from treewright.files.inside import UnsafeFile
+from treewright.files.opening import UnsafeFile
 from treewright.files.reading import bytes_in, read_inside
-from treewright.report.case import Case
-from treewright.report.part import replayed
+from treewright.report.problem_summary import ProblemSummary
+from treewright.report.shard import replayed
 from treewright.running.controller import Failed
 from treewright.running.run_folder import RunFolder, Status
 
@@ -25,7 +25,7 @@ BYTES_PER_PROCESS = 6_000_000
 
 
 @dataclass
-class Reading:
+class ReportedRun:
     """What a run was, and what its journal holds now.
 
     `aggregations`: those of its config, and `last` to hold them against; none where no verifier was
@@ -41,7 +41,7 @@ class Reading:
     unjudged: str
     config: str
     environment: str
-    cases: list[Case] = field(default_factory=list)
+    cases: list[ProblemSummary] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
     pending: int = 0
     lost: Spending = field(default_factory=Spending)
@@ -64,7 +64,7 @@ class Reading:
         return f"{self.source.label} {self.called or self.source.config.name}"
 
 
-def read(label: str, path: Path) -> Reading:
+def read(label: str, path: Path) -> ReportedRun:
     """Read a run, finished or not, asking nobody and writing nothing.
 
     Raises:
@@ -76,7 +76,7 @@ def read(label: str, path: Path) -> Reading:
     source = Source.open(label, path)
     why = no_verifier(source.config)
     names = () if why else tuple(dict.fromkeys((*source.config.aggregate, REFERENCE)))
-    reading = Reading(
+    reading = ReportedRun(
         source=source,
         status=RunFolder(path).status(),
         aggregations=names,
