@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from scorers.log_odds import log_odds
-from scorers.readings import ChainReading, Verdict, assign
+from scorers.readings import ChainReading, BoxedVerdict, assign
 from scorers.verdict_ids import VerdictIds
 from scorers.verdicts import ChainReader
 from search.core import ChainStart, Prefix, VerdictStatus
@@ -105,7 +105,7 @@ class Continuing:
         return tuple(known.get(at, unknown) for at in range(len(start.token_ids)))
 
 
-def cut(verdicts: Sequence[Verdict], most: int) -> tuple[int, int]:
+def cut(verdicts: Sequence[BoxedVerdict], most: int) -> tuple[int, int]:
     """How many first steps, of `most`, a chain calls correct, and how many tokens that takes.
 
     It is the least beginning of the chain that holds a verdict on each of these steps and none on
@@ -122,7 +122,7 @@ def cut(verdicts: Sequence[Verdict], most: int) -> tuple[int, int]:
     return best, tokens
 
 
-def called_correct(verdicts: Sequence[Verdict], most: int) -> int:
+def called_correct(verdicts: Sequence[BoxedVerdict], most: int) -> int:
     """How many steps, from the first, have a last verdict that is *correct* and can be read."""
     owned = assign(verdicts, most)
     for step in range(most):

@@ -36,5 +36,7 @@ def is_beginning(earlier: Earlier, call: ScorerCall) -> bool:
 
 def first_incorrect(judgement: Judgement) -> StepVerdict | None:
     """The first verdict that calls its step incorrect."""
-    known = (verdict for verdict in judgement.verdicts if verdict.probability is not None)
-    return next((each for each in known if each.probability < EVEN), None)
+    for verdict in judgement.verdicts:
+        if verdict.probability is not None and verdict.probability < EVEN:
+            return verdict
+    return None

@@ -185,7 +185,7 @@ class _Search:
         """What the judgement of each path may go on from."""
         if question.earlier is None:
             return list(map(account.earlier, question.paths))
-        return [path and self.judged(path) for path in question.earlier]
+        return [None if path is None else self.judged(path) for path in question.earlier]
 
     def judged(self, path: Prefix) -> Earlier:
         """How a path was judged. Raises `StrategyError` where it was not."""

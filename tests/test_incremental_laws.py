@@ -60,6 +60,9 @@ class Watched:
         await self.pause()
         return await self.counting.judge(batch)
 
+    async def close(self) -> None:
+        """There is nothing to free."""
+
     async def pause(self) -> None:
         if self.pauses:
             await asyncio.sleep(self.pauses.choice([0.0, 1.0, 9.0]))
