@@ -30,6 +30,7 @@ from benchmarks.grading_pool import Equal, GradingPool
 from benchmarks.structured import option_answer
 from search.answers import MAX_CHARS, Fallback, extract_answer
 from search.checks import check_choice, check_count, check_number, fault
+from search.core import Prefix
 
 
 class Outcome(StrEnum):
@@ -116,6 +117,10 @@ class GradingConfig:
         return extract_answer(
             text, cues=self.cues, fallback=self.fallback, max_chars=self.max_answer_chars
         )
+
+    def answer(self, path: Prefix) -> str | None:
+        """The answer of a solution, None for an abstention: one that was cut, or has none."""
+        return self.extract(path.text) if path.finished else None
 
 
 GRADERS: dict[str, Callable[[GradingConfig], Equality]] = {

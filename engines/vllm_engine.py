@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from engines.engine import (
-    EngineConfig,
     EngineError,
     Finish,
     Generation,
@@ -30,6 +29,7 @@ from engines.engine import (
 )
 from engines.stepper import Stepper
 from engines.tokenizer import HfTokenizer
+from engines.vllm_config import VllmConfig
 from engines.vllm_setup import (
     collection_paused,
     engine_arguments,
@@ -47,7 +47,7 @@ ENDS = ("stop", *FINISHES)
 faults of the engine that hit this request alone."""
 
 
-async def serve(model: str, config: EngineConfig) -> tuple[HfTokenizer, VllmEngine]:
+async def serve(model: str, config: VllmConfig) -> tuple[HfTokenizer, VllmEngine]:
     """The tokenizer of a checkpoint and an engine that serves it.
 
     Args:
@@ -73,7 +73,7 @@ class VllmEngine:
         self._vocab_size = vocab_size
 
     @classmethod
-    async def start(cls, model: str, config: EngineConfig, eos_ids: Collection[int]) -> VllmEngine:
+    async def start(cls, model: str, config: VllmConfig, eos_ids: Collection[int]) -> VllmEngine:
         """Load the model.
 
         Args:

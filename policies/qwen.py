@@ -7,12 +7,12 @@ its token ids, so nothing is tokenised twice and the engine's prefix cache hits.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from engines.config import Ability, EngineConfig
 from engines.engine import (
     Engine,
-    EngineConfig,
     EngineError,
     Finish,
     Generation,
@@ -23,11 +23,15 @@ from engines.engine import (
 )
 from engines.loop_guard import LoopGuard
 from engines.tokenizer import Tokenizer, TokenizerError
+from engines.traits import Traits
+from engines.vllm_config import VllmConfig
 from policies.chat_prompt import SLOT, ChatPrompt, FewShot, check_template
+from policies.examining import examine
 from policies.feedback import TEMPLATE, check_feedback_template, shorter
 from policies.segmentation import Segmentation, Segmenter
 from search.checks import check_count, check_number, fault
 from search.core import Feedback, Spent, Step, StopReason
+from search.findings import Finding
 from search.gather import gather
 from search.ports import ENDED, Failure, FailureKind, PolicyCall, PolicyReply
 from search.questions import Until
@@ -80,7 +84,7 @@ class QwenConfig:
     feedback_template: str = TEMPLATE
     """The user turn that tells a verifier's `{verdicts}` on an earlier attempt, in searches that
     give feedback."""
-    engine: EngineConfig = field(default_factory=EngineConfig)
+    engine: EngineConfig = field(default_factory=VllmConfig)
     """How the model is run."""
     sampling: PolicySampling = field(default_factory=PolicySampling)
     """How its tokens are drawn."""
@@ -94,6 +98,23 @@ class QwenConfig:
             raise fault("model", self.model, "a folder or a model name")
         check_template(self.prompt_template)
         check_feedback_template(self.feedback_template)
+
+    @property
+    def traits(self) -> Traits:
+        """See `engines.traits`."""
+        return Traits(
+            model=self.model,
+            engine=self.engine,
+            asks=frozenset({Ability.TOKEN_IDS, Ability.SEEDS}),
+            most_tokens=self.sampling.max_tokens,
+            text_limit=("sampling.max_tokens", self.sampling.max_tokens),
+            temperature=self.sampling.temperature,
+            whole=self.segmentation.kind == "whole",
+        )
+
+    def examine(self, questions: Sequence[str], *, feedback: bool) -> Iterator[Finding]:
+        """See `engines.traits.Examined`."""
+        return examine(self, questions, feedback=feedback)
 
 
 class Qwen:
@@ -272,8 +293,5 @@ async def build(config: QwenConfig) -> Qwen:
         TokenizerError: the folder is missing, or is no chat checkpoint.
         EngineError: the engine does not start.
     """
-    # Importing vLLM takes seconds, and all that only read this configuration need none of it.
-    from engines.vllm_engine import serve
-
-    tokenizer, engine = await serve(config.model, config.engine)
+    tokenizer, engine = await config.engine.open(config.model)
     return Qwen(config, engine, tokenizer)

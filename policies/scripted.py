@@ -19,6 +19,7 @@ from random import Random
 from engines.byte_tokenizer import END
 from engines.faults import Faults
 from engines.scripted_world import FILLER, is_right_step, lognormal, right_answer, right_value
+from engines.traits import DOUBLE, Traits
 from policies.feedback import TEMPLATE, feedback_turns
 from search.checks import check_count, check_number
 from search.core import Feedback, Prefix, Spent, Step, StopReason
@@ -64,6 +65,11 @@ class ScriptedPolicyConfig:
             check_count(name, getattr(self, name))
         check_number("length_cv", self.length_cv)
         check_number("spread", self.spread, high=self.steps - 1, hint="below steps")
+
+    @property
+    def traits(self) -> Traits:
+        """See `engines.traits`."""
+        return DOUBLE
 
 
 class ScriptedPolicy(Policy):

@@ -182,8 +182,5 @@ async def build(config: StructuredConfig) -> Structured:
         TokenizerError: the folder is missing, or is no chat checkpoint.
         EngineError: the engine does not start.
     """
-    # Importing vLLM takes seconds, and all that only read this configuration need none of it.
-    from engines.vllm_engine import serve
-
-    tokenizer, engine = await serve(config.model, config.engine)
+    tokenizer, engine = await config.engine.open(config.model)
     return Structured(config, engine, tokenizer)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from scorers.log_odds import log_odds
-from scorers.readings import ChainReading, BoxedVerdict, assign
+from scorers.readings import BoxedVerdict, ChainReading, assign
 from scorers.verdict_ids import VerdictIds
 from scorers.verdicts import ChainReader
 from search.core import ChainStart, Prefix, VerdictStatus

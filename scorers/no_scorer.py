@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from engines.traits import DOUBLE, Judges, Traits
 from search.core import Judgement, Spent
 from search.ports import Failure, Scorer, ScorerCall, ScorerReply
 
@@ -12,6 +13,11 @@ from search.ports import Failure, Scorer, ScorerCall, ScorerReply
 @dataclass(frozen=True)
 class NoScorerConfig:
     """There is nothing to set."""
+
+    @property
+    def traits(self) -> Traits:
+        """See `engines.traits`."""
+        return replace(DOUBLE, judges=Judges.NOTHING)
 
 
 class NoScorer(Scorer):

@@ -14,6 +14,7 @@ from random import Random
 
 from engines.faults import Faults
 from engines.scripted_world import FILLER, is_right_step, lognormal
+from engines.traits import DOUBLE, Judges, Traits
 from scorers.combining import combine
 from scorers.prompt import user_message
 from scorers.readings import BoxedVerdict, settle
@@ -52,6 +53,12 @@ class ScriptedScorerConfig:
         check_number("missing", self.missing, high=1.0)
         check_count("critique_tokens", self.critique_tokens)
         check_number("length_cv", self.length_cv)
+
+    @property
+    def traits(self) -> Traits:
+        """See `engines.traits`."""
+        judges = Judges.OUTCOME if self.outcome_only else Judges.STEPS
+        return replace(DOUBLE, judges=judges, judges_key="outcome_only")
 
 
 class ScriptedScorer(Scorer):

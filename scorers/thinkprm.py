@@ -8,16 +8,20 @@ closing question; the step probabilities, from the boxed verdicts, are read here
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
-from engines.engine import Engine, EngineConfig, Refused, Stepping
+from engines.config import Ability, EngineConfig
+from engines.engine import Engine, Refused, Stepping
 from engines.loop_guard import LoopGuard
 from engines.tokenizer import Tokenizer, TokenizerError
+from engines.traits import Judges, Traits
+from engines.vllm_config import VllmConfig
 from scorers.chain import Chain, ChainVerifier, Sheet, Unread
 from scorers.combining import COMBINATIONS, Combine, combine
 from scorers.continuing import Begun, Continuing, Final, attempts, is_rechecked
+from scorers.examining import examine
 from scorers.inheriting import inherited
 from scorers.prompt import LEADS, Prefill, VerifierPrompt, highest_label
 from scorers.step_texts import STEPS, Steps, step_texts
@@ -25,6 +29,7 @@ from scorers.verdict_ids import UnfitTokenizer, VerdictIds
 from scorers.verdicts import ChainReader
 from search.checks import UNSAID, check_choice, check_count, check_number, fault
 from search.core import ChainStart, Judgement, Origin, Spent
+from search.findings import Finding
 from search.gather import gather
 from search.ports import Failure, FailureKind, ScorerCall, ScorerReply
 from search.seeds import call_seed
@@ -42,7 +47,7 @@ class ThinkPrmConfig:
 
     model: str
     """The checkpoint that judges: a folder, or a name on the Hugging Face hub."""
-    engine: EngineConfig = field(default_factory=EngineConfig)
+    engine: EngineConfig = field(default_factory=VllmConfig)
     """How the model is run."""
     prefill: Prefill = "none"
     """How the verifier's turn begins: `none` with `<think>` alone; `verify_step` with the first
@@ -136,9 +141,23 @@ class ThinkPrmConfig:
             raise fault("retry_temperature", 0.0, "above 0", "a greedy retry repeats the chain")
 
     @property
-    def goes_on(self) -> bool:
-        """Whether a judgement may go on from an earlier one."""
-        return self.incremental or self.after_incorrect == "inherit"
+    def traits(self) -> Traits:
+        """All chains to their limit, all retries, and one token to read each final verdict."""
+        attempts = 1 + self.incremental + self.retries
+        return Traits(
+            model=self.model,
+            engine=self.engine,
+            asks=frozenset({Ability.TOKEN_IDS, Ability.SEEDS, Ability.LOGPROBS}),
+            most_tokens=attempts * self.chains * (self.max_tokens + 1),
+            text_limit=("max_tokens", self.max_tokens),
+            judges=Judges.STEPS,
+            goes_on=self.incremental or self.after_incorrect == "inherit",
+            option_base=self.option_base if self.steps == "untagged" else None,
+        )
+
+    def examine(self, questions: Sequence[str], *, feedback: bool) -> Iterator[Finding]:
+        """See `engines.traits.Examined`."""
+        return examine(self, questions)
 
     @property
     def first_temperature(self) -> float:
@@ -290,10 +309,7 @@ async def build(config: ThinkPrmConfig) -> ThinkPrm:
         UnfitTokenizer: the model is no ThinkPRM.
         EngineError: the engine does not start.
     """
-    # Importing vLLM takes seconds, and all that only read this configuration need none of it.
-    from engines.vllm_engine import serve
-
-    tokenizer, engine = await serve(config.model, config.engine)
+    tokenizer, engine = await config.engine.open(config.model)
     try:
         return ThinkPrm(config, engine, tokenizer)
     except UnfitTokenizer:

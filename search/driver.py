@@ -101,7 +101,7 @@ async def drive(
     """Run `flow` to its result.
 
     `now` tells the seconds since some moment, for a search that asks for the time. `goes_on`:
-    whether the scorer is told of earlier judgements (`search.ports.goes_on`).
+    whether the scorer is told of earlier judgements (`engines.traits.Traits.goes_on`).
 
     Raises `SearchFailed` when the policy fails, `ReplayError` when the journal holds another
     question at the same place, `StrategyError` when the flow asks or returns what it may not. A

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+UNMEASURED = "the template works; no question is here to be measured"
+
 
 class Health(StrEnum):
     """How a check ended."""

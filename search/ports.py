@@ -156,11 +156,6 @@ class Policy(Closing, Protocol):
         ...
 
 
-def goes_on(scorer: object) -> bool:
-    """Whether the scorer of these settings is told of earlier judgements: only if they say so."""
-    return bool(getattr(scorer, "goes_on", False))
-
-
 class Scorer(Closing, Protocol):
     """Judges steps."""
 

@@ -27,7 +27,6 @@ from search.limit import LimitReached
 from search.questions import (
     Extend,
     Extended,
-    Flow,
     Grow,
     Grown,
     Judge,
@@ -36,7 +35,7 @@ from search.questions import (
     Until,
 )
 from search.strategies.backtrack import Backtrack
-from written_trees import ids, reasons
+from written_trees import ids, play, reasons
 
 PROBLEM = Problem("p", "1 + 2 + 3?")
 ONE = Backtrack(chains=1)
@@ -96,16 +95,6 @@ def verdict(mark: str) -> StepVerdict:
     if mark == ">":
         return StepVerdict(0.1, VerdictStatus.AFTER_ERROR)
     return StepVerdict(int(mark) / 10, VerdictStatus.READ, f"critique {mark}")
-
-
-def play(flow: Flow, world: World) -> Result:
-    reply: Any = None
-    try:
-        while True:
-            reply = world.answer(flow.send(reply))
-    except StopIteration as stop:
-        result: Result = stop.value
-        return result
 
 
 def line(strategy: Backtrack, *attempts: str) -> tuple[World, Result]:

@@ -27,7 +27,7 @@ from treewright.cluster.pool_ports import PooledPolicy, PooledScorer
 from treewright.cluster.replica import builder
 from treewright.exchange import imported
 from treewright.exchange.recording import FilePorts
-from treewright.running.memory import RecordedPolicy, RecordedScorer, SparedScorer
+from treewright.running.memory import RecordedPorts, SparedScorer
 
 Make = Callable[[], Awaitable[Any]]
 
@@ -68,9 +68,8 @@ PORTS: dict[str, Make] = {
     "no scorer": lambda: no_scorer.build(no_scorer.NoScorerConfig()),
     "imported": lambda: imported.build(imported.ImportedFile("0" * 64)),
     "a file": serves(lambda _: FilePorts({})),
-    "recorded policy": serves(lambda _: RecordedPolicy()),
-    "recorded scorer": serves(lambda _: RecordedScorer()),
-    "spared scorer": serves(lambda _: SparedScorer(RecordedScorer(), {})),
+    "recorded ports": serves(lambda _: RecordedPorts()),
+    "spared scorer": serves(lambda _: SparedScorer(RecordedPorts(), {})),
     "pooled policy": lambda: started(PooledPolicy),
     "pooled scorer": lambda: started(PooledScorer),
 }

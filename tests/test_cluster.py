@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from engines.engine import EngineConfig
 from engines.faults import Faults
+from engines.vllm_config import VllmConfig
 from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 from scorers.no_scorer import NoScorerConfig
 from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
@@ -30,13 +30,19 @@ MORTAL = '''
 """Ports that cannot be built, each in its own way, and one that takes a while."""
 import os, subprocess, sys, time
 from dataclasses import dataclass
-from engines.engine import EngineConfig, EngineError
+from engines.engine import EngineError
+from engines.traits import Traits
+from engines.vllm_config import VllmConfig
 from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 
 @dataclass(frozen=True)
 class LoadedConfig:
     log: str
-    engine: EngineConfig
+    engine: VllmConfig
+
+    @property
+    def traits(self) -> Traits:
+        return Traits(engine=self.engine)
 
 async def load(config):
     with open(config.log, "a") as log:
@@ -176,7 +182,7 @@ def test_engines_that_share_a_gpu_start_one_after_another(
             return place
 
         monkeypatch.setattr(replica, "prepare", prepared)
-        engine = EngineConfig(device="cuda", gpu_memory_utilization=0.4)
+        engine = VllmConfig(device="cuda", gpu_memory_utilization=0.4)
         port = import_module("mortal_port").LoadedConfig(str(log), engine)
         async with open_cluster(
             ClusterConfig(policy_replicas=2, scorer_replicas=2), port, port

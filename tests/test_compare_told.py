@@ -15,7 +15,8 @@ from compared_runs import (
     refused,
     write_data,
 )
-from treewright.comparing.telling import gathered, points, probability
+from search.wording import points, probability
+from treewright.comparing.telling import gathered
 
 # --- What is refused ------------------------------------------------------------------------------
 

@@ -131,7 +131,7 @@ def test_extends_is_relative_to_its_file_and_later_wins(tmp_path: Path) -> None:
     (tmp_path / "top.yaml").write_text(
         "extends: [parts/base.yaml, parts/more.yaml]\nseed: 2\naggregate: [last]\n"
     )
-    config = load_config(tmp_path / "top.yaml", ["dataset.limit=2"])
+    config: Any = load_config(tmp_path / "top.yaml", ["dataset.limit=2"])
     assert (config.seed, config.strategy.n, config.dataset.limit) == (2, 8, 2)
     assert config.name == "base"
     assert "extends" not in config.written

@@ -140,3 +140,11 @@ def test_a_section_in_yaml_and_a_key_of_it_on_one_command_line_are_both_heard(
     assert (strategy.paths, strategy.depth) == (8, 3)
     error = refused(load, BASE, *overrides, "strategy.finish=bank")
     assert "strategy.finish: bank: contradicts preset snell" in str(error)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_section_in_a_section_is_not_lost_when_the_kind_is_said_beside_it(
+    load: Load, order: int
+) -> None:
+    said = ["strategy.kind=mcts", "strategy.widen={c: 2}"][::order]
+    assert load(BASE, *said).strategy.widen.c == 2.0

@@ -41,8 +41,8 @@ from search.questions import (
     fork,
 )
 from search.strategies.best_of_n import BestOfN
+from treewright.arms.solved import Solved
 from treewright.journal.journal import Journal
-from treewright.metrics import Solved
 from treewright.running.controller import Controller, Failed, Grading
 
 ROOT = Prefix.start(Problem("p", "1 + 1?"))
@@ -288,7 +288,7 @@ def controlled(strategy: Moody, ids: list[str], folder: Path) -> dict[str, Solve
                 seed=0,
                 on_done=lambda item: ended.update({item.problem_id: item}),
             )
-            await controller.run(samples, in_flight=3, stop=asyncio.Event())
+            await controller.search_all(samples, in_flight=3, stop=asyncio.Event())
 
     with Journal.open(folder) as journal:
         asyncio.run(run_all(journal))

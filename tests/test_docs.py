@@ -19,8 +19,8 @@ import yaml  # type: ignore[import-untyped]  # PyYAML ships no types
 
 from search.aggregation import AGGREGATIONS, MissingRule
 from search.selection import SELECTIONS
+from treewright.arms.comparison import Comparison
 from treewright.cli import app
-from treewright.comparing.comparison import Comparison
 from treewright.config.checks import check_told
 from treewright.config.kinds import SECTIONS
 from treewright.config.load import KEYS, load_config

@@ -271,7 +271,7 @@ def test_by_default_nothing_goes_on_and_nothing_is_kept_for_it() -> None:
     found, engine = go_on(parent(KNOWN), WHOLE, incremental=False)
     assert begun(engine.requests[0]) == ""
     assert (found.judgement.origin, found.judgement.starts) == (Origin.WHOLE, ())
-    assert not ThinkPrmConfig("m").goes_on
+    assert not ThinkPrmConfig("m").traits.goes_on
 
 
 def test_a_call_that_goes_on_from_none_has_the_key_and_digest_of_earlier_versions() -> None:

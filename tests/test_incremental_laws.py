@@ -91,7 +91,7 @@ def found(
     """The search of a case by a verifier that may babble."""
     scorer, _ = careful(odd=9, **mode)
     ports = Watched(case, scorer, closed, pauses)
-    goes_on = scorer._config.goes_on
+    goes_on = scorer._config.traits.goes_on
     asked = flow or case.strategy(case.problem)
     over = memory if memory is not None else DictMemory()
     return await_it(drive(asked, ports, ports, over, RUN_SEED, float, goes_on=goes_on))

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 import policies
 from engines.byte_tokenizer import END, ByteTokenizer
-from engines.engine import EngineConfig, Finish, Generation, Refused, Request
+from engines.engine import Finish, Generation, Refused, Request
 from engines.token_clock import Timing
 from engines.tokenizer import Tokenizer
+from engines.vllm_config import VllmConfig
 from policies.chat_prompt import SLOT
 from policies.qwen import PolicySampling, Qwen, QwenConfig, build
 from policies.registry import POLICIES as REGISTERED
@@ -302,7 +303,7 @@ def test_the_real_engine_obeys_the_laws() -> None:
             str(CHECKPOINT),
             segmentation=Segmentation("step_marker"),
             sampling=PolicySampling(temperature=1.0, max_tokens=200),
-            engine=EngineConfig(max_num_seqs=16),
+            engine=VllmConfig(max_num_seqs=16),
         )
         policy = await build(config)
         try:

@@ -33,8 +33,8 @@ from treewright.report.escaping import visible
 from treewright.report.page import render
 from treewright.report.report import measured
 from treewright.running.controller import Controller, Grading
-from treewright.running.experiment import create
-from treewright.running.memory import RunMemory
+from treewright.running.job import Job
+from treewright.running.memory import JournalMemory
 
 NAME = "<img src=x onerror=pwned()>.jsonl"
 CONFIG = """
@@ -88,20 +88,20 @@ class Saying(Policy, Scorer):
 async def solve(config: Config, saying: Saying) -> Path:
     """A finished run whose replies are the saying's."""
     dataset = load_dataset(config.dataset)
-    folder = create(config, dataset)
+    folder = Job.of(config, dataset).begun().run
     with Journal.open(folder.journal) as journal:
         async with open_grader(config.grading) as grader:
             controller = Controller(
                 strategy=config.strategy,
                 policy=saying,
                 scorer=saying,
-                memory=RunMemory(journal, lambda spent: None),
+                memory=JournalMemory(journal, lambda spent: None),
                 journal=journal,
                 grading=Grading(config.grading, grader, journal),
                 seed=config.seed,
                 on_done=lambda item: None,
             )
-            await controller.run(dataset.samples, 8, asyncio.Event())
+            await controller.search_all(dataset.samples, 8, asyncio.Event())
     return folder.path
 
 
@@ -121,7 +121,7 @@ def made(folder: Path, texts: Sequence[str], changes: Sequence[str] = (), steps:
     saying = Saying(dict(zip(loaded, texts, strict=True)), steps)
     with ThreadPoolExecutor(1) as apart:  # playwright has an event loop in this thread
         run = apart.submit(lambda: asyncio.run(solve(config, saying))).result()
-        return apart.submit(lambda: render(measured([run]))).result()
+        return apart.submit(lambda: render(asyncio.run(measured([run])))).result()
 
 
 @pytest.fixture(scope="module")

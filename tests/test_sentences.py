@@ -168,6 +168,6 @@ def test_a_sentence_is_one_in_the_words_of_a_config(kind: type) -> None:
 def test_the_reference_meets_every_mapping() -> None:
     """Two levels deep, and the items of lists."""
     names = {part.__name__: places for part, places in parts().items()}
-    assert names["EngineConfig"] == ["policy.engine", "scorer.engine"]
+    assert names["VllmConfig"] == ["policy.engine", "scorer.engine"]
     assert names["FewShot"] == ["policy.few_shots"]
     assert names["Widening"] == ["strategy.widen"]

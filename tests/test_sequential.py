@@ -28,14 +28,13 @@ from search.limit import LimitReached
 from search.questions import (
     Extend,
     Extended,
-    Flow,
     Judge,
     Judged,
     Question,
     Until,
 )
 from search.strategies.sequential import Sequential
-from written_trees import ids, reasons
+from written_trees import ids, play, reasons
 
 PROBLEM = Problem("p", "1 + 2 + 3?")
 ONE = Sequential(chains=1, keep="all")
@@ -82,16 +81,6 @@ class World:
         ]
         read = [each.probability for each in verdicts if each.probability is not None]
         return Judgement(tuple(verdicts), min(read)) if read else Judgement.missing("unreadable")
-
-
-def play(flow: Flow, world: World) -> Result:
-    reply: Any = None
-    try:
-        while True:
-            reply = world.answer(flow.send(reply))
-    except StopIteration as stop:
-        result: Result = stop.value
-        return result
 
 
 def revise(strategy: Sequential, *attempts: str) -> tuple[World, Result]:

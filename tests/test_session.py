@@ -32,15 +32,17 @@ from search.questions import Flow, Strategy
 from search.strategies.beam import Beam
 from search.strategies.best_of_n import BestOfN
 from search.strategies.majority import Majority
+from treewright.arms.metrics import Metrics
 from treewright.config.config import Config
 from treewright.config.load import load_config
 from treewright.journal.journal import Journal
 from treewright.ledger import Ledger
-from treewright.metrics import Metrics
 from treewright.running import session
+from treewright.running.ending import Ending, ending
 from treewright.running.experiment import too_many
-from treewright.running.run_folder import Status
-from treewright.running.session import Ending, Session
+from treewright.running.recorded import RecordedRun
+from treewright.running.run_folder import RunFolder, Status
+from treewright.running.session import Session
 
 CONFIG = """
 name: sessions
@@ -68,7 +70,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
 class Ports(Policy, Scorer):
     """The scripted ports; a call whose place is in `fails` gets a failure of that kind instead."""
 
-    config: Config
+    config: Any
     fails: dict[str, FailureKind] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
@@ -104,7 +106,7 @@ def run(config: Config, ports: Ports | None, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(session, "open_cluster", opened)
     with Journal.open(Path("journal")) as journal:
         dataset = load_dataset(config.dataset)
-        return asyncio.run(Session(config, dataset, journal).run())
+        return asyncio.run(Session(config, dataset, journal).finish())
 
 
 def journaled(kind: str) -> list[str]:
@@ -115,8 +117,8 @@ def journaled(kind: str) -> list[str]:
 
 def read(config: Config) -> Ending:
     """What `score` sees."""
-    with Journal.open(Path("journal"), readonly=True) as journal:
-        return asyncio.run(Session(config, load_dataset(config.dataset), journal).read())
+    run = RecordedRun(RunFolder(Path()), config, load_dataset(config.dataset))
+    return ending(config, run.dataset, asyncio.run(run.read()))
 
 
 def test_after_an_outage_of_the_verifier_exactly_what_it_did_not_judge_is_asked(
@@ -286,7 +288,7 @@ def test_a_verifier_that_is_never_asked_is_not_started(
     monkeypatch.setattr(session, "open_cluster", opened)
     chosen = replace(config, strategy=strategy)
     with Journal.open(Path("journal")) as journal:
-        asyncio.run(Session(chosen, load_dataset(config.dataset), journal).run())
+        asyncio.run(Session(chosen, load_dataset(config.dataset), journal).finish())
     assert [type(scorer) for scorer in scorers] == [started]
 
 

@@ -354,7 +354,7 @@ def test_a_beam_searches_over_the_tags_and_each_section_is_judged() -> None:
 
 
 def test_the_config_asks_as_the_card_does() -> None:
-    loaded = load_config("mmlu_structured")
+    loaded: Any = load_config("mmlu_structured")
     assert isinstance(loaded.policy, StructuredConfig)
     card = StructuredConfig(loaded.policy.model, engine=loaded.policy.engine)
     assert loaded.policy == card
@@ -364,7 +364,7 @@ def test_the_config_asks_as_the_card_does() -> None:
 
 def test_one_key_of_a_section_leaves_the_cards_others() -> None:
     told = ["policy.sampling.max_tokens=512", "policy.format.min_planning_tokens=1"]
-    loaded = load_config("mmlu_structured", told)
+    loaded: Any = load_config("mmlu_structured", told)
     assert loaded.policy.sampling == PolicySampling(0.8, 0.95, 512)
     assert loaded.policy.format == ResponseFormat(1, 80, 40)
 

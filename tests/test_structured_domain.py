@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import cache
 from itertools import islice
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -187,7 +188,8 @@ def test_a_section_is_compared_up_to_its_first_difference() -> None:
 # Responses
 
 
-RULES = load_config("structured_arithmetic").policy.format
+POLICY: Any = load_config("structured_arithmetic").policy
+RULES = POLICY.format
 
 
 @given(SEEDS)
@@ -226,8 +228,7 @@ def test_training_never_sees_a_held_out_problem() -> None:
 
 
 def test_the_policys_prompt_is_that_of_its_chat_template_and_of_the_config() -> None:
-    loaded = load_config("structured_arithmetic").policy
-    assert (loaded.system_prompt, loaded.prompt_template) == (SYSTEM, PROMPT_TEMPLATE)
+    assert (POLICY.system_prompt, POLICY.prompt_template) == (SYSTEM, PROMPT_TEMPLATE)
     turns = [
         {"role": "system", "content": SYSTEM},
         {"role": "user", "content": PROMPT_TEMPLATE.replace("{question}", CHOICE.question)},

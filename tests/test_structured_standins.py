@@ -32,7 +32,8 @@ from treewright.config.load import load_config
 FOLDER = Path(__file__).parent.parent / "benchmarks" / "arithmetic" / "structured"
 ROLES = ("policy", "verifier")
 CHOICES = [offer(problem, 0) for problem in read_split("validation")[:12]]
-RULES = load_config("structured_arithmetic").policy.format
+POLICY: Any = load_config("structured_arithmetic").policy
+RULES = POLICY.format
 
 
 @cache
@@ -118,9 +119,8 @@ def test_most_responses_keep_the_format() -> None:
 
 
 def test_a_whole_response_fits_what_the_config_allows() -> None:
-    loaded = load_config("structured_arithmetic").policy
     longest = max(len(build_structured_tokenizer("policy").encode(text)) for text in valid())
-    assert longest < 220 < loaded.sampling.max_tokens
+    assert longest < 220 < POLICY.sampling.max_tokens
 
 
 def test_the_policy_samples_the_same_with_the_same_seed() -> None:

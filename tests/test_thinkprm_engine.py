@@ -13,7 +13,7 @@ import pytest
 from benchmarks.arithmetic.checker import check
 from benchmarks.arithmetic.errors import corrupt
 from benchmarks.arithmetic.splits import read_split
-from engines.engine import EngineConfig
+from engines.vllm_config import VllmConfig
 from scorers.thinkprm import ThinkPrmConfig, build
 from search.core import (
     Prefix,
@@ -61,7 +61,7 @@ def cases() -> list[Case]:
 
 async def judge(model: str) -> list[Any]:
     """The replies to all cases, in one batch."""
-    engine = EngineConfig(max_num_seqs=64)
+    engine = VllmConfig(max_num_seqs=64)
     scorer = await build(ThinkPrmConfig(model, engine=engine, max_tokens=400))
     try:
         return list(await scorer.judge([case.call for case in cases()]))

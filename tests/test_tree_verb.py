@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from search.tree import to_json
+from search.tree import from_json, to_json
 from treewright.cli import main
-from treewright.trees.trees import load_tree
+from treewright.trees.trees import place_of
 
 CONFIG = """
 name: doubles
@@ -130,8 +130,9 @@ def test_all_trees_are_written_and_load_again(call: Call, finished: str) -> None
     assert call("tree", finished, "--all")[0] == 0
     assert {file.stem for file in (Path(finished) / "trees").iterdir()} == set(IDS)
     for id in IDS:
-        loaded = to_json(load_tree(Path(finished), id))
-        assert json.loads(json.dumps(loaded)) == printed_tree(call, finished, id)
+        written = json.loads((Path(finished) / place_of(id)).read_text())
+        assert json.loads(json.dumps(to_json(from_json(written)))) == written
+        assert written == printed_tree(call, finished, id)
 
 
 def test_a_search_that_has_not_ended_has_no_tree(call: Call, finished: str) -> None:

@@ -73,7 +73,7 @@ def test_a_call_that_blocks_is_told_in_time_and_the_others_are_answered() -> Non
     asyncio.run(work())
     seconds, line = told[0]
     assert 0.2 < seconds < 1.0
-    assert line.startswith(f"{NAME} blocks the run: {__file__}:")
+    assert line.startswith(f"{NAME} blocks the session: {__file__}:")
     assert "in extend held the event loop for 0.2 s; " in line
     assert told[1][1].startswith(f"{NAME} replica 1 of 1 died: it blocked: {__file__}:")
 
@@ -146,5 +146,5 @@ def test_what_nothing_interrupts_ends_the_run_with_a_word(root: Path, tmp_path: 
     )
     assert done.returncode == 130
     blocked, ends = done.stderr.splitlines()
-    assert blocked.startswith(f"policy (__main__:StubbornConfig) blocks the run: {script}:")
-    assert ends == "it cannot be interrupted: the run ends here, and resume goes on"
+    assert blocked.startswith(f"policy (__main__:StubbornConfig) blocks the session: {script}:")
+    assert ends == "it cannot be interrupted: the session ends here, and resume goes on"

@@ -239,7 +239,7 @@ class Pool:
         self._wake()
 
     async def _stop(self, slot: Slot, replica: Replica) -> None:
-        """Free what a replica holds, however its port takes it: a run ends, and a slot lives on."""
+        """Free what a replica holds, however its port takes it: a slot outlives a session."""
         try:
             async with in_time(CLOSE_S, "it did not end"):
                 await replica.stop()

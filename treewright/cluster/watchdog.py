@@ -1,4 +1,4 @@
-"""Watches the event loop that inline ports run in: one that blocks would stop the run, unheard.
+"""Watches the event loop that inline ports run in: one that blocks would stop the session, unheard.
 
 A thread asks the loop for a sign of life. Where none comes for as long as a call may take, and the
 stack shows that a port holds the loop, the port is interrupted, as its code allows: then its
@@ -106,7 +106,7 @@ class Watch:
                 stalled, accused = 0.0, held.call
                 self._accuse(held, interruptible)
             elif accused is not None and interruptible and stalled >= GRACE_S:
-                self._tell("it cannot be interrupted: the run ends here, and resume goes on")
+                self._tell("it cannot be interrupted: the session ends here, and resume goes on")
                 os._exit(INTERRUPTED)
 
     def _ask(self) -> None:
@@ -115,8 +115,8 @@ class Watch:
 
     def _accuse(self, held: Held, interruptible: bool) -> None:
         self._tell(
-            f"{held.guard.name} blocks the run: {place(held)}; an inline port awaits what takes "
-            "long (asyncio.to_thread), or use cluster.backend: ray"
+            f"{held.guard.name} blocks the session: {place(held)}; an inline port awaits what "
+            "takes long (asyncio.to_thread), or use cluster.backend: ray"
         )
         if interruptible:
             signal.pthread_kill(self._thread, INTERRUPT)

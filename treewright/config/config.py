@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.datasets import DatasetConfig
 from benchmarks.grading import GradingConfig
 from search.aggregation import MissingRule
 from treewright.cluster.config import ClusterConfig
+
+if TYPE_CHECKING:
+    from engines.traits import Part
+    from search.questions import Strategy
+else:  # what these sections may say is told by their kinds, not by a field's type
+    Part = Strategy = Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,11 +37,11 @@ class Config:
     folder and the installed packages. Where they were found is added."""
     dataset: DatasetConfig
     """Which problems are asked."""
-    policy: Any
+    policy: Part
     """Who proposes solutions."""
-    scorer: Any
+    scorer: Part
     """Who judges them; `kind: none` is nobody."""
-    strategy: Any
+    strategy: Strategy
     """How solutions are searched for."""
     aggregate: tuple[str, ...] = ()
     """How step probabilities become a score, each way reported: `min` over the steps, `history.min`

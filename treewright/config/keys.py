@@ -8,6 +8,7 @@ from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from types import NoneType
 from typing import Any, get_args, get_origin
 
+from treewright.config.kinds import of_kind
 from treewright.config.schema import choices_of, default_of, hints_of, unwrap
 from treewright.config.sentences import sentences
 from treewright.config.yamldump import to_plain
@@ -45,6 +46,7 @@ class Key:
         kind = unwrap(self.hint)[1]
         if get_origin(kind) in (list, tuple):
             kind = get_args(kind)[0]
+        kind = of_kind(kind)
         return kind if isinstance(kind, type) and is_dataclass(kind) else None
 
     @property

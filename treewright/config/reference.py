@@ -10,8 +10,8 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 
+from engines.vllm_config import VllmConfig
 from treewright.config.config import Config
-from treewright.config.fingerprint import RESOURCES
 from treewright.config.keys import Key, keys
 from treewright.config.kinds import SECTIONS, settings_class
 from treewright.config.load import KEYS
@@ -50,7 +50,7 @@ by their content. Not part of it are `name`, `output_dir`, `python_path`, `aggre
 
 def page() -> str:
     """The whole page, Markdown."""
-    resources = ", ".join(f"`{name}`" for name in sorted(RESOURCES))
+    resources = ", ".join(f"`{name}`" for name in sorted(VllmConfig.uncounted - {"kind", "extra"}))
     lines = [HEAD.format(command=COMMAND, needed=NEEDED, resources=resources), *_file()]
     for name in SECTIONS:
         lines += _kinds(name)

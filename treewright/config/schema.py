@@ -15,7 +15,10 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
+from engines.registry import ENGINES
 from treewright.config.compose import COMMAND_LINE
+from treewright.config.kinds import of_kind
+from treewright.config.location import kept
 from treewright.config.yamlfile import Node, parse_value
 from treewright.errors import ConfigError, suggest
 
@@ -42,6 +45,8 @@ def fit(node: Node, hint: Any, key: str) -> Plain:
         return node.value
     if optional and _is_null(node):
         return None
+    if kind is Any:
+        return _untyped(node, key)
     if isinstance(kind, type) and is_dataclass(kind):
         return _mapping(node, kind, key)
     if get_origin(kind) is dict:
@@ -86,7 +91,7 @@ def dotted_keys(kind: type, key: str) -> Iterator[str]:
     hints = hints_of(kind)
     for f in fields(kind):
         yield join(key, f.name)
-        _, inner = unwrap(hints[f.name])
+        inner = of_kind(unwrap(hints[f.name])[1])
         if isinstance(inner, type) and is_dataclass(inner):
             yield from dotted_keys(inner, join(key, f.name))
 
@@ -118,13 +123,36 @@ def is_enum(kind: Any) -> bool:
 
 
 def _mapping(node: Node, kind: type, key: str) -> dict[str, Any]:
-    hints = hints_of(kind)
     node = unfold(node, "{", key)
+    kind = _of_kind(node, kind, key)
+    hints = hints_of(kind)
     entries = check_keys(node, (f.name for f in fields(kind)), key, dotted_keys(kind, key))
     for name in required(kind):
         if name not in entries:
             raise ConfigError(node.where, join(key, name), None, "missing", f"add {name}: VALUE")
     return {name: fit(child, hints[name], join(key, name)) for name, child in entries.items()}
+
+
+def _of_kind(node: Node, base: type, key: str) -> Any:
+    """The dataclass that a mapping is fitted to. Raises `ConfigError` for a kind that is none."""
+    said = node.value.get("kind") if isinstance(node.value, dict) else None
+    if said is None or of_kind(base) is base:
+        return of_kind(base)
+    kind = str(fit(said, str, join(key, "kind")))
+    if kind not in ENGINES:
+        hint = suggest(kind, ENGINES)
+        raise ConfigError(said.where, join(key, "kind"), kind, "no such engine", hint)
+    return of_kind(base, kind)
+
+
+def _untyped(node: Node, key: str) -> Plain:
+    """A value of which nothing is known: by the rules of YAML, what is quoted a text."""
+    node = unfold(unfold(node, "{", key), "[", key)
+    if isinstance(node.value, dict):
+        return _dict(node, Any, key)
+    if isinstance(node.value, list):
+        return [_untyped(item, f"{key}[{index}]") for index, item in enumerate(node.value)]
+    return _typed(node.value) if node.plain else node.value
 
 
 def _dict(node: Node, kind: Any, key: str) -> dict[str, Any]:
@@ -170,10 +198,10 @@ def _scalar(node: Node, kind: Any, key: str) -> Plain:
     if kind is str:
         if _is_null(node):
             raise ConfigError(node.where, key, None, "is empty", 'give a text; "" is the empty one')
-        return _text(node.value, node.where, key)
+        return _text(kept(node.value, key), node.where, key)
     value = _typed(node.value)
     wanted = kind if isinstance(kind, list) else [kind]
-    if Any not in wanted and not any(_is_a(value, one) for one in wanted):
+    if not any(_is_a(value, one) for one in wanted):
         problem = f"must be {' or '.join(EXPECTED.get(one, one.__name__) for one in wanted)}"
         raise ConfigError(node.where, key, node.value or "''", problem)
     return value
@@ -183,7 +211,8 @@ def _text(text: str, where: str, key: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ConfigError(where, key, text, "is not UTF-8 text", "give it in UTF-8") from None
+        hint = "give it in UTF-8; rename a file or a folder that is not"
+        raise ConfigError(where, key, text, "is not UTF-8 text", hint) from None
     return text
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import NoneType
 from typing import Any
 
-from search.ports import goes_on
+from engines.traits import Judges, Traits, traits_of
 from search.questions import Declared
 
 STRATEGY = {
@@ -41,6 +41,13 @@ class StandIn:
     settings: Mapping[str, Any] = field(repr=False)
     facts: Mapping[str, Any] = field(repr=False)
 
+    @property
+    def traits(self) -> Traits:
+        """What a reader needs to know of a scorer."""
+        outcome = self.facts.get("outcome_only", False)
+        judges = Judges.OUTCOME if outcome else Judges.UNKNOWN
+        return Traits(judges=judges, goes_on=self.facts.get("goes_on", False))
+
     def __getattr__(self, name: str) -> Any:
         for known in (vars(self).get("facts", {}), vars(self).get("settings", {})):
             if name in known:
@@ -51,14 +58,15 @@ class StandIn:
 def facts_of(section: str, part: Any) -> dict[str, Any]:
     """What the manifest keeps of a part."""
     if section == "scorer":
-        told = {"outcome_only": bool(getattr(part, "outcome_only", False))}
-        return told | ({"goes_on": True} if goes_on(part) else {})
+        said = traits_of(part)
+        told = {"outcome_only": said.judges is Judges.OUTCOME}
+        return told | ({"goes_on": True} if said.goes_on else {})
     if section == "policy":
         return {}
     told = {name: getattr(part, name) for name in ("candidates", "draws", "judges")}
-    said = Declared.of(part)
-    told |= {"judges_prefixes": said.judges_prefixes, "draws_alike": said.draws_alike}
-    return {**told, "steered_by": said.steered_by}
+    declared = Declared.of(part)
+    told |= {"judges_prefixes": declared.judges_prefixes, "draws_alike": declared.draws_alike}
+    return {**told, "steered_by": declared.steered_by}
 
 
 def recorded_facts(section: str, manifest: Mapping[str, Any]) -> dict[str, Any] | None:

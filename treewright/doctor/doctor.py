@@ -40,7 +40,7 @@ def examine(config: Config | None) -> Iterator[Finding]:
     """The machine, then what the config needs."""
     yield from examine_machine(config)
     if config is not None:
-        from treewright.doctor.model_checks import examine_config
+        from treewright.doctor.config_checks import examine_config
 
         yield from examine_config(config)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from engines.traits import DOUBLE, Traits
 from search.checks import check_count
 from search.core import Candidate, Judgement, Prefix, Problem, Result
 from search.ports import (
@@ -71,6 +72,11 @@ class ImportedFile:
 
     sha256: str
     """The digest of the file's bytes, 64 hex digits."""
+
+    @property
+    def traits(self) -> Traits:
+        """See `engines.traits`."""
+        return DOUBLE
 
 
 class RecordOnly(Policy, Scorer):

@@ -26,7 +26,7 @@ from search.questions import Strategy
 from treewright.exchange.completions import Completion
 from treewright.exchange.step_splitting import split_steps
 from treewright.journal.journal import Journal
-from treewright.running.memory import RunMemory, failure_payload
+from treewright.running.memory import JournalMemory, failure_payload
 
 ByProblem: TypeAlias = Mapping[str, Sequence[Completion]]
 
@@ -103,7 +103,7 @@ async def record(
 
     A problem without completions becomes an error record.
     """
-    ports, memory = FilePorts(completions), RunMemory(journal, lambda spent: None)
+    ports, memory = FilePorts(completions), JournalMemory(journal, lambda spent: None)
     for sample in samples:
         problem = sample.problem
         try:

@@ -9,44 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import unquote
 
 from treewright.journal.checking import shown
 from treewright.journal.codec import Json
+from treewright.journal.damage import NOT_OURS, JournalCounts, JournalError
 from treewright.journal.notes import check_note
-from treewright.journal.records import BadRecord, JournalLine
+from treewright.journal.records import BadRecord, Record
 
 POLICY, SCORER, FAILURE = "policy", "scorer", "failure"
 REPLIES = (POLICY, SCORER)
 KEY = re.compile(r"(policy|scorer)/[^/]*/.*", re.DOTALL)
 """As `search.keys` makes them: the side, the problem, quoted, and what is asked of it."""
-
-
-@dataclass(slots=True)
-class JournalCounts:
-    """What was found and written.
-
-    `torn`: bytes of last lines that a kill cut off. `corrupt`: lines whose CRC does not fit.
-    `duplicates`: records of a call that was recorded before; they are ignored.
-    """
-
-    records: int = 0
-    torn: int = 0
-    corrupt: int = 0
-    duplicates: int = 0
-
-    def __str__(self) -> str:
-        """What a person should hear; empty when all is well."""
-        notes = {
-            ("torn byte", "dropped"): self.torn,
-            ("corrupt line", "set aside"): self.corrupt,
-            ("duplicate", "ignored"): self.duplicates,
-        }
-        return ", ".join(
-            f"{count} {what}{'' if count == 1 else 's'} {fate}"
-            for (what, fate), count in notes.items()
-            if count
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +32,11 @@ class RecordPlace:
     offset: int
     length: int
     line: int = field(default=0, compare=False)
+
+    def not_ours(self, folder: Path, problem: Exception) -> JournalError:
+        """The error that what lies here is nothing that Treewright writes."""
+        where = f"line {self.line}" if self.line else f"byte {self.offset}"
+        return JournalError(f"{folder / self.writer}.jsonl, {where}: {problem}; {NOT_OURS}")
 
 
 class JournalIndex:
@@ -70,12 +50,9 @@ class JournalIndex:
         self.failed: set[str] = set()
         """The problems of which a call, or which as a whole, failed at some time."""
 
-    def add(self, writer: str, line: JournalLine) -> None:
-        """Take in a record that lies in `writer`'s file. Raises `BadRecord` for what is none."""
-        record = line.record
-        assert record is not None
+    def add(self, place: RecordPlace, record: Record) -> None:
+        """Take in a record that lies there. Raises `BadRecord` for what is none."""
         self.counts.records += 1
-        place = RecordPlace(writer, line.offset, line.length, line.number)
         if record.kind in REPLIES:
             if record.digest is None or not KEY.fullmatch(record.key):
                 raise BadRecord(f"its key {shown(record.key)} or its digest is not that of a reply")

@@ -17,9 +17,9 @@ from typing import Self
 from search.core import Missing, Spending
 from search.ports import PolicyCall, PolicyReply, ReplayError, ScorerCall, ScorerReply
 from treewright.files.opening import UnsafeFile, open_inside
-from treewright.files.reading import LONGEST_LINE, files_in
+from treewright.files.reading import LONGEST_LINE, files_in, lines_of
 from treewright.files.writing import make_folder, write_bytes
-from treewright.journal.appender import Appender, JournalError
+from treewright.journal.appender import Appender
 from treewright.journal.codec import (
     Json,
     decode_policy_reply,
@@ -28,19 +28,13 @@ from treewright.journal.codec import (
     encode_policy_reply,
     encode_scorer_reply,
 )
-from treewright.journal.index import (
-    POLICY,
-    REPLIES,
-    SCORER,
-    JournalCounts,
-    JournalIndex,
-    RecordPlace,
-)
-from treewright.journal.loading import load_file, not_ours
+from treewright.journal.damage import JournalCounts, JournalError
+from treewright.journal.index import POLICY, REPLIES, SCORER, JournalIndex, RecordPlace
 from treewright.journal.records import (
+    VERSION,
     BadRecord,
     CorruptRecord,
-    JournalLine,
+    UnknownVersion,
     reread,
     seal,
     unseal,
@@ -187,7 +181,7 @@ class Journal:
         if len(line) > LONGEST_LINE:
             raise JournalError(f"{self.folder}: a record of {len(line)} bytes is too long ({key})")
         offset = await self._appender.append(line)
-        self._index.add(self._writer, JournalLine(offset, len(line), unseal(line)))
+        self._index.add(RecordPlace(self._writer, offset, len(line)), unseal(line))
 
     def _reply(
         self, place: RecordPlace, call: PolicyCall | ScorerCall
@@ -215,11 +209,11 @@ class Journal:
         try:
             yield
         except (BadRecord, ValueError) as error:
-            raise not_ours(self.folder, place, error) from error
+            raise place.not_ours(self.folder, error) from error
 
     def not_ours(self, kind: str, key: str, problem: Exception) -> JournalError:
         """The error that what is known latest of a key is nothing that Treewright writes."""
-        return not_ours(self.folder, self._index.place(kind, key), problem)
+        return self._index.place(kind, key).not_ours(self.folder, problem)
 
     def _load(self) -> None:
         root, name = self.folder.parent, self.folder.name
@@ -232,18 +226,41 @@ class Journal:
             self._load_file(self.folder / file)
 
     def _load_file(self, path: Path) -> None:
-        size = self._read_from(path)
-        good, bad = load_file(self._files[path.stem], path, self._index)
+        """Take in all whole lines of a file."""
+        size, good, bad = self._read_from(path), 0, list[RecordPlace]()
+        with os.fdopen(self._files[path.stem], "rb", closefd=False) as file:
+            for number, line in enumerate(lines_of(file, path), 1):
+                if not line.endswith(b"\n"):
+                    break
+                place = RecordPlace(path.stem, good, len(line), number)
+                if not self._added(place, line):
+                    bad.append(place)
+                good += len(line)
         self._good[path.stem] = good
         self.counts.torn += size - good
         self.counts.corrupt += len(bad)
         if bad and not self.readonly:
             self._set_aside(path, bad)
 
-    def _set_aside(self, path: Path, bad: list[JournalLine]) -> None:
+    def _added(self, place: RecordPlace, line: bytes) -> bool:
+        """Take in a line; whether it is as it was written."""
+        try:
+            self._index.add(place, unseal(line))
+        except CorruptRecord:
+            return False
+        except BadRecord as error:
+            raise place.not_ours(self.folder, error) from error
+        except UnknownVersion as error:
+            raise JournalError(
+                f"{self.folder / place.writer}.jsonl: holds a record of version {error.version}, "
+                f"this is version {VERSION}: use the Treewright that wrote it"
+            ) from error
+        return True
+
+    def _set_aside(self, path: Path, bad: list[RecordPlace]) -> None:
         """Copy the corrupt lines to a file of their own, the same one at every opening."""
         fd = self._files[path.stem]
-        lines = [os.pread(fd, line.length, line.offset) for line in bad]
+        lines = [os.pread(fd, place.length, place.offset) for place in bad]
         name = f"{self.folder.name}/{path.stem}.bad"
         write_bytes(self.folder.parent, name, b"".join(lines))
 

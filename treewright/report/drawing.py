@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from search.wording import number, percent
 from treewright.report.axes import AxisScale, x_scale, y_scale
 from treewright.report.plot import Plot, Series, Spot
 
@@ -152,11 +153,11 @@ def colour(series: Series) -> str:
 def told(plot: Plot, series: Series, spot: Spot) -> str:
     """`min, 8: 71.9 (60.1 to 81.2)`."""
     at = 100 * spot.x if plot.x_range is not None and plot.percent else spot.x
-    return f"{series.name}, {at:,.4g}: {number(plot, spot)}"
+    return f"{series.name}, {at:,.4g}: {placed(plot, spot)}"
 
 
-def number(plot: Plot, spot: Spot) -> str:
+def placed(plot: Plot, spot: Spot) -> str:
     """`71.9 (60.1 to 81.2)`."""
     values = [each for each in (spot.y, spot.low, spot.high) if each is not None]
-    shown = [f"{100 * each:.1f}" if plot.percent else f"{each:.3f}" for each in values]
+    shown = [percent(each) if plot.percent else number(each) for each in values]
     return f"{shown[0]} ({shown[1]} to {shown[2]})" if len(shown) == 3 else shown[0]

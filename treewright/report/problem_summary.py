@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import accumulate
 
 from benchmarks.datasets import Sample
 from benchmarks.grading import Outcome
-from search.aggregation import Aggregator
 from search.core import Candidate, Missing, Score
 from search.driver import Searched
 from search.limit import LimitReached
 from search.questions import judges_prefixes
 from search.tree import tree_of
+from treewright.arms.graded import Graded
+from treewright.arms.solved import Solved
 from treewright.config.config import Config
-from treewright.ledger import Ledger, candidate_tokens
-from treewright.metrics import UNDECIDED, Solved, powers_of_two
+from treewright.ledger import Ledger
 from treewright.report.escaping import packed, visible
 from treewright.report.tree_data import compact
 from treewright.trees.trees import mark
@@ -48,49 +47,22 @@ class Chains:
 
 
 @dataclass(frozen=True)
-class ProblemSummary:
+class ProblemSummary(Graded):
     """One problem; what stands per candidate is aligned with `outcomes`.
 
-    `scores`: by aggregation. `prefixes`: the judged probability of the whole solution. `deepening`:
+    `prefixes`: the judged probability of the whole solution. `deepening`:
     per candidate the probabilities that the verifier gave it on the way, one per depth from 1.
-    `prices`: what the first n candidates cost, by n in 1, 2, 4, … and all: tokens of policy and
-    verifier, prompt not cached plus generated, None where nobody counted them.
     """
 
-    id: str
     question: str
-    outcomes: tuple[Outcome, ...]
-    groups: tuple[int | None, ...]
-    scores: dict[str, tuple[Score, ...]]
     prefixes: tuple[Score, ...]
     deepening: tuple[tuple[float | None, ...], ...]
     chains: Chains
-    prices: dict[int, tuple[int | None, int | None]]
     ledger: Ledger
     exhausted: LimitReached | None
     chosen: Outcome | None
     tree: str
     size: int
-
-    @property
-    def policy(self) -> int | None:
-        """Tokens of the policy, over the whole search."""
-        return self.prices[len(self.outcomes)][0]
-
-    @property
-    def verifier(self) -> int | None:
-        """Tokens of the verifier, over the whole search."""
-        return self.prices[len(self.outcomes)][1]
-
-    @cached_property
-    def right(self) -> list[bool]:
-        """Which candidates are right."""
-        return [outcome is Outcome.CORRECT for outcome in self.outcomes]
-
-    @cached_property
-    def undecided(self) -> list[bool]:
-        """Which candidates the grader could not tell."""
-        return [outcome in UNDECIDED for outcome in self.outcomes]
 
 
 def summary_of(
@@ -119,33 +91,20 @@ def summary_of(
         if node.get("chosen") and "outcome" in node and node["rank"] is not None
     ]
     return ProblemSummary(
-        id=sample.problem.id,
+        **vars(Graded.of(solved, aggregations, config.missing)),
         question=visible(sample.problem.question),
-        outcomes=solved.grades.outcomes,
-        groups=solved.grades.groups,
-        scores={name: scored(name, candidates, config) for name in aggregations},
         prefixes=tuple(prefix(candidate) for candidate in candidates),
         deepening=tuple(
             deepening(candidate, by_history=judges_prefixes(config.strategy))
             for candidate in candidates
         ),
         chains=chains(searched),
-        prices={
-            n: candidate_tokens(searched, n, judged=True)
-            for n in {*powers_of_two(len(candidates)), len(candidates)}
-        },
         ledger=Ledger.of([searched]),
         exhausted=searched.result.exhausted,
         chosen=Outcome(chosen[-1]) if chosen else None,
         tree=packed(compact(graph, searched, answers)),
         size=graph.number_of_nodes() - 1,
     )
-
-
-def scored(name: str, candidates: Sequence[Candidate], config: Config) -> tuple[Score, ...]:
-    """The candidates' numbers under one aggregation."""
-    aggregator = Aggregator.parse(name)
-    return tuple(aggregator.score(candidate, config.missing) for candidate in candidates)
 
 
 def prefix(candidate: Candidate) -> Score:

@@ -6,8 +6,11 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from search.aggregation import Aggregator
 from search.core import Spending
 from search.ports import Failure, FailureKind
+from treewright.arms.arm import Arm, arms_of
+from treewright.arms.graded_run import GradedRun
 from treewright.comparing.source import Source
 from treewright.config.checks import unjudged as no_verifier
 from treewright.files.opening import UnsafeFile
@@ -31,7 +34,7 @@ class ReportedRun:
     `aggregations`: those of its config, and `last` to hold them against; none where no verifier was
     asked, and `unjudged` says why. `config`, `environment`: files of the run, as text. `pending`:
     problems without a result yet. `lost`: what was spent on problems that failed, and before a
-    reply that failed was had. `noted`: what is amiss with the journal, empty when nothing is.
+    reply that failed was had. `damage`: what is amiss with the journal, empty when nothing is.
     `called`: the config's name and, beside runs of the same name, what differs.
     """
 
@@ -45,13 +48,28 @@ class ReportedRun:
     failed: list[Failed] = field(default_factory=list)
     pending: int = 0
     lost: Spending = field(default_factory=Spending)
-    noted: str = ""
+    damage: str = ""
     called: str = ""
+
+    @property
+    def graded(self) -> GradedRun:
+        """Its problems as arms see them."""
+        return GradedRun(self.source.label, self.cases, self.source.draws_independently)
 
     @property
     def largest(self) -> int:
         """How many candidates a problem has at most."""
-        return max((len(case.outcomes) for case in self.cases), default=0)
+        return self.graded.largest
+
+    @property
+    def arms(self) -> list[Arm]:
+        """Those that need no score first; then by selection, one per aggregation.
+
+        Beside those of its config are `first` and `majority`, which others are held against.
+        """
+        known = dict.fromkeys(("first", "majority", *self.source.config.select))
+        arms = [arm for name in known for arm in arms_of(self.aggregations, [name])]
+        return sorted(arms, key=lambda arm: arm.aggregation is not None)
 
     @property
     def problems(self) -> int:
@@ -64,7 +82,7 @@ class ReportedRun:
         return f"{self.source.label} {self.called or self.source.config.name}"
 
 
-def read(label: str, path: Path) -> ReportedRun:
+async def read(label: str, path: Path) -> ReportedRun:
     """Read a run, finished or not, asking nobody and writing nothing.
 
     Raises:
@@ -73,9 +91,10 @@ def read(label: str, path: Path) -> ReportedRun:
         NotResumable: its data or its questions are no longer those of the run.
         JournalError: its journal cannot be read, or another version wrote it.
     """
-    source = Source.open(label, path)
+    source = await Source.open(label, path)
     why = no_verifier(source.config)
-    names = () if why else tuple(dict.fromkeys((*source.config.aggregate, REFERENCE)))
+    scored = [str(Aggregator.parse(name)) for name in source.config.aggregate]
+    names = () if why else tuple(dict.fromkeys((*scored, REFERENCE)))
     reading = ReportedRun(
         source=source,
         status=RunFolder(path).status(),
@@ -84,15 +103,15 @@ def read(label: str, path: Path) -> ReportedRun:
         config=text_of(path / "config.resolved.yaml"),
         environment=text_of(path / "env.json"),
     )
-    found = replayed(source, names, processes_for(path))
-    source.run.tell()
+    found = await replayed(source, names, processes_for(path))
     reading.cases += [case for _, case in found.cases]
     reading.failed += [failed for _, failed in found.failed]
     reading.failed += [
         Failed(row.id, Failure(FailureKind.INVALID, f"row {row.number}: {row.reason}"))
         for row in source.dataset.bad_rows
     ]
-    reading.pending, reading.lost, reading.noted = found.pending, found.lost, found.noted
+    reading.pending, reading.lost = found.pending, found.lost
+    reading.damage = source.run.damage(found.counts, found.pending)
     return reading
 
 

@@ -10,19 +10,16 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from benchmarks.datasets import Sample
-from benchmarks.grading import open_grader
 from search.calls import Costs
 from search.core import Spending
-from search.ports import goes_on
+from treewright.arms.solved import Solved
 from treewright.comparing.source import Source
 from treewright.config.trust import Trust, trust_said, trusting
+from treewright.journal.damage import JournalCounts
 from treewright.journal.journal import Journal
-from treewright.metrics import Solved
 from treewright.report.problem_summary import ProblemSummary, summary_of
-from treewright.running.controller import Failed, Grading
-from treewright.running.recorded import as_trusted
-from treewright.running.replay import replay
-from treewright.running.session import unjudged
+from treewright.running.controller import Failed
+from treewright.running.ending import unjudged
 from treewright.running.wasted import lost
 
 
@@ -31,8 +28,8 @@ class Shard:
     """What the journal holds of some problems.
 
     `cases` and `failed` come with the number of their problem in the data, in its order. `pending`:
-    problems without a result yet. `lost`: what replies on them cost that is in no case. `noted`:
-    what is amiss with the journal.
+    problems without a result yet. `lost`: what replies on them cost that is in no case. `counts`:
+    of the whole journal.
     """
 
     # Never spelled out: `asyncio.run` does so to its result, for seconds where it is large.
@@ -40,25 +37,25 @@ class Shard:
     failed: list[tuple[int, Failed]] = field(default_factory=list)
     pending: int = 0
     lost: Spending = field(default_factory=Spending)
-    noted: str = ""
+    counts: JournalCounts = field(default_factory=JournalCounts)
 
 
-def replayed(source: Source, aggregations: Sequence[str], processes: int) -> Shard:
+async def replayed(source: Source, aggregations: Sequence[str], processes: int) -> Shard:
     """All problems of a run, in so many processes."""
     if processes < 2:
-        return asyncio.run(_replay(source, aggregations, 0, 1))
+        return await _replay(source, aggregations, 0, 1)
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
         work = [
             pool.submit(shard_of, source.path, aggregations, start, processes, trust_said())
             for start in range(processes)
         ]
-        parts = [each.result() for each in work]
+        parts = await asyncio.gather(*map(asyncio.wrap_future, work))
     return Shard(
         cases=sorted((pair for part in parts for pair in part.cases), key=lambda pair: pair[0]),
         failed=sorted((pair for part in parts for pair in part.failed), key=lambda pair: pair[0]),
         pending=sum(part.pending for part in parts),
         lost=sum((part.lost for part in parts), Spending()),
-        noted=parts[0].noted,
+        counts=parts[0].counts,
     )
 
 
@@ -67,7 +64,11 @@ def shard_of(
 ) -> Shard:
     """Every `stride`-th problem from number `start` on, in a process of its own."""
     with trusting(trust):
-        return asyncio.run(_replay(Source.open("", path), aggregations, start, stride))
+        return asyncio.run(_opened(path, aggregations, start, stride))
+
+
+async def _opened(path: Path, aggregations: Sequence[str], start: int, stride: int) -> Shard:
+    return await _replay(await Source.open("", path), aggregations, start, stride)
 
 
 async def _replay(source: Source, aggregations: Sequence[str], start: int, stride: int) -> Shard:
@@ -75,32 +76,24 @@ async def _replay(source: Source, aggregations: Sequence[str], start: int, strid
     config, part = source.config, Shard()
     booked: dict[str, Costs] = {}
     numbered = list(enumerate(source.dataset.samples))[start::stride]
-    with Journal.open(source.path / "journal", readonly=True) as journal:
-        async with open_grader(as_trusted(config.grading)) as grader:
-            grading = Grading(config.grading, grader, journal, readonly=True)
-            for number, sample in numbered:
-                found = await replay(
-                    [sample],
-                    config.strategy,
-                    journal,
-                    grading,
-                    config.seed,
-                    retry=False,
-                    goes_on=goes_on(config.scorer),
-                )
-                part.pending += len(found.pending)
-                part.failed += [(number, failed) for failed in found.failed]
-                for solved in found.solved:
-                    if solved.problem_id in journal.failed:
-                        booked[solved.problem_id] = solved.search.costs
-                    if failure := unjudged(solved):
-                        part.failed.append((number, Failed(solved.problem_id, failure)))
-                    told = answers(journal, sample, solved)
-                    part.cases.append(
-                        (number, summary_of(sample, solved, config, aggregations, told))
-                    )
+    async with source.run.replay() as replay:
+        journal = replay.journal
+        for number, sample in numbered:
+            found = await replay.one(sample)
+            if found is None:
+                part.pending += 1
+            elif isinstance(found, Failed):
+                part.failed.append((number, found))
+            else:
+                if found.problem_id in journal.failed:
+                    booked[found.problem_id] = found.search.costs
+                if failure := unjudged(found):
+                    part.failed.append((number, Failed(found.problem_id, failure)))
+                told = answers(journal, sample, found)
+                part.cases.append((number, summary_of(sample, found, config, aggregations, told)))
+            await asyncio.sleep(0)
         failed = [each.problem_id for _, each in part.failed]
-        part.lost, part.noted = lost(journal, booked, failed), str(journal.counts)
+        part.lost, part.counts = lost(journal, booked, failed), journal.counts
     return part
 
 

@@ -10,6 +10,7 @@ from benchmarks.estimators.calibration import Calibration, auroc, calibration
 from benchmarks.grading import Outcome
 from search.core import Missing, Score
 from search.questions import judges_prefixes
+from treewright.arms.graded import Graded
 from treewright.report.problem_summary import Chains, ProblemSummary
 from treewright.report.reported_run import ReportedRun
 
@@ -81,7 +82,7 @@ def verifier(reading: ReportedRun) -> Verifier:
     )
 
 
-def graded(scores: Sequence[Score | None], case: ProblemSummary) -> list[tuple[float, bool]]:
+def graded(scores: Sequence[Score | None], case: Graded) -> list[tuple[float, bool]]:
     """(score, right) of the candidates that have both."""
     return [
         (float(score), outcome is Outcome.CORRECT)
@@ -90,7 +91,7 @@ def graded(scores: Sequence[Score | None], case: ProblemSummary) -> list[tuple[f
     ]
 
 
-def separation(scores: Iterable[Sequence[Score]], cases: Sequence[ProblemSummary]) -> Separation:
+def separation(scores: Iterable[Sequence[Score]], cases: Sequence[Graded]) -> Separation:
     """Of one kind of numbers, a list per case."""
     by_case = [graded(each, case) for each, case in zip(scores, cases, strict=True)]
     pairs = [pair for each in by_case for pair in each]

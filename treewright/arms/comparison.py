@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from statistics import fmean
 from typing import Any
 
 from benchmarks.estimators.holm import holm
-from benchmarks.estimators.paired import paired_difference
+from benchmarks.estimators.paired import Difference, paired_difference
 from benchmarks.estimators.sample_size import needed_problems
 from benchmarks.estimators.significance import sign_flip
-from treewright.comparing.marks import Marks
-from treewright.metrics import mean
+from search.wording import DASH, UNKNOWN, times
+from treewright.arms.columns import Place
+from treewright.arms.marks import Marks
+from treewright.arms.measured import Measured
 
 ALPHA = 0.05
 """The chance that a family without any difference has one verdict or more."""
@@ -31,26 +33,23 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One arm of a comparison.
+    """One arm of a comparison, of the run with this letter.
 
-    `accuracy` in [0, 1] over the problems that both arms decided, None without one. `n`: candidates
-    looked at. `policy_tokens`, `verifier_tokens`: means over the problems that have a result in
-    both runs, None where nobody counted them.
+    `figures`: its accuracy, in [0, 1], is over the problems that both arms decided, None without
+    one; its tokens are means over the problems that have a result in both runs.
     """
 
     run: str
-    arm: str
-    n: int
-    accuracy: float | None
-    policy_tokens: float | None
-    verifier_tokens: float | None
+    figures: Measured
 
     @property
-    def tokens(self) -> float | None:
-        """Mean tokens per problem of both models, None where unknown."""
-        if self.policy_tokens is None or self.verifier_tokens is None:
-            return None
-        return self.policy_tokens + self.verifier_tokens
+    def arm(self) -> str:
+        """Its name."""
+        return str(self.figures.arm)
+
+    def to_json(self) -> dict[str, object]:
+        """A plain object."""
+        return {"run": self.run, "arm": self.arm, **Place.SIDE.to_json(self.figures)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,16 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         """A plain object."""
-        return asdict(self)
+        sides = {"ours": self.ours.to_json(), "theirs": self.theirs.to_json()}
+        return {**asdict(self), **sides}
+
+    @property
+    def cost(self) -> str:
+        """`× 1.90`; a dash where the reference cost nothing."""
+        if self.cost_ratio is not None:
+            return times(self.cost_ratio)
+        free = self.ours.figures.tokens is not None and self.theirs.figures.tokens == 0
+        return DASH if free else UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -104,7 +112,7 @@ class Pair:
     @classmethod
     def of(cls, ours: Marks, theirs: Marks) -> Pair:
         """By problem id."""
-        ids = sorted(ours.policy.keys() & theirs.policy.keys())
+        ids = sorted(ours.prices.keys() & theirs.prices.keys())
         both = [id for id in ids if id in ours.right and id in theirs.right]
         right, other = ([each.right[id] for id in both] for each in (ours, theirs))
         return cls(ours, theirs, ids, right, other)
@@ -114,6 +122,22 @@ class Pair:
         """Ours minus theirs."""
         return [our - their for our, their in zip(self.right, self.other, strict=True)]
 
+    def difference(self, resamples: int = 10_000) -> Difference | None:
+        """By paired bootstrap over the decided problems; None without one."""
+        return (
+            paired_difference(self.right, self.other, resamples=resamples) if self.right else None
+        )
+
+    def interval(self, found: Difference | None) -> tuple[float, float] | None:
+        """Of a difference; None where all problems differ by the same."""
+        varied = found is not None and len(set(self.gaps)) > 1
+        return (found.low, found.high) if found is not None and varied else None
+
+    @property
+    def sides(self) -> tuple[Side, Side]:
+        """Ours and theirs."""
+        return _side(self.ours, self.right, self.ids), _side(self.theirs, self.other, self.ids)
+
 
 def compare(pairs: Sequence[tuple[Marks, Marks]]) -> list[Comparison]:
     """A family of comparisons, (ours, theirs) each, aligned with `pairs`.
@@ -122,55 +146,34 @@ def compare(pairs: Sequence[tuple[Marks, Marks]]) -> list[Comparison]:
     the paired randomisation test over chances; p is then adjusted after Holm.
     """
     made = [Pair.of(ours, theirs) for ours, theirs in pairs]
-    some = [pair for pair in made if pair.right]
-    alone = [sign_flip(pair.right, pair.other) for pair in some]
+    alone = [sign_flip(pair.right, pair.other) for pair in made if pair.right]
     adjusted = zip(alone, holm(alone), strict=True)
     return [
-        _compared(pair, *next(adjusted), len(some)) if pair.right else _nothing(pair)
-        for pair in made
+        _compared(pair, next(adjusted) if pair.right else (None, None), len(alone)) for pair in made
     ]
 
 
-def _compared(pair: Pair, p: float, p_holm: float, family: int) -> Comparison:
-    ours, theirs = _sides(pair)
-    gaps = pair.gaps
-    found = paired_difference(pair.right, pair.other)
-    verdict = Verdict.NOT_SHOWN
-    if p_holm < ALPHA:
+def _compared(pair: Pair, tested: tuple[float | None, float | None], family: int) -> Comparison:
+    (ours, theirs), (p, p_holm) = pair.sides, tested
+    gaps, found = pair.gaps, pair.difference()
+    verdict = Verdict.NOTHING if p_holm is None else Verdict.NOT_SHOWN
+    if found is not None and p_holm is not None and p_holm < ALPHA:
         verdict = Verdict.BETTER if found.mean > 0 else Verdict.WORSE
+    spent, reference = ours.figures.tokens, theirs.figures.tokens
     return Comparison(
         ours=ours,
         theirs=theirs,
-        problems=found.problems,
-        undecided=len(pair.ids) - found.problems,
-        difference=found.mean,
-        ci95=(found.low, found.high) if min(gaps) < max(gaps) else None,
+        problems=len(gaps),
+        undecided=len(pair.ids) - len(gaps),
+        difference=None if found is None else found.mean,
+        ci95=pair.interval(found),
         won=sum(gap > 0 for gap in gaps),
         lost=sum(gap < 0 for gap in gaps),
         p=p,
         p_holm=p_holm,
         verdict=verdict,
         problems_needed=_needed(pair, family) if verdict is Verdict.NOT_SHOWN else None,
-        cost_ratio=_ratio(ours, theirs),
-    )
-
-
-def _nothing(pair: Pair) -> Comparison:
-    ours, theirs = _sides(pair)
-    return Comparison(
-        ours=ours,
-        theirs=theirs,
-        problems=0,
-        undecided=len(pair.ids),
-        difference=None,
-        ci95=None,
-        won=0,
-        lost=0,
-        p=None,
-        p_holm=None,
-        verdict=Verdict.NOTHING,
-        problems_needed=None,
-        cost_ratio=_ratio(ours, theirs),
+        cost_ratio=spent / reference if spent is not None and reference else None,
     )
 
 
@@ -180,20 +183,6 @@ def _needed(pair: Pair, family: int) -> int | None:
     return None if needed is None else max(needed, len(pair.right) + 1)
 
 
-def _sides(pair: Pair) -> tuple[Side, Side]:
-    return _side(pair.ours, pair.right, pair.ids), _side(pair.theirs, pair.other, pair.ids)
-
-
 def _side(marks: Marks, right: Sequence[float], ids: Sequence[str]) -> Side:
-    return Side(
-        run=marks.run,
-        arm=str(marks.name),
-        n=marks.n,
-        accuracy=fmean(right) if right else None,
-        policy_tokens=mean(marks.policy[id] for id in ids),
-        verifier_tokens=mean(marks.verifier[id] for id in ids),
-    )
-
-
-def _ratio(ours: Side, theirs: Side) -> float | None:
-    return ours.tokens / theirs.tokens if ours.tokens is not None and theirs.tokens else None
+    found = marks.over(ids).figures
+    return Side(marks.run, replace(found, accuracy=fmean(right) if right else None))

@@ -1,4 +1,4 @@
-"""Generations: the runs of a sweep, each of which serves all cells that ask the same questions."""
+"""The runs of a sweep, each of which serves all cells that ask the same questions."""
 
 from __future__ import annotations
 
@@ -7,24 +7,25 @@ from dataclasses import dataclass, field, replace
 
 from benchmarks.datasets import Dataset, load_dataset
 from search.custom import PartError
+from search.fault import Fault
+from treewright.arms.measured import Measured
+from treewright.arms.metrics import Metrics
 from treewright.config.config import Config
 from treewright.config.fingerprint import fingerprint
-from treewright.journal.journal import Journal
-from treewright.metrics import Metrics
+from treewright.running.ending import ending
 from treewright.running.experiment import too_many
+from treewright.running.job import Job
 from treewright.running.lock import RunLock
+from treewright.running.recorded import RecordedRun
 from treewright.running.run_folder import Status
-from treewright.running.series import Run
-from treewright.running.session import Session
 from treewright.sweeping.cell import Cell, reporting_all
 
 PENDING, FAILED = "pending", "failed"
 """A run that has not begun; one that could not be worked on."""
-ENDED = (Status.COMPLETE, Status.INCOMPLETE)
 
 
 @dataclass(frozen=True)
-class Result:
+class Figures:
     """What is known of a cell: its figures, or why there are none.
 
     `too_many`: it has more failures than its `fail_on_error`.
@@ -34,76 +35,82 @@ class Result:
     too_many: bool = False
     fault: Exception | None = None
 
+    @property
+    def tops(self) -> list[Measured]:
+        """Its arms over all candidates."""
+        return self.metrics.tops if self.metrics else []
+
 
 @dataclass
-class Generation:
-    """A run, and the cells that are read from its candidates.
+class SharedRun:
+    """A run, begun or not, and the cells that are read from its candidates.
 
-    `number`: from 1. `datasets`: of all cells of the sweep, by `data_key`; those of one generation
-    have the same samples, but may not have the same bad rows. `fault`: why it could not be worked
-    on in this session. `results`: by number of the cell, once the run ended.
+    `number`: from 1. `datasets`: of all cells of the sweep, by `data_key`; those of one run have
+    the same samples, but may not have the same bad rows. `fault`: why it could not be worked on
+    this time. `figures`: by number of the cell, once the run ended.
     """
 
     number: int
     cells: list[Cell]
-    run: Run
+    job: Job
     datasets: Mapping[str, Dataset]
     fault: Exception | None = None
-    results: dict[int, Result] = field(default_factory=dict)
+    figures: dict[int, Figures] = field(default_factory=dict)
 
     @property
     def status(self) -> str:
         """The run's own status, `pending` or `failed`."""
         if self.fault is not None:
             return FAILED
-        return (self.run.folder and self.run.folder.status()) or PENDING
+        return (self.job.folder and self.job.folder.status()) or PENDING
 
     @property
     def ended(self) -> bool:
         """Whether every problem was reached; some may have failed."""
-        return self.status in ENDED
+        return self.fault is None and self.job.ended
 
     @property
     def settled(self) -> bool:
-        """Whether nothing is left to be asked of it in this session."""
-        return self.fault is not None or bool(self.results)
+        """Whether nothing is left to be asked of it this time."""
+        return self.fault is not None or bool(self.figures)
 
     async def measure(self) -> None:
-        """Read the results of all its cells, once for each way of grading and each dataset.
+        """Read the figures of all its cells, once for each way of grading and each dataset.
 
         There are none of a run whose journal lacks an answer, whatever its status says: that
-        becomes `interrupted`, and it is asked again.
-
-        Raises:
-            JournalError, ReplayError, LockError: the run cannot be read, or is in use.
+        becomes `interrupted`, and it is asked again. One that cannot be read stops no other.
         """
-        assert self.run.folder is not None
         ways: dict[str, list[Cell]] = {}
         for cell in self.cells:
             ways.setdefault(repr((cell.config.grading, cell.config.dataset)), []).append(cell)
-        with Journal.open(self.run.folder.journal, readonly=True) as journal:
+        try:
             for cells in ways.values():
-                config = replace(cells[0].config, aggregate=(), select=())
-                session = Session(config, self.datasets[data_key(config)], journal)
-                if (await session.read()).pending:
-                    with RunLock(self.run.folder.path):
-                        self.run.folder.set_status(Status.INTERRUPTED)
-                    self.results.clear()
+                if not await self._measured(cells):
+                    with RunLock(self.job.run.path):
+                        self.job.run.set_status(Status.INTERRUPTED)
+                    self.figures.clear()
                     return
-                for cell in cells:
-                    self.results[cell.number] = result(session, cell)
+        except Fault as error:
+            self.fault = error
+
+    async def _measured(self, cells: Sequence[Cell]) -> bool:
+        """Read the figures of cells that are graded alike. Returns whether every problem ended."""
+        config = replace(cells[0].config, aggregate=(), select=())
+        run = RecordedRun(self.job.run, config, self.datasets[data_key(config)])
+        known = await run.read()
+        run.tell(known.damage)
+        for cell in cells if not known.pending else ():
+            try:
+                ended = ending(cell.config, run.dataset, known)
+            except PartError as error:  # of its own parts, which stops no other cell
+                self.figures[cell.number] = Figures(fault=error)
+                continue
+            failures = too_many(ended, cell.config.fail_on_error)
+            self.figures[cell.number] = Figures(ended.metrics, failures)
+        return not known.pending
 
 
-def result(session: Session, cell: Cell) -> Result:
-    """What a session that was read says of a cell; a fault of its own parts is told instead."""
-    try:
-        ending = replace(session, config=cell.config).ending()
-    except PartError as error:
-        return Result(fault=error)
-    return Result(ending.metrics, too_many(ending, cell.config.fail_on_error))
-
-
-def generations(cells: Sequence[Cell]) -> list[Generation]:
+def shared_runs(cells: Sequence[Cell]) -> list[SharedRun]:
     """The runs that these cells need, in their order. The same data are read once.
 
     Raises:
@@ -123,8 +130,8 @@ def generations(cells: Sequence[Cell]) -> list[Generation]:
     found = []
     for number, group in enumerate(shared.values(), 1):
         config = reporting_all(group)
-        run = Run.of(config, datasets[data_key(config)], common(group))
-        found.append(Generation(number, group, run, datasets))
+        job = Job.of(config, datasets[data_key(config)], common(group))
+        found.append(SharedRun(number, group, job, datasets))
     return found
 
 
