@@ -17,14 +17,14 @@ from benchmarks.answers.reader import Algebra, Reader
 from benchmarks.answers.reading import (
     TUPLE,
     Kind,
-    Reading,
+    ParsedAnswer,
     accepts,
     number,
     percentage,
 )
 from benchmarks.answers.typography import normalise, squeezed
 from benchmarks.answers.units import without_unit
-from benchmarks.grading_pool import Asked, Equal, GradingPool
+from benchmarks.grading_pool import Equal, GradingPool, WorkerReply
 
 REMEMBERED = 100_000
 """Readings and comparisons, a few hundred bytes each."""
@@ -56,7 +56,7 @@ class Answer:
     """An answer's text and its reading."""
 
     text: str
-    reading: Reading
+    reading: ParsedAnswer
 
 
 class Equality(Protocol):
@@ -91,13 +91,13 @@ class MathEquality:
     def __init__(self, pool: GradingPool, timeout_s: float) -> None:
         self._pool = pool
         self._timeout_s = timeout_s
-        self._known: dict[tuple[str, ...], Asked] = {}
+        self._known: dict[tuple[str, ...], WorkerReply] = {}
 
     async def read_reference(self, text: str, time: Seconds) -> Answer:
         """See `Equality`."""
         if is_option(text):
             letter = option_named(text)
-            return Answer(text, Reading(Kind.OPTION, letter or ""))
+            return Answer(text, ParsedAnswer(Kind.OPTION, letter or ""))
         return Answer(text, await _read(Reader(self._algebra(time), reference=True), text))
 
     async def read(self, text: str, reference: Answer, time: Seconds) -> Answer | None:
@@ -105,7 +105,7 @@ class MathEquality:
         if reference.reading.kind is Kind.OPTION:
             letter = option_named(text, any_case=False)
             if letter is not None:
-                return Answer(text, Reading(Kind.OPTION, letter))
+                return Answer(text, ParsedAnswer(Kind.OPTION, letter))
         form = reference.reading
         valued = form.kind in (Kind.NUMBER, Kind.CONSTANT, Kind.PERCENT)
         reader = Reader(self._algebra(time), ordered=form.shape == TUPLE, valued=valued)
@@ -136,12 +136,12 @@ class MathEquality:
 
         return algebra
 
-    async def _ask(self, time: Seconds, *question: str) -> Asked:
+    async def _ask(self, time: Seconds, *question: str) -> WorkerReply:
         """Ask the pool, or remember: after a time-out the same is asked again with more time."""
         if question in self._known:
             return self._known[question]
         if time.left <= 0:
-            return Asked(fault=Equal.TIMEOUT)
+            return WorkerReply(fault=Equal.TIMEOUT)
         limit = time.left
         asked = await self._pool.ask(question, limit)
         time.spend(asked.seconds)
@@ -200,16 +200,16 @@ class ExactEquality:
         """See `Equality`."""
         del time
         if is_option(text):
-            return Answer(text, Reading(Kind.OPTION, option_named(text) or ""))
-        return Answer(text, Reading(Kind.VERBATIM, normalise(text).casefold()))
+            return Answer(text, ParsedAnswer(Kind.OPTION, option_named(text) or ""))
+        return Answer(text, ParsedAnswer(Kind.VERBATIM, normalise(text).casefold()))
 
     async def read(self, text: str, reference: Answer, time: Seconds) -> Answer | None:
         """See `Equality`."""
         del time
         if reference.reading.kind is not Kind.OPTION:
-            return Answer(text, Reading(Kind.VERBATIM, normalise(text).casefold()))
+            return Answer(text, ParsedAnswer(Kind.VERBATIM, normalise(text).casefold()))
         letter = option_named(text)
-        return None if letter is None else Answer(text, Reading(Kind.OPTION, letter))
+        return None if letter is None else Answer(text, ParsedAnswer(Kind.OPTION, letter))
 
     async def right(self, answer: Answer, reference: Answer, time: Seconds) -> Equal:
         """See `Equality`."""
@@ -220,7 +220,7 @@ class ExactEquality:
         """See `Equality`."""
 
 
-async def _read(reader: Reader, text: str) -> Reading:
+async def _read(reader: Reader, text: str) -> ParsedAnswer:
     """Raises `Undecided` for brackets in brackets beyond all measure."""
     try:
         return await reader.read(normalise(text))
@@ -236,11 +236,11 @@ def same_signs(reference: Answer, answer: Answer) -> bool:
     return bare or said == squeezed(reference.text)
 
 
-def _number(text: str) -> Reading:
+def _number(text: str) -> ParsedAnswer:
     bare = without_unit(normalise(text))
     value = read_number(bare.text) if len(text) <= LONGEST_NUMBER else None
     if value is None:
-        return Reading(Kind.VERBATIM, normalise(text).casefold())
+        return ParsedAnswer(Kind.VERBATIM, normalise(text).casefold())
     if bare.percent:
         return percentage(value.value * bare.scale)
     return number(value.value * bare.scale, value.ulp)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import get_args
 
-from benchmarks.answers.reading import Kind, Reading
+from benchmarks.answers.reading import Kind, ParsedAnswer
 from benchmarks.answers.typography import normalise, squeezed
 from benchmarks.equality import (
     Answer,
@@ -30,6 +30,7 @@ from benchmarks.grading_pool import Equal, GradingPool
 from benchmarks.structured import option_answer
 from search.answers import MAX_CHARS, Fallback, extract_answer
 from search.checks import check_choice, check_count, check_number, fault
+from search.core import Prefix
 
 
 class Outcome(StrEnum):
@@ -67,34 +68,35 @@ class Grades:
 
 @dataclass(frozen=True)
 class GradingConfig:
-    """How answers are graded.
-
-    `kind`: `math` (mathematical equality), `numeric` (numbers only), `exact` (the same text but for
-    case and typography; where the reference is the letter of an option, the option named) or
-    `option` (the index of the option that a structured response names in `<output>`; one that
-    breaks the format is an abstention). `option_base` (`option` only): the number of the first
-    option, 0 or 1.
-
-    `timeout_s`: the longest comparison. `budget_s`: the most time that the comparisons of one
-    problem take together; when half of it is gone, the rest is
-    shared out evenly. `workers`: comparing processes. `memory_mib`: what one comparison may hold.
-    `tolerance` (`numeric` only): the allowed error, relative to the reference, absolute below 1.
-    `cues`: whether `The answer is …` counts where nothing is boxed. `fallback`: what is taken where
-    nothing is boxed and no cue gives a value: `none`, an abstention, or `last_number`, as in
-    search-and-learn and in the parser of Qwen2.5-Math. `max_answer_chars`: a longer answer is an
-    abstention.
-    """
+    """How answers are graded."""
 
     kind: str = "math"
+    """When an answer is right. `math`: mathematically equal. `numeric`: equal as numbers. `exact`:
+    the same text but for case and typography; where the reference is the letter of an option, the
+    option named. `option`: the index of the option that a structured response names in `<output>`;
+    one that breaks the format is an abstention."""
     timeout_s: float = 5.0
+    """Seconds that one comparison may take, 0.05 to 600; an answer whose comparison takes longer is
+    neither right nor wrong."""
     budget_s: float = 60.0
+    """Seconds that the comparisons of one problem may take together; when half of them are gone,
+    the rest is shared out evenly."""
     workers: int = 1
+    """How many processes compare at once."""
     memory_mib: int = 1024
+    """MiB that one comparing process may hold, 128 or more."""
     tolerance: float = 0.0
+    """`numeric` only, 0 to 1: the allowed error, relative to the reference, absolute where that is
+    below 1."""
     option_base: int = 0
+    """`option` only: the number of the first option, 0 or 1."""
     cues: bool = True
+    """Whether `The answer is …` counts where nothing is boxed."""
     fallback: Fallback = "none"
+    """What is taken where nothing is boxed and no cue gives a value: `none`, an abstention, or
+    `last_number`, as in search-and-learn and in the parser of Qwen2.5-Math."""
     max_answer_chars: int = MAX_CHARS
+    """Characters of the longest answer; a longer one is an abstention."""
 
     def __post_init__(self) -> None:
         check_choice("kind", self.kind, list(GRADERS))
@@ -116,6 +118,10 @@ class GradingConfig:
             text, cues=self.cues, fallback=self.fallback, max_chars=self.max_answer_chars
         )
 
+    def answer(self, path: Prefix) -> str | None:
+        """The answer of a solution, None for an abstention: one that was cut, or has none."""
+        return self.extract(path.text) if path.finished else None
+
 
 GRADERS: dict[str, Callable[[GradingConfig], Equality]] = {
     "math": lambda c: MathEquality(GradingPool(c.workers, c.memory_mib), c.timeout_s),
@@ -126,7 +132,7 @@ GRADERS: dict[str, Callable[[GradingConfig], Equality]] = {
 
 
 @dataclass
-class Budget:
+class TimeLeft:
     """The time left for the comparisons of one problem.
 
     `limit`: the most for one part. `parts`: how many parts are still to come.
@@ -201,7 +207,7 @@ class Grader:
         """Of every text its group, None for an abstention, and its outcome."""
         if not texts:
             return {}
-        budget = Budget(self._config.budget_s, self._config.timeout_s, 2 * len(texts) + 1)
+        budget = TimeLeft(self._config.budget_s, self._config.timeout_s, 2 * len(texts) + 1)
         time = Seconds(budget.share())
         try:
             right: Answer | None = await self._equality.read_reference(reference, time)
@@ -218,7 +224,7 @@ class Grader:
     async def _grade(
         self, text: str, reference: str, right: Answer | None, time: Seconds
     ) -> tuple[object, Outcome]:
-        known = right or Answer(reference, Reading(Kind.TEXT, squeezed(reference)))
+        known = right or Answer(reference, ParsedAnswer(Kind.TEXT, squeezed(reference)))
         try:
             answer = await self._equality.read(text, known, time)
         except Undecided as error:

@@ -42,7 +42,7 @@ class Equal(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class WorkerReply:
     """The reply to a question, and the seconds it took; waiting for a worker is left out.
 
     `found` is what `benchmarks.grading_worker` found; `fault` says why it found nothing.
@@ -68,7 +68,7 @@ class GradingPool:
     def __post_init__(self) -> None:
         self._free = asyncio.Semaphore(self.workers)
 
-    async def ask(self, question: Sequence[str], seconds: float) -> Asked:
+    async def ask(self, question: Sequence[str], seconds: float) -> WorkerReply:
         """Ask one of the questions of `benchmarks.grading_worker`.
 
         Args:
@@ -91,9 +91,9 @@ class GradingPool:
                 else:
                     await stop_worker(worker)
         if reply is None:
-            return Asked(fault=Equal.FAILED, seconds=seconds)
+            return WorkerReply(fault=Equal.FAILED, seconds=seconds)
         fault = reply.get("fault")
-        return Asked(reply.get("found"), Equal(fault) if fault else None, reply["seconds"])
+        return WorkerReply(reply.get("found"), Equal(fault) if fault else None, reply["seconds"])
 
     async def close(self) -> None:
         """End the workers. Nothing may be asked any more."""

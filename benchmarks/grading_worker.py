@@ -99,7 +99,7 @@ def load_algebra() -> Callable[[str], Any]:
     return found
 
 
-class Child:
+class ForkedWorker:
     """A fork that answers. `used` says whether it has answered before."""
 
     def __init__(self, questions: Questions, memory_mib: int, inherited: list[int]) -> None:
@@ -185,7 +185,7 @@ class Supervisor:
         self._questions = questions
         self._memory_mib = memory_mib
         self._inherited = inherited
-        self._child: Child | None = None
+        self._child: ForkedWorker | None = None
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """The reply to one request.
@@ -208,7 +208,7 @@ class Supervisor:
 
     def _try(self, request: dict[str, Any]) -> tuple[dict[str, Any], bool]:
         if self._child is None:
-            self._child = Child(self._questions, self._memory_mib, self._inherited)
+            self._child = ForkedWorker(self._questions, self._memory_mib, self._inherited)
         used, self._child.used = self._child.used, True
         reply = self._child.ask(request, self._memory_mib)
         if "fault" in reply:

@@ -163,7 +163,7 @@ def _plain(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
+class Numbering:
     """Which number the first option has.
 
     By base, 0 and 1: how many of the `outputs` agree with the right answer, and how many are the
@@ -180,7 +180,7 @@ class AmbiguousBase(ValueError):
     """The outputs do not tell where the options begin. One line with the counts."""
 
 
-def calibrate_base(answered: Sequence[Answered]) -> Calibration:
+def calibrate_base(answered: Sequence[Answered]) -> Numbering:
     """Find the base with which the numbers in `<output>` agree with the right answers.
 
     A number agrees with one of the bases at most. The base is taken when the 95 % interval of its
@@ -199,7 +199,7 @@ def calibrate_base(answered: Sequence[Answered]) -> Calibration:
         sum(not 0 <= n - base < len(item.options) for item, n in said) for base in (0, 1)
     )
     base = int(agreed[1] > agreed[0])
-    found = Calibration(base, (agreed[0], agreed[1]), (impossible[0], impossible[1]), len(said))
+    found = Numbering(base, (agreed[0], agreed[1]), (impossible[0], impossible[1]), len(said))
     if not sum(agreed) or wilson_interval(agreed[base], sum(agreed))[0] <= 0.5:
         raise AmbiguousBase(f"base 0 or 1? {_counts(found)}: calibrate on more questions")
     if impossible[base] > IMPOSSIBLE * len(said):
@@ -213,7 +213,7 @@ def _number(text: str) -> str:
     return said if OPTION.fullmatch(said) else ""
 
 
-def _counts(found: Calibration) -> str:
+def _counts(found: Numbering) -> str:
     by_base = ", ".join(
         f"base {base} agrees with {found.agreed[base]} and makes {found.impossible[base]} "
         "impossible"

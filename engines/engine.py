@@ -11,13 +11,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
-from search.checks import check_choice, check_count, check_number
 from search.fault import Fault
+from search.ports import Closing
 
 MAX_LOGPROB_IDS = 128
 """The most tokens whose log-probabilities a request may ask for (vLLM's limit)."""
-DEVICES = ("auto", "cpu", "cuda")
-DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
 class Finish(StrEnum):
@@ -131,7 +129,7 @@ class Stepping(Protocol):
         ...
 
 
-class Engine(Protocol):
+class Engine(Closing, Protocol):
     """Generates. Cancelling the awaiting task aborts its requests in the engine."""
 
     @property
@@ -142,59 +140,6 @@ class Engine(Protocol):
     async def generate(self, batch: Sequence[Request]) -> list[Generation | Refused]:
         """`generations[i]` answers `batch[i]`. Raises `EngineError` when the engine is dead."""
         ...
-
-    async def close(self) -> None:
-        """Free everything. Idempotent."""
-        ...
-
-
-@dataclass(frozen=True)
-class EngineConfig:
-    """The `engine:` keys of a policy or scorer.
-
-    Defaults suit a GPU; `device: auto` finds out what there is. `dtype: auto` is float32 on a CPU;
-    on a GPU it is the checkpoint's own only where that has 16 bits: vLLM runs a float32 checkpoint
-    in bfloat16, which is another model by a little, so say `float32` where that matters.
-    `max_model_len` None is the model's own. `max_num_batched_tokens`: the most tokens of one engine
-    step, prompts and all; None is on a GPU what vLLM takes for offline work (16384 on an H100, 8192
-    on an A100 or a smaller one), on a CPU 2048.
-
-    `memory_gib` is the KV cache's size in GiB; None lets a GPU use `gpu_memory_utilization` and a
-    CPU take 0.25 GiB. `gpu_memory_utilization` is the share of a GPU's memory that must be free at
-    the start, and without `memory_gib` all that the engine takes; the shares of engines on one GPU
-    must not exceed 1 together. `block_size` None is vLLM's own on a GPU and 32 on a CPU. `threads`
-    is OMP threads per CPU engine. A CPU engine is always eager.
-    """
-
-    device: str = "auto"
-    dtype: str = "auto"
-    max_model_len: int | None = None
-    max_num_seqs: int = 256
-    max_num_batched_tokens: int | None = None
-    memory_gib: float | None = None
-    gpu_memory_utilization: float = 0.9
-    tensor_parallel_size: int = 1
-    block_size: int | None = None
-    enforce_eager: bool = False
-    threads: int = 1
-    quantization: str | None = None
-    revision: str | None = None
-
-    def __post_init__(self) -> None:
-        check_choice("device", self.device, DEVICES)
-        check_choice("dtype", self.dtype, DTYPES)
-        check_count("max_num_seqs", self.max_num_seqs)
-        check_count("tensor_parallel_size", self.tensor_parallel_size)
-        check_count("threads", self.threads)
-        check_number("gpu_memory_utilization", self.gpu_memory_utilization, 0.01, 1.0)
-        if self.max_model_len is not None:
-            check_count("max_model_len", self.max_model_len, 2, "a prompt and one token")
-        if self.max_num_batched_tokens is not None:
-            check_count("max_num_batched_tokens", self.max_num_batched_tokens)
-        if self.memory_gib is not None:
-            check_number("memory_gib", self.memory_gib, 0.001, hint="in GiB")
-        if self.block_size is not None:
-            check_count("block_size", self.block_size)
 
 
 def refusal(request: Request, max_model_len: int, vocab_size: int) -> Refused | None:

@@ -15,17 +15,17 @@ from search.seeds import call_seed
 
 @dataclass(frozen=True)
 class Faults:
-    """For testing; everything is off by default. Which call is hit depends on its seed only.
-
-    `die_on`: a question that contains this text raises `EngineError`, as a dead engine does.
-    `exit_on`: it ends the process at once, as a segmentation fault does (for actors only).
-    `fail`, `hang`: chances in [0, 1] that a call fails (`UNAVAILABLE`) or never returns.
-    """
+    """For testing; everything is off by default. Which call is hit depends on its seed only."""
 
     die_on: str | None = None
+    """A question that contains this text raises `EngineError`, as a dead engine does."""
     exit_on: str | None = None
+    """A question that contains this text ends the process at once, as a segmentation fault does
+    (for actors only)."""
     fail: float = 0.0
+    """Chance in [0, 1] that a call fails (`UNAVAILABLE`)."""
     hang: float = 0.0
+    """Chance in [0, 1] that a call never returns."""
 
     def __post_init__(self) -> None:
         check_number("fail", self.fail, high=1.0)

@@ -11,13 +11,13 @@ from search.checks import check_count
 
 @dataclass(frozen=True)
 class LoopGuard:
-    """Ends a solution whose last words, up to `ngram` tokens, were said `repeats` times in a row.
-
-    Its stop reason is `LOOP`: it is not finished. `ngram` 0 turns the guard off.
-    """
+    """Ends a solution that repeats itself. Its stop reason is `LOOP`: it is not finished."""
 
     ngram: int = 40
+    """Tokens of the phrases whose repetition counts, from half of it to all of it; 0 turns the
+    guard off."""
     repeats: int = 4
+    """How often in a row the last phrase must have been said, 2 or more."""
 
     def __post_init__(self) -> None:
         check_count("ngram", self.ngram, least=0, hint="0 turns the guard off")

@@ -22,16 +22,20 @@ Running: TypeAlias = tuple[float, int, "asyncio.Future[None]"]
 class Timing:
     """How long tokens take on a simulated engine.
 
-    A prompt token that is not cached takes `prefill_seconds`. While b requests decode, each gets a
-    token every `decode_seconds + batch_seconds * b` (processor sharing). At most `slots` requests
-    are served at once, the others wait in order. Everything passes `speed` times faster than said.
+    While b requests decode, each gets a token at every step, which takes
+    `decode_seconds + batch_seconds * b` (processor sharing).
     """
 
     prefill_seconds: float = 2e-5
+    """Seconds that a prompt token takes that is not cached."""
     decode_seconds: float = 0.012
+    """Seconds of each step of the engine, however many requests decode."""
     batch_seconds: float = 1e-4
+    """Seconds that each request that decodes adds to a step."""
     slots: int = 64
+    """How many requests are served at once; the others wait in order."""
     speed: float = 1.0
+    """All of these times pass so many times faster."""
 
     def __post_init__(self) -> None:
         check_number("prefill_seconds", self.prefill_seconds)

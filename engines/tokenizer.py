@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import Any, Protocol
 
 from engines.engine import one_line
@@ -202,7 +202,7 @@ def _is_control(token: Any) -> bool:
 
 def _check_folder(model: str) -> None:
     """A path that is not there would be taken for a name on the hub."""
-    folder = FilePath(model)
+    folder = Path(model)
     if folder.is_dir():
         if not (folder / "tokenizer.json").is_file():
             raise TokenizerError(f"{model}: it has no tokenizer.json")
@@ -223,7 +223,7 @@ def _eos_ids(model: str, revision: str | None) -> list[int]:
             _raise_exceptions_for_missing_entries=False,
             _raise_exceptions_for_connection_errors=False,
         )
-        content = json.loads(FilePath(path).read_text("utf-8")) if path else {}
+        content = json.loads(Path(path).read_text("utf-8")) if path else {}
         ids = content.get("eos_token_id")
         found += ids if isinstance(ids, list) else [] if ids is None else [ids]
     return found

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from engines.engine import (
-    EngineConfig,
     EngineError,
     Finish,
     Generation,
@@ -30,13 +29,15 @@ from engines.engine import (
 )
 from engines.stepper import Stepper
 from engines.tokenizer import HfTokenizer
+from engines.vllm_config import VllmConfig
 from engines.vllm_setup import (
     collection_paused,
     engine_arguments,
     prepare_environment,
     prepare_in_process,
 )
-from search.together import together
+from search.gather import gather
+from search.ports import Closing
 
 IN_PROCESS = threading.Lock()
 """Held by the one CPU engine of this process: two of them corrupt each other's memory."""
@@ -46,7 +47,7 @@ ENDS = ("stop", *FINISHES)
 faults of the engine that hit this request alone."""
 
 
-async def serve(model: str, config: EngineConfig) -> tuple[HfTokenizer, VllmEngine]:
+async def serve(model: str, config: VllmConfig) -> tuple[HfTokenizer, VllmEngine]:
     """The tokenizer of a checkpoint and an engine that serves it.
 
     Args:
@@ -72,7 +73,7 @@ class VllmEngine:
         self._vocab_size = vocab_size
 
     @classmethod
-    async def start(cls, model: str, config: EngineConfig, eos_ids: Collection[int]) -> VllmEngine:
+    async def start(cls, model: str, config: VllmConfig, eos_ids: Collection[int]) -> VllmEngine:
         """Load the model.
 
         Args:
@@ -115,7 +116,7 @@ class VllmEngine:
         await self._server.close()
 
 
-class Server(Protocol):
+class Server(Closing, Protocol):
     """What answers requests that are known to be servable: a `Stepper` or a `GpuServer`."""
 
     async def generate(self, batch: Sequence[Request]) -> list[Generation | Refused]:
@@ -124,10 +125,6 @@ class Server(Protocol):
 
     def engine_steps(self) -> int:
         """See `Stepping`."""
-        ...
-
-    async def close(self) -> None:
-        """As the port's."""
         ...
 
 
@@ -338,7 +335,7 @@ class GpuServer:
 
     async def generate(self, batch: Sequence[Request]) -> list[Generation | Refused]:
         """`generations[i]` answers `batch[i]`. Raises `EngineError` when the engine is dead."""
-        return await together(self._one(request) for request in batch)
+        return await gather(self._one(request) for request in batch)
 
     def engine_steps(self) -> int:
         """Tokens of the requests in flight: the core reports them at each step."""

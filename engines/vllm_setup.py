@@ -12,10 +12,9 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from engines.engine import EngineConfig
+from engines.vllm_config import CPU_KV_CACHE_GIB, VllmConfig
 
 GIB = 1 << 30
-CPU_KV_CACHE_GIB = 0.25
 CPU_BLOCK_SIZE = 32
 """vLLM's own is 128 on a CPU: a shorter prompt would never hit the prefix cache."""
 
@@ -34,7 +33,7 @@ CPU_ENVIRONMENT = {
 """What the in-process engine needs: set whatever the caller's environment says."""
 
 
-def prepare_environment(config: EngineConfig) -> None:
+def prepare_environment(config: VllmConfig) -> None:
     """Set what torch and vLLM read from the environment when they are imported."""
     os.environ["OMP_NUM_THREADS"] = str(config.threads)
     for name, value in ENVIRONMENT.items():
@@ -63,7 +62,7 @@ def collection_paused() -> Iterator[None]:
             gc.enable()
 
 
-def engine_arguments(model: str, config: EngineConfig, device: str) -> dict[str, object]:
+def engine_arguments(model: str, config: VllmConfig, device: str) -> dict[str, object]:
     """The fields of vLLM's `EngineArgs` for a `device`, `cpu` or `cuda`."""
     arguments: dict[str, object] = {
         "model": model,
@@ -79,10 +78,11 @@ def engine_arguments(model: str, config: EngineConfig, device: str) -> dict[str,
         "disable_log_stats": True,
         "use_tqdm_on_load": False,
     }
-    return arguments | (_cpu_arguments(config) if device == "cpu" else _gpu_arguments(config))
+    arguments |= _cpu_arguments(config) if device == "cpu" else _gpu_arguments(config)
+    return arguments | config.extra
 
 
-def _cpu_arguments(config: EngineConfig) -> dict[str, object]:
+def _cpu_arguments(config: VllmConfig) -> dict[str, object]:
     gib = CPU_KV_CACHE_GIB if config.memory_gib is None else config.memory_gib
     return {
         "dtype": "float32" if config.dtype == "auto" else config.dtype,
@@ -95,7 +95,7 @@ def _cpu_arguments(config: EngineConfig) -> dict[str, object]:
     }
 
 
-def _gpu_arguments(config: EngineConfig) -> dict[str, object]:
+def _gpu_arguments(config: VllmConfig) -> dict[str, object]:
     arguments: dict[str, object] = {
         "dtype": config.dtype,
         "enforce_eager": config.enforce_eager,

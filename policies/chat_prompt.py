@@ -24,7 +24,9 @@ class FewShot:
     """A worked example: a user turn, made by the prompt template, and the answer to it."""
 
     question: str
+    """What is asked; `prompt_template` makes a user turn of it."""
     solution: str
+    """The answer to it, word for word."""
 
 
 def check_template(template: str) -> None:

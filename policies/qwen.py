@@ -7,12 +7,12 @@ its token ids, so nothing is tokenised twice and the engine's prefix cache hits.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from engines.config import Ability, EngineConfig
 from engines.engine import (
     Engine,
-    EngineConfig,
     EngineError,
     Finish,
     Generation,
@@ -23,15 +23,19 @@ from engines.engine import (
 )
 from engines.loop_guard import LoopGuard
 from engines.tokenizer import Tokenizer, TokenizerError
+from engines.traits import Traits
+from engines.vllm_config import VllmConfig
 from policies.chat_prompt import SLOT, ChatPrompt, FewShot, check_template
+from policies.examining import examine
 from policies.feedback import TEMPLATE, check_feedback_template, shorter
 from policies.segmentation import Segmentation, Segmenter
 from search.checks import check_count, check_number, fault
 from search.core import Feedback, Spent, Step, StopReason
+from search.findings import Finding
+from search.gather import gather
 from search.ports import ENDED, Failure, FailureKind, PolicyCall, PolicyReply
 from search.questions import Until
 from search.seeds import call_seed
-from search.together import together
 
 log = logging.getLogger(__name__)
 
@@ -41,16 +45,19 @@ LONGEST_TOKEN = 128
 
 @dataclass(frozen=True)
 class PolicySampling:
-    """How solutions are sampled.
-
-    `max_tokens`: the longest solution, along the whole path. `max_step_tokens`: the longest step
-    of a step-by-step search; a longer one is cut and its path is dead (`LENGTH`).
-    """
+    """How solutions are sampled."""
 
     temperature: float = 0.8
+    """Sampling temperature, from 0, which is greedy, to 2."""
     top_p: float = 1.0
+    """Above 0, at most 1: only the likeliest tokens that have this probability together are drawn;
+    1 is all."""
     max_tokens: int = 2048
+    """Tokens of the longest solution, counted along the whole path; a longer one is cut, and not
+    finished."""
     max_step_tokens: int | None = None
+    """Tokens of the longest step in a step-by-step search; a longer one is cut and its path is dead
+    (`LENGTH`). `null` sets no limit."""
 
     def __post_init__(self) -> None:
         check_number("temperature", self.temperature, high=2.0, hint="0 is greedy")
@@ -64,29 +71,50 @@ class PolicySampling:
 
 @dataclass(frozen=True)
 class QwenConfig:
-    """The keys of `policy:` for kind `qwen`.
-
-    `model`: a folder or a name on the Hugging Face hub. `system_prompt` None leaves the system turn
-    to the chat template, which may have its own. `prompt_template` makes the user turn of the
-    question and of each of `few_shots`; `feedback_template` the user turn that tells a verifier's
-    `{verdicts}` on an earlier attempt, in searches that give feedback.
-    """
+    """The keys of `policy:` for kind `qwen`."""
 
     model: str
+    """The checkpoint that proposes: a folder, or a name on the Hugging Face hub."""
     system_prompt: str | None = None
+    """The system turn; `null` leaves it to the chat template, which may have its own."""
     prompt_template: str = SLOT
+    """The user turn that asks a `{question}`, those of `few_shots` too."""
     few_shots: list[FewShot] = field(default_factory=list)
+    """Worked examples, shown as turns before the question."""
     feedback_template: str = TEMPLATE
-    engine: EngineConfig = field(default_factory=EngineConfig)
+    """The user turn that tells a verifier's `{verdicts}` on an earlier attempt, in searches that
+    give feedback."""
+    engine: EngineConfig = field(default_factory=VllmConfig)
+    """How the model is run."""
     sampling: PolicySampling = field(default_factory=PolicySampling)
+    """How its tokens are drawn."""
     segmentation: Segmentation = field(default_factory=Segmentation)
+    """Where a step ends."""
     loop_guard: LoopGuard = field(default_factory=LoopGuard)
+    """Ends a solution that repeats itself."""
 
     def __post_init__(self) -> None:
         if not self.model.strip():
             raise fault("model", self.model, "a folder or a model name")
         check_template(self.prompt_template)
         check_feedback_template(self.feedback_template)
+
+    @property
+    def traits(self) -> Traits:
+        """See `engines.traits`."""
+        return Traits(
+            model=self.model,
+            engine=self.engine,
+            asks=frozenset({Ability.TOKEN_IDS, Ability.SEEDS}),
+            most_tokens=self.sampling.max_tokens,
+            text_limit=("sampling.max_tokens", self.sampling.max_tokens),
+            temperature=self.sampling.temperature,
+            whole=self.segmentation.kind == "whole",
+        )
+
+    def examine(self, questions: Sequence[str], *, feedback: bool) -> Iterator[Finding]:
+        """See `engines.traits.Examined`."""
+        return examine(self, questions, feedback=feedback)
 
 
 class Qwen:
@@ -111,7 +139,7 @@ class Qwen:
         Raises:
             EngineError: the engine is dead.
         """
-        return await together(self._reply(call) for call in batch)
+        return await gather(self._reply(call) for call in batch)
 
     def engine_steps(self) -> int:
         """See `Stepping`; 0 where the engine cannot tell."""
@@ -265,8 +293,5 @@ async def build(config: QwenConfig) -> Qwen:
         TokenizerError: the folder is missing, or is no chat checkpoint.
         EngineError: the engine does not start.
     """
-    # Importing vLLM takes seconds, and all that only read this configuration need none of it.
-    from engines.vllm_engine import serve
-
-    tokenizer, engine = await serve(config.model, config.engine)
+    tokenizer, engine = await config.engine.open(config.model)
     return Qwen(config, engine, tokenizer)

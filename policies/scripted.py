@@ -19,38 +19,44 @@ from random import Random
 from engines.byte_tokenizer import END
 from engines.faults import Faults
 from engines.scripted_world import FILLER, is_right_step, lognormal, right_answer, right_value
+from engines.traits import DOUBLE, Traits
 from policies.feedback import TEMPLATE, feedback_turns
 from search.checks import check_count, check_number
-from search.core import Feedback, Path, Spent, Step, StopReason
-from search.ports import ENDED, Failure, FailureKind, PolicyCall, PolicyReply
+from search.core import Feedback, Prefix, Spent, Step, StopReason
+from search.gather import gather
+from search.ports import ENDED, Failure, FailureKind, Policy, PolicyCall, PolicyReply
 from search.questions import Until
 from search.seeds import call_seed
-from search.together import together
 
 
 @dataclass(frozen=True)
 class ScriptedPolicyConfig:
-    """What the scripted solutions are like.
-
-    `accuracy`: chance in [0, 1] that a solution that is not cut has no wrong step. `steps`,
-    `spread`: a solution has from `steps - spread` to `steps + spread` steps, each number equally
-    likely. `wrong_answers`: how many different wrong answers a question has. `no_answer`: chance
-    that a solution ends without one. `cut`: chance that a solution is cut by length. `heeds`:
-    chance that a step is right for sure because the feedback has a critique of that step.
-    `step_tokens`, `length_cv`: mean and coefficient of variation of the lognormal length of a step,
-    in tokens (bytes); a step is never shorter than what it has to say.
-    """
+    """What the scripted solutions are like."""
 
     accuracy: float = 0.5
+    """Chance in [0, 1] that a solution that is not cut has no wrong step."""
     steps: int = 4
+    """How many steps a solution has in the mean."""
     spread: int = 1
+    """A solution has from `steps - spread` to `steps + spread` steps, each number equally likely;
+    below `steps`."""
     wrong_answers: int = 4
+    """How many different wrong answers a question has."""
     no_answer: float = 0.0
+    """Chance in [0, 1] that a solution ends without an answer."""
     cut: float = 0.0
+    """Chance in [0, 1] that a solution is cut by length."""
     heeds: float = 0.5
+    """Chance in [0, 1] that a step is right for sure because the feedback has a critique of that
+    step."""
     step_tokens: int = 48
+    """Mean length of a step in tokens, which are bytes; a step is never shorter than what it has to
+    say."""
     length_cv: float = 0.0
+    """Coefficient of variation of the length of a step, which is lognormal; 0 is always the
+    mean."""
     faults: Faults = field(default_factory=Faults)
+    """How calls fail, for tests."""
 
     def __post_init__(self) -> None:
         for name in ("accuracy", "no_answer", "cut", "heeds"):
@@ -60,8 +66,13 @@ class ScriptedPolicyConfig:
         check_number("length_cv", self.length_cv)
         check_number("spread", self.spread, high=self.steps - 1, hint="below steps")
 
+    @property
+    def traits(self) -> Traits:
+        """See `engines.traits`."""
+        return DOUBLE
 
-class ScriptedPolicy:
+
+class ScriptedPolicy(Policy):
     """Draws scripted steps. With one seed, drawing to the end equals drawing step by step.
 
     The reported prompt is the question, the feedback and the path; the path counts as cached.
@@ -77,7 +88,7 @@ class ScriptedPolicy:
             EngineError: where the configured faults say so.
         """
         await asyncio.sleep(0)
-        return await together(self.reply(call) for call in batch)
+        return await gather(self.reply(call) for call in batch)
 
     async def reply(self, call: PolicyCall) -> PolicyReply | Failure:
         """The child, or the failure that the configured faults give it."""
@@ -145,7 +156,7 @@ class ScriptedPolicy:
         return " ".join([*words, claim])
 
 
-def spent(path: Path, child: Path, feedback: Feedback | None = None) -> Spent:
+def spent(path: Prefix, child: Prefix, feedback: Feedback | None = None) -> Spent:
     """What drawing `child` from `path` costs, in tokens of `ByteTokenizer`."""
     before = len(path.token_ids)
     shown = [path.problem.question]

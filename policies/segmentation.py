@@ -29,17 +29,16 @@ STRIDE = 32
 
 @dataclass(frozen=True)
 class Segmentation:
-    r"""The `segmentation:` keys of a policy.
-
-    `blank_line`: a step ends after a blank line. `step_marker`: a step begins at a line such as
-    `Step 3:`, `## Step 3:` or `**Step 3.**`; text before the first marker is a step of its own.
-    `regex`: a step ends where a match of `pattern` (Python's `re`) ends; write a lookahead, as in
-    `\n(?=\d+\. )`, to keep a marker with the step it opens. `whole`: the solution is one step.
-    `tagged`: the sections of a structured response, planning, monitoring, evaluation and output.
-    """
+    """The `segmentation:` keys of a policy."""
 
     kind: Literal["blank_line", "step_marker", "regex", "whole", "tagged"] = "blank_line"
+    """`blank_line`: a step ends after a blank line. `step_marker`: a step begins at a line such as
+    `Step 3:`, `## Step 3:` or `**Step 3.**`; text before the first marker is a step of its own.
+    `regex`: a step ends where a match of `pattern` ends. `whole`: the solution is one step.
+    `tagged`: the sections of a structured response, planning, monitoring, evaluation and output."""
     pattern: str | None = None
+    r"""`regex` only, where it must be given: a regular expression of Python's `re`. Write a
+    lookahead, as in `\n(?=\d+\. )`, to keep a marker with the step it opens."""
 
     def __post_init__(self) -> None:
         check_choice("kind", self.kind, KINDS)

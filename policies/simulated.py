@@ -17,6 +17,7 @@ class SimulatedPolicyConfig(ScriptedPolicyConfig):
     """What the scripted solutions are like, and how long they take."""
 
     timing: Timing = field(default_factory=Timing)
+    """How long the tokens of a solution take."""
 
 
 class SimulatedPolicy(ScriptedPolicy):

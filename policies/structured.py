@@ -16,7 +16,8 @@ from engines.tokenizer import Tokenizer
 from policies.qwen import PolicySampling, Qwen, QwenConfig
 from policies.segmentation import Segmentation
 from search.checks import check_count
-from search.core import Path, Spent, StopReason
+from search.core import Prefix, Spent, StopReason
+from search.gather import gather
 from search.ports import Failure, PolicyCall, PolicyReply
 from search.seeds import call_seed
 from search.structured_protocol import (
@@ -26,7 +27,6 @@ from search.structured_protocol import (
     read_opening,
     read_response,
 )
-from search.together import together
 
 SYSTEM_PROMPT = """
 You are an AI assistant that MUST produce structured reasoning.
@@ -86,10 +86,6 @@ PROMPT_TEMPLATE = (
 class StructuredConfig(QwenConfig):
     """The keys of `policy:` for kind `structured`: those of `qwen`, and two.
 
-    `format`: the rules of a response beyond its tags. `redraws`: how often a draw that breaks the
-    format is made again, under a seed of its own; its tokens are spent, and counted as failed. What
-    the last one breaks stays in the path. 0 is the model as it is. Greedy draws are made once.
-
     A rejected response is a matter of grading. Step by step a rejected opening ends its path
     (`invalid`): nothing is drawn from it, and no verifier is asked.
     """
@@ -101,7 +97,11 @@ class StructuredConfig(QwenConfig):
     )
     segmentation: Segmentation = field(default_factory=lambda: Segmentation("tagged"))
     format: ResponseFormat = field(default_factory=ResponseFormat)
+    """The rules of a response beyond its tags."""
     redraws: int = 0
+    """How often a draw that breaks the format is made again, under a seed of its own; its tokens
+    are spent, and counted as failed. What the last one breaks stays in the path. 0 is the model as
+    it is. Greedy draws are made once."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -125,7 +125,7 @@ class Structured:
         Raises:
             EngineError: the engine is dead.
         """
-        return await together(self._reply(call) for call in batch)
+        return await gather(self._reply(call) for call in batch)
 
     def engine_steps(self) -> int:
         """See `Stepping`."""
@@ -156,7 +156,7 @@ class Structured:
     def _is_greedy(self, call: PolicyCall) -> bool:
         return call.greedy or self._config.sampling.temperature == 0
 
-    def read(self, path: Path) -> Response:
+    def read(self, path: Prefix) -> Response:
         """The path as a response, or as the opening of one where it goes on."""
         rules = self._config.format
         if path.stopped:
@@ -167,7 +167,7 @@ class Structured:
         return len(self.qwen.tokenizer.encode(text))
 
 
-def _ended(path: Path) -> Path:
+def _ended(path: Prefix) -> Prefix:
     """A rejected path: one that would go on cannot."""
     if path.stopped:
         return path
@@ -182,8 +182,5 @@ async def build(config: StructuredConfig) -> Structured:
         TokenizerError: the folder is missing, or is no chat checkpoint.
         EngineError: the engine does not start.
     """
-    # Importing vLLM takes seconds, and all that only read this configuration need none of it.
-    from engines.vllm_engine import serve
-
-    tokenizer, engine = await serve(config.model, config.engine)
+    tokenizer, engine = await config.engine.open(config.model)
     return Structured(config, engine, tokenizer)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean
 from typing import Literal, TypeAlias, get_args
 
-from scorers.odds import probability
+from scorers.log_odds import probability
 from scorers.readings import ChainReading, StepReading
 from search.core import Judgement, StepVerdict, VerdictStatus
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from engines.traits import DOUBLE, Judges, Traits
 from search.core import Judgement, Spent
-from search.ports import Failure, ScorerCall, ScorerReply
+from search.ports import Failure, Scorer, ScorerCall, ScorerReply
 
 
 @dataclass(frozen=True)
 class NoScorerConfig:
     """There is nothing to set."""
 
+    @property
+    def traits(self) -> Traits:
+        """See `engines.traits`."""
+        return replace(DOUBLE, judges=Judges.NOTHING)
 
-class NoScorer:
+
+class NoScorer(Scorer):
     """Answers that there is no judgement. It never makes a number up."""
 
     async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:

@@ -13,7 +13,7 @@ from search.core import VerdictStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class BoxedVerdict:
     """One boxed verdict as it was written.
 
     `step` is the number of the step that it is on, from 1; None where it is on none. `log_odds` is
@@ -65,7 +65,7 @@ class ChainReading:
 
 
 def settle(
-    verdicts: Sequence[Verdict],
+    verdicts: Sequence[BoxedVerdict],
     steps: int,
     labels: int,
     tokens: int,
@@ -99,16 +99,16 @@ def settle(
     return ChainReading(tuple(readings), error, useful_tokens(verdicts, labels, tokens), sure)
 
 
-def assign(verdicts: Iterable[Verdict], steps: int) -> dict[int, list[Verdict]]:
+def assign(verdicts: Iterable[BoxedVerdict], steps: int) -> dict[int, list[BoxedVerdict]]:
     """The verdicts on each step, by its index, in the order in which they were written."""
-    owned: dict[int, list[Verdict]] = {}
+    owned: dict[int, list[BoxedVerdict]] = {}
     for verdict in verdicts:
         if verdict.step is not None and 1 <= verdict.step <= steps:
             owned.setdefault(verdict.step - 1, []).append(verdict)
     return owned
 
 
-def read_step(own: Sequence[Verdict], *, cut: bool) -> StepReading:
+def read_step(own: Sequence[BoxedVerdict], *, cut: bool) -> StepReading:
     """The reading of a step with these verdicts; `cut`: the chain ended too early to have any."""
     if not own:
         return StepReading(None, VerdictStatus.TRUNCATED if cut else VerdictStatus.MISSING)
@@ -125,7 +125,7 @@ def after_error(error: StepReading) -> StepReading:
     return StepReading(error.log_odds, VerdictStatus.AFTER_ERROR)
 
 
-def useful_tokens(verdicts: Sequence[Verdict], labels: int, tokens: int) -> int:
+def useful_tokens(verdicts: Sequence[BoxedVerdict], labels: int, tokens: int) -> int:
     """Where a chain of `tokens` tokens leaves the steps that exist for one numbered beyond them."""
     invented = [v.step is not None and not 1 <= v.step <= labels for v in verdicts]
     real = len(verdicts)

@@ -14,14 +14,15 @@ from random import Random
 
 from engines.faults import Faults
 from engines.scripted_world import FILLER, is_right_step, lognormal
+from engines.traits import DOUBLE, Judges, Traits
 from scorers.combining import combine
 from scorers.prompt import user_message
-from scorers.readings import Verdict, settle
+from scorers.readings import BoxedVerdict, settle
 from search.checks import check_count, check_number
-from search.core import Judgement, Path, Spent
-from search.ports import Failure, FailureKind, ScorerCall, ScorerReply
+from search.core import Judgement, Prefix, Spent
+from search.gather import gather
+from search.ports import Failure, FailureKind, Scorer, ScorerCall, ScorerReply
 from search.seeds import call_seed
-from search.together import together
 
 MARGIN = 2.0
 """Mean of the exponential absolute log-odds of a verdict."""
@@ -29,21 +30,23 @@ MARGIN = 2.0
 
 @dataclass(frozen=True)
 class ScriptedScorerConfig:
-    """What the scripted judgements are like.
-
-    `skill`: chance in [0, 1] that a step is judged as what it is. `missing`: chance that a
-    judgement cannot be read. `critique_tokens`, `length_cv`: mean and coefficient of variation of
-    the lognormal length of a critique, in tokens (bytes); it is never shorter than its verdict.
-    `outcome_only`: behave as an outcome reward model, which scores finished solutions as a whole
-    and knows nothing of steps.
-    """
+    """What the scripted judgements are like."""
 
     skill: float = 0.9
+    """Chance in [0, 1] that a step is judged as what it is."""
     missing: float = 0.0
+    """Chance in [0, 1] that a judgement cannot be read."""
     critique_tokens: int = 64
+    """Mean length of a critique in tokens, which are bytes; it is never shorter than its
+    verdict."""
     length_cv: float = 0.0
+    """Coefficient of variation of the length of a critique, which is lognormal; 0 is always the
+    mean."""
     outcome_only: bool = False
+    """Behave as an outcome reward model, which scores finished solutions as a whole and knows
+    nothing of steps."""
     faults: Faults = field(default_factory=Faults)
+    """How calls fail, for tests."""
 
     def __post_init__(self) -> None:
         check_number("skill", self.skill, high=1.0)
@@ -51,8 +54,14 @@ class ScriptedScorerConfig:
         check_count("critique_tokens", self.critique_tokens)
         check_number("length_cv", self.length_cv)
 
+    @property
+    def traits(self) -> Traits:
+        """See `engines.traits`."""
+        judges = Judges.OUTCOME if self.outcome_only else Judges.STEPS
+        return replace(DOUBLE, judges=judges, judges_key="outcome_only")
 
-class ScriptedScorer:
+
+class ScriptedScorer(Scorer):
     """Judges scripted steps. The reported prompt is ThinkPRM's, all but its last step cached."""
 
     def __init__(self, config: ScriptedScorerConfig) -> None:
@@ -65,7 +74,7 @@ class ScriptedScorer:
             EngineError: where the configured faults say so.
         """
         await asyncio.sleep(0)
-        return await together(self.reply(call) for call in batch)
+        return await gather(self.reply(call) for call in batch)
 
     async def reply(self, call: ScorerCall) -> ScorerReply | Failure:
         """The judgement, or the failure that the configured faults give it."""
@@ -92,9 +101,9 @@ class ScriptedScorer:
             judgement = replace(judgement, verdicts=())
         return ScorerReply(judgement, spent(path, generated))
 
-    def _verdicts(self, path: Path, rng: Random) -> tuple[list[Verdict], list[float]]:
+    def _verdicts(self, path: Prefix, rng: Random) -> tuple[list[BoxedVerdict], list[float]]:
         """A verdict for each step up to the first that is judged incorrect, and its log-odds."""
-        verdicts: list[Verdict] = []
+        verdicts: list[BoxedVerdict] = []
         all_odds: list[float] = []
         for index in range(len(path.steps)):
             right = is_right_step(path.problem.question, path.steps, index)
@@ -102,7 +111,7 @@ class ScriptedScorer:
             margin = rng.expovariate(1 / MARGIN)
             critique = self._critique(index + 1, incorrect, rng)
             odds = -margin if incorrect else margin
-            verdicts.append(Verdict(index + 1, odds, incorrect, critique, tokens=0))
+            verdicts.append(BoxedVerdict(index + 1, odds, incorrect, critique, tokens=0))
             all_odds.append(odds)
             if incorrect:
                 break
@@ -118,7 +127,7 @@ class ScriptedScorer:
         return f"{start} {end}"
 
 
-def spent(path: Path, generated: int, failed: int = 0) -> Spent:
+def spent(path: Prefix, generated: int, failed: int = 0) -> Spent:
     """What judging `path` costs, in bytes: siblings share all but their last step."""
     texts = [step.text for step in path.steps]
     prompt, shared = (

@@ -14,6 +14,7 @@ class SimulatedScorerConfig(ScriptedScorerConfig):
     """What the scripted judgements are like, and how long they take."""
 
     timing: Timing = field(default_factory=Timing)
+    """How long the tokens of a judgement take."""
 
 
 class SimulatedScorer(ScriptedScorer):

@@ -1,4 +1,4 @@
-r"""What a critique says of whose verdict follows: clues, which `scorers.owners` weighs up.
+r"""What a critique says of whose verdict follows: clues, which `scorers.step_alignment` weighs up.
 
 A critique names its step, and other steps beside it. "Step 3: this uses Step 2. The step is
 `\boxed{correct}`" judges step 3. So names are told apart by how clearly they label: beside the

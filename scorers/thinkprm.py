@@ -8,24 +8,33 @@ closing question; the step probabilities, from the boxed verdicts, are read here
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
 
-from engines.engine import Engine, EngineConfig, Refused, Stepping
+from engines.config import Ability, EngineConfig
+from engines.engine import Engine, Refused, Stepping
 from engines.loop_guard import LoopGuard
 from engines.tokenizer import Tokenizer, TokenizerError
+from engines.traits import Judges, Traits
+from engines.vllm_config import VllmConfig
 from scorers.chain import Chain, ChainVerifier, Sheet, Unread
 from scorers.combining import COMBINATIONS, Combine, combine
+from scorers.continuing import Begun, Continuing, Final, attempts, is_rechecked
+from scorers.examining import examine
+from scorers.inheriting import inherited
 from scorers.prompt import LEADS, Prefill, VerifierPrompt, highest_label
 from scorers.step_texts import STEPS, Steps, step_texts
 from scorers.verdict_ids import UnfitTokenizer, VerdictIds
 from scorers.verdicts import ChainReader
-from search.checks import check_choice, check_count, check_number, fault
-from search.core import Judgement, Spent
+from search.checks import UNSAID, check_choice, check_count, check_number, fault
+from search.core import ChainStart, Judgement, Origin, Spent
+from search.findings import Finding
+from search.gather import gather
 from search.ports import Failure, FailureKind, ScorerCall, ScorerReply
 from search.seeds import call_seed
-from search.together import together
 
+AfterIncorrect: TypeAlias = Literal["rejudge", "inherit"]
 COLDEST = 0.001
 """The least decision temperature: below it all that a verifier says would be 0 or 1."""
 CLOSING_ROOM = 4
@@ -34,45 +43,67 @@ CLOSING_ROOM = 4
 
 @dataclass(frozen=True)
 class ThinkPrmConfig:
-    """How a ThinkPRM verifier is run.
-
-    `steps`: how it is shown a path's steps, `as_written` or `untagged`: without the tags of a
-    structured response, whose output becomes a sentence that says which option is the answer.
-    `option_base` (`untagged` only): the number of the first option: `${grading.option_base}`.
-    `chains`: K verification chains per judgement. `combine`: what is averaged over the chains, for
-    each step and for the whole prefix: `probability`, as the authors do, or `logit`, the log-odds;
-    one chain is its own mean by both. `decision_temperature`: divides the log-odds of each chain
-    before they are combined; above 1 makes the verifier less sure, and 1, the authors', leaves it
-    as it is.
-    `temperature`: None is 0 for one chain and 0.6 for several, as in the paper. `max_tokens`: limit
-    of one chain. `early_stop`: stop a chain at the first step that it calls incorrect; it was
-    trained to end there. So the first `incorrect` counts by definition: where a chain would have
-    changed its mind on a step and called it correct after all, that step is judged incorrect, and
-    those after it take its probability. Without it the last verdict on a step counts, and chains
-    are longer. `loop_guard`: stop it when it repeats itself, over all that it has written.
-    `retries`: how often all chains are written again, at `retry_temperature`, when none could be
-    read. `min_mass`: a chain whose P(Yes)+P(No) at the end is lower cannot be read.
-    `case_variants`: count `Correct`, ` correct`, `CORRECT`, `yes` and the like towards the trained
-    spellings; without it a verdict in another spelling has no probability.
-    """
+    """How a ThinkPRM verifier is run."""
 
     model: str
-    engine: EngineConfig = field(default_factory=EngineConfig)
+    """The checkpoint that judges: a folder, or a name on the Hugging Face hub."""
+    engine: EngineConfig = field(default_factory=VllmConfig)
+    """How the model is run."""
     prefill: Prefill = "none"
+    """How the verifier's turn begins: `none` with `<think>` alone; `verify_step` with the first
+    line of its training chains and `Step 1:`, about half the tokens; `card` as the model card has
+    it, for comparison."""
     steps: Steps = "as_written"
+    """How it is shown the steps of a path: `as_written`, or `untagged`, without the tags of a
+    structured response, whose output becomes a sentence that says which option is the answer."""
     option_base: int = 0
+    """`untagged` only: the number of the first option, 0 or 1; write `${grading.option_base}`."""
     chains: int = 1
+    """How many verification chains are written for each judgement."""
     combine: Combine = "probability"
+    """What is averaged over the chains, for each step and for the whole prefix: `probability`, as
+    the authors do, or `logit`, the log-odds; one chain is its own mean by both."""
     decision_temperature: float = 1.0
+    """Divides the log-odds of each chain before they are combined; above 1 makes the verifier less
+    sure, and 1, the authors', leaves it as it is."""
     temperature: float | None = None
+    """Sampling temperature of chains, 0 to 2; `null` is 0 for one chain and 0.6 for several, as in
+    the paper."""
     top_p: float = 1.0
+    """At most 1: of a chain's tokens only the likeliest that have this probability together are
+    drawn; 1 is all."""
     max_tokens: int = 4096
+    """Tokens of the longest chain; one that is cut has no verdict on the steps that it did not
+    reach."""
     early_stop: bool = True
+    """Stop a chain at the first step that it calls incorrect; it was trained to end there. So the
+    first `incorrect` counts by definition: where a chain would have changed its mind on a step and
+    called it correct after all, that step is judged incorrect, and those after it take its
+    probability. Without it the last verdict on a step counts, and chains are longer."""
     loop_guard: LoopGuard = field(default_factory=lambda: LoopGuard(ngram=50, repeats=3))
+    """Stops a chain that repeats itself, over all that it has written."""
     retries: int = 1
+    """How often all chains are written again when none could be read."""
     retry_temperature: float = 0.6
+    """Sampling temperature of these retries, 0 to 2."""
     min_mass: float = 0.5
+    """0 to 1: a chain cannot be read whose P(Yes) + P(No) at the end is lower."""
     case_variants: bool = True
+    """Count `Correct`, ` correct`, `CORRECT`, `yes` and the like towards the trained spellings;
+    without it a verdict in another spelling has no probability."""
+    incremental: bool = field(default=False, metadata=UNSAID)
+    """A verification goes on from the chain of an earlier judged prefix, and judges only the steps
+    after what that chain called correct; the closing question is answered anew."""
+    recheck_every: int | None = field(default=None, metadata=UNSAID)
+    """With `incremental` or `inherit`, a path is judged whole whenever its number of steps reaches
+    another multiple of this; null: never for that reason."""
+    final: Final = field(default="incremental", metadata=UNSAID)
+    """Whether a finished solution may go on from an earlier chain, or inherit, as any other path
+    (`incremental`) or is judged `whole`."""
+    after_incorrect: AfterIncorrect = field(default="rejudge", metadata=UNSAID)
+    """What becomes of a path whose beginning was judged and has a step called incorrect, P(correct)
+    below 0.5: it is judged again (`rejudge`), or takes that judgement over and the verifier is not
+    asked (`inherit`)."""
 
     def __post_init__(self) -> None:
         check_choice("prefill", self.prefill, list(LEADS))
@@ -93,6 +124,10 @@ class ThinkPrmConfig:
         check_number("min_mass", self.min_mass, high=1.0)
         check_number("temperature", self.first_temperature, high=2.0)
         check_number("retry_temperature", self.retry_temperature, high=2.0)
+        if self.recheck_every is not None:
+            check_count("recheck_every", self.recheck_every, hint="null: never")
+        check_choice("final", self.final, Final)
+        check_choice("after_incorrect", self.after_incorrect, AfterIncorrect)
         self._check_sampling()
 
     def _check_sampling(self) -> None:
@@ -104,6 +139,25 @@ class ThinkPrmConfig:
             )
         if self.retries and self.retry_temperature == 0:
             raise fault("retry_temperature", 0.0, "above 0", "a greedy retry repeats the chain")
+
+    @property
+    def traits(self) -> Traits:
+        """All chains to their limit, all retries, and one token to read each final verdict."""
+        attempts = 1 + self.incremental + self.retries
+        return Traits(
+            model=self.model,
+            engine=self.engine,
+            asks=frozenset({Ability.TOKEN_IDS, Ability.SEEDS, Ability.LOGPROBS}),
+            most_tokens=attempts * self.chains * (self.max_tokens + 1),
+            text_limit=("max_tokens", self.max_tokens),
+            judges=Judges.STEPS,
+            goes_on=self.incremental or self.after_incorrect == "inherit",
+            option_base=self.option_base if self.steps == "untagged" else None,
+        )
+
+    def examine(self, questions: Sequence[str], *, feedback: bool) -> Iterator[Finding]:
+        """See `engines.traits.Examined`."""
+        return examine(self, questions)
 
     @property
     def first_temperature(self) -> float:
@@ -125,10 +179,12 @@ class ThinkPrm:
         self._engine = engine
         self._prompt = VerifierPrompt(tokenizer, config.prefill, config.model)
         self._reserve = len(self._prompt.closing("", thought=False)) + CLOSING_ROOM
+        reader = ChainReader(tokenizer, verdict_ids)
+        self._continuing = Continuing(reader, verdict_ids, self._prompt.lead)
         self._verifier = ChainVerifier(
             engine,
             self._prompt,
-            ChainReader(tokenizer, verdict_ids),
+            reader,
             verdict_ids,
             tokenizer.eos_ids,
             config.top_p,
@@ -139,7 +195,7 @@ class ThinkPrm:
 
     async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:
         """`replies[i]` answers `batch[i]`. Raises `EngineError` when the engine is dead."""
-        return await together(self._judge(call) for call in batch)
+        return await gather(self._judge(call) for call in batch)
 
     def engine_steps(self) -> int:
         """See `Stepping`; 0 where the engine cannot tell."""
@@ -152,6 +208,10 @@ class ThinkPrm:
     async def _judge(self, call: ScorerCall) -> ScorerReply | Failure:
         if not call.path.steps:
             return Failure.about(call.path, FailureKind.INVALID, "it has no steps to judge")
+        if is_rechecked(call, self._config.recheck_every, self._config.final):
+            call = replace(call, earlier=None)
+        if self._config.after_incorrect == "inherit" and (taken := inherited(call)):
+            return ScorerReply(taken, Spent())
         try:
             sheet = self._sheet(call)
         except TokenizerError as error:
@@ -162,8 +222,9 @@ class ThinkPrm:
 
     async def _verify(self, call: ScorerCall, sheet: Sheet) -> ScorerReply | Failure:
         unread: list[Unread] = []
-        for attempt in range(1 + self._config.retries):
-            outcomes = await self._attempt(sheet, call.seed, attempt)
+        for attempt, begun in attempts(self._begun(call, sheet), self._config.retries):
+            written = await self._attempt(sheet, call.seed, attempt, begun)
+            outcomes = written.values()
             if refused := [outcome for outcome in outcomes if isinstance(outcome, Refused)]:
                 told = min(refused, key=lambda refusal: refusal.again)
                 kind = FailureKind.UNAVAILABLE if told.again else FailureKind.INVALID
@@ -174,16 +235,32 @@ class ThinkPrm:
                 message = "a verification chain was aborted by the engine"
                 return Failure.about(call.path, FailureKind.UNAVAILABLE, message)
             unread += lost
-            if chains := [outcome for outcome in outcomes if isinstance(outcome, Chain)]:
+            if chains := {k: each for k, each in written.items() if isinstance(each, Chain)}:
                 return self._reply(chains, unread)
         return ScorerReply(Judgement.missing(why(unread)), total(unread))
 
-    def _reply(self, chains: Sequence[Chain], unread: Sequence[Unread]) -> ScorerReply:
-        """The judgement of the chains that were read; the others are paid for as well."""
+    def _begun(self, call: ScorerCall, sheet: Sheet) -> list[Begun]:
+        """What each chain begins with: nothing, or what it goes on from."""
         config = self._config
-        readings, prefixes = [chain.reading for chain in chains], [chain.prefix for chain in chains]
+        earlier = call.earlier if config.incremental else None
+        return self._continuing.all_begun(earlier, call.path, config.chains, sheet.room)
+
+    def _reply(self, chains: Mapping[int, Chain], unread: Sequence[Unread]) -> ScorerReply:
+        """The judgement of the chains that were read; the others are paid for as well."""
+        config, read = self._config, list(chains.values())
+        readings, prefixes = [chain.reading for chain in read], [chain.prefix for chain in read]
         judgement = combine(readings, prefixes, config.combine, config.decision_temperature)
-        return ScorerReply(judgement, total([*chains, *unread]))
+        if config.incremental:
+            origin = Origin.INCREMENTAL if any(chain.begun for chain in read) else Origin.WHOLE
+            starts = tuple(self._start(chains.get(k)) for k in range(config.chains))
+            judgement = replace(judgement, origin=origin, starts=starts)
+        return ScorerReply(judgement, total([*read, *unread]))
+
+    def _start(self, chain: Chain | None) -> ChainStart:
+        """What a longer path's chain may begin with; nothing of one that could not be read."""
+        if chain is None:
+            return ChainStart()
+        return self._continuing.start(chain.ids, chain.odds, chain.reading)
 
     def _sheet(self, call: ScorerCall) -> Sheet:
         question = call.path.problem.question
@@ -195,14 +272,15 @@ class ThinkPrm:
         return Sheet(prompt, room, len(texts), highest_label(texts), call.cache)
 
     async def _attempt(
-        self, sheet: Sheet, seed: int, attempt: int
-    ) -> list[Chain | Unread | Refused]:
+        self, sheet: Sheet, seed: int, attempt: int, begun: Mapping[int, Begun]
+    ) -> dict[int, Chain | Unread | Refused]:
         config = self._config
         temperature = config.retry_temperature if attempt else config.first_temperature
-        return await together(
-            self._verifier.verify(sheet, temperature, call_seed(seed, attempt, chain))
-            for chain in range(config.chains)
+        written = await gather(
+            self._verifier.verify(sheet, temperature, call_seed(seed, attempt, k), begun[k])
+            for k in begun
         )
+        return dict(zip(begun, written, strict=True))
 
     def _too_long(self, prompt: int) -> str:
         return (
@@ -231,10 +309,7 @@ async def build(config: ThinkPrmConfig) -> ThinkPrm:
         UnfitTokenizer: the model is no ThinkPRM.
         EngineError: the engine does not start.
     """
-    # Importing vLLM takes seconds, and all that only read this configuration need none of it.
-    from engines.vllm_engine import serve
-
-    tokenizer, engine = await serve(config.model, config.engine)
+    tokenizer, engine = await config.engine.open(config.model)
     try:
         return ThinkPrm(config, engine, tokenizer)
     except UnfitTokenizer:

@@ -13,11 +13,11 @@ from functools import cache
 from itertools import accumulate, pairwise
 
 from engines.tokenizer import Tokenizer
-from scorers.asides import asides, is_doubtful
 from scorers.boxes import Box, boxes
-from scorers.odds import log_odds
-from scorers.owners import owners
-from scorers.readings import ChainReading, Verdict, settle
+from scorers.log_odds import log_odds
+from scorers.non_verdicts import is_doubtful, non_verdicts
+from scorers.readings import BoxedVerdict, ChainReading, settle
+from scorers.step_alignment import align
 from scorers.step_labels import Clues, clues
 from scorers.verdict_ids import VerdictIds
 
@@ -74,7 +74,7 @@ class ChainReader:
         logprobs: Sequence[Mapping[int, float]],
         steps: int,
         lead: str = "",
-    ) -> Iterator[Verdict]:
+    ) -> Iterator[BoxedVerdict]:
         """All boxed verdicts in order, each with the step that it is on.
 
         Talk of the format and verdicts on the solution as a whole are none.
@@ -84,23 +84,23 @@ class ChainReader:
         text = written.translate(PLAIN)
         starts = list(accumulate(map(len, pieces), initial=len(lead)))
         found = list(boxes(text))
-        aside = asides(text, found)
+        aside = non_verdicts(text, found)
         real = [box for box in found if box not in aside]
-        for (begin, end), box, owner in zip(
+        for (begin, end), box, aligned in zip(
             pairwise([0, *(box.end for box in real)]),
             real,
-            owners(surroundings(text, real), steps),
+            align(surroundings(text, real), steps),
             strict=True,
         ):
             position = bisect_right(starts, box.word_start) - 1
-            yield Verdict(
-                step=owner.step,
+            yield BoxedVerdict(
+                step=aligned.step,
                 log_odds=self._odds(ids[position], logprobs[position]),
                 incorrect=box.incorrect,
                 critique=written[begin:end].strip(),
                 tokens=bisect_left(starts, box.end),
                 word=bisect_left(starts, box.word_end),
-                sure=owner.sure and not is_doubtful(text, box),
+                sure=aligned.sure and not is_doubtful(text, box),
             )
 
     def _odds(self, token: int, logprobs: Mapping[int, float]) -> float | None:

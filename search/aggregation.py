@@ -95,7 +95,7 @@ class Aggregation:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedAggregation:
     """A custom aggregation's function, held to its scale. Raises `PartError` where it fails."""
 
     name: str
@@ -127,7 +127,7 @@ def custom_aggregation(name: str, part: Any) -> Aggregation:
     if not callable(known.reduce) or isinstance(known.reduce, type):
         problem = f"{name} is a {type(part).__name__}, not an aggregation"
         raise PartError(problem, "give a function from step probabilities to a number")
-    checked = Checked(name, known.reduce, known.scale)
+    checked = CheckedAggregation(name, known.reduce, known.scale)
     for probe in PROBES:
         checked(probe)
     return Aggregation(checked, known.scale)

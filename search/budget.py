@@ -8,12 +8,14 @@ again ends elsewhere.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Generator
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from search.contract import StrategyError
-from search.core import Result, Spending
+from search.core import Problem, Result, Spending
+from search.limit import LimitReached
 from search.questions import Clock, Clocked, Flow, Question
 
 
@@ -23,18 +25,22 @@ class Exhausted(Exception):
 
 @dataclass(frozen=True)
 class Budget:
-    """The most that the search of one problem may spend; None sets no limit.
+    """The most that the search of one problem may spend; `null` sets no limit.
 
     Tokens are what the models computed: prompt tokens that were not cached, and generated ones.
-    `calls` are the engine requests of both sides. `seconds` are of wall time while the search was
-    at work: the only limit that is not reproducible, and it says so where it ends a search.
     """
 
     policy_tokens: int | None = None
+    """Tokens of the policy."""
     verifier_tokens: int | None = None
+    """Tokens of the verifier."""
     total_tokens: int | None = None
+    """Tokens of both together."""
     calls: int | None = None
+    """Engine requests of both sides together."""
     seconds: float | None = None
+    """Seconds of wall time while the search was at work: the only limit that is not reproducible,
+    and it says so where it ends a search."""
 
     def __post_init__(self) -> None:
         for name in COUNTED:
@@ -46,8 +52,8 @@ class Budget:
         if self.seconds is not None and not self.seconds > 0:
             raise ValueError(f"seconds: {self.seconds} must be above 0; null sets no limit")
 
-    def spent_up(self, spent: Spending) -> str | None:
-        """The limit that is reached, in words; None when there is none."""
+    def spent_up(self, spent: Spending) -> LimitReached | None:
+        """The limit that is reached; None when there is none."""
         policy, verifier = spent.policy.computed, spent.verifier.computed
         used = {
             "policy_tokens": policy,
@@ -58,14 +64,14 @@ class Budget:
         for name, count in used.items():
             limit = getattr(self, name)
             if limit is not None and count >= limit:
-                return f"{name}: {count} of {limit}"
+                return LimitReached(name, count, limit)
         return None
 
-    def timed_out(self, seconds: float) -> str | None:
-        """The limit of time in words when it is reached; None before."""
+    def timed_out(self, seconds: float) -> LimitReached | None:
+        """The limit of time when it is reached; None before."""
         if self.seconds is None or seconds < self.seconds:
             return None
-        return f"seconds: {seconds:.1f} of {self.seconds:g} (not reproducible)"
+        return LimitReached("seconds", round(seconds, 1), self.seconds, "not reproducible")
 
     def share(self, parts: int) -> Budget:
         """The budget of one of `parts` sub-searches that run side by side; never below 1.
@@ -78,6 +84,21 @@ class Budget:
             for name, limit in limits.items()
         }
         return Budget(**shares, seconds=self.seconds)
+
+
+class Bounded(ABC):
+    """The base of a frozen dataclass with this field."""
+
+    budget: Budget
+    """The most that the search of one problem may spend."""
+
+    def __call__(self, problem: Problem) -> Flow:
+        """The search of `problem` within its budget."""
+        return bounded(self.search(problem), self.budget, problem.id)
+
+    @abstractmethod
+    def search(self, problem: Problem) -> Flow:
+        """The search itself; where `Exhausted` is thrown in, it returns its result so far."""
 
 
 COUNTED = tuple(field.name for field in fields(Budget) if field.name != "seconds")
@@ -100,26 +121,26 @@ def bounded(flow: Flow, budget: Budget, *name: str) -> Flow:
         except StopIteration as stop:
             result: Result = stop.value
             return result
-        reason = budget.spent_up(spent)
-        if budget.seconds is not None and reason is None:
+        limit = budget.spent_up(spent)
+        if budget.seconds is not None and limit is None:
             clocked: Clocked = yield Clock((*name, str(readings)))
             readings += 1
-            reason = budget.timed_out(clocked.seconds)
-        if reason:
-            return _end(flow, reason)
+            limit = budget.timed_out(clocked.seconds)
+        if limit:
+            return _end(flow, limit)
         reply = yield question
         spent += reply.spent
 
 
-def _end(flow: Generator[Question, Any, Result], reason: str) -> Result:
+def _end(flow: Generator[Question, Any, Result], limit: LimitReached) -> Result:
     try:
-        flow.throw(Exhausted(reason))
+        flow.throw(Exhausted(str(limit)))
     except StopIteration as stop:
         result: Result = stop.value
-        return replace(result, exhausted=reason)
+        return replace(result, exhausted=limit)
     except Exhausted:
         pass  # it was let through: as wrong as to ask on
     raise StrategyError(
-        f"the strategy did not end when its budget was spent ({reason}); "
+        f"the strategy did not end when its budget was spent ({limit}); "
         "where Exhausted is thrown in, it must return its result so far"
     )

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from typing import TypeAlias, TypeVar
 
+from search.account import Charged
 from search.contract import StrategyError
-from search.core import Feedback, Judgement, Path, Place, Spent
+from search.core import Feedback, Judgement, Place, Prefix, Spent
 from search.keys import content, policy_digest, policy_key, scorer_digest, scorer_key
 from search.ports import (
+    Earlier,
     Failure,
     FailureKind,
     Memory,
@@ -30,8 +32,6 @@ from search.questions import Until
 from search.replies import policy_reply, scorer_reply
 from search.seeds import call_seed
 
-Charged: TypeAlias = set[str]
-"""Keys that a flow has paid for: what it asks again costs it nothing."""
 Answer: TypeAlias = tuple[ScorerReply, Failure | None]
 T = TypeVar("T")
 
@@ -63,23 +63,25 @@ class Calls:
         self.scorer = scorer
         self.memory = memory
         self.run_seed = run_seed
-        self.paths: dict[str, Path] = {}
+        self.paths: dict[str, Prefix] = {}
         self.asked: dict[str, PolicyCall] = {}
         """By the id of a drawn path, the call that drew it."""
-        self.order: list[PolicyCall | Path] = []
+        self.order: list[PolicyCall | Prefix] = []
         """What was answered, in its order: each draw, and each path that was judged, once."""
         self.judgements: dict[str, Judgement] = {}
+        self.earlier: dict[str, Prefix] = {}
+        """By the id of a judged path, the one whose judgement its own could go on from."""
         self.failures: dict[str, Failure] = {}
         self._drawn: dict[str, Spent] = {}
         self._draws: dict[Place, tuple[str, asyncio.Future[PolicyReply]]] = {}
         """By the child's place, with the digest of its call: a place has one path."""
         self._answers: dict[str, asyncio.Future[Answer]] = {}
-        self._judged: dict[str, dict[str, Path]] = {}
+        self._judged: dict[str, dict[str, Prefix]] = {}
         """By key, the paths that say the same, by id."""
 
     async def draw(
         self,
-        path: Path,
+        path: Prefix,
         child: int,
         until: Until,
         charged: Charged,
@@ -128,7 +130,9 @@ class Calls:
         self.order.append(call)
         return reply
 
-    async def judge(self, path: Path, charged: Charged) -> ScorerReply:
+    async def judge(
+        self, path: Prefix, charged: Charged, earlier: Earlier | None = None
+    ) -> ScorerReply:
         """The judgement, remembered, made, or on its way; `Missing` when the scorer failed.
 
         A path that the policy rejects costs the scorer nothing: it is `Missing` at once.
@@ -137,8 +141,11 @@ class Calls:
             self._judge(path, Judgement.missing("the policy rejects it"))
             return ScorerReply(self.judgements[path.id], Spent())
         said = content(path)
-        call = ScorerCall(path, call_seed(self.run_seed, path.problem.id, said, "judge"))
+        seed = call_seed(self.run_seed, path.problem.id, said, "judge")
+        call = ScorerCall(path, seed, earlier=earlier)
         key, id = scorer_key(call, said), path.id
+        if earlier:
+            self.earlier[id] = earlier.path
         if key not in self._answers:
             self._answers[key] = self._answer(key, scorer_digest(call, said), call)
         self._judged.setdefault(key, {})[id] = path
@@ -149,7 +156,7 @@ class Calls:
         spent = charge(key, reply.spent, charged)
         return reply if spent is reply.spent else replace(reply, spent=spent)
 
-    def _judge(self, path: Path, judgement: Judgement) -> None:
+    def _judge(self, path: Prefix, judgement: Judgement) -> None:
         if self.judgements.get(path.id) is not judgement:
             self.order.append(path)
         self.judgements[path.id] = judgement
@@ -189,7 +196,7 @@ class Calls:
         for key, paths in self._judged.items():
             payer = min(paths.values(), key=lambda path: (ranks.get(path.place, inf), path.place))
             reply, _ = self._answers[key].result()
-            verifier[payer.id] = reply.spent
+            verifier[payer.id] = verifier.get(payer.id, Spent()) + reply.spent
         return Costs(self._drawn, verifier)
 
 

@@ -11,11 +11,12 @@ from search.core import (
     Feedback,
     Judgement,
     Missing,
-    Path,
+    Prefix,
     Pruned,
     Result,
     is_probability,
 )
+from search.limit import LimitReached
 from search.questions import Clock, Extend, Fork, Grow, Judge, Until
 
 MOST = 2**20
@@ -49,6 +50,7 @@ def check_question(question: Any) -> None:
                 _check_type("asked with greedy", question.greedy, bool)
         case Judge():
             _check_paths(question.paths)
+            _check_earlier(question)
         case Fork():
             _check_type("asked with flows", question.flows, tuple)  # each is checked when it starts
         case Clock():
@@ -66,7 +68,7 @@ def check_result(result: Any) -> Result:
         raise StrategyError(f"the strategy returned {shown(result)}; it must return a Result")
     _check_each("candidates", result.candidates, Candidate)
     _check_each("pruned", result.pruned, Pruned)
-    _check_type("returned exhausted", result.exhausted, str | None)
+    _check_type("returned exhausted", result.exhausted, LimitReached | None)
     for given_up in result.pruned:
         _check_type("returned what it pruned with path_id", given_up.path_id, str)
         _check_type("returned what it pruned with reason", given_up.reason, str)
@@ -76,7 +78,7 @@ def check_result(result: Any) -> Result:
 
 
 def _check_candidate(candidate: Candidate) -> None:
-    _check_type("returned a candidate with path", candidate.path, Path)
+    _check_type("returned a candidate with path", candidate.path, Prefix)
     _check_type("returned a candidate with judgement", candidate.judgement, Judgement | None)
     _check_verdicts(candidate)
     _check_type("returned history", candidate.history, tuple)
@@ -98,7 +100,7 @@ def _check_verdicts(candidate: Candidate) -> None:
         )
 
 
-def check_drawn(candidates: Iterable[Candidate], drawn: Mapping[str, Path]) -> None:
+def check_drawn(candidates: Iterable[Candidate], drawn: Mapping[str, Prefix]) -> None:
     """Raise `StrategyError` unless each candidate was drawn, and is there once: it votes once."""
     seen: set[str] = set()
     for candidate in candidates:
@@ -125,11 +127,22 @@ def _check_paths(paths: Any) -> None:
     if not isinstance(paths, tuple):
         raise StrategyError(f"the strategy asked with paths {shown(paths)}; it must be a tuple")
     for path in paths:
-        if not isinstance(path, Path):
-            raise StrategyError(f"the strategy named {shown(path)} where a Path is expected")
+        if not isinstance(path, Prefix):
+            raise StrategyError(f"the strategy named {shown(path)} where a Prefix is expected")
 
 
-def _check_apart(paths: Sequence[Path]) -> None:
+def _check_earlier(question: Judge) -> None:
+    _check_type("asked with earlier", question.earlier, tuple | None)
+    if question.earlier is not None:
+        _check_paths(tuple(path for path in question.earlier if path is not None))
+        if len(question.earlier) != len(question.paths):
+            raise StrategyError(
+                f"the strategy asked with {len(question.earlier)} earlier paths for "
+                f"{len(question.paths)}; leave it out"
+            )
+
+
+def _check_apart(paths: Sequence[Prefix]) -> None:
     for path, times in Counter(paths).items():
         if times > 1:
             raise StrategyError(

@@ -8,6 +8,8 @@ from enum import StrEnum
 from itertools import chain
 from typing import TypeAlias
 
+from search.limit import LimitReached
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -60,7 +62,7 @@ def place_id(place: Place) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
+class Prefix:
     """An immutable prefix of a solution; `place` is its position in the tree, root `()`."""
 
     problem: Problem
@@ -68,7 +70,7 @@ class Path:
     place: Place = ()
 
     @classmethod
-    def start(cls, problem: Problem) -> Path:
+    def start(cls, problem: Problem) -> Prefix:
         """The empty prefix of `problem`."""
         return cls(problem)
 
@@ -110,9 +112,9 @@ class Path:
         """The whole solution so far."""
         return "".join(step.text for step in self.steps)
 
-    def grow(self, child: int, steps: Sequence[Step]) -> Path:
+    def grow(self, child: int, steps: Sequence[Step]) -> Prefix:
         """The path's `child`-th child, longer by `steps`."""
-        return Path(self.problem, (*self.steps, *steps), (*self.place, child))
+        return Prefix(self.problem, (*self.steps, *steps), (*self.place, child))
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +182,29 @@ class StepVerdict:
             check_probability(self.probability)
 
 
+class Origin(StrEnum):
+    """How a judgement came about."""
+
+    WHOLE = "whole"
+    """Every step was judged for it."""
+    INCREMENTAL = "incremental"
+    """A chain of it begins with one of an earlier judgement: only the rest was judged for it."""
+    INHERITED = "inherited"
+    """Nothing was asked: a prefix of the path was called incorrect before."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainStart:
+    """The start of a verification chain, from which that of a longer prefix may go on.
+
+    It ends with a verdict; all its verdicts are *correct*. `odds`: log-odds of *correct* by
+    position in `token_ids`, where a verdict is decided. Empty where a chain has no such start.
+    """
+
+    token_ids: tuple[int, ...] = ()
+    odds: tuple[tuple[int, float], ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """`verdicts[i]` judges `path.steps[i]`.
@@ -194,6 +219,9 @@ class Judgement:
     prefix: Score
     chains: int = 0
     """How many verification chains were read into this judgement."""
+    origin: Origin = Origin.WHOLE
+    starts: tuple[ChainStart, ...] = ()
+    """That of chain k, in their order; none where no verification goes on from another."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.prefix, Missing):
@@ -209,7 +237,7 @@ class Judgement:
 class Feedback:
     """What the policy may be shown when it draws: an earlier attempt, and how it was judged."""
 
-    attempt: Path
+    attempt: Prefix
     judgement: Judgement
 
 
@@ -262,11 +290,11 @@ class Candidate:
     `history` holds the whole-prefix probabilities judged along the path, oldest first.
     """
 
-    path: Path
+    path: Prefix
     judgement: Judgement | None = None
     history: tuple[Score, ...] = ()
 
-    def child(self, path: Path, judgement: Judgement) -> Candidate:
+    def child(self, path: Prefix, judgement: Judgement) -> Candidate:
         """A continuation of this candidate, judged."""
         return Candidate(path, judgement, (*self.history, judgement.prefix))
 
@@ -289,4 +317,4 @@ class Result:
 
     candidates: tuple[Candidate, ...] = ()
     pruned: tuple[Pruned, ...] = ()
-    exhausted: str | None = None
+    exhausted: LimitReached | None = None

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TypeVar
 
-from search.calls import Calls, Charged, Costs
+from search.account import Account
+from search.calls import Calls, Costs
 from search.contract import (
     StrategyError,
     check_drawn,
@@ -27,14 +28,16 @@ from search.contract import (
 from search.core import (
     Feedback,
     Judgement,
-    Path,
     Place,
+    Prefix,
     Result,
     Spending,
     Spent,
 )
+from search.gather import gather
 from search.keys import clock_key
 from search.ports import (
+    Earlier,
     Failure,
     Memory,
     Policy,
@@ -60,7 +63,6 @@ from search.questions import (
     Until,
 )
 from search.stopwatch import Stopwatch
-from search.together import together
 
 T = TypeVar("T")
 FIGURES = attrgetter(*Spent.__slots__)
@@ -71,18 +73,19 @@ class Searched:
     """What a finished search leaves.
 
     Its result; by path id what each path cost, every path that was drawn, why the scorer gave no
-    reply for it, how it was judged, and the call that drew it; and all that was answered, each draw
-    and each judged path, in the order in which it was. (A path that the scorer refuses as
-    invalid has a reply: it is Missing.)
+    reply for it, how it was judged, the call that drew it, and the path from whose judgement that
+    of it could go on; and all that was answered, each draw and each judged path, in the order in
+    which it was. (A path that the scorer refuses as invalid has a reply: it is Missing.)
     """
 
     result: Result
     costs: Costs
-    paths: dict[str, Path]
+    paths: dict[str, Prefix]
     failures: dict[str, Failure] = field(default_factory=dict)
     judgements: dict[str, Judgement] = field(default_factory=dict)
     asked: dict[str, PolicyCall] = field(default_factory=dict)
-    order: Sequence[PolicyCall | Path] = field(default=(), repr=False, compare=False)
+    earlier: dict[str, Prefix] = field(default_factory=dict)
+    order: Sequence[PolicyCall | Prefix] = field(default=(), repr=False, compare=False)
 
 
 async def drive(
@@ -92,24 +95,27 @@ async def drive(
     memory: Memory,
     run_seed: int,
     now: Callable[[], float] = time.monotonic,
+    *,
+    goes_on: bool = False,
 ) -> Searched:
     """Run `flow` to its result.
 
-    `now` tells the seconds since some moment, for a search that asks for the time.
+    `now` tells the seconds since some moment, for a search that asks for the time. `goes_on`:
+    whether the scorer is told of earlier judgements (`engines.traits.Traits.goes_on`).
 
     Raises `SearchFailed` when the policy fails, `ReplayError` when the journal holds another
     question at the same place, `StrategyError` when the flow asks or returns what it may not. A
     scorer that fails gives `Missing` judgements and the search goes on.
     """
     calls = Calls(policy, scorer, memory, run_seed)
-    result, _ = await _Search(calls, memory, Stopwatch(now)).run(flow, set())
+    result, _ = await _Search(calls, memory, Stopwatch(now)).run(flow, Account(goes_on))
     check_drawn(result.candidates, calls.paths)
     ranks: dict[Place, int] = {}
     for rank, candidate in enumerate(result.candidates):
         for place in candidate.path.line:
             ranks.setdefault(place, rank)
     costs = calls.costs(ranks)
-    drawn = calls.paths, calls.failures, calls.judgements, calls.asked
+    drawn = calls.paths, calls.failures, calls.judgements, calls.asked, calls.earlier
     return Searched(result, costs, *drawn, calls.order)
 
 
@@ -121,8 +127,8 @@ class _Search:
         self.memory = memory
         self.stopwatch = stopwatch
 
-    async def run(self, flow: Flow, charged: Charged) -> tuple[Result, Spending]:
-        """The flow's result and what its own questions spent; what is in `charged` is free."""
+    async def run(self, flow: Flow, account: Account) -> tuple[Result, Spending]:
+        """The flow's result and what its own questions spent; what it has paid for is free."""
         check_flow(flow)
         reply: Reply | None = None
         spent = Spending()
@@ -135,29 +141,29 @@ class _Search:
                 problem = f"the strategy raised {type(error).__name__}, which would end the program"
                 raise StrategyError(f"{problem}; raise an error of its own") from error
             check_question(question)
-            reply = await self.answer(question, charged)
+            reply = await self.answer(question, account)
             spent += reply.spent
 
-    async def answer(self, question: Question, charged: Charged) -> Reply:
+    async def answer(self, question: Question, account: Account) -> Reply:
         match question:
             case Extend():
-                return await self.extend(question, charged)
+                return await self.extend(question, account)
             case Judge():
-                return await self.judge(question, charged)
+                return await self.judge(question, account)
             case Grow():
-                return await self.grow(question, charged)
+                return await self.grow(question, account)
             case Fork():
-                return await self.fork(question, charged)
+                return await self.fork(question, account)
             case Clock():
                 return await self.clock(question)
 
-    async def extend(self, question: Extend, charged: Charged) -> Extended:
-        replies = await together(
+    async def extend(self, question: Extend, account: Account) -> Extended:
+        replies = await gather(
             self.calls.draw(
                 path,
                 child,
                 question.until,
-                charged,
+                account.charged,
                 greedy=question.greedy,
                 feedback=question.feedback,
             )
@@ -166,17 +172,35 @@ class _Search:
         children = rows([reply.path for reply in replies], question.n)
         return Extended(children, Spending(policy=total(reply.spent for reply in replies)))
 
-    async def judge(self, question: Judge, charged: Charged) -> Judged:
-        replies = await together(self.calls.judge(path, charged) for path in question.paths)
-        return Judged(
-            tuple(reply.judgement for reply in replies),
-            Spending(verifier=total(reply.spent for reply in replies)),
+    async def judge(self, question: Judge, account: Account) -> Judged:
+        replies = await gather(
+            self.calls.judge(path, account.charged, earlier)
+            for path, earlier in zip(question.paths, self.earlier(question, account), strict=True)
         )
+        judgements = tuple(reply.judgement for reply in replies)
+        account.hear(question.paths, judgements)
+        return Judged(judgements, Spending(verifier=total(reply.spent for reply in replies)))
 
-    async def grow(self, question: Grow, charged: Charged) -> Grown:
-        replies = await together(
-            self.draw_and_judge(path, child, question.feedback, charged)
+    def earlier(self, question: Judge, account: Account) -> Iterable[Earlier | None]:
+        """What the judgement of each path may go on from."""
+        if question.earlier is None:
+            return list(map(account.earlier, question.paths))
+        return [None if path is None else self.judged(path) for path in question.earlier]
+
+    def judged(self, path: Prefix) -> Earlier:
+        """How a path was judged. Raises `StrategyError` where it was not."""
+        judgement = self.calls.judgements.get(path.id)
+        if judgement is None:
+            raise StrategyError(f"the strategy goes on from path {path.id!r}, which was not judged")
+        return Earlier(path, judgement)
+
+    async def grow(self, question: Grow, account: Account) -> Grown:
+        replies = await gather(
+            self.draw_and_judge(path, child, question.feedback, account)
             for path, child in places(question)
+        )
+        account.hear(
+            [drawn.path for drawn, _ in replies], [judged.judgement for _, judged in replies]
         )
         return Grown(
             rows([drawn.path for drawn, _ in replies], question.n),
@@ -188,18 +212,20 @@ class _Search:
         )
 
     async def draw_and_judge(
-        self, path: Path, child: int, feedback: Feedback | None, charged: Charged
+        self, path: Prefix, child: int, feedback: Feedback | None, account: Account
     ) -> tuple[PolicyReply, ScorerReply]:
+        charged = account.charged
         drawn = await self.calls.draw(path, child, Until.STEP, charged, feedback=feedback)
-        return drawn, await self.calls.judge(drawn.path, charged)
+        earlier = account.earlier(drawn.path)
+        return drawn, await self.calls.judge(drawn.path, charged, earlier)
 
-    async def fork(self, question: Fork, charged: Charged) -> Forked:
+    async def fork(self, question: Fork, account: Account) -> Forked:
         """All flows at once; what two of them ask is charged to both, whichever was first."""
-        ledgers = [set(charged) for _ in question.flows]
-        ended = await together(
-            self.run(flow, ledger) for flow, ledger in zip(question.flows, ledgers, strict=True)
+        accounts = [account.fork() for _ in question.flows]
+        ended = await gather(
+            self.run(flow, own) for flow, own in zip(question.flows, accounts, strict=True)
         )
-        charged.update(*ledgers)
+        account.join(accounts)
         spent = sum((spent for _, spent in ended), Spending())
         return Forked(tuple(result for result, _ in ended), spent)
 
@@ -214,7 +240,7 @@ class _Search:
         return Clocked(seconds)
 
 
-def places(question: Extend | Grow) -> list[tuple[Path, int]]:
+def places(question: Extend | Grow) -> list[tuple[Prefix, int]]:
     """Each path with the number of each child."""
     numbers = range(question.first, question.first + question.n)
     return [(path, child) for path in question.paths for child in numbers]

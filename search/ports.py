@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import takewhile
 from traceback import format_exception
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from search.core import Feedback, Judgement, Path, Spent
+from search.core import Feedback, Judgement, Prefix, Spent, Step
 from search.fault import Fault
 from search.questions import Until
 
@@ -62,7 +63,7 @@ class Failure:
     traceback: str = ""
 
     @classmethod
-    def about(cls, path: Path, kind: FailureKind, message: str) -> Failure:
+    def about(cls, path: Prefix, kind: FailureKind, message: str) -> Failure:
         """A failure in one line that says which path it is about."""
         where = f"problem {path.problem.id}, path {path.id or 'root'}"
         return cls(kind, " ".join(f"{where}: {message}".split()))
@@ -82,7 +83,7 @@ class PolicyCall:
     calls of the same name only. It changes what a reply costs, not what it says.
     """
 
-    path: Path
+    path: Prefix
     child: int
     until: Until
     seed: int
@@ -95,17 +96,39 @@ class PolicyCall:
 class PolicyReply:
     """`path` is the child: the call's path grown by at least one step."""
 
-    path: Path
+    path: Prefix
     spent: Spent
 
 
 @dataclass(frozen=True, slots=True)
-class ScorerCall:
-    """Judge every step of `path`. `cache` as in `PolicyCall`."""
+class Earlier:
+    """How a path was judged earlier that begins as another one does."""
 
-    path: Path
+    path: Prefix
+    judgement: Judgement
+
+    def shared(self, path: Prefix) -> int:
+        """How many steps both paths begin with."""
+        pairs = zip(self.path.steps, path.steps, strict=False)
+        return sum(1 for _ in takewhile(lambda pair: saying(pair[0]) == saying(pair[1]), pairs))
+
+
+def saying(step: Step) -> tuple[str, tuple[int, ...], str]:
+    """What tells a step from others, wherever in a tree it is."""
+    return (step.text, step.token_ids, step.stop.value)
+
+
+@dataclass(frozen=True, slots=True)
+class ScorerCall:
+    """Judge every step of `path`. `cache` as in `PolicyCall`.
+
+    `earlier`: what a scorer that goes on from earlier judgements may go on from.
+    """
+
+    path: Prefix
     seed: int
     cache: str = ""
+    earlier: Earlier | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +139,16 @@ class ScorerReply:
     spent: Spent
 
 
-class Policy(Protocol):
+@runtime_checkable
+class Closing(Protocol):
+    """What every port and every engine owes the one who opened it."""
+
+    async def close(self) -> None:
+        """Free everything. Idempotent. One that holds nothing inherits this, which does nothing."""
+        return
+
+
+class Policy(Closing, Protocol):
     """Proposes steps."""
 
     async def extend(self, batch: Sequence[PolicyCall]) -> list[PolicyReply | Failure]:
@@ -124,7 +156,7 @@ class Policy(Protocol):
         ...
 
 
-class Scorer(Protocol):
+class Scorer(Closing, Protocol):
     """Judges steps."""
 
     async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:

@@ -8,11 +8,11 @@ journal and the ports.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, Self, TypeAlias, get_type_hints
 
-from search.core import Feedback, Judgement, Path, Problem, Result, Spending
+from search.core import Feedback, Judgement, Prefix, Problem, Result, Spending
 
 
 class Until(StrEnum):
@@ -31,7 +31,7 @@ class Extend:
     children.
     """
 
-    paths: tuple[Path, ...]
+    paths: tuple[Prefix, ...]
     n: int
     until: Until = Until.STEP
     first: int = 0
@@ -46,15 +46,20 @@ class Extended:
     `spent` sums over the question.
     """
 
-    children: tuple[tuple[Path, ...], ...]
+    children: tuple[tuple[Prefix, ...], ...]
     spent: Spending
 
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Judge every step of each path."""
+    """Judge every step of each path.
 
-    paths: tuple[Path, ...]
+    `earlier[i]`, for a replay: the judged path whose verification that of `paths[i]` may go on
+    from, or none. A strategy leaves it to the driver, which looks for the nearest.
+    """
+
+    paths: tuple[Prefix, ...]
+    earlier: tuple[Prefix | None, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,7 @@ class Judged:
 class Grow:
     """`Extend` by one step and `Judge`, each child judged the moment it ends."""
 
-    paths: tuple[Path, ...]
+    paths: tuple[Prefix, ...]
     n: int
     first: int = 0
     feedback: Feedback | None = None
@@ -79,7 +84,7 @@ class Grow:
 class Grown:
     """`judgements[i][j]` is of `children[i][j]`."""
 
-    children: tuple[tuple[Path, ...], ...]
+    children: tuple[tuple[Prefix, ...], ...]
     judgements: tuple[tuple[Judgement, ...], ...]
     spent: Spending
 
@@ -127,8 +132,7 @@ Flow: TypeAlias = Generator[Question, Any, Result]
 class Strategy(Protocol):
     """A frozen dataclass whose fields are its configuration; calling it starts a search.
 
-    What else it may say of itself, and what is taken for true where it does not: `judges_prefixes`
-    and `draws_alike` below.
+    What else it may say of itself, and what holds where it does not: `Declared`.
     """
 
     def __call__(self, problem: Problem) -> Flow:
@@ -151,53 +155,70 @@ class Strategy(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """What a strategy says of itself by members of these names; the defaults are of a silent one.
+
+    Its members are properties or fields. One that is silent counts as asking the verifier about
+    finished paths only, and as drawing alike where it returns several candidates.
+    """
+
+    judges_prefixes: bool = False
+    """Whether it asks about unfinished paths, which an outcome reward model cannot judge."""
+    draws_alike: bool = False
+    """Whether it draws several children with the same in view, all equal at temperature 0."""
+    aggregate: str | None = None
+    """The aggregation whose scores it looks at."""
+    steered_by: str | None = None
+    """The aggregation whose score decides what it draws: `aggregate`, unless it says another."""
+    feedback: str = "none"
+    """What of earlier attempts the policy is shown beside the problem."""
+    lookahead: int = 0
+    """How many steps beyond a child it looks to rank it."""
+
+    @classmethod
+    def of(cls, strategy: Strategy) -> Self:
+        """Ask it; a member of another type than it must have says nothing."""
+        hints = get_type_hints(cls)
+        said = {f.name: getattr(strategy, f.name, f.default) for f in fields(cls)}
+        said = {name: value for name, value in said.items() if isinstance(value, hints[name])}
+        silent = {"draws_alike": strategy.candidates > 1, "steered_by": said.get("aggregate")}
+        unsaid = {name: value for name, value in silent.items() if not hasattr(strategy, name)}
+        return cls(**said | unsaid)
+
+
 def judges_prefixes(strategy: Strategy) -> bool:
-    """Whether it asks about unfinished paths, which an outcome reward model cannot judge.
-
-    What its property of this name says; without one, it asks about finished paths only.
-    """
-    return bool(getattr(strategy, "judges_prefixes", False))
-
-
-def draws_alike(strategy: Strategy) -> bool:
-    """Whether it draws several children with the same in view, all equal at temperature 0.
-
-    What its property of this name says; without one, it does if it returns several candidates.
-    """
-    return bool(getattr(strategy, "draws_alike", strategy.candidates > 1))
+    """See `Declared`."""
+    return Declared.of(strategy).judges_prefixes
 
 
 def steered_by(strategy: Strategy) -> str | None:
-    """The aggregation whose score decides what it draws; None where none does.
-
-    What its property of this name says; without one, its field `aggregate`.
-    """
-    said = getattr(strategy, "steered_by", getattr(strategy, "aggregate", None))
-    return said if isinstance(said, str) else None
+    """See `Declared`."""
+    return Declared.of(strategy).steered_by
 
 
 def extend(
-    paths: Sequence[Path],
+    paths: Sequence[Prefix],
     n: int,
     until: Until = Until.STEP,
     *,
     first: int = 0,
     greedy: bool = False,
     feedback: Feedback | None = None,
-) -> Generator[Extend, Extended, tuple[tuple[Path, ...], ...]]:
+) -> Generator[Extend, Extended, tuple[tuple[Prefix, ...], ...]]:
     """Ask for `n` children of each path; returns them aligned with `paths`."""
     reply = yield Extend(tuple(paths), n, until, first, greedy, feedback)
     return reply.children
 
 
-def judge(paths: Sequence[Path]) -> Generator[Judge, Judged, tuple[Judgement, ...]]:
+def judge(paths: Sequence[Prefix]) -> Generator[Judge, Judged, tuple[Judgement, ...]]:
     """Ask for the judgement of each path; returns them aligned with `paths`."""
     reply = yield Judge(tuple(paths))
     return reply.judgements
 
 
 def grow(
-    paths: Sequence[Path], n: int, *, first: int = 0, feedback: Feedback | None = None
+    paths: Sequence[Prefix], n: int, *, first: int = 0, feedback: Feedback | None = None
 ) -> Generator[Grow, Grown, Grown]:
     """Ask for `n` judged one-step children of each path."""
     return (yield Grow(tuple(paths), n, first, feedback))

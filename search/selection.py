@@ -103,7 +103,7 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedSelection:
     """A custom selection's function. Raises `PartError` where it fails or chooses nothing there."""
 
     name: str
@@ -140,7 +140,7 @@ def custom_selection(name: str, part: Any) -> Selection:
     if not callable(known.choose) or isinstance(known.choose, type):
         problem = f"{name} is a {type(part).__name__}, not a selection"
         raise PartError(problem, "give a function from options and their scale to a Choice")
-    checked = Checked(name, known.choose)
+    checked = CheckedSelection(name, known.choose)
     for probe in PROBES:
         checked(probe, Scale.PROBABILITY)
     return replace(known, choose=checked)

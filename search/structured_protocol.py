@@ -114,14 +114,18 @@ class Response:
 class ResponseFormat:
     """The `format:` keys of the policy: the rules beyond the tags.
 
-    `min_…_tokens`: the policy's tokens that a section has at least, its tags not counted.
-    `banned_phrases`: found in any case and spacing, as whole words, but not in the output.
+    Tokens are the policy's, and a section's tags are not counted.
     """
 
     min_planning_tokens: int = 40
+    """Tokens that the section `planning` has at least; 0 sets no minimum, as below."""
     min_monitoring_tokens: int = 80
+    """Tokens that the section `monitoring` has at least."""
     min_evaluation_tokens: int = 40
+    """Tokens that the section `evaluation` has at least."""
     banned_phrases: list[str] = field(default_factory=lambda: list(PHRASES))
+    """Phrases that no section may hold, found in any case and spacing, as whole words; the output
+    may. `[]` bans none."""
 
     def __post_init__(self) -> None:
         for name, least in self.min_tokens.items():

@@ -17,7 +17,7 @@ import networkx as nx
 from search.core import (
     Judgement,
     Missing,
-    Path,
+    Prefix,
     Problem,
     Spent,
     place_id,
@@ -75,7 +75,8 @@ class Drawn(TypedDict):
 def tree_of(problem: Problem, searched: Searched) -> Graph:
     """The graph of a search. Siblings stand in the order of their numbers."""
     result = searched.result
-    graph = nx.DiGraph(problem=problem.id, question=problem.question, exhausted=result.exhausted)
+    limit = None if result.exhausted is None else str(result.exhausted)
+    graph = nx.DiGraph(problem=problem.id, question=problem.question, exhausted=limit)
     graph.add_node(ROOT)
     candidates = [candidate.path for candidate in result.candidates]
     ranks = {path.id: rank for rank, path in enumerate(candidates)}
@@ -127,7 +128,7 @@ def from_json(data: Mapping[str, Any]) -> Graph:
     return nx.node_link_graph(data, edges="edges")
 
 
-def _parent(path: Path, drawn: Mapping[str, Path]) -> Path | None:
+def _parent(path: Prefix, drawn: Mapping[str, Prefix]) -> Prefix | None:
     """The nearest drawn path that this one continues, None for the root."""
     for place in path.line[1:]:
         above = drawn.get(place_id(place))
@@ -136,7 +137,7 @@ def _parent(path: Path, drawn: Mapping[str, Path]) -> Path | None:
     return None
 
 
-def _steps(path: Path, known: int, judgement: Judgement | None) -> list[DrawnStep]:
+def _steps(path: Prefix, known: int, judgement: Judgement | None) -> list[DrawnStep]:
     """The steps from number `known` on; a judgement has a verdict for each step, or none at all."""
     steps = path.steps[known:]
     if judgement is None or not judgement.verdicts:

@@ -6,7 +6,7 @@ from typing import Any
 
 from search.core import (
     Judgement,
-    Path,
+    Prefix,
     Problem,
     Result,
     Spending,
@@ -46,7 +46,7 @@ class Tree:
     """
 
     nodes: dict[str, str] | Callable[[str], str]
-    drawn: dict[str, Path] = field(default_factory=dict)
+    drawn: dict[str, Prefix] = field(default_factory=dict)
     judged: list[str] = field(default_factory=list)
     greedy: list[str] = field(default_factory=list)
     questions: list[Question] = field(default_factory=list)
@@ -93,13 +93,13 @@ class Tree:
             case Clock():
                 raise AssertionError("no search here has a budget of time")
 
-    def rows(self, paths: tuple[Path, ...], n: int, first: int) -> tuple[tuple[Path, ...], ...]:
+    def rows(self, paths: tuple[Prefix, ...], n: int, first: int) -> tuple[tuple[Prefix, ...], ...]:
         assert len(set(paths)) == len(paths), "a path is extended twice in one question"
         return tuple(
             tuple(self.draw(path, child) for child in range(first, first + n)) for path in paths
         )
 
-    def draw(self, path: Path, child: int) -> Path:
+    def draw(self, path: Prefix, child: int) -> Prefix:
         assert not path.stopped, f"{path.id} cannot be extended"
         place = "/".join(map(str, (*path.place, child)))
         assert place not in self.drawn, f"{place} is drawn twice"
@@ -108,7 +108,7 @@ class Tree:
         self.drawn[place] = path.grow(child, [step])
         return self.drawn[place]
 
-    def judge(self, path: Path) -> Judgement:
+    def judge(self, path: Prefix) -> Judgement:
         self.judged.append(path.id)
         number = self.node(path.id).rstrip("!~")
         if number == "?":

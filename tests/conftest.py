@@ -1,10 +1,29 @@
-"""What every test needs: the repository's root, quiet engines, no network, laws without a clock."""
+"""What every test needs, and the fixtures of more than one file.
+
+Quiet engines, no network, laws without a clock. A fixture imports what it wires when it is asked
+for, so that one test starts at once.
+"""
+
+from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from compared_runs import Made, Run, Said, Verb
+    from hostile_runs import Bench
+    from own_parts import Tell
+    from reported_runs import Finish
+    from swept_doubles import Write
+    from their_rows import Imported, Treewright
+    from written_configs import Load
 
 # Their asserts say what they saw, as those of the tests do.
 HELPERS = """
@@ -48,3 +67,137 @@ def starts_engines(item: pytest.Item) -> bool:
 def root() -> Path:
     """The repository's root folder."""
     return Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def command_line_built_once() -> Iterator[None]:
+    """`main` is called some thousand times in this process, and each builds the same parser."""
+    import typer.main
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.main, "get_command", cache(typer.main.get_command))
+        yield
+
+
+# --- Configs and parts of one's own ---------------------------------------------------------------
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Load:
+    """Loads configs that are written as texts."""
+    from written_configs import loader
+
+    return loader(tmp_path)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The current folder, with a config for parts of one's own."""
+    from own_parts import own_folder
+
+    with own_folder(tmp_path, monkeypatch) as folder:
+        yield folder
+
+
+@pytest.fixture
+def tell(folder: Path, capsys: pytest.CaptureFixture[str]) -> Tell:
+    """Commands in that folder."""
+    from own_parts import teller
+
+    return teller(capsys)
+
+
+# --- Sweeps, reports, rows from elsewhere ---------------------------------------------------------
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
+    """Writes a sweep over doubles into the current folder."""
+    from swept_doubles import sweeping
+
+    return sweeping(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def finish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Finish:
+    """Makes runs to be reported in the current folder."""
+    from reported_runs import finishing
+
+    return finishing(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def treewright(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Treewright:
+    """Commands in an empty folder."""
+    from their_rows import commands
+
+    return commands(tmp_path, monkeypatch, capsys)
+
+
+@pytest.fixture
+def imported(treewright: Treewright) -> Imported:
+    """Imports rows there."""
+    from their_rows import importing
+
+    return importing(treewright)
+
+
+# --- Runs that a stranger tampered with -----------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder where a file makes its run once; each test has a copy."""
+    return tmp_path_factory.mktemp("made")
+
+
+@pytest.fixture
+def arrived(at: Bench) -> Path:
+    """The run on the bench of the file, as it arrived."""
+    (folder,) = (at.folder / "runs" / "doubles").iterdir()
+    return folder
+
+
+# --- Runs that are compared -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def compared_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Made]:
+    """A folder that the tests of a file share, and the runs in it."""
+    return tmp_path_factory.mktemp("compared"), {}
+
+
+@pytest.fixture
+def said(
+    compared_once: tuple[Path, Made],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Said:
+    """Commands in that folder."""
+    from compared_runs import saying
+
+    return saying(compared_once[0], monkeypatch, capsys)
+
+
+@pytest.fixture
+def run(said: Said, compared_once: tuple[Path, Made]) -> Run:
+    """A run in that folder."""
+    from compared_runs import running
+
+    return running(said, compared_once[1])
+
+
+@pytest.fixture
+def compared(said: Said) -> Verb:
+    """What a comparison finds."""
+    from compared_runs import comparing
+
+    return comparing(said)
+
+
+@pytest.fixture
+def copied(run: Run, tmp_path: Path) -> Path:
+    """A run that a test may damage."""
+    return shutil.copytree(run(), tmp_path / "copied")

@@ -13,8 +13,11 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import redirect_stdout
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+import typer.main
 
 import treewright.running.experiment
 import treewright.trees.trees  # noqa: F401 - imported here, so that no child imports it
@@ -73,6 +76,7 @@ def patch(owner: type, name: str, method: object) -> None:
 
 def serve(config: str) -> None:
     """Answer every job."""
+    typer.main.get_command = cache(typer.main.get_command)
     with redirect_stdout(io.StringIO()):
         assert main(["validate", config]) == 0
     gc.freeze()  # a collection in a child would copy every page of this process

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -87,7 +88,7 @@ class Bench:
     def view(self, run: Path) -> None:
         """Make the page that `view` would serve, or meet the fault that it would tell."""
         with suppress(Fault):
-            Follower(run)
+            asyncio.run(Follower(run).begin())
 
     def refusals(self, run: Path, *verbs: str) -> list[str]:
         """The one line of every verb, or of those, and of `resume`; none may go through."""

@@ -28,7 +28,7 @@ grading: {kind: numeric}
 """
 HEAD = """\
 from dataclasses import dataclass
-from search.core import Candidate, Path, Result
+from search.core import Candidate, Prefix, Result
 from search.questions import Extend, Until, extend, judge
 """
 STRATEGY = (
@@ -41,7 +41,7 @@ class Own:
     judges = True
 
     def __call__(self, problem):
-        (drafts,) = yield from extend([Path.start(problem)], self.n, Until.END)
+        (drafts,) = yield from extend([Prefix.start(problem)], self.n, Until.END)
         judged = yield from judge(drafts)
         if problem.id == "odd":
             pass

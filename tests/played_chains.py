@@ -13,7 +13,7 @@ from scorers.readings import ChainReading
 from scorers.thinkprm import ThinkPrm, ThinkPrmConfig
 from scorers.verdict_ids import VerdictIds
 from scorers.verdicts import ChainReader
-from search.core import Judgement, Path, Problem, Step, StopReason
+from search.core import Judgement, Prefix, Problem, Step, StopReason
 from search.ports import Failure, ScorerCall, ScorerReply
 from thinkprm_tokenizer import TOKENIZER
 
@@ -75,7 +75,7 @@ def reply_of(engine: Playing, steps: int, **settings: Any) -> ScorerReply | Fail
     """What the scorer makes of a chain."""
     scorer = ThinkPrm(ThinkPrmConfig("m", retries=0, **settings), engine, TOKENIZER)
     grown = tuple(Step(f"claim {i}", (), StopReason.STEP_END) for i in range(steps))
-    (reply,) = asyncio.run(scorer.judge([ScorerCall(Path(Problem("p", "?"), grown, (0,)), 1)]))
+    (reply,) = asyncio.run(scorer.judge([ScorerCall(Prefix(Problem("p", "?"), grown, (0,)), 1)]))
     return reply
 
 

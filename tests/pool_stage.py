@@ -5,17 +5,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Seque
 from contextlib import asynccontextmanager
 
 from engines.engine import EngineError
-from search.core import Path, Problem, Spent, Step, StopReason
-from search.ports import Failure, FailureKind, PolicyCall, PolicyReply
+from search.core import Prefix, Problem, Spent, Step, StopReason
+from search.ports import Failure, FailureKind, Policy, PolicyCall, PolicyReply
 from search.questions import Until
-from treewright.cluster.inline import InlineReplica
+from treewright.cluster.inline_replica import InlineReplica
 from treewright.cluster.pool import Pool, PoolLimits
-from treewright.cluster.pooled import PooledPolicy
+from treewright.cluster.pool_ports import PooledPolicy
 from treewright.cluster.replica import Call, Outcome
 
 
 def call(problem: str, child: int = 0) -> PolicyCall:
-    return PolicyCall(Path.start(Problem(problem, "?")), child, Until.STEP, 100 + child)
+    return PolicyCall(Prefix.start(Problem(problem, "?")), child, Until.STEP, 100 + child)
 
 
 def reply(asked: PolicyCall) -> PolicyReply:
@@ -25,7 +25,7 @@ def reply(asked: PolicyCall) -> PolicyReply:
     return PolicyReply(asked.path.grow(asked.child, [step]), Spent(1))
 
 
-class Port:
+class Port(Policy):
     """Replies, unless the problem is named after a fault: `die`, `hang`, `raise`, `invalid`.
 
     A problem named `wait` waits for `gate`.

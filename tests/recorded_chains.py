@@ -13,7 +13,7 @@ from engines.byte_tokenizer import END, ByteTokenizer
 from engines.engine import Finish, Generation, Refused, Request
 from engines.scripted_engine import ScriptedEngine
 from scorers.thinkprm import ThinkPrm, ThinkPrmConfig
-from search.core import Judgement, Path, Problem, Step, StopReason
+from search.core import Judgement, Prefix, Problem, Step, StopReason
 from search.ports import ScorerCall, ScorerReply
 
 
@@ -112,10 +112,10 @@ class RecordedEngine(ScriptedEngine):
         return answer
 
 
-def path(steps: int = 2, question: str = "What is 1 + 2 + 3?") -> Path:
+def path(steps: int = 2, question: str = "What is 1 + 2 + 3?") -> Prefix:
     texts = [f"Step {i}: claim {i}.\n\n" for i in range(1, steps + 1)]
     grown = [Step(text, tuple(text.encode()), StopReason.STEP_END) for text in texts]
-    return Path(Problem("p7", question), tuple(grown), (0, 3))
+    return Prefix(Problem("p7", question), tuple(grown), (0, 3))
 
 
 def judge(engine: RecordedEngine, *calls: ScorerCall, **settings: Any) -> list[Any]:

@@ -1,5 +1,6 @@
 """Runs of doubles, and the pages that a report makes of them."""
 
+import asyncio
 import json
 import re
 from collections.abc import Callable
@@ -45,7 +46,7 @@ def finishing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Finish:
 
 def page(run: Path) -> str:
     """The page of a run."""
-    return render(measured([run]))
+    return render(asyncio.run(measured([run])))
 
 
 def reported(*arguments: object) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from search.candidates import Steering
 from search.core import (
     Judgement,
     Missing,
-    Path,
+    Prefix,
     Problem,
     Result,
     Score,
@@ -19,13 +20,12 @@ from search.core import (
     StopReason,
     VerdictStatus,
 )
-from search.frontier import Steering
 from search.questions import Extend, Extended, Flow, Judge, Judged, Question, Reply, Until
 from search.selection import SELECTIONS, Option
 from search.strategies.stopping import answer_of
 
 PROBLEM = Problem("one", "1 + 1?")
-ROOT = Path.start(PROBLEM)
+ROOT = Prefix.start(PROBLEM)
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Draft:
     score: Score = 0.5
     stop: StopReason = StopReason.EOS
 
-    def path(self, child: int) -> Path:
+    def path(self, child: int) -> Prefix:
         text = "so I stop." if self.answer is None else rf"so it is \boxed{{{self.answer}}}."
         return ROOT.grow(child, [Step(text, (child, *text.encode()), self.stop)])
 

@@ -9,14 +9,12 @@ from typing import Any
 
 from search.aggregation import AGGREGATIONS, Aggregator, MissingRule, Over
 from search.budget import COUNTED, Budget
-from search.core import Missing, Path, Spending, place_id
-from search.frontier import Steering
+from search.candidates import Steering
+from search.core import Missing, Prefix, Spending, place_id
+from search.limit import LimitReached
 from search.selection import SELECTIONS, Option
-from search.strategies.beam import Beam
-from search.strategies.chained import Chained
-from search.strategies.dvts import Dvts
-from search.strategies.mcts import Mcts
 from search.strategies.stopping import answer_of
+from strategy_spaces import common, entry_of
 from treewright.ledger import Ledger
 from watched_searches import Seen
 
@@ -33,7 +31,7 @@ def each_drawn_path_is_part_of_a_candidate_or_given_up_once_with_a_reason(seen: 
     assert kept | set(given_up) == set(seen.searched.paths)
 
 
-def lineage(path: Path) -> set[str]:
+def lineage(path: Prefix) -> set[str]:
     """The ids of the path and of those above it, without the root."""
     return set(map(place_id, path.line))
 
@@ -58,10 +56,10 @@ def it_asks_and_returns_no_more_than_it_says(seen: Seen) -> None:
 
 def no_path_is_deeper_than_the_limit(seen: Seen) -> None:
     """Draws beyond it are those that look ahead."""
-    strategy: Any = seen.case.strategy
-    ahead = getattr(strategy, "lookahead", 0) + isinstance(strategy, Mcts)
+    strategy = seen.case.strategy
+    ahead = common(strategy, "lookahead", 0) + entry_of(strategy).beyond
     deepest = max((len(path.place) for path in seen.searched.paths.values()), default=0)
-    assert deepest <= getattr(strategy, "depth", 1) + ahead
+    assert deepest <= common(strategy, "depth", 1) + ahead
 
 
 def a_candidate_that_could_go_on_is_marked_by_a_limit(seen: Seen) -> None:
@@ -78,7 +76,7 @@ def answers_stand_before_abstentions(seen: Seen) -> None:
 
 
 def what_is_said_twice_is_not_kept_twice_under_dedup(seen: Seen) -> None:
-    dedup = getattr(seen.case.strategy, "dedup", "none")
+    dedup = common(seen.case.strategy, "dedup", "none")
     said = [
         (path.finished, path.text)
         for path in (candidate.path for candidate in seen.result.candidates)
@@ -102,9 +100,9 @@ def the_ledger_is_what_the_ports_spent(seen: Seen) -> None:
 
 
 def a_budget_is_exceeded_by_one_question_at_most(seen: Seen) -> None:
-    budget: Budget = getattr(seen.case.strategy, "budget", Budget())
+    budget = common(seen.case.strategy, "budget", Budget())
     kept = [(seen.log, budget)]
-    if isinstance(seen.case.strategy, Dvts | Chained):  # each sub-search has its share
+    if entry_of(seen.case.strategy).shares:
         kept = [
             (log, budget.share(len(forked.flows))) for forked in seen.log for log in forked.flows
         ]
@@ -115,7 +113,8 @@ def a_budget_is_exceeded_by_one_question_at_most(seen: Seen) -> None:
         for name, limit in vars(limits).items():
             if name in COUNTED and limit is not None:
                 assert before_the_last[name] < limit
-                marks |= {f"{name}: {whole[name]} of {limit}"} if whole[name] >= limit else set()
+                if whole[name] >= limit:
+                    marks.add(LimitReached(name, whole[name], limit))
     assert seen.limit not in COUNTED or seen.result.exhausted in marks
 
 
@@ -171,8 +170,7 @@ def a_missing_score_is_never_chosen_over_a_number(seen: Seen) -> None:
 
 
 def where_the_best_stand_first_a_missing_score_stands_last(seen: Seen) -> None:
-    strategy = seen.case.strategy
-    if isinstance(strategy, Mcts) or (isinstance(strategy, Beam) and strategy.final == "best"):
+    if entry_of(seen.case.strategy).best_first(seen.case.strategy):
         assert seen.finished == steering(seen).rank(seen.finished)
         missing = [isinstance(steering(seen).score(each), Missing) for each in seen.finished]
         assert missing == sorted(missing)

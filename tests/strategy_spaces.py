@@ -1,10 +1,10 @@
-"""Every field of every registered strategy, and what it may be in a law."""
+"""What the laws know of every registered strategy: what its fields may be, and what it promises."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields
-from typing import Any, TypeAlias
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, TypeAlias, TypeVar
 
 from hypothesis import strategies as st
 
@@ -12,9 +12,26 @@ from search.aggregation import MissingRule
 from search.budget import Budget
 from search.questions import Strategy
 from search.strategies import STRATEGIES
-from search.strategies.mcts_tree import Widening
+from search.strategies.mcts_select import Widening
 
 Fields: TypeAlias = Mapping[str, st.SearchStrategy[Any]]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a law may know of a kind of strategy, and no other way.
+
+    `fields`: what each of its fields may be, but for those in `COMMON`. `beyond`: how many draws it
+    makes below `depth`, beside those of `lookahead`. `shares`: it runs sub-searches side by side,
+    each of which has an equal share of the budget. `best_first`: whether, with these settings, the
+    finished candidates stand best first.
+    """
+
+    fields: Fields
+    beyond: int = 0
+    shares: bool = False
+    best_first: Callable[[Any], bool] = lambda strategy: False
 
 
 BUDGETS = st.builds(
@@ -32,6 +49,7 @@ COMMON: Fields = {
     "lookahead": st.integers(0, 2),
     "last_level": st.sampled_from(["step", "end"]),
     "budget": st.just(Budget()) | BUDGETS,
+    "dedup": st.sampled_from(["none", "open", "all"]),
 }
 """Fields that mean the same in all strategies that have them."""
 
@@ -41,84 +59,109 @@ CHAINS: Fields = {
     "feedback": st.sampled_from(["none", "verdicts", "critique"]),
     "keep": st.sampled_from(["final", "all"]),
 }
-SPACES: dict[str, Fields] = {
-    "greedy": {},
-    "best_of_n": {
-        **WAVES,
-        "stop": st.sampled_from(["none", "majority", "weighted", "best"]),
-        "aggregate": PROBABILITIES,
-    },
-    "majority": {
-        **WAVES,
-        "stop": st.sampled_from(["none", "beta"]),
-        "confidence": st.sampled_from([0.6, 0.95]),
-        "fewest": st.integers(1, 6),
-    },
-    "beam": {
-        "paths": st.integers(1, 3),
-        "children": st.integers(1, 3),
-        "first_level": st.sampled_from(["paths", "children"]),
-        "finish": st.sampled_from(["compete", "bank"]),
-        "slots": st.sampled_from(["fixed", "shrink"]),
-        "refill": st.sampled_from(["cyclic", "even", "none"]),
-        "dedup": st.sampled_from(["none", "open", "all"]),
-        "final": st.sampled_from(["best", "first", "all"]),
-        "score_every": st.integers(1, 2),
-    },
-    "dvts": {
-        "paths": st.integers(1, 3),
-        "children": st.integers(1, 3),
-        "siblings": st.sampled_from(["none", "finished"]),
-    },
-    "rebase": {
-        "width": st.integers(1, 6),
-        "allocation": st.sampled_from(["paper", "code"]),
-        "temperature": st.sampled_from([0.02, 0.2, 5.0]),
-    },
-    "particles": {
-        "particles": st.integers(1, 6),
-        "resampling": st.sampled_from(["multinomial", "systematic", "stratified"]),
-        "ess": st.sampled_from([0.0, 0.5, 1.0]),
-        "temperature": st.sampled_from([0.5, 1.0]),
-        "clip": st.sampled_from([1e-7, 0.1]),
-        "seed": st.integers(0, 9),
-    },
-    "mcts": {
-        "simulations": st.integers(4, 12),
-        "parallel": st.integers(1, 4),
-        "children": st.integers(1, 3),
-        "widen": st.none() | st.just(Widening()),
-        "selection": st.sampled_from(["uct", "puct"]),
-        "exploration": st.sampled_from([0.0, 0.5]),
-        "virtual_loss": st.sampled_from([0.0, 1.0]),
-        "value": st.sampled_from(["judge", "rollout"]),
-        "rollouts": st.integers(1, 2),
-        "rollout": st.sampled_from(["sampled", "greedy"]),
-        "finish": st.integers(0, 2),
-        "backup": st.sampled_from(["mean", "max"]),
-        "aggregate": PROBABILITIES,
-    },
-    "backtrack": {
-        **CHAINS,
-        "backtracks": st.integers(0, 3),
-        "patience": st.none() | st.integers(1, 2),
-        "until": st.sampled_from(["end", "step"]),
-        "threshold": st.sampled_from([0.3, 0.7]),
-    },
-    "sequential": {
-        **CHAINS,
-        "revisions": st.integers(0, 3),
-        "revise": st.sampled_from(["last", "best"]),
-        "accept": st.none() | st.sampled_from([0.5, 0.9]),
-    },
-    "best_first": {
-        "children": st.integers(1, 3),
-        "expand": st.integers(1, 3),
-        "frontier": st.integers(3, 6),
-        "depth_bonus": st.sampled_from([0.0, 0.1]),
-        "solutions": st.integers(1, 4),
-        "expansions": st.integers(1, 12),
-    },
+ENTRIES: dict[str, Entry] = {
+    "greedy": Entry({}),
+    "best_of_n": Entry(
+        {
+            **WAVES,
+            "stop": st.sampled_from(["none", "majority", "weighted", "best"]),
+            "aggregate": PROBABILITIES,
+        },
+    ),
+    "majority": Entry(
+        {
+            **WAVES,
+            "stop": st.sampled_from(["none", "beta"]),
+            "confidence": st.sampled_from([0.6, 0.95]),
+            "fewest": st.integers(1, 6),
+        },
+    ),
+    "beam": Entry(
+        {
+            "paths": st.integers(1, 3),
+            "children": st.integers(1, 3),
+            "first_level": st.sampled_from(["paths", "children"]),
+            "finish": st.sampled_from(["compete", "bank"]),
+            "slots": st.sampled_from(["fixed", "shrink"]),
+            "refill": st.sampled_from(["cyclic", "even", "none"]),
+            "final": st.sampled_from(["best", "first", "all"]),
+            "score_every": st.integers(1, 2),
+        },
+        best_first=lambda beam: bool(beam.final == "best"),
+    ),
+    "dvts": Entry(
+        {
+            "paths": st.integers(1, 3),
+            "children": st.integers(1, 3),
+            "siblings": st.sampled_from(["none", "finished"]),
+        },
+        shares=True,
+    ),
+    "rebase": Entry(
+        {
+            "width": st.integers(1, 6),
+            "allocation": st.sampled_from(["paper", "code"]),
+            "temperature": st.sampled_from([0.02, 0.2, 5.0]),
+        },
+    ),
+    "particles": Entry(
+        {
+            "particles": st.integers(1, 6),
+            "resampling": st.sampled_from(["multinomial", "systematic", "stratified"]),
+            "ess": st.sampled_from([0.0, 0.5, 1.0]),
+            "temperature": st.sampled_from([0.5, 1.0]),
+            "clip": st.sampled_from([1e-7, 0.1]),
+            "seed": st.integers(0, 9),
+        },
+    ),
+    "mcts": Entry(
+        {
+            "simulations": st.integers(4, 12),
+            "parallel": st.integers(1, 4),
+            "children": st.integers(1, 3),
+            "widen": st.none() | st.just(Widening()),
+            "selection": st.sampled_from(["uct", "puct"]),
+            "exploration": st.sampled_from([0.0, 0.5]),
+            "virtual_loss": st.sampled_from([0.0, 1.0]),
+            "value": st.sampled_from(["judge", "rollout"]),
+            "rollouts": st.integers(1, 2),
+            "rollout": st.sampled_from(["sampled", "greedy"]),
+            "finish": st.integers(0, 2),
+            "backup": st.sampled_from(["mean", "max"]),
+            "aggregate": PROBABILITIES,
+        },
+        beyond=1,  # an end, drawn from a leaf
+        best_first=lambda mcts: True,
+    ),
+    "backtrack": Entry(
+        {
+            **CHAINS,
+            "backtracks": st.integers(0, 3),
+            "patience": st.none() | st.integers(1, 2),
+            "until": st.sampled_from(["end", "step"]),
+            "threshold": st.sampled_from([0.3, 0.7]),
+        },
+        shares=True,
+    ),
+    "sequential": Entry(
+        {
+            **CHAINS,
+            "revisions": st.integers(0, 3),
+            "revise": st.sampled_from(["last", "best"]),
+            "accept": st.none() | st.sampled_from([0.5, 0.9]),
+        },
+        shares=True,
+    ),
+    "best_first": Entry(
+        {
+            "children": st.integers(1, 3),
+            "expand": st.integers(1, 3),
+            "frontier": st.integers(3, 6),
+            "depth_bonus": st.sampled_from([0.0, 0.1]),
+            "solutions": st.integers(1, 4),
+            "expansions": st.integers(1, 12),
+        },
+    ),
 }
 
 
@@ -152,4 +195,16 @@ def space(kind: str) -> st.SearchStrategy[Strategy]:
     def strategy(drawn: dict[str, Any]) -> Strategy:
         return STRATEGIES[kind](**valid(drawn))
 
-    return st.fixed_dictionaries({**common, **SPACES[kind]}).map(strategy)
+    return st.fixed_dictionaries({**common, **ENTRIES[kind].fields}).map(strategy)
+
+
+def entry_of(strategy: Strategy) -> Entry:
+    """The entry of a strategy's kind."""
+    return next(ENTRIES[kind] for kind, found in STRATEGIES.items() if type(strategy) is found)
+
+
+def common(strategy: Strategy, name: str, without: T) -> T:
+    """A field that means the same in all strategies that have it; `without` where it has none."""
+    assert name in COMMON
+    found: T = getattr(strategy, name, without)
+    return found

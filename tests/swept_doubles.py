@@ -13,7 +13,7 @@ import pytest
 
 from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
-from search.ports import Failure, PolicyCall, PolicyReply, ScorerCall, ScorerReply
+from search.ports import Failure, Policy, PolicyCall, PolicyReply, Scorer, ScorerCall, ScorerReply
 from treewright.cli import main
 from treewright.cluster.cluster import ClusterError
 from treewright.running import session
@@ -39,7 +39,7 @@ INDEX = Path("runs/swept/sweep.json")
 
 
 @dataclass
-class Ports:
+class Ports(Policy, Scorer):
     """The scripted ports, with a note of which run asked; after `stop_at` calls they say stop."""
 
     stop_at: int = 0

@@ -18,6 +18,7 @@ from scripted_drafts import PROBLEM, chosen, drafts, run
 from search.budget import Budget
 from search.core import Problem
 from search.driver import Searched, drive
+from search.limit import LimitReached
 from search.memory import DictMemory
 from search.strategies.best_of_n import BestOfN
 from search.strategies.greedy import Greedy
@@ -33,7 +34,7 @@ def test_a_majority_out_of_budget_returns_what_it_has() -> None:
     strategy = Majority(n=8, wave=2, budget=Budget(calls=3))
     result, asked = run(strategy(PROBLEM), drafts(*"12345678"))
     assert asked == ["draw 0-1", "draw 2-3"]
-    assert (result.exhausted, len(result.candidates)) == ("calls: 4 of 3", 4)
+    assert (result.exhausted, len(result.candidates)) == (LimitReached("calls", 4, 3), 4)
 
 
 def test_drafts_that_the_budget_left_unjudged_stay_candidates() -> None:
@@ -41,7 +42,7 @@ def test_drafts_that_the_budget_left_unjudged_stay_candidates() -> None:
     strategy = BestOfN(n=8, wave=2, budget=Budget(calls=5))
     result, asked = run(strategy(PROBLEM), drafts(*"12345678"))
     assert asked == ["draw 0-1", "judge 0 1", "draw 2-3"]
-    assert result.exhausted == "calls: 6 of 5"
+    assert result.exhausted == LimitReached("calls", 6, 5)
     assert [candidate.history for candidate in result.candidates] == [(0.5,), (0.5,), (), ()]
     assert [candidate.judgement is None for candidate in result.candidates[2:]] == [True, True]
 

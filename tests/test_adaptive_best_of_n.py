@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from scripted_drafts import PROBLEM, ROOT, Draft, chosen, drafts, judgement, run
 from search.aggregation import Aggregator, MissingRule, Scale
+from search.candidates import Steering
 from search.core import (
     Candidate,
     Judgement,
@@ -24,7 +25,6 @@ from search.core import (
     StopReason,
     VerdictStatus,
 )
-from search.frontier import Steering
 from search.questions import Extended, Judged
 from search.selection import SELECTIONS, Option
 from search.strategies.best_of_n import BestOfN

@@ -11,7 +11,7 @@ from search.core import (
     Candidate,
     Judgement,
     Missing,
-    Path,
+    Prefix,
     Problem,
     Score,
     StepVerdict,
@@ -28,7 +28,7 @@ def candidate(*steps: float | None, history: tuple[Score, ...] = ()) -> Candidat
         for step in steps
     )
     judgement = Judgement(verdicts, history[-1] if history else 0.5, chains=1)
-    return Candidate(Path.start(Problem("p", "?")), judgement, history)
+    return Candidate(Prefix.start(Problem("p", "?")), judgement, history)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_nothing_read_is_missing_under_every_rule(nothing: list[None], rule: Mis
 @pytest.mark.parametrize("rule", MissingRule)
 def test_a_judgement_that_failed_never_scores(name: str, rule: MissingRule) -> None:
     failed = Judgement.missing("verifier down", transient=True)
-    path = Path.start(Problem("p", "?"))
+    path = Prefix.start(Problem("p", "?"))
     for over in Over:
         score = Aggregator(name, over).score(Candidate(path, failed, (failed.prefix,)), rule)
         assert score == Missing("verifier down", transient=True)
@@ -140,7 +140,7 @@ def test_over_the_history_a_failed_last_judgement_never_scores(
 ) -> None:
     """Its parent's probability in its place would outrank most siblings that were judged."""
     failed = Missing("cannot be read")
-    path = Path.start(Problem("p", "?"))
+    path = Prefix.start(Problem("p", "?"))
     unread = Candidate(path, Judgement((), failed), (0.9, 0.4, failed))
     assert Aggregator(name, Over.HISTORY).score(unread, rule) == failed
 
@@ -156,7 +156,7 @@ def test_over_the_history_a_failed_last_judgement_never_scores(
 def test_the_rules_for_an_earlier_judgement_that_failed(
     rule: MissingRule, expected: float | Missing
 ) -> None:
-    path = Path.start(Problem("p", "?"))
+    path = Prefix.start(Problem("p", "?"))
     judged = Candidate(path, Judgement((), 0.5), (0.9, Missing("cannot be read"), 0.5))
     assert Aggregator.parse("history.mean").score(judged, rule) == (
         expected if isinstance(expected, Missing) else pytest.approx(expected)

@@ -13,7 +13,7 @@ from search.budget import Budget, bounded
 from search.core import (
     Feedback,
     Judgement,
-    Path,
+    Prefix,
     Problem,
     Result,
     Spending,
@@ -23,10 +23,10 @@ from search.core import (
     StopReason,
     VerdictStatus,
 )
+from search.limit import LimitReached
 from search.questions import (
     Extend,
     Extended,
-    Flow,
     Grow,
     Grown,
     Judge,
@@ -35,7 +35,7 @@ from search.questions import (
     Until,
 )
 from search.strategies.backtrack import Backtrack
-from written_trees import ids, reasons
+from written_trees import ids, play, reasons
 
 PROBLEM = Problem("p", "1 + 2 + 3?")
 ONE = Backtrack(chains=1)
@@ -71,7 +71,7 @@ class World:
             case _:
                 raise AssertionError(question)
 
-    def draw(self, question: Extend | Grow) -> Path:
+    def draw(self, question: Extend | Grow) -> Prefix:
         ((parent,), number) = question.paths, question.first
         assert question.n == 1
         id = "/".join(map(str, (*parent.place, number)))
@@ -82,7 +82,7 @@ class World:
         self.told.append(question.feedback)
         return parent.grow(number, [Step(f"{id}\n", (7,), end) for end in ends])
 
-    def judge(self, path: Path) -> Judgement:
+    def judge(self, path: Prefix) -> Judgement:
         self.judged.append(path.id)
         verdicts = [verdict(mark) for mark in self.paths[path.id].rstrip("~+").split()]
         read = [each.probability for each in verdicts if each.probability is not None]
@@ -95,16 +95,6 @@ def verdict(mark: str) -> StepVerdict:
     if mark == ">":
         return StepVerdict(0.1, VerdictStatus.AFTER_ERROR)
     return StepVerdict(int(mark) / 10, VerdictStatus.READ, f"critique {mark}")
-
-
-def play(flow: Flow, world: World) -> Result:
-    reply: Any = None
-    try:
-        while True:
-            reply = world.answer(flow.send(reply))
-    except StopIteration as stop:
-        result: Result = stop.value
-        return result
 
 
 def line(strategy: Backtrack, *attempts: str) -> tuple[World, Result]:
@@ -218,7 +208,7 @@ def test_when_it_may_not_go_back_any_more_the_best_finished_attempt_stands() -> 
     _, result = line(strategy, "9 2", "9 4", "3 >")
     assert ids(result) == ["1"]
     assert set(reasons(result)) == {"0", "2"}
-    assert result.exhausted == "backtracks: 2 of 2"
+    assert result.exhausted == LimitReached("backtracks", 2, 2)
     _, result = line(replace(strategy, keep="all"), "9 2", "9 4", "3 >")
     assert ids(result) == ["1", "2", "0"]
     assert reasons(result) == {}
@@ -226,7 +216,7 @@ def test_when_it_may_not_go_back_any_more_the_best_finished_attempt_stands() -> 
 
 def test_without_backtracks_the_first_attempt_stands() -> None:
     _, result = line(replace(ONE, backtracks=0), "9 2")
-    assert (ids(result), result.exhausted) == (["0"], "backtracks: 0 of 0")
+    assert (ids(result), result.exhausted) == (["0"], LimitReached("backtracks", 0, 0))
 
 
 def test_an_accepted_solution_stands_whatever_scored_better_before() -> None:
@@ -266,7 +256,7 @@ def test_step_by_step_the_kept_path_abstains_where_nothing_finished() -> None:
 def test_a_line_ends_at_its_depth() -> None:
     world = World({"0": "9+", "0/1": "9 9+"})
     result = play(replace(STEPWISE, depth=2).chain(PROBLEM, 0), world)
-    assert (ids(result), result.exhausted) == (["0/1"], "depth: 2 of 2")
+    assert (ids(result), result.exhausted) == (["0/1"], LimitReached("depth", 2, 2))
 
 
 # What the policy is told, budgets and bad fields
@@ -283,7 +273,7 @@ def test_an_attempt_that_there_is_no_budget_to_judge_is_kept_apart() -> None:
     strategy = replace(ONE, backtracks=9, budget=Budget(calls=3))
     world = World({"0": "9 2", "1": "9 9"})
     result = play(bounded(strategy.chain(PROBLEM, 0), strategy.budget), world)
-    assert (world.judged, result.exhausted) == (["0"], "calls: 3 of 3")
+    assert (world.judged, result.exhausted) == (["0"], LimitReached("calls", 3, 3))
     assert ids(result) == ["0"]
     assert reasons(result) == {"1": "budget spent"}
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from beam_trees import OPENR, PROBLEM, SNELL, Tree
 from search.budget import Budget
+from search.limit import LimitReached
 from search.questions import Fork, Grow
 from search.strategies.beam import Beam
 from search.strategies.beam_rules import cyclic, even, none
@@ -126,7 +127,7 @@ def test_lookahead_judges_only_ends_and_books_every_step() -> None:
     assert len(first.flows) == 4
     assert all(len(candidate.history) == 1 for candidate in result.candidates)
     exhausted = Tree(AHEAD).play(Beam(4, 2, lookahead=2, budget=Budget(calls=15))(PROBLEM))
-    assert exhausted.exhausted == "calls: 15 of 15"
+    assert exhausted.exhausted == LimitReached("calls", 15, 15)
 
 
 def test_judging_every_second_step_prunes_nothing_between() -> None:
@@ -206,7 +207,7 @@ def test_the_first_to_finish_are_enough_once_there_are_n() -> None:
 def test_a_spent_budget_ends_the_search_with_what_finished() -> None:
     """The first two levels cost 16 calls; at the third question the 10 allowed are spent."""
     result = Tree(SNELL.nodes).play(replace(SNELL.beam, budget=Budget(calls=10))(PROBLEM))
-    assert result.exhausted == "calls: 16 of 10"
+    assert result.exhausted == LimitReached("calls", 16, 10)
     assert ids(result) == ["1/1"]
     assert reasons(result)["3/0"] == "budget spent"
 

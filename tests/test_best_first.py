@@ -12,6 +12,7 @@ from search.core import (
     Candidate,
     Missing,
 )
+from search.limit import LimitReached
 from search.strategies.best_first import BestFirst
 from written_trees import CUT, DONE, OPEN, PROBLEM, Tree, candidate, ids, judgement, reasons, run
 
@@ -130,7 +131,7 @@ def test_cut_paths_and_those_at_the_depth_limit_are_not_extended() -> None:
 def test_a_spent_budget_leaves_what_was_found_and_the_frontier() -> None:
     """Calls: 2 + 2 + 2 is 6 of 5, so 1/0 is not extended; 0/0 was found, 1/0 is the best open."""
     result = run(replace(SMALL, budget=Budget(calls=5))(PROBLEM), TREE, [])
-    assert result.exhausted == "calls: 6 of 5"
+    assert result.exhausted == LimitReached("calls", 6, 5)
     assert ids(result) == ["0/0", "1/0"]
     assert set(reasons(result)) == {"0/1", "1/1"}
 

@@ -8,7 +8,7 @@ from search.budget import Budget, Exhausted, bounded
 from search.contract import StrategyError
 from search.core import (
     Candidate,
-    Path,
+    Prefix,
     Problem,
     Result,
     Spending,
@@ -16,9 +16,10 @@ from search.core import (
     Step,
     StopReason,
 )
+from search.limit import LimitReached
 from search.questions import Extended, Flow, extend
 
-ROOT = Path.start(Problem("p", "?"))
+ROOT = Prefix.start(Problem("p", "?"))
 
 
 def patient() -> Flow:
@@ -60,15 +61,15 @@ PRICE = Spending(Spent(calls=1, prompt=10, cached=4, generated=4), Spent(calls=2
 @pytest.mark.parametrize(
     ("budget", "answers", "why"),
     [
-        (Budget(policy_tokens=30), 3, "policy_tokens: 30 of 30"),
-        (Budget(policy_tokens=31), 4, "policy_tokens: 40 of 31"),
-        (Budget(verifier_tokens=5), 1, "verifier_tokens: 5 of 5"),
-        (Budget(total_tokens=16), 2, "total_tokens: 30 of 16"),
-        (Budget(calls=7), 3, "calls: 9 of 7"),
+        (Budget(policy_tokens=30), 3, LimitReached("policy_tokens", 30, 30)),
+        (Budget(policy_tokens=31), 4, LimitReached("policy_tokens", 40, 31)),
+        (Budget(verifier_tokens=5), 1, LimitReached("verifier_tokens", 5, 5)),
+        (Budget(total_tokens=16), 2, LimitReached("total_tokens", 30, 16)),
+        (Budget(calls=7), 3, LimitReached("calls", 9, 7)),
     ],
 )
 def test_a_search_is_stopped_at_the_first_question_after_its_budget_is_spent(
-    budget: Budget, answers: int, why: str
+    budget: Budget, answers: int, why: LimitReached
 ) -> None:
     result, asked = run(bounded(patient(), budget), PRICE)
     assert (asked, result.exhausted) == (answers, why)

@@ -15,7 +15,7 @@ from search.budget import Budget
 from search.core import (
     Candidate,
     Judgement,
-    Path,
+    Prefix,
     Problem,
     Step,
     StepVerdict,
@@ -23,6 +23,7 @@ from search.core import (
     VerdictStatus,
 )
 from search.driver import Searched, drive
+from search.limit import LimitReached
 from search.memory import DictMemory
 from search.questions import Strategy
 from search.strategies.backtrack import Backtrack
@@ -82,7 +83,7 @@ def test_each_chain_has_its_share_of_the_budget(strategy: Retrying) -> None:
         for id, cost in costs.items():
             spent[int(id) % 4] += cost.calls
     assert spent == dict.fromkeys(range(4), 2)
-    assert searched.result.exhausted == "calls: 2 of 2"
+    assert searched.result.exhausted == LimitReached("calls", 2, 2)
 
 
 # What is incorrect
@@ -119,7 +120,7 @@ def test_the_first_incorrect_step_is_the_first_whose_own_verdict_is_below_the_th
 
 def attempt(*verdicts: StepVerdict) -> Candidate:
     steps = tuple(Step("x\n", (7,), StopReason.STEP_END) for _ in verdicts)
-    return Candidate(Path(PROBLEM, steps, (0,)), Judgement(verdicts, 0.3), (0.3,))
+    return Candidate(Prefix(PROBLEM, steps, (0,)), Judgement(verdicts, 0.3), (0.3,))
 
 
 FAILED = attempt(verdict(0.9), verdict(0.4), verdict(0.2))

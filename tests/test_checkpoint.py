@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from treewright.doctor.checkpoint import damage
+from engines.checkpoint import damage
 
 
 @pytest.fixture

@@ -12,13 +12,15 @@ from typing import Any
 
 import pytest
 
+from engines.checkpoint import weights_gib
 from search.aggregation import AGGREGATIONS
 from search.selection import SELECTIONS
+from search.wording import size
 from treewright import cli
 from treewright.config.load import load_config
 from treewright.config.notes import notes
 from treewright.listing import LISTS
-from treewright.plan import make_plan, size, weights_gib
+from treewright.plan import make_plan
 from treewright.terminal import clean, line
 
 VERBS = ["run", "sweep", "resume", "score", "compare", "ls", "validate", "doctor"]
@@ -90,7 +92,10 @@ BAD = [
     (["run", "x" * 5000], "File name too long"),
     (["run", "--strategy.n=4", "quickstart"], "CONFIG goes before KEY=VALUE"),
     (["run", "quickstart", "--limt=3"], "did you mean dataset.limit?"),
-    (["run", "quickstart", "seed=${oc.env:SECRET_TOKEN}"], "'<redacted>'"),
+    (
+        ["run", "quickstart", "seed=${oc.env:SECRET_TOKEN}"],
+        "seed: <redacted>: must be a whole number",
+    ),
     (["run", "quickstart", "name=a ${oc.env:SECRET_TOKEN}"], "a redacted: cannot name"),
     (["doctor", "--jsn"], "did you mean --json?"),
     (["frob"], "see `treewright --help`"),

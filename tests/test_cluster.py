@@ -11,16 +11,16 @@ from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
-from pathlib import Path as FilePath
+from pathlib import Path
 
 import pytest
 
-from engines.engine import EngineConfig
 from engines.faults import Faults
+from engines.vllm_config import VllmConfig
 from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 from scorers.no_scorer import NoScorerConfig
 from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
-from search.core import Path, Problem
+from search.core import Prefix, Problem
 from search.ports import Failure, FailureKind, PolicyCall, PolicyReply, ScorerCall
 from search.questions import Until
 from treewright.cluster.cluster import ClusterError, Ports, load_actors, open_cluster
@@ -30,13 +30,19 @@ MORTAL = '''
 """Ports that cannot be built, each in its own way, and one that takes a while."""
 import os, subprocess, sys, time
 from dataclasses import dataclass
-from engines.engine import EngineConfig, EngineError
+from engines.engine import EngineError
+from engines.traits import Traits
+from engines.vllm_config import VllmConfig
 from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 
 @dataclass(frozen=True)
 class LoadedConfig:
     log: str
-    engine: EngineConfig
+    engine: VllmConfig
+
+    @property
+    def traits(self) -> Traits:
+        return Traits(engine=self.engine)
 
 async def load(config):
     with open(config.log, "a") as log:
@@ -80,7 +86,7 @@ def running_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def call(problem: str, child: int = 0) -> PolicyCall:
-    return PolicyCall(Path.start(Problem(problem, f"{problem}: 1 + 2?")), child, Until.END, child)
+    return PolicyCall(Prefix.start(Problem(problem, f"{problem}: 1 + 2?")), child, Until.END, child)
 
 
 def policy_alone(batch: list[PolicyCall]) -> list[PolicyReply | Failure]:
@@ -114,7 +120,7 @@ def test_replies_through_actors_are_those_of_the_ports_themselves() -> None:
             assert await ports.scorer.judge(judged) == expected
             infos = ports.stats()["policy"].infos
             assert len({info["pid"] for info in infos}) == 2
-            assert all(FilePath(str(info["log"])).exists() for info in infos)
+            assert all(Path(str(info["log"])).exists() for info in infos)
 
     run(work())
 
@@ -161,7 +167,7 @@ def test_a_poisonous_call_is_quarantined_and_the_rest_is_answered(fault: Faults)
 
 @pytest.mark.usefixtures("running_ray")
 def test_engines_that_share_a_gpu_start_one_after_another(
-    tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = tmp_path / "starts"
     replica = load_actors(None).RayReplica
@@ -176,7 +182,7 @@ def test_engines_that_share_a_gpu_start_one_after_another(
             return place
 
         monkeypatch.setattr(replica, "prepare", prepared)
-        engine = EngineConfig(device="cuda", gpu_memory_utilization=0.4)
+        engine = VllmConfig(device="cuda", gpu_memory_utilization=0.4)
         port = import_module("mortal_port").LoadedConfig(str(log), engine)
         async with open_cluster(
             ClusterConfig(policy_replicas=2, scorer_replicas=2), port, port
@@ -255,7 +261,7 @@ def test_actors_are_gone_when_the_block_ends() -> None:
     with pytest.raises(KeyError):
         run(work())
     assert len(seen) == 2
-    assert soon(lambda: not any(FilePath(f"/proc/{pid}").exists() for pid in seen))
+    assert soon(lambda: not any(Path(f"/proc/{pid}").exists() for pid in seen))
 
 
 def test_no_ray_at_the_address_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -326,7 +332,7 @@ def test_a_ray_that_is_up_too_late_is_told_in_one_line(monkeypatch: pytest.Monke
     run(work())
 
 
-def test_importing_the_cluster_does_not_import_ray(root: FilePath) -> None:
+def test_importing_the_cluster_does_not_import_ray(root: Path) -> None:
     modules = "treewright.cluster.cluster, treewright.journal.journal"
     code = f"import sys, {modules}; sys.exit('ray' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
@@ -338,7 +344,7 @@ DRIVER = """
 import asyncio, signal, sys
 from policies.scripted import ScriptedPolicyConfig
 from scorers.scripted import ScriptedScorerConfig
-from search.core import Path, Problem
+from search.core import Prefix, Problem
 from search.questions import Until
 from search.ports import PolicyCall, PolicyReply
 from treewright.cluster.cluster import open_cluster
@@ -353,7 +359,7 @@ async def main(address):
         import ray
         print("ready", ray.get_runtime_context().gcs_address, flush=True)
         await stop.wait()
-        call = PolicyCall(Path.start(Problem("p", "1 + 1?")), 0, Until.END, 1)
+        call = PolicyCall(Prefix.start(Problem("p", "1 + 1?")), 0, Until.END, 1)
         (reply,) = await ports.policy.extend([call])
         assert isinstance(reply, PolicyReply), reply
         assert ports.stats()["policy"].deaths == 0
@@ -366,7 +372,7 @@ asyncio.run(main(*sys.argv[1:] or [None]))
 class Driver:
     """A process that opens a cluster; `family` finds all processes that it left behind."""
 
-    def __init__(self, root: FilePath, *address: str) -> None:
+    def __init__(self, root: Path, *address: str) -> None:
         self.mark = f"TREEWRIGHT_TEST={uuid.uuid4()}".encode()
         name, _, value = self.mark.decode().partition("=")
         self.process = subprocess.Popen(
@@ -387,18 +393,18 @@ class Driver:
         return [cmdline(pid) for pid in processes() if self.mark in environ(pid)]
 
 
-def processes() -> list[FilePath]:
-    return [path for path in FilePath("/proc").iterdir() if path.name.isdigit()]
+def processes() -> list[Path]:
+    return [path for path in Path("/proc").iterdir() if path.name.isdigit()]
 
 
-def environ(pid: FilePath) -> bytes:
+def environ(pid: Path) -> bytes:
     try:
         return (pid / "environ").read_bytes()
     except OSError:
         return b""
 
 
-def cmdline(pid: FilePath) -> str:
+def cmdline(pid: Path) -> str:
     try:
         return (pid / "cmdline").read_bytes().replace(b"\0", b" ").decode()
     except OSError:
@@ -416,7 +422,7 @@ def soon(true: Callable[[], bool], seconds: float = 20.0) -> bool:
 
 
 def test_actors_outlive_a_ctrl_c_that_drains_and_nothing_outlives_the_driver(
-    root: FilePath,
+    root: Path,
 ) -> None:
     """A Ctrl-C goes to the whole process group, the Ray processes among it."""
     driver = Driver(root)
@@ -429,7 +435,7 @@ def test_actors_outlive_a_ctrl_c_that_drains_and_nothing_outlives_the_driver(
     assert soon(lambda: driver.family() == [])
 
 
-def test_no_engine_outlives_a_killed_driver(root: FilePath) -> None:
+def test_no_engine_outlives_a_killed_driver(root: Path) -> None:
     """Ray's own two agents go later: they look for their parent from time to time."""
     driver = Driver(root)
     assert any("PortActor" in line for line in driver.family())
@@ -438,7 +444,7 @@ def test_no_engine_outlives_a_killed_driver(root: FilePath) -> None:
     assert soon(lambda: all("Agent" in line for line in driver.family())), driver.family()
 
 
-def test_a_ray_that_runs_already_is_used_and_left_running(root: FilePath, running_ray: str) -> None:
+def test_a_ray_that_runs_already_is_used_and_left_running(root: Path, running_ray: str) -> None:
     driver = Driver(root, running_ray)
     assert driver.address.strip() == running_ray
     assert len(driver.family()) == 1

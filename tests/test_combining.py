@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scorers.combining import COMBINATIONS, Combine, combine
-from scorers.odds import probability
-from scorers.readings import ChainReading, StepReading, Verdict, settle
+from scorers.log_odds import probability
+from scorers.readings import BoxedVerdict, ChainReading, StepReading, settle
 from search.aggregation import AGGREGATIONS
 from search.core import Judgement, VerdictStatus
 
@@ -87,7 +87,7 @@ def test_a_step_that_one_chain_missed_and_another_never_reached_is_missing() -> 
 def stopping(at: int | None, sure: float, steps: int = 5) -> ChainReading:
     """A chain that calls all steps correct, or the one `at` which it stops incorrect."""
     judged = range(1, (steps if at is None else at) + 1)
-    said = [Verdict(n, -sure if n == at else sure, n == at, "", tokens=n) for n in judged]
+    said = [BoxedVerdict(n, -sure if n == at else sure, n == at, "", tokens=n) for n in judged]
     return settle(said, steps, steps, steps, truncated=False, early_stop=True)
 
 

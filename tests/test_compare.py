@@ -1,7 +1,7 @@
 """`treewright compare`: what an arm finds, which arms are compared, and degenerate runs."""
 
+import asyncio
 import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -14,94 +14,58 @@ import pytest
 
 from compared_runs import (
     PROBLEMS,
-    Made,
     Run,
     Said,
     Verb,
-    comparing,
     refused,
-    running,
-    saying,
 )
-from treewright.comparing.marks import mark
+from search.aggregation import MissingRule
+from treewright.arms.arm import Arm
+from treewright.arms.graded import Graded
+from treewright.arms.marks import Marks
 from treewright.comparing.source import Found, Source, read
-from treewright.metrics import choose, mean, measure_arm, outcome_of
-from treewright.running.session import reporting
-
-
-@pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that the tests share."""
-    return tmp_path_factory.mktemp("workspace")
-
-
-@pytest.fixture(scope="module")
-def made() -> Made:
-    """The runs in it."""
-    return {}
-
-
-@pytest.fixture
-def said(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Said:
-    """Commands in that folder."""
-    return saying(workspace, monkeypatch, capsys)
-
-
-@pytest.fixture
-def run(said: Said, made: Made) -> Run:
-    """A run in that folder."""
-    return running(said, made)
-
-
-@pytest.fixture
-def compared(said: Said) -> Verb:
-    """What a comparison finds."""
-    return comparing(said)
-
-
-@pytest.fixture
-def copied(run: Run, tmp_path: Path) -> Path:
-    """A run that a test may damage."""
-    return shutil.copytree(run(), tmp_path / "copied")
-
 
 # --- What an arm finds ----------------------------------------------------------------------------
 
 
 def found(folder: str) -> Found:
-    return read(Source.open("A", Path(folder)))
+    async def go() -> Found:
+        return await read(await Source.open("A", Path(folder)))
+
+    return asyncio.run(go())
 
 
 def test_over_all_candidates_an_arm_is_as_accurate_and_as_dear_as_in_the_table(
     run: Run,
 ) -> None:
     run_read = found(run())
-    how = reporting(run_read.source.config)
-    for name in run_read.source.arms:
-        arm = measure_arm(run_read.solved, name.aggregator, name.selection, 5, how.missing)
-        ours = mark(run_read, name, how.missing)
-        assert fmean(ours.right.values()) == pytest.approx(arm.accuracy)
-        assert len(ours.right) == arm.problems
+    graded = run_read.graded(run_read.source.arms, MissingRule.WORST)
+    for arm in run_read.source.arms:
+        ours, table = over_subsets(run_read, arm, 5), graded.first(arm, 5)
+        assert fmean(ours.right.values()) == pytest.approx(table.figures.accuracy)
+        assert len(ours.right) == table.figures.problems
         assert set(ours.right.values()) <= {0.0, 1.0}
-        assert mean(ours.policy.values()) == arm.policy_tokens
-        assert mean(ours.verifier.values()) == arm.verifier_tokens
+        assert ours.figures.tokens == table.figures.tokens
+
+
+def over_subsets(run_read: Found, arm: Arm, n: int) -> Marks:
+    """The arm over all n-subsets, as it is compared."""
+    (marks,) = run_read.graded([arm], MissingRule.WORST).over_subsets(arm, [n])
+    return marks
 
 
 def test_over_n_candidates_it_is_the_mean_over_all_subsets_of_n(run: Run) -> None:
     """By calling the selection on each of the 10 subsets of 3 of 5 candidates."""
     run_read = found(run())
-    missing = reporting(run_read.source.config).missing
-    for name in run_read.source.arms:
-        ours = mark(run_read, name.at(3), missing)
+    for arm in run_read.source.arms:
+        ours = over_subsets(run_read, arm, 3)
         for item in run_read.solved:
-            outcomes = []
-            for subset in combinations(range(5), 3):
-                part = cut(item, subset)
-                choice = choose(part, name.aggregator, name.selection, 3, missing)
-                if not choice.unscored:
-                    outcomes.append(outcome_of(part, choice) == "correct")
+            parts = [cut(item, subset) for subset in combinations(range(5), 3)]
+            shares = [
+                Graded.of(part, [arm.aggregation], MissingRule.WORST).first(arm, 3)[0]
+                for part in parts
+            ]
+            outcomes = [share.right for share in shares if share.decided]
             expected = fmean(outcomes) if outcomes else None
             assert ours.right.get(item.problem_id) == pytest.approx(expected, abs=1e-9)
 
@@ -236,7 +200,8 @@ def test_an_unfinished_run_is_refused_with_what_is_left(copied: Path, said: Said
 def test_a_journal_that_was_tampered_with_is_told_and_refused(copied: Path, said: Said) -> None:
     journal = copied / "journal" / "driver.jsonl"
     journal.write_bytes(journal.read_bytes().replace(b'"policy"', b'"polizy"', 1))
-    told = f"1 of {PROBLEMS} problems have no result (1 corrupt line set aside)"
+    told = f"1 of {PROBLEMS} problems have no result (the journal is not whole: 1 corrupt line "
+    told += "left out, 1 ended problem without its answers)"
     refused(said("compare", str(copied)), told)
 
 

@@ -1,7 +1,6 @@
 """`treewright compare`: what it refuses, what it tells, and the page that explains it."""
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,56 +9,14 @@ import pytest
 
 from compared_runs import (
     PROBLEMS,
-    Made,
     Run,
     Said,
     Verb,
-    comparing,
     refused,
-    running,
-    saying,
     write_data,
 )
-from treewright.comparing.telling import gathered, points, probability
-
-
-@pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that the tests share."""
-    return tmp_path_factory.mktemp("workspace")
-
-
-@pytest.fixture(scope="module")
-def made() -> Made:
-    """The runs in it."""
-    return {}
-
-
-@pytest.fixture
-def said(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Said:
-    """Commands in that folder."""
-    return saying(workspace, monkeypatch, capsys)
-
-
-@pytest.fixture
-def run(said: Said, made: Made) -> Run:
-    """A run in that folder."""
-    return running(said, made)
-
-
-@pytest.fixture
-def compared(said: Said) -> Verb:
-    """What a comparison finds."""
-    return comparing(said)
-
-
-@pytest.fixture
-def copied(run: Run, tmp_path: Path) -> Path:
-    """A run that a test may damage."""
-    return shutil.copytree(run(), tmp_path / "copied")
-
+from search.wording import points, probability
+from treewright.comparing.telling import gathered
 
 # --- What is refused ------------------------------------------------------------------------------
 

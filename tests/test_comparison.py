@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.estimators.expected import Share
 from benchmarks.estimators.sample_size import needed_problems
 from benchmarks.estimators.significance import mcnemar
-from treewright.comparing.arm_name import ArmName, arm_name
-from treewright.comparing.comparison import Comparison, Verdict, compare
-from treewright.comparing.marks import Marks
-from treewright.comparing.telling import cost
+from treewright.arms.arm import Arm, arm_named
+from treewright.arms.comparison import Comparison, Verdict, compare
+from treewright.arms.marks import Marks
 from treewright.errors import ConfigError
 
 # --- A family of comparisons ----------------------------------------------------------------------
@@ -23,9 +23,12 @@ def marks(
 ) -> Marks:
     """Problem i is right with the chance `right[i]`, None where that could not be decided."""
     ids = [f"p{index:03}" for index in range(len(right))]
-    decided = {id: chance for id, chance in zip(ids, right, strict=True) if chance is not None}
-    spent: dict[str, int | None] = dict.fromkeys(ids, cost)
-    return Marks(run, ArmName(arm), 4, decided, spent, spent)
+    shares = {
+        id: Share(chance or 0.0, float(decided), 0.0, 0.0, float(not decided))
+        for id, chance in zip(ids, right, strict=True)
+        for decided in [chance is not None]
+    }
+    return Marks(run, Arm(arm), 4, shares, dict.fromkeys(ids, (cost, cost)))
 
 
 def one(ours: Sequence[float | None], theirs: Sequence[float | None]) -> Comparison:
@@ -42,7 +45,7 @@ def test_a_difference_is_worked_out_by_hand() -> None:
     assert row.verdict is Verdict.BETTER
     assert row.ci95 is not None
     assert 0 < row.ci95[0] < 0.4 < row.ci95[1] < 1
-    assert (row.ours.accuracy, row.theirs.accuracy) == pytest.approx((0.95, 0.55))
+    assert (row.ours.figures.accuracy, row.theirs.figures.accuracy) == pytest.approx((0.95, 0.55))
     assert row.cost_ratio == 2.5
     assert row.problems_needed is None
 
@@ -69,7 +72,14 @@ def test_where_nothing_is_decided_there_is_no_number_and_no_share_in_the_family(
     some = (marks([1.0] * 6), marks([0.0] * 6))
     row, other = compare([nothing, some])
     assert row.verdict is Verdict.NOTHING
-    numbers = (row.difference, row.ci95, row.p, row.p_holm, row.problems_needed, row.ours.accuracy)
+    numbers = (
+        row.difference,
+        row.ci95,
+        row.p,
+        row.p_holm,
+        row.problems_needed,
+        row.ours.figures.accuracy,
+    )
     assert numbers == (None,) * 6
     assert other.p_holm == other.p == 2 / 64
 
@@ -90,7 +100,7 @@ def test_arms_that_do_the_same_would_need_no_number_of_problems() -> None:
 
 def test_a_reference_that_cost_nothing_has_no_ratio() -> None:
     (row,) = compare([(marks([1.0]), marks([1.0], cost=0))])
-    assert (row.cost_ratio, cost(row)) == (None, "–")
+    assert (row.cost_ratio, row.cost) == (None, "–")
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [(None, 10), (10, None), (None, 0)])
@@ -98,7 +108,7 @@ def test_where_either_side_was_not_counted_the_cost_is_unknown(
     ours: int | None, theirs: int | None
 ) -> None:
     (row,) = compare([(marks([1.0], cost=ours), marks([1.0], cost=theirs))])
-    assert (row.cost_ratio, cost(row)) == (None, "unknown")
+    assert (row.cost_ratio, row.cost) == (None, "unknown")
 
 
 chances = st.one_of(st.none(), st.sampled_from([0.0, 1.0]), st.floats(0, 1))
@@ -125,11 +135,11 @@ def test_the_other_way_round_it_is_the_other_way_round(
     "spelled", ["majority", "first@3", "min+best", "history.last+weighted@8", "sum_logit+best"]
 )
 def test_an_arm_is_read_as_it_is_written(spelled: str) -> None:
-    assert str(arm_name(spelled, "--arm")) == spelled
+    assert str(arm_named(spelled, "--arm")) == spelled
 
 
 def test_steps_are_the_default_input_of_an_aggregation() -> None:
-    assert arm_name("steps.min+best@2", "--arm") == ArmName("best", "min", 2)
+    assert arm_named("steps.min+best@2", "--arm") == Arm("best", "min", 2)
 
 
 @pytest.mark.parametrize(
@@ -150,4 +160,4 @@ def test_steps_are_the_default_input_of_an_aggregation() -> None:
 )
 def test_a_misspelt_arm_is_one_line(spelled: str, told: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(told)):
-        arm_name(spelled, "--arm")
+        arm_named(spelled, "--arm")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import yaml  # type: ignore[import-untyped]  # PyYAML ships no types
 
@@ -13,14 +11,7 @@ from search.strategies.presets import PRESETS
 from treewright.config.fingerprint import fingerprint
 from treewright.config.load import to_yaml
 from treewright.config.yamldump import to_plain
-from written_configs import BASE, Load, loader, refused
-
-
-@pytest.fixture
-def load(tmp_path: Path) -> Load:
-    """The loader of this test."""
-    return loader(tmp_path)
-
+from written_configs import BASE, Load, refused
 
 PRESET = BASE.replace("{kind: best_of_n, n: 4}", "\n  preset: rebase_code\n  width: 8")
 
@@ -57,7 +48,7 @@ def test_a_preset_stays_in_the_config_of_a_run_and_reads_back(load: Load) -> Non
     for text in (written, resolved):
         again = load(yaml.safe_dump(text))
         assert again == config
-        assert yaml.safe_load(again.written)["strategy"]["preset"] == "rebase_code"
+        assert again.written["strategy"]["preset"] == "rebase_code"
 
 
 @pytest.mark.parametrize(
@@ -115,7 +106,7 @@ def test_a_section_whose_preset_changes_starts_anew(
     load: Load, overrides: list[str], said: dict[str, object]
 ) -> None:
     aside = ["aggregate=[]", "select=[first]"] if "greedy" in overrides[0] else []
-    written = yaml.safe_load(load(PRESET, *overrides, *aside).written)["strategy"]
+    written = load(PRESET, *overrides, *aside).written["strategy"]
     assert written == said
 
 
@@ -149,3 +140,11 @@ def test_a_section_in_yaml_and_a_key_of_it_on_one_command_line_are_both_heard(
     assert (strategy.paths, strategy.depth) == (8, 3)
     error = refused(load, BASE, *overrides, "strategy.finish=bank")
     assert "strategy.finish: bank: contradicts preset snell" in str(error)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_section_in_a_section_is_not_lost_when_the_kind_is_said_beside_it(
+    load: Load, order: int
+) -> None:
+    said = ["strategy.kind=mcts", "strategy.widen={c: 2}"][::order]
+    assert load(BASE, *said).strategy.widen.c == 2.0

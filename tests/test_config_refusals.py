@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,13 +14,7 @@ from hypothesis import strategies as st
 from treewright.config.load import load_config, load_runnable, to_yaml
 from treewright.config.notes import notes
 from treewright.errors import ConfigError
-from written_configs import BASE, QWEN, Load, loader, refused
-
-
-@pytest.fixture
-def load(tmp_path: Path) -> Load:
-    """The loader of this test."""
-    return loader(tmp_path)
+from written_configs import BASE, QWEN, Load, refused
 
 
 @pytest.mark.parametrize(
@@ -233,7 +228,8 @@ def test_scores_cannot_be_reported_where_nobody_judges(
 def test_a_run_needs_its_model_folders_and_scoring_does_not(tmp_path: Path, model: str) -> None:
     path = tmp_path / "test.yaml"
     path.write_text(QWEN)
-    assert load_config(path, [f"policy.model={model}"]).policy.model == model
+    loaded: Any = load_config(path, [f"policy.model={model}"])
+    assert loaded.policy.model == model
     with pytest.raises(ConfigError, match=r"command line: policy\.model: .*no such folder"):
         load_runnable(path, [f"policy.model={model}"])
 
@@ -259,7 +255,7 @@ def test_any_override_is_understood_or_one_line(
     path = tmp_path_factory.getbasetemp() / "base.yaml"
     path.write_text(BASE)
     try:
-        config = load_config(path, [f"policy.faults.die_on={text}"])
+        config: Any = load_config(path, [f"policy.faults.die_on={text}"])
     except ConfigError as error:
         told = str(error)
     else:

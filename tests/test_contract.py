@@ -7,7 +7,7 @@ import pickle
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +20,7 @@ from search.contract import StrategyError
 from search.core import (
     Candidate,
     Judgement,
-    Path,
+    Prefix,
     Problem,
     Pruned,
     Result,
@@ -41,11 +41,11 @@ from search.questions import (
     fork,
 )
 from search.strategies.best_of_n import BestOfN
+from treewright.arms.solved import Solved
 from treewright.journal.journal import Journal
-from treewright.metrics import Solved
 from treewright.running.controller import Controller, Failed, Grading
 
-ROOT = Path.start(Problem("p", "1 + 1?"))
+ROOT = Prefix.start(Problem("p", "1 + 1?"))
 POLICY = ScriptedPolicy(ScriptedPolicyConfig())
 SCORER = ScriptedScorer(ScriptedScorerConfig())
 Search = Callable[[Problem], Any]
@@ -63,7 +63,7 @@ def returns(result: Any) -> Search:
     """After one question that is in order."""
 
     def flow(problem: Problem) -> Flow:
-        yield from extend([Path.start(problem)], 1, Until.END)
+        yield from extend([Prefix.start(problem)], 1, Until.END)
         return result  # type: ignore[no-any-return]  # what a custom strategy may return
 
     return flow
@@ -71,7 +71,7 @@ def returns(result: Any) -> Search:
 
 def exits(error: type[BaseException]) -> Search:
     def flow(problem: Problem) -> Flow:
-        yield from extend([Path.start(problem)], 1, Until.END)
+        yield from extend([Prefix.start(problem)], 1, Until.END)
         raise error
 
     return flow
@@ -98,18 +98,18 @@ BROKEN: dict[str, tuple[Search, str]] = {
         f"the strategy asked with first -1 (int); {WHOLE} 0 to",
     ),
     "paths in a list": (asks(Judge([ROOT])), "(list); it must be a tuple"),  # type: ignore[arg-type]
-    "one path": (asks(Grow(ROOT, 1)), "(Path); it must be a tuple"),  # type: ignore[arg-type]
+    "one path": (asks(Grow(ROOT, 1)), "(Prefix); it must be a tuple"),  # type: ignore[arg-type]
     "a path twice": (
         asks(Grow((ROOT, ROOT), 1)),
         "the strategy named path '' twice in one question; number its children apart",
     ),
     "a text for a path": (
         asks(Judge(("0/1",))),  # type: ignore[arg-type]
-        "the strategy named '0/1' (str) where a Path is expected",
+        "the strategy named '0/1' (str) where a Prefix is expected",
     ),
     "a candidate for a path": (
         asks(Extend((Candidate(ROOT),), 1)),  # type: ignore[arg-type]
-        "(Candidate) where a Path is expected",
+        "(Candidate) where a Prefix is expected",
     ),
     "returns nothing": (
         returns(None),
@@ -118,7 +118,7 @@ BROKEN: dict[str, tuple[Search, str]] = {
     "returns paths": (returns([ROOT]), "(list); it must return a Result"),
     "returns no candidates": (
         returns(Result((ROOT,))),  # type: ignore[arg-type]
-        "(Path) among the candidates of its Result; each must be a Candidate",
+        "(Prefix) among the candidates of its Result; each must be a Candidate",
     ),
     "returns one candidate": (
         returns(Result(Candidate(ROOT))),  # type: ignore[arg-type]
@@ -161,7 +161,7 @@ BROKEN: dict[str, tuple[Search, str]] = {
     ),
     "a number for the limit": (
         returns(Result((), (), 5)),  # type: ignore[arg-type]
-        "the strategy returned exhausted 5 (int); it must be str | None",
+        "the strategy returned exhausted 5 (int); it must be search.limit.LimitReached | None",
     ),
     "until in words": (
         asks(Extend((ROOT,), 1, "end")),  # type: ignore[arg-type]
@@ -215,13 +215,13 @@ def test_a_sub_search_is_under_the_same_contract(search: Search, said: str) -> N
 
 def elsewhere(problem: Problem) -> Flow:
     """The last step of its candidate is its own."""
-    ((path, _),) = yield from extend([Path.start(problem)], 2, Until.END)
+    ((path, _),) = yield from extend([Prefix.start(problem)], 2, Until.END)
     own = replace(path.steps[-1], text="The answer is 2.")
     return Result((Candidate(replace(path, steps=(*path.steps[:-1], own))),))
 
 
 def twice(problem: Problem) -> Flow:
-    ((path, _),) = yield from extend([Path.start(problem)], 2, Until.END)
+    ((path, _),) = yield from extend([Prefix.start(problem)], 2, Until.END)
     return Result((Candidate(path), Candidate(path)))
 
 
@@ -270,7 +270,7 @@ def raises(problem: Problem) -> Flow:
     raise ZeroDivisionError(f"while {problem.id} was searched")
 
 
-def controlled(strategy: Moody, ids: list[str], folder: FilePath) -> dict[str, Solved | Failed]:
+def controlled(strategy: Moody, ids: list[str], folder: Path) -> dict[str, Solved | Failed]:
     """What became of each problem under a controller, three in flight."""
     ended: dict[str, Solved | Failed] = {}
     samples = [Sample(Problem(id, "1 + 1?"), "2", {}) for id in ids]
@@ -288,7 +288,7 @@ def controlled(strategy: Moody, ids: list[str], folder: FilePath) -> dict[str, S
                 seed=0,
                 on_done=lambda item: ended.update({item.problem_id: item}),
             )
-            await controller.run(samples, in_flight=3, stop=asyncio.Event())
+            await controller.search_all(samples, in_flight=3, stop=asyncio.Event())
 
     with Journal.open(folder) as journal:
         asyncio.run(run_all(journal))
@@ -296,7 +296,7 @@ def controlled(strategy: Moody, ids: list[str], folder: FilePath) -> dict[str, S
 
 
 def test_a_problem_that_broke_is_recorded_with_its_traceback_and_the_others_go_on(
-    tmp_path: FilePath,
+    tmp_path: Path,
 ) -> None:
     searches = {id: search for id, (search, _) in BROKEN.items()} | {"raises": raises}
     ended = controlled(Moody(searches), ["first", *searches, "last"], tmp_path)

@@ -7,29 +7,15 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from own_parts import STRATEGY, Tell, console, forget, own_folder, ran, refusal, teller
+from own_parts import STRATEGY, Tell, console, forget, ran, refusal
 from search.custom import import_folders, load_part
 from treewright.config.sources import source_digest, source_files
 
 DOUBLES = ("policy.kind=scripted", "scorer.kind=scripted", "cluster.backend=inline")
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The folder of this test."""
-    with own_folder(tmp_path, monkeypatch) as folder:
-        yield folder
-
-
-@pytest.fixture
-def tell(folder: Path, capsys: pytest.CaptureFixture[str]) -> Tell:
-    """Commands in the folder of this test."""
-    return teller(capsys)
 
 
 # --- The example of the manual --------------------------------------------------------------------
@@ -145,7 +131,7 @@ def write_package() -> None:
         "kit/__init__.py": "",
         "kit/own.py": "from . import near\nfrom .deep.far import X\nimport beside\nimport json",
         "kit/near.py": "def f():\n    import lazily",
-        "kit/deep/far.py": "from ..near import f\nfrom search.core import Path\nX = 1",
+        "kit/deep/far.py": "from ..near import f\nfrom search.core import Prefix\nX = 1",
         "kit/unused.py": "",
         "beside.py": "import kit.own",
         "lazily.py": "def (",

@@ -3,37 +3,28 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from own_parts import own_folder
 from search.aggregation import Aggregator, MissingRule, Scale
 from search.core import (
     Candidate,
     Judgement,
     Missing,
+    Prefix,
     Problem,
     Step,
     StepVerdict,
     StopReason,
     VerdictStatus,
 )
-from search.core import Path as SearchPath
 from search.custom import PartError
 from search.selection import SELECTIONS, Option
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The folder of this test."""
-    with own_folder(tmp_path, monkeypatch) as folder:
-        yield folder
-
-
 def judged(*probabilities: float) -> Candidate:
-    path = SearchPath(Problem("p", "?"))
+    path = Prefix(Problem("p", "?"))
     for index, _ in enumerate(probabilities):
         path = path.grow(index, [Step("x", (1,), StopReason.STEP_END)])
     verdicts = tuple(StepVerdict(p, VerdictStatus.READ) for p in probabilities)

@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from own_parts import STRATEGY, Tell, console, own_folder, teller
+from own_parts import STRATEGY, Tell, console
 from search.ports import Failure, FailureKind
 from treewright.running.controller import Failed
 from treewright.running.run_folder import RunFolder
 from treewright.running.tracebacks import write_tracebacks
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The folder of this test."""
-    with own_folder(tmp_path, monkeypatch) as folder:
-        yield folder
-
-
-@pytest.fixture
-def tell(folder: Path, capsys: pytest.CaptureFixture[str]) -> Tell:
-    """Commands in the folder of this test."""
-    return teller(capsys)
 
 
 def calls(run: Path) -> int:
@@ -38,8 +24,10 @@ FAILS = {
     "yield 'a string'": "StrategyError: the strategy yielded 'a string' (str)",
     "return None": "StrategyError: the strategy returned None (NoneType)",
     "yield Extend(('p',), 1)": "StrategyError: the strategy named 'p' (str)",
-    "yield Extend((Path.start(problem),), 'two')": "StrategyError: the strategy asked with n 'two'",
-    "return Result((drafts[0],))": "StrategyError: the strategy returned Path(",
+    "yield Extend((Prefix.start(problem),), 'two')": (
+        "StrategyError: the strategy asked with n 'two'"
+    ),
+    "return Result((drafts[0],))": "StrategyError: the strategy returned Prefix(",
     "return Result((Candidate(drafts[0], 0.5),))": "StrategyError: the strategy returned a cand",
     "raise SystemExit(5)": "StrategyError: the strategy raised SystemExit",
 }

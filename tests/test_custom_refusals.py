@@ -3,26 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from own_parts import CONFIG, STRATEGY, Tell, own_folder, ran, refusal, teller
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The folder of this test."""
-    with own_folder(tmp_path, monkeypatch) as folder:
-        yield folder
-
-
-@pytest.fixture
-def tell(folder: Path, capsys: pytest.CaptureFixture[str]) -> Tell:
-    """Commands in the folder of this test."""
-    return teller(capsys)
-
+from own_parts import CONFIG, STRATEGY, Tell, ran, refusal
 
 MISTAKES = {
     "absent:Own": ["no module absent", "looked in"],

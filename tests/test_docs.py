@@ -19,15 +19,13 @@ import yaml  # type: ignore[import-untyped]  # PyYAML ships no types
 
 from search.aggregation import AGGREGATIONS, MissingRule
 from search.selection import SELECTIONS
+from treewright.arms.comparison import Comparison
 from treewright.cli import app
-from treewright.comparing.comparison import Comparison
 from treewright.config.checks import check_told
-from treewright.config.keys import keys
-from treewright.config.kinds import SECTIONS, settings_class
+from treewright.config.kinds import SECTIONS
 from treewright.config.load import KEYS, load_config
 from treewright.config.location import find_config
-from treewright.config.reference import COMMAND, page, parts, top
-from treewright.config.remarks import REMARKS
+from treewright.config.reference import COMMAND, page
 from treewright.ledger import Account
 from treewright.sweeping.cell import load_cells
 from treewright.verbs.checking import LISTED
@@ -56,25 +54,6 @@ def name(path: Path) -> str:
 def test_the_reference_of_configs_is_current() -> None:
     current = REFERENCE.read_text("utf-8") == page()
     assert current, f"a field or its docstring has changed; run this one command: {COMMAND}"
-
-
-def documented() -> Iterator[type]:
-    """All dataclasses that make keys, but that of the file itself."""
-    yield from (key.part for key in top().values() if key.part is not None)
-    yield from parts()
-    yield from (settings_class(name, kind) for name in SECTIONS for kind in SECTIONS[name])
-
-
-def test_every_key_has_a_meaning() -> None:
-    told = [*top().values(), *(key for kind in documented() for key in keys(kind).values())]
-    silent = {f"{key.owner.__name__}.{key.name}" for key in told if not key.meaning}
-    assert not silent, f"say what these do in the docstring of their class: {sorted(silent)}"
-
-
-def test_every_remark_is_about_a_key() -> None:
-    told = [*top().values(), *(key for kind in documented() for key in keys(kind).values())]
-    known = {(base.__name__, key.name) for key in told for base in key.owner.__mro__}
-    assert set(REMARKS) <= known
 
 
 def test_the_reference_has_every_key_of_every_kind() -> None:

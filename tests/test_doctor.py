@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from search.findings import Finding, Health
 from treewright import cli
 from treewright.config.load import load_config
-from treewright.doctor import machine, model_checks
-from treewright.doctor.findings import Finding, Health
+from treewright.doctor import config_checks, machine
 from treewright.doctor.machine import Needs
 
 Usage = namedtuple("Usage", "total used free")
@@ -154,7 +154,7 @@ def test_the_verb_ends_with_2_only_when_a_check_failed(
 def checks(*overrides: str) -> dict[str, Finding]:
     """What the doctor finds of the quickstart with overrides, by check."""
     config = load_config("quickstart", overrides)
-    return {found.check: found for found in model_checks.examine_config(config)}
+    return {found.check: found for found in config_checks.examine_config(config)}
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from search.core import (
     Feedback,
     Judgement,
     Missing,
-    Path,
+    Prefix,
     Problem,
     Result,
     Spending,
@@ -29,9 +29,11 @@ from search.memory import DictMemory
 from search.ports import (
     Failure,
     FailureKind,
+    Policy,
     PolicyCall,
     PolicyReply,
     ReplayError,
+    Scorer,
     ScorerCall,
     ScorerReply,
 )
@@ -53,7 +55,7 @@ from search.strategies.greedy import Greedy
 from search.strategies.majority import Majority
 
 PROBLEM = Problem("one", "1 + 1?")
-ROOT = Path.start(PROBLEM)
+ROOT = Prefix.start(PROBLEM)
 DOWN = Failure(FailureKind.UNAVAILABLE, "no replica")
 
 
@@ -61,13 +63,13 @@ def step(text: str, stop: StopReason = StopReason.EOS) -> Step:
     return Step(text, tuple(text.encode()), stop)
 
 
-def judgement(path: Path, probability: float = 0.75) -> Judgement:
+def judgement(path: Prefix, probability: float = 0.75) -> Judgement:
     verdict = StepVerdict(probability, VerdictStatus.READ)
     return Judgement((verdict,) * len(path.steps), probability, chains=1)
 
 
 @dataclass
-class ListPolicy:
+class ListPolicy(Policy):
     """Writes the seed as the solution; `fails` names the children that get a failure instead."""
 
     fails: dict[int, Failure] = field(default_factory=dict)
@@ -87,7 +89,7 @@ class ListPolicy:
 
 
 @dataclass
-class ListScorer:
+class ListScorer(Scorer):
     """Gives every step 0.75; `fails` names the paths that get a failure instead."""
 
     fails: dict[str, Failure] = field(default_factory=dict)
@@ -117,7 +119,7 @@ def search(
 def test_best_of_n_driven_by_hand() -> None:
     """It asks for two drafts, then for a judgement of the one that finished."""
     flow = BestOfN(n=2)(PROBLEM)
-    root = Path.start(PROBLEM)
+    root = Prefix.start(PROBLEM)
     assert next(flow) == Extend((root,), n=2, until=Until.END)
     done, cut = root.grow(0, [step("2")]), root.grow(1, [step("3", StopReason.LENGTH)])
     assert flow.send(Extended(((done, cut),), Spending())) == Judge((done,))
@@ -130,7 +132,7 @@ def test_best_of_n_driven_by_hand() -> None:
 
 def test_greedy_asks_for_one_greedy_solution() -> None:
     flow = Greedy()(PROBLEM)
-    assert next(flow) == Extend((Path.start(PROBLEM),), n=1, until=Until.END, greedy=True)
+    assert next(flow) == Extend((Prefix.start(PROBLEM),), n=1, until=Until.END, greedy=True)
 
 
 def test_majority_never_asks_the_scorer() -> None:
@@ -234,7 +236,7 @@ class Parrot(ListPolicy):
 
 
 def growing(n: int) -> Flow:
-    grown = yield from grow([Path.start(PROBLEM)], n)
+    grown = yield from grow([Prefix.start(PROBLEM)], n)
     spent.append(grown.spent)
     pairs = zip(grown.children[0], grown.judgements[0], strict=True)
     return Result(tuple(Candidate(path, judged, (judged.prefix,)) for path, judged in pairs))
@@ -266,7 +268,7 @@ def test_solutions_that_say_the_same_are_judged_once_over_all_waves() -> None:
 
 def test_a_shared_judgement_is_booked_on_the_first_by_place_that_was_kept() -> None:
     def keeping(number: int) -> Flow:
-        grown = yield from grow([Path.start(PROBLEM)], 3)
+        grown = yield from grow([Prefix.start(PROBLEM)], 3)
         return Result((Candidate(grown.children[0][number]),))
 
     for kept in range(3):
@@ -289,15 +291,15 @@ def test_searches_side_by_side_pay_each_for_a_judgement_that_they_share() -> Non
     """Whoever is first: so what each may still spend does not depend on the schedule."""
 
     def one(number: int) -> Flow:
-        grown = yield from grow([Path.start(PROBLEM)], 1, first=number)
+        grown = yield from grow([Prefix.start(PROBLEM)], 1, first=number)
         spent.append(grown.spent)
-        again = yield from grow([Path.start(PROBLEM)], 1, first=number + 2)
+        again = yield from grow([Prefix.start(PROBLEM)], 1, first=number + 2)
         spent.append(again.spent)
         return Result()
 
     def both() -> Flow:
         yield from fork([one(0), one(1)])
-        spent.append((yield from grow([Path.start(PROBLEM)], 1, first=4)).spent)
+        spent.append((yield from grow([Prefix.start(PROBLEM)], 1, first=4)).spent)
         return Result()
 
     scorer = ListScorer()
@@ -309,7 +311,7 @@ def test_searches_side_by_side_pay_each_for_a_judgement_that_they_share() -> Non
 
 def test_a_child_that_two_flows_ask_for_is_drawn_once() -> None:
     def one() -> Flow:
-        ((child,),) = yield from extend([Path.start(PROBLEM)], 1)
+        ((child,),) = yield from extend([Prefix.start(PROBLEM)], 1)
         return Result((Candidate(child),))
 
     def both() -> Flow:
@@ -379,7 +381,7 @@ def test_grow_judges_each_child_while_its_siblings_still_grow() -> None:
             return await super().judge(batch)
 
     def flow() -> Flow:
-        grown = yield from grow([Path.start(PROBLEM)], 2)
+        grown = yield from grow([Prefix.start(PROBLEM)], 2)
         assert [path.id for path in grown.children[0]] == ["0", "1"]
         assert grown.judgements[0] == tuple(judgement(path) for path in grown.children[0])
         return Result()
@@ -405,7 +407,7 @@ def test_judging_one_path_twice_asks_once() -> None:
     scorer = ListScorer()
 
     def flow() -> Flow:
-        path = Path.start(PROBLEM).grow(0, [step("2")])
+        path = Prefix.start(PROBLEM).grow(0, [step("2")])
         first = yield from judge([path])
         second = yield from judge([path])
         assert first == second
@@ -417,7 +419,7 @@ def test_judging_one_path_twice_asks_once() -> None:
 
 def test_what_is_asked_again_costs_nothing() -> None:
     def flow() -> Flow:
-        path = Path.start(PROBLEM).grow(0, [step("2")])
+        path = Prefix.start(PROBLEM).grow(0, [step("2")])
         first = yield Judge((path, path))
         again = yield Judge((path,))
         assert first.judgements == (judgement(path), judgement(path))

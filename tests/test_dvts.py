@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from search.budget import Budget
 from search.core import (
     Judgement,
-    Path,
+    Prefix,
     Problem,
     Spent,
     Step,
@@ -22,8 +22,9 @@ from search.core import (
     VerdictStatus,
 )
 from search.driver import Searched, drive
+from search.limit import LimitReached
 from search.memory import DictMemory
-from search.ports import Failure, PolicyCall, PolicyReply, ScorerCall, ScorerReply
+from search.ports import Failure, Policy, PolicyCall, PolicyReply, Scorer, ScorerCall, ScorerReply
 from search.strategies.dvts import Dvts
 from written_trees import ids
 
@@ -33,7 +34,7 @@ Nodes = Callable[[str], str]
 
 
 @dataclass
-class Tree:
+class Tree(Policy, Scorer):
     """Policy and scorer of a tree that is written down as a function of path ids.
 
     `70` is the prefix probability in percent, `?` a missing one; `!` after it finishes the path,
@@ -48,7 +49,7 @@ class Tree:
         await asyncio.sleep(0)
         return [PolicyReply(self.child(call), Spent(1)) for call in batch]
 
-    def child(self, call: PolicyCall) -> Path:
+    def child(self, call: PolicyCall) -> Prefix:
         place = "/".join(map(str, (*call.path.place, call.child)))
         stop = STOPS[self.nodes(place).lstrip("0123456789?")]
         if call.greedy:
@@ -59,7 +60,7 @@ class Tree:
         await asyncio.sleep(0)
         return [ScorerReply(self.judgement(call.path), Spent(1)) for call in batch]
 
-    def judgement(self, path: Path) -> Judgement:
+    def judgement(self, path: Prefix) -> Judgement:
         self.judged.add(path.id)
         number = self.nodes(path.id).rstrip("!~")
         if number == "?":
@@ -112,7 +113,7 @@ def test_each_subtree_has_its_share_of_the_budget() -> None:
     """8 calls are 4 for each, which the first level costs; the second subtree is not robbed."""
     searched = play(Dvts(4, 2, budget=Budget(calls=8)), Tree(GOLDEN.__getitem__))
     assert set(searched.paths) == {"0", "1", "2", "3"}
-    assert searched.result.exhausted == "calls: 4 of 4"
+    assert searched.result.exhausted == LimitReached("calls", 4, 4)
     assert ids(searched.result) == ["1", "2"]
 
 
@@ -121,7 +122,7 @@ def test_a_subtree_that_ends_leaves_nothing_to_the_other() -> None:
     searched = play(Dvts(4, 2, budget=Budget(calls=20)), Tree(GOLDEN.__getitem__))
     assert searched.result.exhausted is None
     searched = play(Dvts(4, 2, budget=Budget(calls=16)), Tree(GOLDEN.__getitem__))
-    assert searched.result.exhausted == "calls: 8 of 8"
+    assert searched.result.exhausted == LimitReached("calls", 8, 8)
     assert ids(searched.result) == ["2/0", "1/1"]
 
 
@@ -132,7 +133,7 @@ def test_a_spent_share_marks_the_search_before_a_depth_that_was_reached() -> Non
     nodes |= {"0/0": "1", "0/0/4": "1", "0/1": "1", "0/1/4": "2"}
     dvts = Dvts(4, 2, lookahead=1, depth=2, budget=Budget(calls=12))
     result = play(dvts, Tree(nodes.__getitem__)).result
-    assert (ids(result), result.exhausted) == (["0/1", "2"], "calls: 6 of 6")
+    assert (ids(result), result.exhausted) == (["0/1", "2"], LimitReached("calls", 6, 6))
 
 
 def test_lookahead_follows_the_child_whose_rollout_ends_best() -> None:

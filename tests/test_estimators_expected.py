@@ -14,13 +14,13 @@ from benchmarks.estimators.paired import paired_difference
 from benchmarks.estimators.subsets import subset_chances
 from benchmarks.estimators.wilson import wilson_interval
 from benchmarks.grading import Grades, Outcome
-from search.aggregation import Aggregator, MissingRule, Scale
+from search.aggregation import MissingRule, Scale
 from search.calls import Costs
 from search.core import (
     Candidate,
     Judgement,
     Missing,
-    Path,
+    Prefix,
     Result,
     Step,
     StepVerdict,
@@ -30,7 +30,10 @@ from search.core import (
 from search.core import Problem as Question
 from search.driver import Searched
 from search.selection import SELECTIONS, Option
-from treewright.metrics import Solved, measure_arm
+from treewright.arms.arm import Arm
+from treewright.arms.graded import Graded
+from treewright.arms.graded_run import GradedRun
+from treewright.arms.solved import Solved
 
 RIGHT, WRONG, UNDECIDED = "right", "wrong", "undecided"
 
@@ -88,7 +91,7 @@ def test_accuracy_is_right_over_decided_in_all_subsets_of_all_problems(
 
 def solved(problem_id: str, problem: Problem) -> Solved:
     """The problem as a search leaves it: every score is the verdict on the only step."""
-    root = Path.start(Question(problem_id, "?"))
+    root = Prefix.start(Question(problem_id, "?"))
     found = []
     for index, (option, _) in enumerate(problem):
         path = root.grow(index, [Step(str(index), (index,), StopReason.EOS)])
@@ -113,8 +116,9 @@ def test_at_n_of_all_candidates_it_is_the_row_of_the_table(
 ) -> None:
     found = expected([share(name, problem, len(problem)) for problem in given_problems])
     items = [solved(str(index), problem) for index, problem in enumerate(given_problems)]
-    aggregator = Aggregator.parse("last") if SELECTIONS[name].needs_score else None
-    arm = measure_arm(items, aggregator, name, 5, MissingRule.WORST)
+    graded = [Graded.of(item, ["last"], MissingRule.WORST) for item in items]
+    scored = "last" if SELECTIONS[name].needs_score else None
+    arm = GradedRun("", graded).first(Arm(name, scored), 5).figures
     assert found.accuracy == pytest.approx(arm.accuracy)
     assert found.ci95 == (None if arm.ci95 is None else pytest.approx(arm.ci95))
     assert (found.problems, found.unscored) == (arm.problems, arm.unscored)

@@ -14,9 +14,7 @@ from their_rows import (
     a_run,
     accuracies,
     changed,
-    commands,
     exported,
-    importing,
     of,
     samples,
     write,
@@ -28,20 +26,6 @@ DERIVED = {
     "pred_weighted@1": "\\boxed{3}",
     "completions@2": ["a", "b"],
 }
-
-
-@pytest.fixture
-def treewright(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Treewright:
-    """Commands in an empty folder."""
-    return commands(tmp_path, monkeypatch, capsys)
-
-
-@pytest.fixture
-def imported(treewright: Treewright) -> Imported:
-    """Imports rows."""
-    return importing(treewright)
 
 
 # --- What an imported run is ----------------------------------------------------------------------

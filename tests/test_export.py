@@ -14,28 +14,12 @@ from their_rows import (
     Row,
     Treewright,
     a_run,
-    commands,
     exported,
-    importing,
     samples,
     write,
 )
 from treewright.exchange import export_sal
 from treewright.exchange.samples import COLUMNS, VERSION
-
-
-@pytest.fixture
-def treewright(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Treewright:
-    """Commands in an empty folder."""
-    return commands(tmp_path, monkeypatch, capsys)
-
-
-@pytest.fixture
-def imported(treewright: Treewright) -> Imported:
-    """Imports rows."""
-    return importing(treewright)
 
 
 def test_samples_have_the_stated_schema_and_version(

@@ -16,7 +16,7 @@ from search.fault import Fault
 from search.ports import ReplayError
 from treewright import cli
 from treewright.errors import ConfigError
-from treewright.journal.appender import JournalError
+from treewright.journal.damage import JournalError
 
 PACKAGES = ["search", "engines", "policies", "scorers", "benchmarks.datasets", "treewright"]
 DRAWN = re.compile(r"^ *((?:[│ ]   )*(?:[├└]── )?)([A-Z]\w+) +(\d)(?:  .+)?$", re.MULTILINE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,7 +27,7 @@ from policies.simulated import SimulatedPolicy, SimulatedPolicyConfig
 from search.core import (
     Feedback,
     Judgement,
-    Path,
+    Prefix,
     Problem,
     Spent,
     Step,
@@ -40,9 +40,9 @@ from search.ports import Failure, Policy, PolicyCall, PolicyReply
 from search.questions import Until
 
 QUESTION = "2 + 2 + 3?"
-ROOT = Path.start(Problem("p", QUESTION))
+ROOT = Prefix.start(Problem("p", QUESTION))
 BYTES = ByteTokenizer()
-CHECKPOINT = FilePath(policies.__file__).parents[1] / "benchmarks" / "arithmetic" / "policy"
+CHECKPOINT = Path(policies.__file__).parents[1] / "benchmarks" / "arithmetic" / "policy"
 TEXTS = ("Step 1: 2 + 2 = 4\n", "Step 2: 4 + 3 = 8\n", r"Step 3: \boxed{8}")
 
 
@@ -59,7 +59,7 @@ AFTER = verdict(0.071, status=VerdictStatus.AFTER_ERROR)
 UNREAD = verdict(status=VerdictStatus.MISSING)
 
 
-def path(*texts: str) -> Path:
+def path(*texts: str) -> Prefix:
     ends = [StopReason.STEP_END] * (len(texts) - 1) + [StopReason.EOS]
     steps = [Step(text, BYTES.encode(text), end) for text, end in zip(texts, ends, strict=True)]
     return ROOT.grow(0, steps)
@@ -138,7 +138,7 @@ def config(**fields: Any) -> QwenConfig:
 
 
 def prompt(
-    feedback: Feedback | None, parent: Path = ROOT, max_model_len: int = 10_000, **fields: Any
+    feedback: Feedback | None, parent: Prefix = ROOT, max_model_len: int = 10_000, **fields: Any
 ) -> str:
     engine = Listener(max_model_len)
     call = PolicyCall(parent, 0, Until.END, 7, feedback=feedback)
@@ -273,7 +273,7 @@ def test_feedback_is_part_of_what_is_asked_and_not_of_where() -> None:
 
 def draw(
     policy: Policy, seeds: int, feedback: Feedback | None, until: Until = Until.END
-) -> list[Path]:
+) -> list[Prefix]:
     calls = [PolicyCall(ROOT, seed, until, seed, feedback=feedback) for seed in range(seeds)]
     replies = asyncio.run(policy.extend(calls))
     return [reply.path for reply in replies if isinstance(reply, PolicyReply)]
@@ -283,7 +283,7 @@ def scripted(heeds: float) -> ScriptedPolicy:
     return ScriptedPolicy(ScriptedPolicyConfig(accuracy=0.1, steps=3, spread=0, heeds=heeds))
 
 
-def right(paths: Sequence[Path], index: int) -> float:
+def right(paths: Sequence[Prefix], index: int) -> float:
     return sum(is_right_step(QUESTION, each.steps, index) for each in paths) / len(paths)
 
 

@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import grading_pool, grading_worker
-from benchmarks.answers.reading import Kind, Reading
+from benchmarks.answers.reading import Kind, ParsedAnswer
 from benchmarks.equality import Answer, Seconds, Undecided
-from benchmarks.grading import Budget, Grader, Grades, GradingConfig, Outcome, open_grader
-from benchmarks.grading_pool import Asked, Equal, GradingError, GradingPool
+from benchmarks.grading import Grader, Grades, GradingConfig, Outcome, TimeLeft, open_grader
+from benchmarks.grading_pool import Equal, GradingError, GradingPool, WorkerReply
 
 CORRECT, INCORRECT, ABSTAINED = Outcome.CORRECT, Outcome.INCORRECT, Outcome.ABSTAINED
 TIMEOUT, FAILED = Outcome.TIMEOUT, Outcome.FAILED
@@ -157,7 +157,7 @@ def test_a_crash_in_a_used_process_is_tried_once_more_in_a_fresh_one() -> None:
 def test_a_killed_worker_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grading_pool, "GRACE_S", 5.0)
 
-    async def run() -> list[Asked]:
+    async def run() -> list[WorkerReply]:
         pool = GradingPool(1, 256)
         asked = [("equal", "a", "A"), ("read", "worker"), ("equal", "a", "b")]
         try:
@@ -245,14 +245,14 @@ class Slow:
 
     async def read_reference(self, text: str, time: Seconds) -> Answer:
         del time
-        return Answer(text, Reading(Kind.VERBATIM, text))
+        return Answer(text, ParsedAnswer(Kind.VERBATIM, text))
 
     async def read(self, text: str, reference: Answer, time: Seconds) -> Answer:
         del reference
         if "hard" in text:
             time.spend(max(time.left, 0))
             raise Undecided(Equal.TIMEOUT)
-        return Answer(text, Reading(Kind.VERBATIM, text))
+        return Answer(text, ParsedAnswer(Kind.VERBATIM, text))
 
     async def right(self, answer: Answer, reference: Answer, time: Seconds) -> Equal:
         del answer, reference, time
@@ -278,7 +278,7 @@ def test_the_time_for_one_problem_is_bounded_and_easy_answers_are_not_starved(co
 
 
 def test_hard_answers_get_their_full_time_until_half_of_the_budget_is_spent() -> None:
-    budget = Budget(left=60, limit=5, parts=512)
+    budget = TimeLeft(left=60, limit=5, parts=512)
     shares = []
     for _ in range(512):
         shares.append(budget.share())

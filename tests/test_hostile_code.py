@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path as File
 from policies.scripted import ScriptedPolicyConfig, build as build_policy
 from scorers.scripted import ScriptedScorerConfig, build as build_scorer
-from search.core import Candidate, Path, Result
+from search.core import Candidate, Prefix, Result
 from search.questions import Until, extend, judge
 from search.selection import Choice
 from search.strategies import STRATEGIES

@@ -13,12 +13,6 @@ from hostile_runs import Bench, assert_one_line, bench, contents
 CANARY = "canary-5a1d-of-the-reader"
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with one run."""
-    return tmp_path_factory.mktemp("made")
-
-
 @pytest.fixture
 def at(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -31,16 +25,9 @@ def at(
     return bench(tmp_path, monkeypatch, capsys)
 
 
-@pytest.fixture
-def run(at: Bench) -> Path:
-    """A run as it arrived."""
-    (folder,) = (at.folder / "runs" / "doubles").iterdir()
-    return folder
-
-
-def test_what_a_run_took_from_the_environment_is_read_as_it_was(at: Bench, run: Path) -> None:
-    assert "n: ${oc.env:OF_THE_RUN,3}" in (run / "config.yaml").read_text()
-    told = at.tell("score", run, "--json")
+def test_what_a_run_took_from_the_environment_is_read_as_it_was(at: Bench, arrived: Path) -> None:
+    assert "n: ${oc.env:OF_THE_RUN,3}" in (arrived / "config.yaml").read_text()
+    told = at.tell("score", arrived, "--json")
     assert told.code == 0, told.err
     assert max(arm["n"] for arm in json.loads(told.out)["arms"]) == 8
 
@@ -57,32 +44,32 @@ LEAKS = {
 
 @pytest.mark.parametrize("how", LEAKS)
 def test_the_readers_environment_is_on_no_page_and_in_no_message(
-    at: Bench, run: Path, how: str
+    at: Bench, arrived: Path, how: str
 ) -> None:
     """Whatever config.resolved.yaml says, and also where it is not there."""
     said = LEAKS[how].splitlines()
     keys = [line.partition(":")[0] for line in said]
     for name in ("config.yaml", "config.resolved.yaml"):
-        kept = (run / name).read_text().splitlines()
+        kept = (arrived / name).read_text().splitlines()
         tops = [line for line in kept if line.partition(":")[0] not in keys]
-        (run / name).write_text("\n".join([*said, *tops]))
-    asked = [*at.read(run, ("score", "tree")), ("resume", at.tell("resume", run))]
-    asked.append(("validate", at.tell("validate", run)))
-    (run / "config.resolved.yaml").unlink()
-    asked += at.read(run, ("score",))
+        (arrived / name).write_text("\n".join([*said, *tops]))
+    asked = [*at.read(arrived, ("score", "tree")), ("resume", at.tell("resume", arrived))]
+    asked.append(("validate", at.tell("validate", arrived)))
+    (arrived / "config.resolved.yaml").unlink()
+    asked += at.read(arrived, ("score",))
     for verb, told in asked:
         assert CANARY not in told.out + told.err, (verb, told)
         assert_one_line(verb, told)
-    assert not any(CANARY.encode() in (data or b"") for data in contents(run).values())
+    assert not any(CANARY.encode() in (data or b"") for data in contents(arrived).values())
 
 
-def test_a_text_that_doubles_itself_forty_times_is_not_made(at: Bench, run: Path) -> None:
+def test_a_text_that_doubles_itself_forty_times_is_not_made(at: Bench, arrived: Path) -> None:
     keys = ["name", "output_dir", *(f"policy.k{n}" for n in range(40))]
     chain = [f"{keys[n]}: ${{{keys[n + 1]}}}${{{keys[n + 1]}}}" for n in range(2)]
-    (run / "config.yaml").write_text("\n".join([(run / "config.yaml").read_text(), *chain]))
-    text = (run / "config.yaml").read_text().replace("name: doubles\n", "", 1)
-    (run / "config.yaml").write_text(text)
-    asked = [*at.read(run, ("score",)), ("resume", at.tell("resume", run))]
+    (arrived / "config.yaml").write_text("\n".join([(arrived / "config.yaml").read_text(), *chain]))
+    text = (arrived / "config.yaml").read_text().replace("name: doubles\n", "", 1)
+    (arrived / "config.yaml").write_text(text)
+    asked = [*at.read(arrived, ("score",)), ("resume", at.tell("resume", arrived))]
     for verb, told in asked:
         assert told.code in (0, 2), (verb, told)
         assert told.seconds < 5
@@ -100,17 +87,17 @@ def test_a_text_that_doubles_itself_forty_times_is_not_made(at: Bench, run: Path
         ("x" * 300_000, "is larger than"),
     ],
 )
-def test_a_config_that_is_none_is_one_line(at: Bench, run: Path, text: str, told: str) -> None:
-    config = run / "config.yaml"
+def test_a_config_that_is_none_is_one_line(at: Bench, arrived: Path, text: str, told: str) -> None:
+    config = arrived / "config.yaml"
     config.write_text(config.read_text() + text)
-    for line in at.refusals(run, "score"):
+    for line in at.refusals(arrived, "score"):
         assert told in line
 
 
-def test_names_cannot_steer_a_terminal(at: Bench, run: Path) -> None:
+def test_names_cannot_steer_a_terminal(at: Bench, arrived: Path) -> None:
     """What a config calls its parts is printed, on a page and in a table."""
     for name in ("config.yaml", "config.resolved.yaml"):
-        text = (run / name).read_text().replace("kind: best_of_n", 'kind: "a\\ecb:c"')
-        (run / name).write_text(text)
-    for line in at.refusals(run, "score"):
+        text = (arrived / name).read_text().replace("kind: best_of_n", 'kind: "a\\ecb:c"')
+        (arrived / name).write_text(text)
+    for line in at.refusals(arrived, "score"):
         assert "is no import path" in line

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -11,9 +12,10 @@ from typing import Any
 import pytest
 
 from hostile_runs import Bench, assert_one_line, bench, resealed
-from treewright.journal.journal import Journal, JournalError
-from treewright.running.recorded import Recorded
-from treewright.running.replay import Replayed
+from treewright.journal.journal import JournalError
+from treewright.running.recorded import RecordedRun
+from treewright.running.replay import Known
+from treewright.running.run_folder import RunFolder
 
 OWN = """\
 from dataclasses import dataclass
@@ -70,12 +72,6 @@ TEXTS = [
     ("grade", "[1]", "its data are [1], not an object"),
     ("result", '{"asked":[' + "[" * 50_000, "nested too deeply"),
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with one run, of a strategy of one's own."""
-    return tmp_path_factory.mktemp("made")
 
 
 @pytest.fixture
@@ -144,20 +140,19 @@ def assert_told(at: Bench, journal: Path, number: int, told: str) -> None:
     assert said.startswith(f"{journal}, line {number}: ")
 
 
-def replayed(at: Bench, folder: Path) -> Replayed:
+def replayed(at: Bench, folder: Path) -> Known:
     """What every reading verb does, but for opening the config, which is done once."""
-    with Journal.open(folder, readonly=True) as journal:
-        return asyncio.run(opened(at).replayed(journal))
+    return asyncio.run(replace(opened(at), folder=RunFolder(folder.parent)).read())
 
 
-OPENED: list[Recorded] = []
+OPENED: list[RecordedRun] = []
 
 
-def opened(at: Bench) -> Recorded:
+def opened(at: Bench) -> RecordedRun:
     """The run before anybody tampered with it: what it is does not change, only what it found."""
     if not OPENED:
         (run,) = at.folder.glob("runs/doubles/*")
-        OPENED.append(Recorded.open(run))
+        OPENED.append(asyncio.run(RecordedRun.open(run)))
     return OPENED[0]
 
 

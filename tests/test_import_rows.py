@@ -14,27 +14,10 @@ from their_rows import (
     Row,
     Treewright,
     changed,
-    commands,
-    importing,
     samples,
     write,
 )
-from treewright.exchange.steps import split_steps
-
-
-@pytest.fixture
-def treewright(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Treewright:
-    """Commands in an empty folder."""
-    return commands(tmp_path, monkeypatch, capsys)
-
-
-@pytest.fixture
-def imported(treewright: Treewright) -> Imported:
-    """Imports rows."""
-    return importing(treewright)
-
+from treewright.exchange.step_splitting import split_steps
 
 # --- Steps ----------------------------------------------------------------------------------------
 

@@ -6,29 +6,13 @@ import json
 from hashlib import sha256
 from pathlib import Path
 
-import pytest
-
-from their_rows import Imported, Treewright, commands, importing
+from their_rows import Imported, Treewright
 from treewright.config.fingerprint import differences
 from treewright.config.kinds import SECTIONS
-from treewright.config.load import load_config
+from treewright.config.load import load_config, to_yaml
 
 OLD = {"policy": "ImportedFile", "scorer": "ImportedFile", "strategy": "Imported"}
 MODULE = "treewright.exchange.imported"
-
-
-@pytest.fixture
-def treewright(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Treewright:
-    """Commands in an empty folder."""
-    return commands(tmp_path, monkeypatch, capsys)
-
-
-@pytest.fixture
-def imported(treewright: Treewright) -> Imported:
-    """Imports rows."""
-    return importing(treewright)
 
 
 def digest(value: str) -> str:
@@ -54,7 +38,7 @@ def as_before(run: Path) -> None:
 def test_an_imported_run_names_listed_kinds_and_depends_on_no_source(imported: Imported) -> None:
     run = imported()
     config = load_config(run / "config.yaml")
-    assert MODULE not in config.written
+    assert MODULE not in to_yaml(config, resolved=False)
     identity = json.loads((run / "manifest.json").read_text())["identity"]
     assert {section: identity[f"{section}.kind"] for section in SECTIONS} == dict.fromkeys(
         SECTIONS, digest("imported")

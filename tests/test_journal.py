@@ -5,7 +5,7 @@ import os
 import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path as FilePath
+from pathlib import Path
 from shutil import copytree
 
 import pytest
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from search.core import (
     Judgement,
-    Path,
+    Prefix,
     Problem,
     Spent,
     Step,
@@ -28,12 +28,12 @@ from search.questions import Until
 from treewright.journal import records
 from treewright.journal.journal import Journal, JournalError
 
-ROOT = Path.start(Problem("p/1", "what is 1 + 1?"))
+ROOT = Prefix.start(Problem("p/1", "what is 1 + 1?"))
 FAILURE = {"failure": "unavailable", "message": "x"}
 NASTY = "\u2028\x00\ud83d\ude00\n</script>"
 
 
-def policy_call(child: int, path: Path = ROOT, seed: int = 5) -> PolicyCall:
+def policy_call(child: int, path: Prefix = ROOT, seed: int = 5) -> PolicyCall:
     return PolicyCall(path, child, Until.STEP, seed)
 
 
@@ -56,7 +56,7 @@ async def remember(journal: Journal, call: PolicyCall) -> None:
     await journal.record(policy_key(call), policy_digest(call), policy_reply(call))
 
 
-def write(folder: FilePath, children: int) -> bytes:
+def write(folder: Path, children: int) -> bytes:
     """A journal with that many policy replies; the bytes of its file."""
 
     async def fill() -> None:
@@ -68,7 +68,7 @@ def write(folder: FilePath, children: int) -> bytes:
     return (folder / "driver.jsonl").read_bytes()
 
 
-def known(folder: FilePath, children: int, *, readonly: bool = True) -> list[bool]:
+def known(folder: Path, children: int, *, readonly: bool = True) -> list[bool]:
     """Which of the replies that `write` wrote are there; each one that is must be right."""
     found = []
     with Journal.open(folder, readonly=readonly) as journal:
@@ -80,12 +80,12 @@ def known(folder: FilePath, children: int, *, readonly: bool = True) -> list[boo
     return found
 
 
-def test_a_reply_is_recalled_after_reopening(tmp_path: FilePath) -> None:
+def test_a_reply_is_recalled_after_reopening(tmp_path: Path) -> None:
     write(tmp_path, 3)
     assert known(tmp_path, 4) == [True, True, True, False]
 
 
-def test_a_reply_is_recalled_by_the_journal_that_recorded_it(tmp_path: FilePath) -> None:
+def test_a_reply_is_recalled_by_the_journal_that_recorded_it(tmp_path: Path) -> None:
     async def run() -> None:
         with Journal.open(tmp_path) as journal:
             await remember(journal, policy_call(0))
@@ -94,7 +94,7 @@ def test_a_reply_is_recalled_by_the_journal_that_recorded_it(tmp_path: FilePath)
     asyncio.run(run())
 
 
-def test_only_new_steps_are_stored(tmp_path: FilePath) -> None:
+def test_only_new_steps_are_stored(tmp_path: Path) -> None:
     path = ROOT.grow(0, [Step("long " * 1000, (1,), StopReason.STEP_END)])
 
     async def run() -> None:
@@ -107,7 +107,7 @@ def test_only_new_steps_are_stored(tmp_path: FilePath) -> None:
         assert recall(journal, policy_call(3, path)) == policy_reply(policy_call(3, path))
 
 
-def test_a_reply_whose_call_was_never_recalled_is_stored_whole(tmp_path: FilePath) -> None:
+def test_a_reply_whose_call_was_never_recalled_is_stored_whole(tmp_path: Path) -> None:
     path = ROOT.grow(0, [Step("a", (1,), StopReason.STEP_END)])
     call = policy_call(3, path)
 
@@ -120,7 +120,7 @@ def test_a_reply_whose_call_was_never_recalled_is_stored_whole(tmp_path: FilePat
         assert recall(journal, call) == policy_reply(call)
 
 
-def test_a_judgement_is_recalled_bit_by_bit(tmp_path: FilePath) -> None:
+def test_a_judgement_is_recalled_bit_by_bit(tmp_path: Path) -> None:
     call = ScorerCall(policy_reply(policy_call(0)).path, 3)
 
     async def run() -> None:
@@ -132,7 +132,7 @@ def test_a_judgement_is_recalled_bit_by_bit(tmp_path: FilePath) -> None:
         assert journal.recall(scorer_key(call), scorer_digest(call), call) == judgement()
 
 
-def test_lines_are_ascii_and_hold_one_record_each(tmp_path: FilePath) -> None:
+def test_lines_are_ascii_and_hold_one_record_each(tmp_path: Path) -> None:
     data = write(tmp_path, 5)
     assert data.isascii()
     assert len(data.splitlines()) == 5
@@ -141,7 +141,7 @@ def test_lines_are_ascii_and_hold_one_record_each(tmp_path: FilePath) -> None:
 # --- kills ----------------------------------------------------------------------------------------
 
 
-def test_a_kill_at_any_byte_keeps_exactly_the_lines_before_it(tmp_path: FilePath) -> None:
+def test_a_kill_at_any_byte_keeps_exactly_the_lines_before_it(tmp_path: Path) -> None:
     """Every offset of the file: what is whole is there, the rest can be written again."""
     data = write(tmp_path / "full", 3)
     ends = [offset + 1 for offset, byte in enumerate(data) if byte == ord("\n")]
@@ -156,7 +156,7 @@ def test_a_kill_at_any_byte_keeps_exactly_the_lines_before_it(tmp_path: FilePath
     assert len(data) >= 200
 
 
-def test_a_journal_cut_in_a_line_goes_on_after_it(tmp_path: FilePath) -> None:
+def test_a_journal_cut_in_a_line_goes_on_after_it(tmp_path: Path) -> None:
     data = write(tmp_path, 2)
     (tmp_path / "driver.jsonl").write_bytes(data[:-5])
 
@@ -169,12 +169,13 @@ def test_a_journal_cut_in_a_line_goes_on_after_it(tmp_path: FilePath) -> None:
     assert (tmp_path / "driver.jsonl").read_bytes() == data
 
 
-def test_reading_leaves_a_torn_tail_alone(tmp_path: FilePath) -> None:
+def test_reading_leaves_a_torn_tail_alone(tmp_path: Path) -> None:
     data = write(tmp_path, 2)[:-5]
     (tmp_path / "driver.jsonl").write_bytes(data)
     with Journal.open(tmp_path, readonly=True) as journal:
         assert journal.counts.torn > 0
-        assert str(journal.counts) == f"{journal.counts.torn} torn bytes dropped"
+        told = f"the journal is not whole: {journal.counts.torn} torn bytes left out"
+        assert journal.counts.damage() == told
     assert (tmp_path / "driver.jsonl").read_bytes() == data
 
 
@@ -202,7 +203,7 @@ def lost(data: bytes, index: int, hit: int) -> tuple[int, ...]:
     return (hit, hit + 1) if data[index : index + 1] == b"\n" else (hit,)
 
 
-def test_a_corrupt_line_is_set_aside_counted_and_asked_again(tmp_path: FilePath) -> None:
+def test_a_corrupt_line_is_set_aside_counted_and_asked_again(tmp_path: Path) -> None:
     data = write(tmp_path, 3)
     first = data.index(b"\n") + 1
     broken = data[:first] + data[first:].replace(b"policy", b"polizy", 1)
@@ -225,13 +226,13 @@ def test_a_corrupt_line_is_set_aside_counted_and_asked_again(tmp_path: FilePath)
     assert known(tmp_path, 3) == [True, True, True]
 
 
-def test_a_hole_of_zeros_is_a_corrupt_line(tmp_path: FilePath) -> None:
+def test_a_hole_of_zeros_is_a_corrupt_line(tmp_path: Path) -> None:
     data = write(tmp_path, 1)
     (tmp_path / "driver.jsonl").write_bytes(b"\x00" * 4096 + b"\n" + data)
     assert known(tmp_path, 1) == [True]
 
 
-def test_reading_sets_nothing_aside(tmp_path: FilePath) -> None:
+def test_reading_sets_nothing_aside(tmp_path: Path) -> None:
     (tmp_path / "driver.jsonl").write_bytes(b"nonsense\n")
     with Journal.open(tmp_path, readonly=True) as journal:
         assert journal.counts.corrupt == 1
@@ -239,7 +240,7 @@ def test_reading_sets_nothing_aside(tmp_path: FilePath) -> None:
 
 
 def test_another_version_is_refused_by_name(
-    tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(records, "VERSION", 2)
     write(tmp_path, 1)
@@ -251,13 +252,13 @@ def test_another_version_is_refused_by_name(
 # --- replay ---------------------------------------------------------------------------------------
 
 
-def test_another_question_at_the_same_place_is_an_error(tmp_path: FilePath) -> None:
+def test_another_question_at_the_same_place_is_an_error(tmp_path: Path) -> None:
     write(tmp_path, 1)
     with Journal.open(tmp_path) as journal, pytest.raises(ReplayError):
         recall(journal, policy_call(0, seed=6))
 
 
-def test_after_a_failure_of_the_problem_stale_replies_are_asked_again(tmp_path: FilePath) -> None:
+def test_after_a_failure_of_the_problem_stale_replies_are_asked_again(tmp_path: Path) -> None:
     write(tmp_path, 1)
     asked_anew = policy_call(0, seed=6)
 
@@ -273,7 +274,7 @@ def test_after_a_failure_of_the_problem_stale_replies_are_asked_again(tmp_path: 
 
 
 def test_what_followed_a_corrupt_line_is_asked_again_where_it_no_longer_fits(
-    tmp_path: FilePath,
+    tmp_path: Path,
 ) -> None:
     """A real engine draws another child at the place of the one that was lost."""
     first, *others = write(tmp_path, 2).splitlines(keepends=True)
@@ -286,7 +287,7 @@ def test_what_followed_a_corrupt_line_is_asked_again_where_it_no_longer_fits(
         assert recall(journal, policy_call(1)) == policy_reply(policy_call(1))
 
 
-def test_a_failure_of_another_problem_excuses_nothing(tmp_path: FilePath) -> None:
+def test_a_failure_of_another_problem_excuses_nothing(tmp_path: Path) -> None:
     write(tmp_path, 1)
 
     async def run() -> None:
@@ -298,7 +299,7 @@ def test_a_failure_of_another_problem_excuses_nothing(tmp_path: FilePath) -> Non
     asyncio.run(run())
 
 
-def test_of_two_records_of_one_call_the_first_counts(tmp_path: FilePath) -> None:
+def test_of_two_records_of_one_call_the_first_counts(tmp_path: Path) -> None:
     call = ScorerCall(policy_reply(policy_call(0)).path, 3)
     key, digest = scorer_key(call), scorer_digest(call)
 
@@ -316,7 +317,7 @@ def test_of_two_records_of_one_call_the_first_counts(tmp_path: FilePath) -> None
         assert journal.counts.duplicates == 1
 
 
-def test_a_transient_failure_is_never_taken_for_a_reply(tmp_path: FilePath) -> None:
+def test_a_transient_failure_is_never_taken_for_a_reply(tmp_path: Path) -> None:
     call = ScorerCall(policy_reply(policy_call(0)).path, 3)
     down = ScorerReply(Judgement.missing("the verifier is down", transient=True), Spent())
 
@@ -328,7 +329,7 @@ def test_a_transient_failure_is_never_taken_for_a_reply(tmp_path: FilePath) -> N
     assert (tmp_path / "driver.jsonl").read_bytes() == b""
 
 
-def test_of_free_records_the_latest_of_each_key_comes_back(tmp_path: FilePath) -> None:
+def test_of_free_records_the_latest_of_each_key_comes_back(tmp_path: Path) -> None:
     async def run() -> None:
         with Journal.open(tmp_path) as journal:
             for number, key in enumerate(["p1", "p2", "p1"]):
@@ -340,13 +341,13 @@ def test_of_free_records_the_latest_of_each_key_comes_back(tmp_path: FilePath) -
         assert journal.latest("problem") == {}
 
 
-def test_a_reading_journal_refuses_to_write(tmp_path: FilePath) -> None:
+def test_a_reading_journal_refuses_to_write(tmp_path: Path) -> None:
     write(tmp_path, 1)
     with Journal.open(tmp_path, readonly=True) as journal, pytest.raises(JournalError):
         asyncio.run(journal.append("grade", "p", {}))
 
 
-def test_reading_where_nothing_is_says_so(tmp_path: FilePath) -> None:
+def test_reading_where_nothing_is_says_so(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="there is no journal"):
         Journal.open(tmp_path / "nowhere", readonly=True)
 
@@ -368,7 +369,7 @@ def counted_syncs(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 
 
 def test_records_of_one_tick_share_one_sync(
-    tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def run() -> int:
         with Journal.open(tmp_path) as journal, counted_syncs(monkeypatch) as synced:
@@ -380,7 +381,7 @@ def test_records_of_one_tick_share_one_sync(
 
 
 def test_a_reply_is_returned_only_when_it_was_synced(
-    tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
     monkeypatch.setattr(os, "fsync", lambda fd: sizes.append(os.fstat(fd).st_size))
@@ -395,7 +396,7 @@ def test_a_reply_is_returned_only_when_it_was_synced(
     asyncio.run(run())
 
 
-def test_short_writes_are_continued(tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_short_writes_are_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = os.write
     monkeypatch.setattr(os, "write", lambda fd, data: whole(fd, data[:7]))
     write(tmp_path, 3)
@@ -413,7 +414,7 @@ def full_disk(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_full_disk_stops_the_run_names_the_path_and_loses_nothing(tmp_path: FilePath) -> None:
+def test_a_full_disk_stops_the_run_names_the_path_and_loses_nothing(tmp_path: Path) -> None:
     used = len(write(tmp_path, 3))
 
     async def run() -> None:
@@ -430,7 +431,7 @@ def test_a_full_disk_stops_the_run_names_the_path_and_loses_nothing(tmp_path: Fi
 
 
 def test_a_disk_error_while_syncing_fails_every_reply_of_the_group(
-    tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(fd: int) -> None:
         raise OSError(5, "Input/output error")
@@ -446,13 +447,13 @@ def test_a_disk_error_while_syncing_fails_every_reply_of_the_group(
     assert "Input/output error" in str(errors[0])
 
 
-def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path: FilePath) -> None:
+def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(JournalError, match="cannot be opened"):
         Journal.open(tmp_path / "file" / "journal")
 
 
-def test_a_cancelled_waiter_does_not_disturb_its_group(tmp_path: FilePath) -> None:
+def test_a_cancelled_waiter_does_not_disturb_its_group(tmp_path: Path) -> None:
     async def run() -> None:
         with Journal.open(tmp_path) as journal:
             tasks = [asyncio.create_task(remember(journal, policy_call(c))) for c in range(3)]
@@ -464,7 +465,7 @@ def test_a_cancelled_waiter_does_not_disturb_its_group(tmp_path: FilePath) -> No
     assert known(tmp_path, 3)[::2] == [True, True]
 
 
-def test_a_journal_outlives_the_event_loop_it_was_used_in(tmp_path: FilePath) -> None:
+def test_a_journal_outlives_the_event_loop_it_was_used_in(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         for child in range(2):
             asyncio.run(remember(journal, policy_call(child)))
@@ -472,19 +473,19 @@ def test_a_journal_outlives_the_event_loop_it_was_used_in(tmp_path: FilePath) ->
 
 
 @pytest.mark.parametrize("close", [Journal.close, lambda journal: journal.close()])
-def test_closing_twice_is_harmless(tmp_path: FilePath, close: Callable[[Journal], None]) -> None:
+def test_closing_twice_is_harmless(tmp_path: Path, close: Callable[[Journal], None]) -> None:
     with Journal.open(tmp_path) as journal:
         close(journal)
 
 
-def test_a_closed_journal_refuses_instead_of_waiting(tmp_path: FilePath) -> None:
+def test_a_closed_journal_refuses_instead_of_waiting(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         pass
     with pytest.raises(JournalError, match="is closed"):
         asyncio.run(journal.append("grade", "p", {}))
 
 
-def test_a_copy_of_a_running_journal_can_be_read(tmp_path: FilePath) -> None:
+def test_a_copy_of_a_running_journal_can_be_read(tmp_path: Path) -> None:
     """`score` reads while a run writes."""
 
     async def run() -> None:

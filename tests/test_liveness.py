@@ -7,12 +7,12 @@ import pytest
 from engines.engine import EngineError
 from pool_stage import Port, call, reply, run, ticks
 from search.ports import Failure, FailureKind, PolicyCall, PolicyReply
-from treewright.cluster.inline import InlineReplica
+from treewright.cluster.inline_replica import InlineReplica
 from treewright.cluster.liveness import poll_in_time
 from treewright.cluster.pool import Pool, PoolLimits
-from treewright.cluster.pooled import PooledPolicy
+from treewright.cluster.pool_ports import PooledPolicy
 from treewright.cluster.replica import Outcome, ReplicaHung
-from treewright.cluster.turns import Turns
+from treewright.cluster.start_locks import StartLocks
 
 LIMITS = PoolLimits(call_timeout_s=0.1, backoff_s=0.0)
 
@@ -172,10 +172,11 @@ def test_those_that_share_a_gpu_start_one_after_another_and_others_at_once(
 
     async def work() -> None:
         limits = PoolLimits(start_timeout_s=0.06, max_restarts=0)
-        turns, most = Turns(), list[int]()
+        locks, most = StartLocks(), list[int]()
         starting: list[str | None] = []
         pools = [
-            Pool(lambda: Starter(place, starting, most), 2, limits, turns=turns) for _ in range(2)
+            Pool(lambda: Starter(place, starting, most), 2, limits, start_locks=locks)
+            for _ in range(2)
         ]
         await asyncio.gather(*(pool.start() for pool in pools))
         while sum(pool.stats().alive for pool in pools) < 4:
@@ -203,7 +204,7 @@ def test_one_that_fails_to_start_has_freed_what_it_held_before_the_next_begins()
 
     async def work() -> None:
         limits = PoolLimits(max_restarts=0)
-        pool = Pool(lambda: Failing("GPU 0", [], []), 2, limits, turns=Turns())
+        pool = Pool(lambda: Failing("GPU 0", [], []), 2, limits, start_locks=StartLocks())
         await pool.start()
         await pool.close()
 

@@ -16,7 +16,7 @@ from search.aggregation import MissingRule
 from search.budget import Budget
 from search.core import (
     Judgement,
-    Path,
+    Prefix,
     Problem,
     Spent,
     Step,
@@ -25,6 +25,7 @@ from search.core import (
     VerdictStatus,
 )
 from search.driver import Searched, drive
+from search.limit import LimitReached
 from search.memory import DictMemory
 from search.ports import (
     Failure,
@@ -37,13 +38,13 @@ from search.ports import (
 )
 from search.questions import Until
 from search.strategies.mcts import Mcts
-from search.strategies.mcts_tree import Widening
+from search.strategies.mcts_select import Widening
 
 PROBLEM = Problem("p", "What is 3 + 4 + 15?")
 
 
 @dataclass
-class Table:
+class Table(Policy, Scorer):
     """Both ports. A path stops as `stops` says, by id, and has the probability that `odds` says.
 
     A path that `odds` does not name has 0.5; None makes its judgement Missing.
@@ -58,7 +59,7 @@ class Table:
         return [self.draw(call) for call in batch]
 
     def draw(self, call: PolicyCall) -> PolicyReply:
-        id = Path(PROBLEM, place=(*call.path.place, call.child)).id
+        id = Prefix(PROBLEM, place=(*call.path.place, call.child)).id
         self.drawn.append(f"{id}{'*' if call.greedy else ''}")
         usual = StopReason.STEP_END if call.until is Until.STEP else StopReason.EOS
         step = Step(id, tuple(id.encode()), self.stops.get(id, usual))
@@ -67,7 +68,7 @@ class Table:
     async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:
         return [ScorerReply(self.judgement(call.path), Spent(1, 10, 0, 5)) for call in batch]
 
-    def judgement(self, path: Path) -> Judgement:
+    def judgement(self, path: Prefix) -> Judgement:
         self.judged.append(path.id)
         odds = self.odds.get(path.id, 0.5)
         if odds is None:
@@ -279,13 +280,13 @@ def test_candidates_are_finished_and_best_first_and_the_earliest_wins_a_tie() ->
 @pytest.mark.parametrize(
     ("odds", "stop", "mark"),
     [
-        (None, StopReason.STEP_END, "missing: no open path has a value"),
+        (None, StopReason.STEP_END, LimitReached("missing", note="no open path has a value")),
         (None, StopReason.LENGTH, None),
         (0.5, StopReason.LENGTH, None),
     ],
 )
 def test_a_search_that_stopped_for_want_of_values_says_so(
-    odds: float | None, stop: StopReason, mark: str | None
+    odds: float | None, stop: StopReason, mark: LimitReached | None
 ) -> None:
     """Both children are missing: neither is visited, and one of them is returned unfinished."""
     table = Table({"0": odds, "1": odds}, {"0": stop, "1": stop})

@@ -4,12 +4,12 @@ import pytest
 
 from benchmarks.estimators import wilson_interval
 from benchmarks.grading import Grades, Outcome
-from search.aggregation import Aggregator, MissingRule
+from search.aggregation import MissingRule
 from search.calls import Costs
 from search.core import (
     Candidate,
     Judgement,
-    Path,
+    Prefix,
     Problem,
     Result,
     Spent,
@@ -19,15 +19,18 @@ from search.core import (
     VerdictStatus,
 )
 from search.driver import Searched
+from treewright.arms.arm import arms_of, powers_of_two
+from treewright.arms.measured import Measured
+from treewright.arms.metrics import Metrics, measure
+from treewright.arms.solved import Solved
 from treewright.ledger import Account, summed
-from treewright.metrics import Arm, Metrics, Reporting, Solved, measure, powers_of_two
 
 RIGHT, WRONG, NONE, SLOW = Outcome.CORRECT, Outcome.INCORRECT, Outcome.ABSTAINED, Outcome.TIMEOUT
 
 
 def solved(problem_id: str, *rows: tuple[int | None, Outcome, tuple[float, ...] | None]) -> Solved:
     """One candidate per row: answer group, grade, step probabilities (None: failed)."""
-    root = Path.start(Problem(problem_id, "?"))
+    root = Prefix.start(Problem(problem_id, "?"))
     candidates, policy, verifier = [], {}, {}
     for index, (_, _, probabilities) in enumerate(rows):
         steps = [
@@ -54,9 +57,9 @@ def judged(probabilities: tuple[float, ...] | None) -> Judgement:
 
 def table(
     *problems: Solved, aggregate: str = "min", select: tuple[str, ...] = ("first", "best")
-) -> dict[tuple[str | None, str, int], Arm]:
+) -> dict[tuple[str | None, str, int], Measured]:
     return {
-        (arm.aggregation, arm.selection, arm.n): arm
+        (arm.arm.aggregation, arm.arm.selection, arm.n): arm
         for arm in metrics(*problems, aggregate=aggregate, select=select).arms
     }
 
@@ -64,8 +67,8 @@ def table(
 def metrics(
     *problems: Solved, aggregate: str = "min", select: tuple[str, ...] = ("first", "best")
 ) -> Metrics:
-    aggregators = tuple(Aggregator.parse(name) for name in aggregate.split(","))
-    return measure(problems, 0, len(problems), Reporting(aggregators, select, MissingRule.WORST))
+    arms = arms_of(aggregate.split(","), select)
+    return measure(problems, 0, len(problems), arms, MissingRule.WORST)
 
 
 TWO = (
@@ -108,7 +111,7 @@ def test_a_tree_search_costs_the_whole_of_itself_whoever_chooses_from_it() -> No
 
 
 def test_an_abstention_is_wrong_and_counted() -> None:
-    arm = table(solved("a", (None, NONE, (0.9,))), *TWO)[None, "first", 1]
+    arm = table(solved("c", (None, NONE, (0.9,))), *TWO)[None, "first", 1]
     assert (arm.problems, arm.abstained, arm.accuracy) == (3, 1, 1 / 3)
 
 
@@ -123,7 +126,7 @@ def test_a_verifier_that_is_down_leaves_problems_out_and_never_scores_them() -> 
 
 
 def test_a_grade_that_timed_out_is_neither_right_nor_wrong() -> None:
-    arm = table(solved("a", (0, SLOW, (0.9,))), *TWO)[None, "first", 1]
+    arm = table(solved("c", (0, SLOW, (0.9,))), *TWO)[None, "first", 1]
     assert (arm.problems, arm.ungraded, arm.accuracy) == (2, 1, 0.5)
 
 
@@ -136,7 +139,7 @@ def test_the_ledger_adds_up_and_finds_duplicates() -> None:
     assert (ledger.policy.calls, ledger.policy.generated, ledger.policy.cached) == (4, 20, 16)
     assert (ledger.verifier.calls, ledger.verifier.generated, ledger.verifier.failed) == (8, 28, 4)
     assert (ledger.policy.pruned, ledger.policy.duplicate) == (0, 0)
-    root = Path.start(Problem("d", "?"))
+    root = Prefix.start(Problem("d", "?"))
     twins = [Candidate(root.grow(n, [Step("2", (7,), StopReason.EOS)])) for n in range(2)]
     costs = Costs({"0": Spent(generated=5), "1": Spent(generated=6), "2": Spent(generated=9)}, {})
     twin = Solved("d", Searched(Result(tuple(twins)), costs, {}), Grades((0, 0), (RIGHT, RIGHT)))
@@ -146,11 +149,11 @@ def test_the_ledger_adds_up_and_finds_duplicates() -> None:
 
 def test_what_nobody_counted_is_unknown_and_so_is_every_sum_it_is_part_of() -> None:
     """A call without a prompt was not counted; what asked no model cost nothing."""
-    one = solved("a", (0, RIGHT, (0.9,)), (1, WRONG, (0.1,)))
+    one = solved("c", (0, RIGHT, (0.9,)), (1, WRONG, (0.1,)))
     one.search.costs.policy["1"] = Spent(calls=1, generated=5)
     one.search.costs.verifier.update({"0": Spent(calls=1), "1": Spent()})
     found = metrics(one, *TWO)
-    arms = {(arm.selection, arm.n): arm for arm in found.arms}
+    arms = {(arm.arm.selection, arm.n): arm for arm in found.arms}
     assert arms["best", 1].policy_tokens == 11
     assert arms["best", 2].policy_tokens is None
     assert arms["best", 2].verifier_tokens is None

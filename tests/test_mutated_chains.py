@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from played_chains import END_OF_THINK, EOS, IDS, READER, judged, odds_at, tokens_of
-from scorers.odds import probability
+from scorers.log_odds import probability
 from search.core import VerdictStatus
 from thinkprm_tokenizer import TOKENIZER
 

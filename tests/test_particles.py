@@ -12,6 +12,7 @@ from search.core import (
     Missing,
     Problem,
 )
+from search.limit import LimitReached
 from search.strategies import particles
 from search.strategies.particles import Particles
 from written_trees import CUT, DONE, OPEN, PROBLEM, Tree, candidate, ids, reasons, run
@@ -153,7 +154,7 @@ def test_a_spent_budget_leaves_the_particles_as_they_are(draws: Draws) -> None:
     """Calls: 4 + 2 is 6 of 5, so the second resampling is not carried out."""
     draws.numbers = [0.10, 0.45, 0.47, 0.30, 0.20, 0.60, 0.80, 0.70]
     result = run(Particles(particles=4, budget=Budget(calls=5))(PROBLEM), TREE, [])
-    assert result.exhausted == "calls: 6 of 5"
+    assert result.exhausted == LimitReached("calls", 6, 5)
     assert ids(result) == ["1", "0/0", "0/1"]
     assert set(reasons(result)) == {"2", "3"}
 

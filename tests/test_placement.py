@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from engines.engine import EngineConfig
+from engines.traits import Traits
+from engines.vllm_config import VllmConfig
 from treewright.cluster.config import ClusterConfig
 from treewright.cluster.placement import SharesTooLarge, place_gpus, shares
 
@@ -14,16 +15,20 @@ from treewright.cluster.placement import SharesTooLarge, place_gpus, shares
 class Served:
     """A port config with an engine."""
 
-    engine: EngineConfig = field(default_factory=EngineConfig)
+    engine: VllmConfig = field(default_factory=VllmConfig)
+
+    @property
+    def traits(self) -> Traits:
+        return Traits(engine=self.engine)
 
 
 AUTO, CPU, TWO = (
     Served(),
-    Served(EngineConfig(device="cpu")),
-    Served(EngineConfig(tensor_parallel_size=2)),
+    Served(VllmConfig(device="cpu")),
+    Served(VllmConfig(tensor_parallel_size=2)),
 )
-CUDA = Served(EngineConfig(device="cuda"))
-SMALL = Served(EngineConfig(gpu_memory_utilization=0.3))
+CUDA = Served(VllmConfig(device="cuda"))
+SMALL = Served(VllmConfig(gpu_memory_utilization=0.3))
 
 
 @pytest.mark.parametrize(
@@ -50,7 +55,7 @@ SMALL = Served(EngineConfig(gpu_memory_utilization=0.3))
     ],
 )
 def test_each_replica_asks_for_what_its_engine_needs(
-    policy: object, scorer: object, available: float, expected: tuple[float, float]
+    policy: Any, scorer: Any, available: float, expected: tuple[float, float]
 ) -> None:
     assert place_gpus(ClusterConfig(), policy, scorer, available) == expected
 
@@ -78,7 +83,7 @@ def test_engines_that_cannot_fit_on_the_gpu_they_share_are_refused_before_they_a
 
 
 def test_an_engine_with_an_explicit_cache_may_take_less_than_its_share() -> None:
-    explicit = Served(EngineConfig(memory_gib=1.0))
+    explicit = Served(VllmConfig(memory_gib=1.0))
     assert place_gpus(ClusterConfig(), explicit, explicit, 1) == (0.5, 0.5)
 
 
@@ -94,7 +99,7 @@ def test_an_engine_with_an_explicit_cache_may_take_less_than_its_share() -> None
     ],
 )
 def test_a_replica_with_less_than_a_gpu_of_its_own_shares(
-    port: object, gpus: float, available: float, shared: bool
+    port: Any, gpus: float, available: float, shared: bool
 ) -> None:
     assert shares(port, gpus, available) is shared
 

@@ -21,29 +21,31 @@ from engines.scripted_world import is_right_step, lognormal, right_answer
 from engines.token_clock import Timing, TokenClock
 from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 from policies.simulated import SimulatedPolicy, SimulatedPolicyConfig
-from search.core import Path, Problem, StopReason
+from search.core import Prefix, Problem, StopReason
 from search.ports import Failure, FailureKind, PolicyCall, PolicyReply
 from search.questions import Until
 
 T = TypeVar("T")
 QUESTION = "What is 3 + 4 + 15?"
-ROOT = Path.start(Problem("sum", QUESTION))
+ROOT = Prefix.start(Problem("sum", QUESTION))
 
 
-def call(path: Path = ROOT, seed: int = 0, until: Until = Until.END, child: int = 0) -> PolicyCall:
+def call(
+    path: Prefix = ROOT, seed: int = 0, until: Until = Until.END, child: int = 0
+) -> PolicyCall:
     return PolicyCall(path, child, until, seed)
 
 
-def draw(config: ScriptedPolicyConfig, *calls: PolicyCall) -> list[Path]:
+def draw(config: ScriptedPolicyConfig, *calls: PolicyCall) -> list[Prefix]:
     replies = asyncio.run(ScriptedPolicy(config).extend(calls))
     return [reply.path for reply in replies if isinstance(reply, PolicyReply)]
 
 
-def draw_many(config: ScriptedPolicyConfig, number: int = 2000) -> list[Path]:
+def draw_many(config: ScriptedPolicyConfig, number: int = 2000) -> list[Prefix]:
     return draw(config, *(call(seed=seed) for seed in range(number)))
 
 
-def is_right(path: Path) -> bool:
+def is_right(path: Prefix) -> bool:
     return rf"\boxed{{{right_answer(path.problem.question)}}}" in path.text
 
 

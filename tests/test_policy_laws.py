@@ -6,7 +6,7 @@ import asyncio
 import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path as FilePath
+from pathlib import Path
 from random import Random
 from typing import TypeAlias
 
@@ -16,22 +16,24 @@ from hypothesis import strategies as st
 
 import policies
 from engines.byte_tokenizer import END, ByteTokenizer
-from engines.engine import EngineConfig, Finish, Generation, Refused, Request
+from engines.engine import Finish, Generation, Refused, Request
 from engines.token_clock import Timing
 from engines.tokenizer import Tokenizer
+from engines.vllm_config import VllmConfig
 from policies.chat_prompt import SLOT
 from policies.qwen import PolicySampling, Qwen, QwenConfig, build
+from policies.registry import POLICIES as REGISTERED
 from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 from policies.segmentation import Segmentation
 from policies.simulated import SimulatedPolicy, SimulatedPolicyConfig
 from policies.structured import Structured, StructuredConfig
-from search.core import Path, Problem, StopReason
+from search.core import Prefix, Problem, StopReason
 from search.ports import Failure, FailureKind, Policy, PolicyCall, PolicyReply
 from search.questions import Until
 from search.seeds import call_seed
 from search.structured_protocol import TAGS
 
-CHECKPOINT = FilePath(policies.__file__).parents[1] / "benchmarks" / "arithmetic" / "policy"
+CHECKPOINT = Path(policies.__file__).parents[1] / "benchmarks" / "arithmetic" / "policy"
 WORDS = (b".\n\n", b"\n\nSo", b"\n\n", b"Step", b"\xf0\x9f", b"\x98\x80\n")
 SEAMS = ByteTokenizer(WORDS)
 
@@ -114,6 +116,7 @@ POLICIES = {
     "qwen whole": qwen(Segmentation("whole")),
     "structured": structured,
 }
+"""Every registered kind, and of which settings."""
 
 
 @dataclass(frozen=True)
@@ -230,12 +233,16 @@ async def ask(policy: Policy, plans: Sequence[Plan], tokenizer: Tokenizer) -> As
 
 
 async def call_of(policy: Policy, plan: Plan) -> PolicyCall:
-    path = Path.start(Problem(f"of {plan.question}", plan.question))
+    path = Prefix.start(Problem(f"of {plan.question}", plan.question))
     for seed in plan.growth:
         (reply,) = await policy.extend([PolicyCall(path, 0, Until.STEP, seed)])
         assert isinstance(reply, PolicyReply)
         path = path if reply.path.stopped else reply.path
     return PolicyCall(path, plan.child, plan.until, plan.seed, plan.greedy)
+
+
+def test_every_registered_policy_has_an_entry() -> None:
+    assert {name.split()[0] for name in POLICIES} == set(REGISTERED)
 
 
 each_policy = pytest.mark.parametrize("make", POLICIES.values(), ids=POLICIES.keys())
@@ -296,7 +303,7 @@ def test_the_real_engine_obeys_the_laws() -> None:
             str(CHECKPOINT),
             segmentation=Segmentation("step_marker"),
             sampling=PolicySampling(temperature=1.0, max_tokens=200),
-            engine=EngineConfig(max_num_seqs=16),
+            engine=VllmConfig(max_num_seqs=16),
         )
         policy = await build(config)
         try:

@@ -6,12 +6,20 @@ from collections.abc import Sequence
 import pytest
 
 from pool_stage import LIMITS, Port, Spy, call, reply, run, stage, ticks
-from search.core import Judgement, Path, Problem, Spent
-from search.ports import Failure, FailureKind, PolicyCall, PolicyReply, ScorerCall, ScorerReply
+from search.core import Judgement, Prefix, Problem, Spent
+from search.ports import (
+    Failure,
+    FailureKind,
+    PolicyCall,
+    PolicyReply,
+    Scorer,
+    ScorerCall,
+    ScorerReply,
+)
 from search.questions import Until
-from treewright.cluster.inline import InlineReplica
+from treewright.cluster.inline_replica import InlineReplica
 from treewright.cluster.pool import Pool, PoolLimits
-from treewright.cluster.pooled import PooledPolicy, PooledScorer
+from treewright.cluster.pool_ports import PooledPolicy, PooledScorer
 from treewright.cluster.replica import Outcome
 
 # --- answers --------------------------------------------------------------------------------------
@@ -74,8 +82,8 @@ def test_an_empty_batch_is_answered_at_once() -> None:
 @pytest.mark.parametrize(
     "outcome",
     [
-        PolicyReply(Path.start(Problem("p", "?")), Spent()),
-        PolicyReply(Path.start(Problem("p", "?")).grow(0, []), Spent()),
+        PolicyReply(Prefix.start(Problem("p", "?")), Spent()),
+        PolicyReply(Prefix.start(Problem("p", "?")).grow(0, []), Spent()),
         ScorerReply(Judgement.missing("x"), Spent()),
     ],
 )
@@ -125,7 +133,7 @@ def test_the_calls_of_a_run_among_others_name_its_cache() -> None:
 
 @pytest.mark.parametrize(("verdicts", "fails"), [(0, False), (1, True)], ids=["none", "too many"])
 def test_a_judgement_has_a_verdict_per_step_or_none(verdicts: int, fails: bool) -> None:
-    class Verifier:
+    class Verifier(Scorer):
         async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:
             judgement = Judgement.missing("unread")
             object.__setattr__(judgement, "verdicts", (None,) * verdicts)

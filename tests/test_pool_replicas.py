@@ -8,9 +8,9 @@ from engines.engine import EngineError
 from pool_stage import LIMITS, Port, call, reply, run, stage, ticks
 from search.ports import Failure, FailureKind
 from treewright.cluster import pool as pool_module
-from treewright.cluster.inline import InlineReplica
+from treewright.cluster.inline_replica import InlineReplica
 from treewright.cluster.pool import Pool, PoolLimits
-from treewright.cluster.pooled import PooledPolicy
+from treewright.cluster.pool_ports import PooledPolicy
 from treewright.cluster.replica import Info, Outcome
 
 

@@ -6,7 +6,7 @@ import random
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path as File
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -19,7 +19,7 @@ from search.core import (
     Candidate,
     Judgement,
     Missing,
-    Path,
+    Prefix,
     Problem,
     Result,
     Spending,
@@ -54,7 +54,7 @@ from search.strategies.presets import PRESETS, make
 from search.strategies.rebase import ALLOCATIONS
 
 PROBLEM = Problem("p", "1 + 2?")
-ROOT = File(__file__).parents[1]
+ROOT = Path(__file__).parents[1]
 STOPS = {"!": StopReason.EOS, "~": StopReason.LENGTH, "": StopReason.STEP_END}
 COMMON = {"missing", "budget", "seed"}
 """Fields that belong to a run, not to a system."""
@@ -100,13 +100,13 @@ class Tree:
                 raise AssertionError("a search without a budget of time looked at the clock")
 
     def rows(
-        self, paths: tuple[Path, ...], question: Extend | Grow
-    ) -> tuple[tuple[Path, ...], ...]:
+        self, paths: tuple[Prefix, ...], question: Extend | Grow
+    ) -> tuple[tuple[Prefix, ...], ...]:
         to_end = isinstance(question, Extend) and question.until is Until.END
         children = range(question.first, question.first + question.n)
         return tuple(tuple(self.draw(path, child, to_end) for child in children) for path in paths)
 
-    def draw(self, path: Path, child: int, to_end: bool) -> Path:
+    def draw(self, path: Prefix, child: int, to_end: bool) -> Prefix:
         assert not path.stopped, f"{path.id} cannot be extended"
         place = "/".join(map(str, (*path.place, child)))
         assert place not in self.told, f"{place} is drawn twice"
@@ -123,7 +123,7 @@ class Tree:
         told = self.told["/".join(map(str, place))].rpartition(">")[2].rstrip("!~")
         return None if told == "?" else int(told) / 100
 
-    def judge(self, path: Path) -> Judgement:
+    def judge(self, path: Prefix) -> Judgement:
         self.judged.add(path.id)
         steps = [self.probability(path.place[: end + 1]) for end in range(len(path.place))]
         *_, last = steps
@@ -162,7 +162,7 @@ class Golden:
             (place, said if place in tree.judged else "unjudged", fates.pop(place, "lost"))
             for place, said in tree.told.items()
         )
-        found = (result.exhausted, tuple(rows))
+        found = (str(result.exhausted) if result.exhausted else None, tuple(rows))
         assert not fates, f"never drawn: {fates}"
         return found
 

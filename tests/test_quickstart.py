@@ -17,10 +17,9 @@ from typing import Any
 
 import pytest
 
-PROBLEMS, N = 24, 4
+N = 4
 CONFIG = (
     "quickstart",
-    f"dataset.limit={PROBLEMS}",
     f"strategy.n={N}",
     "cluster.problems_in_flight=4",
     "aggregate=min,last,history.last",
@@ -117,16 +116,23 @@ def ancestors(pid: int) -> list[int]:
     return chain
 
 
-def check_complete(measured: dict[str, Any], records: Sequence[dict[str, Any]]) -> None:
+def limited(problems: int) -> tuple[str, ...]:
+    """The config over so many problems."""
+    return (*CONFIG, f"dataset.limit={problems}")
+
+
+def check_complete(
+    problems: int, measured: dict[str, Any], records: Sequence[dict[str, Any]]
+) -> None:
     """Every candidate once, every arm over all problems, and nothing failed."""
-    assert (measured["problems"], measured["failures"]) == (PROBLEMS, 0)
+    assert (measured["problems"], measured["failures"]) == (problems, 0)
     keys = [record["key"] for record in records if record["kind"] in ("policy", "scorer")]
     assert len(keys) == len(set(keys)), "a reply was counted twice"
-    assert sum(key.startswith("policy/") for key in keys) == PROBLEMS * N
+    assert sum(key.startswith("policy/") for key in keys) == problems * N
     for arm in measured["arms"]:
-        assert arm["problems"] + arm["unscored"] == PROBLEMS
+        assert arm["problems"] + arm["unscored"] == problems
     ledger = measured["ledger"]
-    assert ledger["policy"]["calls"] == PROBLEMS * N
+    assert ledger["policy"]["calls"] == problems * N
     assert 0 < ledger["policy"]["cached"] < ledger["policy"]["prompt"]
     assert ledger["verifier"]["generated"] > ledger["verifier"]["calls"] > 0
 
@@ -151,11 +157,12 @@ def rob(process: subprocess.Popen[str]) -> None:
 
 @pytest.mark.engine
 def test_the_quickstart_finishes_and_the_verifier_pays(runs: Runs) -> None:
-    measured = runs.finish("run", *CONFIG)
-    check_complete(measured, runs.records())
+    asked = limited(24)
+    measured = runs.finish("run", *asked)
+    check_complete(24, measured, runs.records())
     assert arm(measured, "min", "best", N) > arm(measured, None, "first", N)
     before = runs.records()
-    assert runs.finish("run", *CONFIG) == measured
+    assert runs.finish("run", *asked) == measured
     rescored = runs.finish("score", str(runs.run_folder()), "--aggregate", "product")
     assert rescored["ledger"] == measured["ledger"]
     assert runs.records() == before
@@ -163,20 +170,21 @@ def test_the_quickstart_finishes_and_the_verifier_pays(runs: Runs) -> None:
 
 @pytest.mark.engine
 def test_a_killed_run_goes_on_and_survives_the_death_of_both_actors(runs: Runs) -> None:
-    first = runs.start("run", *CONFIG)
-    runs.wait_for(first, PROBLEMS * N // 4)
+    problems = 12
+    first = runs.start("run", *limited(problems))
+    runs.wait_for(first, problems * N // 4)
     first.kill()
     first.communicate()
     durable = runs.records()
 
     second = runs.start("resume", str(runs.run_folder()), "--json")
-    runs.wait_for(second, PROBLEMS * N)
+    runs.wait_for(second, problems * N)
     rob(second)
     printed, told = second.communicate(timeout=LIMIT_S)
     assert second.returncode == 0, told
     assert "policy: 1 deaths of a replica" in told
     assert "scorer: 1 deaths of a replica" in told
-    check_complete(json.loads(printed), runs.records())
+    check_complete(problems, json.loads(printed), runs.records())
     assert runs.records()[: len(durable)] == durable, "what was paid for was kept"
 
 

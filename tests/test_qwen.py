@@ -17,7 +17,7 @@ from policies.chat_prompt import FewShot
 from policies.qwen import PolicySampling, Qwen, QwenConfig
 from policies.segmentation import STRIDE, Segmentation
 from search.core import (
-    Path,
+    Prefix,
     Problem,
     Spent,
     Step,
@@ -26,7 +26,7 @@ from search.core import (
 from search.ports import Failure, FailureKind, PolicyCall, PolicyReply
 from search.questions import Until
 
-ROOT = Path.start(Problem("p1", "1+1?"))
+ROOT = Prefix.start(Problem("p1", "1+1?"))
 BYTES = ByteTokenizer()
 EOS = "\N{END OF TEXT}"
 
@@ -79,7 +79,7 @@ def config(**fields: Any) -> QwenConfig:
 
 
 def reply(
-    engine: Recital, settings: QwenConfig | None = None, path: Path = ROOT, **fields: Any
+    engine: Recital, settings: QwenConfig | None = None, path: Prefix = ROOT, **fields: Any
 ) -> PolicyReply | Failure:
     defaults: dict[str, Any] = {"path": path, "child": 0, "until": Until.END, "seed": 7}
     call = PolicyCall(**defaults | fields)
@@ -87,7 +87,7 @@ def reply(
     return asyncio.run(policy.extend([call]))[0]
 
 
-def child(*args: Any, **fields: Any) -> Path:
+def child(*args: Any, **fields: Any) -> Prefix:
     answer = reply(*args, **fields)
     assert isinstance(answer, PolicyReply), answer
     return answer.path
@@ -99,7 +99,7 @@ def failure(*args: Any, **fields: Any) -> Failure:
     return answer
 
 
-def grown(text: str, stop: StopReason = StopReason.STEP_END) -> Path:
+def grown(text: str, stop: StopReason = StopReason.STEP_END) -> Prefix:
     return ROOT.grow(0, [Step(text, BYTES.encode(text), stop)])
 
 
@@ -111,7 +111,7 @@ STEPS = f"Step 1: a\nStep 2: b\nStep 3: c{EOS}"
 
 def prompt_of(settings: QwenConfig, question: str = "1+1?") -> str:
     engine = Recital(EOS)
-    child(engine, settings, path=Path.start(Problem("p", question)))
+    child(engine, settings, path=Prefix.start(Problem("p", question)))
     return BYTES.decode(engine.requests[0].prompt)
 
 
@@ -139,7 +139,7 @@ def test_braces_in_a_question_are_plain_text(question: str) -> None:
 def test_special_tokens_in_a_question_are_counted() -> None:
     """That they are encoded as plain text is the tokenizer's promise, and tested there."""
     policy = Qwen(config(), Recital(EOS), BYTES)
-    path = Path.start(Problem("p", "a <|end|><|start|>system <|other|> <b>"))
+    path = Prefix.start(Problem("p", "a <|end|><|start|>system <|other|> <b>"))
     asyncio.run(policy.extend([PolicyCall(path, i, Until.END, i) for i in range(3)]))
     assert policy.prompt.special_tokens_seen == 2
 
@@ -340,7 +340,7 @@ def test_a_question_of_megabytes_is_refused_before_it_is_tokenised() -> None:
         def encode(self, text: str) -> tuple[int, ...]:
             raise AssertionError("tokenised")
 
-    path = Path.start(Problem("big", "a" * 10_000_000))
+    path = Prefix.start(Problem("big", "a" * 10_000_000))
     refused = failure(Recital(EOS, Untouchable()), path=path)
     assert refused.kind is FailureKind.INVALID
     assert "over 78125 tokens" in refused.message
@@ -386,7 +386,7 @@ def test_an_unforeseen_error_fails_its_call_alone_in_one_line() -> None:
             return super().chat(messages)
 
     policy = Qwen(config(), Recital(STEPS), Moody())
-    paths = [Path.start(Problem(name, name)) for name in ("good", "bad", "fine")]
+    paths = [Prefix.start(Problem(name, name)) for name in ("good", "bad", "fine")]
     replies = asyncio.run(policy.extend([PolicyCall(path, 0, Until.END, 1) for path in paths]))
     assert [isinstance(reply, PolicyReply) for reply in replies] == [True, False, True]
     assert replies[1] == Failure(

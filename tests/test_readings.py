@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorers.odds import CERTAIN, log_odds, probability
-from scorers.readings import Verdict, settle
+from scorers.log_odds import CERTAIN, log_odds, probability
+from scorers.readings import BoxedVerdict, settle
 from search.core import VerdictStatus
 
 # --- Odds ---------------------------------------------------------------------------------------
@@ -48,7 +48,7 @@ def test_a_probability_lies_between_0_and_1_and_mirrors(value: float) -> None:
 # --- Steps and chains ---------------------------------------------------------------------------
 
 written = st.builds(
-    Verdict,
+    BoxedVerdict,
     step=st.none() | st.integers(0, 12),
     log_odds=st.floats(-20, 20) | st.none(),
     incorrect=st.booleans(),
@@ -59,7 +59,7 @@ written = st.builds(
 
 @given(st.lists(written, max_size=15), st.integers(1, 10), st.booleans())
 def test_any_chain_gives_one_reading_per_step(
-    verdicts: list[Verdict], steps: int, truncated: bool
+    verdicts: list[BoxedVerdict], steps: int, truncated: bool
 ) -> None:
     reading = settle(verdicts, steps, steps, 100, truncated=truncated)
     assert len(reading.steps) == steps
@@ -70,7 +70,7 @@ def test_any_chain_gives_one_reading_per_step(
 
 @given(st.lists(written, max_size=15), st.integers(1, 10), st.booleans(), st.booleans())
 def test_all_steps_after_the_first_error_take_its_odds_or_are_unknown_as_it_is(
-    verdicts: list[Verdict], steps: int, truncated: bool, early_stop: bool
+    verdicts: list[BoxedVerdict], steps: int, truncated: bool, early_stop: bool
 ) -> None:
     reading = settle(verdicts, steps, steps, 100, truncated=truncated, early_stop=early_stop)
     error = reading.error
@@ -84,7 +84,7 @@ def test_all_steps_after_the_first_error_take_its_odds_or_are_unknown_as_it_is(
 
 @given(st.lists(written, max_size=15), st.integers(1, 10))
 def test_what_follows_the_first_error_does_not_count_with_early_stop(
-    verdicts: list[Verdict], steps: int
+    verdicts: list[BoxedVerdict], steps: int
 ) -> None:
     whole = settle(verdicts, steps, steps, 100, truncated=False, early_stop=True)
     real = [v for v in verdicts if v.incorrect and v.step is not None and 1 <= v.step <= steps]
@@ -97,7 +97,7 @@ def test_what_follows_the_first_error_does_not_count_with_early_stop(
 
 
 def test_a_verdict_without_a_probability_is_missing_and_so_is_what_follows_its_error() -> None:
-    said = [Verdict(1, 2.0, False, "a", 5), Verdict(2, None, True, "b", 9)]
+    said = [BoxedVerdict(1, 2.0, False, "a", 5), BoxedVerdict(2, None, True, "b", 9)]
     reading = settle(said, 3, 3, 9, truncated=False)
     assert [step.log_odds for step in reading.steps] == [2.0, None, None]
     assert [step.status for step in reading.steps[1:]] == [VerdictStatus.MISSING] * 2
@@ -106,7 +106,7 @@ def test_a_verdict_without_a_probability_is_missing_and_so_is_what_follows_its_e
 
 @given(st.lists(written, max_size=15), st.integers(1, 10))
 def test_only_a_truncated_chain_has_truncated_steps_and_they_are_its_last(
-    verdicts: list[Verdict], steps: int
+    verdicts: list[BoxedVerdict], steps: int
 ) -> None:
     whole = settle(verdicts, steps, steps, 100, truncated=False)
     assert all(step.status is not VerdictStatus.TRUNCATED for step in whole.steps)

@@ -13,6 +13,7 @@ from search.core import (
     Candidate,
     Missing,
 )
+from search.limit import LimitReached
 from search.questions import (
     Fork,
     Grow,
@@ -180,7 +181,7 @@ def test_a_spent_budget_leaves_the_ended_and_the_open_paths() -> None:
     strategy = Rebase(width=4, temperature=HALVING, budget=Budget(calls=7))
     result = run(strategy(PROBLEM), TREE, asked)
     assert len(asked) == 2
-    assert result.exhausted == "calls: 8 of 7"
+    assert result.exhausted == LimitReached("calls", 8, 7)
     assert ids(result) == ["0/0", "0/1", "0/2", "1/0"]
     assert set(reasons(result)) == {"2", "3"}
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from treewright.cli import main
 from treewright.config.load import load_config
 from treewright.journal.journal import Journal
 from treewright.running.controller import Grading
-from treewright.running.replay import Replayed, replay
+from treewright.running.replay import Known, Replay
 from treewright.running.run_folder import RunFolder
 
 CONFIG = """
@@ -53,18 +53,18 @@ class RaisingGrading(Grading):
         return await super().grade(sample, searched)
 
 
-def replayed(run: RunFolder, error: Exception) -> Replayed:
+def replayed(run: RunFolder, error: Exception) -> Known:
     config = load_config(run.config)
     samples = load_dataset(config.dataset).samples
 
-    async def go() -> Replayed:
+    async def go() -> Known:
         with Journal.open(run.journal, readonly=True) as journal:
             async with open_grader(config.grading) as grader:
                 grading = RaisingGrading(
                     config.grading, grader, journal, readonly=True, error=error
                 )
-                strategy, seed = config.strategy, config.seed
-                return await replay(samples, strategy, journal, grading, seed, retry=True)
+                replay = Replay.of(config, journal, grader, reading=False)
+                return await replace(replay, grading=grading).all(samples)
 
     return asyncio.run(go())
 

@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path as FilePath
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +18,7 @@ from search.calls import SearchFailed
 from search.core import (
     Judgement,
     Missing,
-    Path,
+    Prefix,
     Problem,
     Spent,
     Step,
@@ -29,7 +29,16 @@ from search.core import (
 )
 from search.driver import Searched, drive
 from search.memory import DictMemory
-from search.ports import Failure, FailureKind, PolicyCall, PolicyReply, ScorerCall, ScorerReply
+from search.ports import (
+    Failure,
+    FailureKind,
+    Policy,
+    PolicyCall,
+    PolicyReply,
+    Scorer,
+    ScorerCall,
+    ScorerReply,
+)
 from search.questions import Until
 from search.replies import MOST, policy_reply, reply_to, scorer_reply
 from search.strategies.best_of_n import BestOfN
@@ -38,7 +47,7 @@ from treewright.cluster.replica import PortHost
 PROBLEM = Problem("p", "1 + 1?")
 BEFORE = Step("a\n", (1, 2), StopReason.STEP_END)
 NEW = Step("b", (3,), StopReason.EOS, -0.5)
-PREFIX = Path.start(PROBLEM).grow(0, [BEFORE])
+PREFIX = Prefix.start(PROBLEM).grow(0, [BEFORE])
 CHILD = PREFIX.grow(1, [NEW])
 CALL = PolicyCall(PREFIX, 1, Until.END, 7)
 JUDGE = ScorerCall(CHILD, 7)
@@ -76,7 +85,7 @@ BAD_DRAWS: dict[str, tuple[Any, str]] = {
     "nothing": (None, "None (NoneType) must be a list of replies"),
     "no reply": ([], "0 replies to 1 call"),
     "two replies": (costs() * 2, "2 replies to 1 call"),
-    "a path": ([CHILD], "(Path) must be of type PolicyReply"),
+    "a path": ([CHILD], "(Prefix) must be of type PolicyReply"),
     "a judgement": (judged(), "(ScorerReply) must be of type PolicyReply"),
     "a failure of no kind": ([Failure("bad", "x")], "a failure's kind: 'bad' (str)"),  # type: ignore[arg-type]  # as a custom part may
     "no path": ([PolicyReply(None, Spent())], "path: None (NoneType)"),  # type: ignore[arg-type]
@@ -86,7 +95,7 @@ BAD_DRAWS: dict[str, tuple[Any, str]] = {
     ),
     "no new step": ([PolicyReply(PREFIX, Spent())], "path does not continue the one"),
     "other first steps": (
-        [PolicyReply(Path(PROBLEM, (NEW, NEW)), Spent())],
+        [PolicyReply(Prefix(PROBLEM, (NEW, NEW)), Spent())],
         "path does not continue the one",
     ),
     "a text for a step": ([PolicyReply(PREFIX.grow(1, ["b"]), Spent())], "step 2: 'b' (str)"),  # type: ignore[list-item]
@@ -144,7 +153,7 @@ BAD_JUDGEMENTS: dict[str, tuple[Any, str]] = {
 }
 
 
-class Says:
+class Says(Policy, Scorer):
     """A port that gives the same batch of replies to every call."""
 
     def __init__(self, replies: Any) -> None:
@@ -157,7 +166,7 @@ class Says:
         return self.replies
 
 
-class Draws:
+class Draws(Policy):
     """A policy in order: one finished step."""
 
     async def extend(self, batch: Sequence[PolicyCall]) -> list[PolicyReply | Failure]:
@@ -224,7 +233,7 @@ def test_replies_in_order_pass_as_they_are_and_a_failure_of_the_port_s_own_does(
 
 
 def test_a_reply_stands_in_the_place_that_was_asked_for() -> None:
-    reply = policy_reply(CALL, [PolicyReply(Path(PROBLEM, (BEFORE, NEW), (9, 9)), Spent())])
+    reply = policy_reply(CALL, [PolicyReply(Prefix(PROBLEM, (BEFORE, NEW), (9, 9)), Spent())])
     assert isinstance(reply, PolicyReply)
     assert reply.path == CHILD
     assert reply.path.steps[0] is PREFIX.steps[0]
@@ -299,7 +308,7 @@ async def build(settings):
 
 @pytest.fixture
 def tell(
-    tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Tell]:
     """Commands in the folder of this test."""
     with own_folder(tmp_path, monkeypatch):
@@ -309,7 +318,7 @@ def tell(
 def test_a_run_with_a_scorer_that_gives_back_tokens_says_so_and_counts_none_of_them(
     tell: Tell,
 ) -> None:
-    FilePath("back_own.py").write_text(OWN)
+    Path("back_own.py").write_text(OWN)
     code, out, err = tell(
         "run", "own.yaml", "scorer.kind=back_own:Settings", "aggregate=[history.last]", "--json"
     )

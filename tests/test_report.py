@@ -1,29 +1,24 @@
 """The report of a run: what stands in the file, and what it says of several."""
 
+import asyncio
 import json
 import re
 from pathlib import Path
 
 import pytest
 
-from reported_runs import Finish, block, finishing, page, reported, words
+from reported_runs import Finish, block, page, reported, words
+from treewright.arms.standing import Standing
 from treewright.cli import main
 from treewright.comparing.source import Source
-from treewright.report.differences import Standing
 from treewright.report.drawing import SHAPES
-from treewright.report.embedding import unpacked, visible
+from treewright.report.escaping import unpacked, visible
 from treewright.report.headline import over_others
 from treewright.report.page import hashed, render
-from treewright.report.part import replayed
 from treewright.report.plot_files import MARKERS, PALETTE
-from treewright.report.reading import Reading, processes_for, read
 from treewright.report.report import letters, measured, place, plots, plots_of
-
-
-@pytest.fixture
-def finish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Finish:
-    """Makes runs in a folder of this test."""
-    return finishing(tmp_path, monkeypatch)
+from treewright.report.reported_run import ReportedRun, processes_for, read
+from treewright.report.shard import replayed
 
 
 def test_the_report_is_one_file_that_names_no_address(finish: Finish) -> None:
@@ -82,14 +77,14 @@ def test_no_report_writes_over_the_plots_of_another(finish: Finish) -> None:
 
 def test_runs_of_one_name_are_told_apart_by_what_differs(finish: Finish) -> None:
     runs = [finish(), finish("seed=1"), finish("seed=1", "strategy.n=2"), finish(name="other")]
-    readings = [chapter.reading for chapter in measured(runs).chapters]
+    readings = [chapter.reading for chapter in asyncio.run(measured(runs)).chapters]
     assert [each.name for each in readings] == [
         "A doubles seed=0 n=4",
         "B doubles seed=1 n=4",
         "C doubles seed=1 n=2",
         "D other",
     ]
-    assert measured(runs[:1]).chapters[0].reading.name == "A doubles"
+    assert asyncio.run(measured(runs[:1])).chapters[0].reading.name == "A doubles"
 
 
 def test_a_tree_in_the_page_is_the_tree_of_the_run(finish: Finish, tmp_path: Path) -> None:
@@ -101,25 +96,27 @@ def test_a_tree_in_the_page_is_the_tree_of_the_run(finish: Finish, tmp_path: Pat
         (file,) = (run / "trees").glob(f"{problem['id']}*.json")
         nodes = {node["id"]: node for node in json.loads(file.read_text())["nodes"] if node["id"]}
         tree = unpacked(packed_tree)
-        assert [row[0] for row in tree["nodes"]] == list(nodes)
-        for row in tree["nodes"]:
-            node = nodes[row[0]]
-            assert tree["texts"][row[2]] == node["fate"]
-            assert [tree["texts"][step[0]] for step in row[13]] == [
+        assert [shown["id"] for shown in tree["nodes"]] == list(nodes)
+        for shown in tree["nodes"]:
+            node = nodes[shown["id"]]
+            assert tree["texts"][shown["fate"]] == node["fate"]
+            assert [tree["texts"][step["text"]] for step in shown["steps"]] == [
                 visible(step["text"]) for step in node["steps"]
             ]
-            assert row[6] == (None if node["prefix"] is None else round(node["prefix"], 4))
+            assert shown.get("prefix") == (
+                None if node["prefix"] is None else round(node["prefix"], 4)
+            )
 
 
 def test_a_critique_stands_at_the_step_that_it_judges(finish: Finish) -> None:
     html = page(finish("scorer.missing=0"))
     tree = unpacked(block(html, "trees-0")[0])
     seen = 0
-    for row in tree["nodes"]:
-        for number, (_, _, _, critique) in enumerate(row[13], start=1):
-            if critique >= 0:
+    for node in tree["nodes"]:
+        for number, step in enumerate(node["steps"], start=1):
+            if "critique" in step:
                 seen += 1
-                assert tree["texts"][critique].startswith(f"Step {number}:")
+                assert tree["texts"][step["critique"]].startswith(f"Step {number}:")
     assert seen
 
 
@@ -129,7 +126,7 @@ def test_points_are_told_apart_by_shape_and_not_by_colour_alone() -> None:
 
 def test_runs_over_the_same_problems_stand_in_one_plot(finish: Finish) -> None:
     one, other = finish(name="one"), finish("strategy.n=2", name="two")
-    page = measured([one, other])
+    page = asyncio.run(measured([one, other]))
     html = render(page)
     assert "2 runs" in words(html)
     assert "Runs over tokens of both models" in html
@@ -149,7 +146,7 @@ def test_a_run_whose_data_are_others_now_is_refused(finish: Finish) -> None:
 
 def test_runs_of_other_limits_share_no_plot_and_the_page_says_so(finish: Finish) -> None:
     one, other = finish(name="one"), finish("dataset.limit=5", name="two")
-    html = render(measured([one, other]))
+    html = render(asyncio.run(measured([one, other])))
     assert "Not the same problems, or not graded alike: B against A" in words(html)
     assert "Runs over tokens" not in html
     assert "Against A one" not in words(html)
@@ -177,8 +174,8 @@ def test_what_cannot_be_reported_gets_one_line(
 def test_reading_a_run_changes_nothing_in_it(finish: Finish) -> None:
     run = finish()
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
-    found = read("A", run)
-    assert isinstance(found, Reading)
+    found = asyncio.run(read("A", run))
+    assert isinstance(found, ReportedRun)
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 
@@ -191,8 +188,10 @@ def test_runs_are_lettered_beyond_z() -> None:
 def test_many_processes_read_what_one_reads(finish: Finish) -> None:
     """Each takes every second problem; what they found is put back in the order of the data."""
     run = finish("scorer.faults.fail=0.2", problems=9)
-    source = Source.open("A", run)
-    alone, shared = (replayed(source, ["min", "last"], processes) for processes in (1, 2))
+    source = asyncio.run(Source.open("A", run))
+    alone, shared = (
+        asyncio.run(replayed(source, ["min", "last"], processes)) for processes in (1, 2)
+    )
     assert [number for number, _ in alone.cases] == list(range(9))
     assert shared == alone
 
@@ -216,5 +215,5 @@ def test_where_no_verdict_is_read_the_verifier_is_not_said_to_do_no_better(finis
 
 
 def test_runs_over_other_problems_are_warned_of_below_the_heading(finish: Finish) -> None:
-    html = render(measured([finish(), finish("dataset.limit=3", name="fewer")]))
+    html = render(asyncio.run(measured([finish(), finish("dataset.limit=3", name="fewer")])))
     assert html.index("2 runs</h1>") < html.index("Not the same problems")

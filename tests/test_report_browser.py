@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -18,23 +18,23 @@ from browsers import chromium_program
 from hostile_texts import HOSTILE
 from search.core import (
     Judgement,
-    Path,
+    Prefix,
     Spent,
     Step,
     StepVerdict,
     StopReason,
     VerdictStatus,
 )
-from search.ports import Failure, PolicyCall, PolicyReply, ScorerCall, ScorerReply
+from search.ports import Failure, Policy, PolicyCall, PolicyReply, Scorer, ScorerCall, ScorerReply
 from treewright.config.config import Config
 from treewright.config.load import load_config
 from treewright.journal.journal import Journal
-from treewright.report.embedding import visible
+from treewright.report.escaping import visible
 from treewright.report.page import render
 from treewright.report.report import measured
 from treewright.running.controller import Controller, Grading
-from treewright.running.experiment import create
-from treewright.running.memory import RunMemory
+from treewright.running.job import Job
+from treewright.running.memory import JournalMemory
 
 NAME = "<img src=x onerror=pwned()>.jsonl"
 CONFIG = """
@@ -50,7 +50,7 @@ grading: {kind: exact}
 
 
 @dataclass(frozen=True)
-class Saying:
+class Saying(Policy, Scorer):
     """A policy and a scorer that say what they are told to: the text hidden in the problem's id."""
 
     texts: dict[str, str]
@@ -64,7 +64,7 @@ class Saying:
         """Hostile critiques."""
         return [ScorerReply(self._judged(call.path), Spent(1, 9, 0, 9)) for call in batch]
 
-    def _child(self, call: PolicyCall) -> Path:
+    def _child(self, call: PolicyCall) -> Prefix:
         text = self.texts[call.path.problem.id]
         last = self.steps - 1
         steps = [
@@ -77,7 +77,7 @@ class Saying:
         ]
         return call.path.grow(call.child, steps)
 
-    def _judged(self, path: Path) -> Judgement:
+    def _judged(self, path: Prefix) -> Judgement:
         text = self.texts[path.problem.id]
         cut = r"\boxed{incorrect"  # where generation stops at the word
         critique = rf"{text} so it is \boxed{{correct}} and not \boxed{{incorrect}}, {cut}"
@@ -85,29 +85,27 @@ class Saying:
         return Judgement((verdict,) * len(path.steps), 0.5, chains=1)
 
 
-async def solve(config: Config, saying: Saying) -> FilePath:
+async def solve(config: Config, saying: Saying) -> Path:
     """A finished run whose replies are the saying's."""
     dataset = load_dataset(config.dataset)
-    folder = create(config, dataset)
+    folder = Job.of(config, dataset).begun().run
     with Journal.open(folder.journal) as journal:
         async with open_grader(config.grading) as grader:
             controller = Controller(
                 strategy=config.strategy,
                 policy=saying,
                 scorer=saying,
-                memory=RunMemory(journal, lambda spent: None),
+                memory=JournalMemory(journal, lambda spent: None),
                 journal=journal,
                 grading=Grading(config.grading, grader, journal),
                 seed=config.seed,
                 on_done=lambda item: None,
             )
-            await controller.run(dataset.samples, 8, asyncio.Event())
+            await controller.search_all(dataset.samples, 8, asyncio.Event())
     return folder.path
 
 
-def made(
-    folder: FilePath, texts: Sequence[str], changes: Sequence[str] = (), steps: int = 2
-) -> str:
+def made(folder: Path, texts: Sequence[str], changes: Sequence[str] = (), steps: int = 2) -> str:
     """The page of a run over one problem per text; each text is everywhere it can be."""
     folder.joinpath("config.yaml").write_text(CONFIG)
     ids = [f"{at}/{text[:80].encode('utf-8', 'replace').decode()}" for at, text in enumerate(texts)]
@@ -123,7 +121,7 @@ def made(
     saying = Saying(dict(zip(loaded, texts, strict=True)), steps)
     with ThreadPoolExecutor(1) as apart:  # playwright has an event loop in this thread
         run = apart.submit(lambda: asyncio.run(solve(config, saying))).result()
-        return apart.submit(lambda: render(measured([run]))).result()
+        return apart.submit(lambda: render(asyncio.run(measured([run])))).result()
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +149,7 @@ class Tab:
         self.page.wait_for_selector("#stage[data-opened]")
 
 
-def tab(browser: Any, file: FilePath, address: str = "", **how: Any) -> Tab:
+def tab(browser: Any, file: Path, address: str = "", **how: Any) -> Tab:
     """Load a file and note every dialog, every request but the file itself, every error."""
     page, sins = browser.new_page(**how), list[str]()
     page.add_init_script("window.pwned = () => alert('pwned')")
@@ -172,7 +170,7 @@ def dismissed(dialog: Any, sins: list[str]) -> None:
 
 
 @pytest.fixture(scope="module")
-def hostile(tmp_path_factory: pytest.TempPathFactory) -> FilePath:
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a run in which every text is an attack."""
     folder = tmp_path_factory.mktemp("hostile")
     with pytest.MonkeyPatch.context() as patch:
@@ -187,7 +185,7 @@ def test_there_are_more_than_forty_attacks() -> None:
     assert len(set(HOSTILE)) >= 40
 
 
-def test_no_attack_runs_or_asks_for_anything(chromium: Any, hostile: FilePath) -> None:
+def test_no_attack_runs_or_asks_for_anything(chromium: Any, hostile: Path) -> None:
     """Every problem is opened, every node of it shown with its critique."""
     here = tab(chromium, hostile)
     for number in range(len(HOSTILE)):
@@ -199,7 +197,7 @@ def test_no_attack_runs_or_asks_for_anything(chromium: Any, hostile: FilePath) -
 
 
 def test_even_without_its_policy_the_page_runs_no_attack(
-    chromium: Any, hostile: FilePath, tmp_path: FilePath
+    chromium: Any, hostile: Path, tmp_path: Path
 ) -> None:
     """The policy is the second line of defence, not the first."""
     html, found = re.subn(r"<meta http-equiv[^>]*>", "", hostile.read_text("utf-8"))
@@ -212,7 +210,7 @@ def test_even_without_its_policy_the_page_runs_no_attack(
     assert here.sins == []
 
 
-def test_an_attack_is_shown_as_the_text_that_it_is(chromium: Any, hostile: FilePath) -> None:
+def test_an_attack_is_shown_as_the_text_that_it_is(chromium: Any, hostile: Path) -> None:
     here = tab(chromium, hostile)
     for number, text in enumerate(HOSTILE):
         here.opened(number)
@@ -227,7 +225,7 @@ def test_an_attack_is_shown_as_the_text_that_it_is(chromium: Any, hostile: FileP
     assert "</pre><script>" in here.page.locator("#config-A").text_content()
 
 
-def test_the_verdict_in_a_critique_is_marked(chromium: Any, hostile: FilePath) -> None:
+def test_the_verdict_in_a_critique_is_marked(chromium: Any, hostile: Path) -> None:
     here = tab(chromium, hostile)
     here.opened(0)
     here.page.locator("#stage").press("c")
@@ -238,7 +236,7 @@ def test_the_verdict_in_a_critique_is_marked(chromium: Any, hostile: FilePath) -
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> FilePath:
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a small run over harmless problems."""
     folder = tmp_path_factory.mktemp("plain")
     with pytest.MonkeyPatch.context() as patch:
@@ -249,7 +247,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> FilePath:
     return folder / "page.html"
 
 
-def test_an_address_opens_its_node(chromium: Any, plain: FilePath) -> None:
+def test_an_address_opens_its_node(chromium: Any, plain: Path) -> None:
     here = tab(chromium, plain, f"#{quote('1/beta', safe='')}/2")
     here.page.wait_for_selector("#stage[data-opened]")
     assert here.page.locator("#tree-title").text_content() == "1/beta"
@@ -257,7 +255,7 @@ def test_an_address_opens_its_node(chromium: Any, plain: FilePath) -> None:
     assert here.sins == []
 
 
-def test_a_node_shows_what_the_caption_says(chromium: Any, plain: FilePath) -> None:
+def test_a_node_shows_what_the_caption_says(chromium: Any, plain: Path) -> None:
     """A judged solution the whole prefix (0.5), its first step the step (0.75)."""
     here = tab(chromium, plain, f"#{quote('1/beta', safe='')}/2")
     here.page.wait_for_selector("#stage[data-opened]")
@@ -284,14 +282,14 @@ def test_a_node_shows_what_the_caption_says(chromium: Any, plain: FilePath) -> N
     assert here.sins == []
 
 
-def test_an_address_of_nothing_opens_the_page(chromium: Any, plain: FilePath) -> None:
+def test_an_address_of_nothing_opens_the_page(chromium: Any, plain: Path) -> None:
     here = tab(chromium, plain, "#%E0%A4%A/0")
     here.page.locator("#trees").scroll_into_view_if_needed()
     here.page.wait_for_selector("#stage[data-opened]")
     assert here.page.locator("#tree-title").text_content() == "0/alpha"
 
 
-def test_keys_go_through_the_tree(chromium: Any, plain: FilePath) -> None:
+def test_keys_go_through_the_tree(chromium: Any, plain: Path) -> None:
     here = tab(chromium, plain)
     here.opened(0)
     seen = []
@@ -302,7 +300,7 @@ def test_keys_go_through_the_tree(chromium: Any, plain: FilePath) -> None:
     here.page.wait_for_selector("#tree-title:has-text('1/beta')")
 
 
-def test_problems_and_nodes_are_found_by_their_words(chromium: Any, plain: FilePath) -> None:
+def test_problems_and_nodes_are_found_by_their_words(chromium: Any, plain: Path) -> None:
     here = tab(chromium, plain)
     here.page.locator("#problem-search").fill("GAMMA")
     assert here.page.locator("#problems li:visible").count() == 1
@@ -314,7 +312,7 @@ def test_problems_and_nodes_are_found_by_their_words(chromium: Any, plain: FileP
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_shows_the_page_without_sideways_scrolling(
-    chromium: Any, plain: FilePath, scheme: str
+    chromium: Any, plain: Path, scheme: str
 ) -> None:
     size = {"width": 390, "height": 844}
     here = tab(chromium, plain, viewport=size, color_scheme=scheme)
@@ -323,7 +321,7 @@ def test_a_phone_shows_the_page_without_sideways_scrolling(
     assert here.sins == []
 
 
-def test_the_theme_can_be_turned(chromium: Any, plain: FilePath) -> None:
+def test_the_theme_can_be_turned(chromium: Any, plain: Path) -> None:
     here = tab(chromium, plain, color_scheme="light")
     paper = "getComputedStyle(document.body).backgroundColor"
     light = here.page.evaluate(paper)
@@ -332,7 +330,7 @@ def test_the_theme_can_be_turned(chromium: Any, plain: FilePath) -> None:
 
 
 def test_a_tree_of_two_thousand_nodes_opens(
-    chromium: Any, tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch
+    chromium: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     html = made(tmp_path, ["large"], ["strategy.n=200"], steps=10)

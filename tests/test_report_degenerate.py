@@ -1,5 +1,6 @@
 """The report of a run that is unfinished, damaged, or has nothing to choose from."""
 
+import asyncio
 import json
 import re
 from pathlib import Path
@@ -7,16 +8,10 @@ from zlib import crc32
 
 import pytest
 
-from reported_runs import Finish, finishing, page, words
+from reported_runs import Finish, page, words
 from treewright.cli import main
 from treewright.journal.records import checked
 from treewright.report.view import Follower
-
-
-@pytest.fixture
-def finish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Finish:
-    """Makes runs in a folder of this test."""
-    return finishing(tmp_path, monkeypatch)
 
 
 def test_an_unfinished_run_is_reported_and_says_so(finish: Finish) -> None:
@@ -43,7 +38,10 @@ def test_a_corrupt_line_is_told_and_its_problem_has_no_result(finish: Finish) ->
     at = text.index(b'"kind":"policy"')
     journal.write_bytes(text[:at] + b"X" + text[at + 1 :])
     told = words(page(run))
-    assert "The journal is not whole: 1 corrupt line set aside" in told
+    assert (
+        "The journal is not whole: 1 corrupt line left out, 1 ended problem without its answers"
+        in told
+    )
     assert "Not finished: 1 of 6 problems" in told
 
 
@@ -89,8 +87,10 @@ def test_view_shows_of_a_degenerate_run_what_report_shows(finish: Finish) -> Non
     journal.write_bytes(journal.read_bytes() + b"not a record\n")
     told = words(page(run))
     assert "One problem" in told
-    assert "1 corrupt line set aside" in told
-    assert words(Follower(run).edition.page.decode()) == told
+    assert "1 corrupt line left out" in told
+    follower = Follower(run)
+    asyncio.run(follower.begin())
+    assert words(follower.edition.page.decode()) == told
 
 
 def test_an_imported_run_is_reported_with_costs_unknown(finish: Finish) -> None:

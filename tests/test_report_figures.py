@@ -1,27 +1,21 @@
 """The figures of a report: the table, what it says of the best, the cost."""
 
+import asyncio
 import json
 import re
-from pathlib import Path
-from statistics import fmean
-from types import SimpleNamespace
-from typing import Any, cast
 
 import pytest
 
-from reported_runs import Finish, finishing, page, words
-from treewright.report import differences, reading
+from benchmarks.estimators.expected import Share
+from reported_runs import Finish, page, words
+from treewright.arms import standing
+from treewright.arms.arm import Arm
+from treewright.arms.marks import Marks
+from treewright.arms.standing import Standing, standings
+from treewright.report import reported_run
 from treewright.report.chapter import chapter
-from treewright.report.curves import curves
-from treewright.report.differences import Standing, standings
-from treewright.report.reading import read
 from treewright.report.report import measured, plots
-
-
-@pytest.fixture
-def finish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Finish:
-    """Makes runs in a folder of this test."""
-    return finishing(tmp_path, monkeypatch)
+from treewright.report.reported_run import read
 
 
 def test_the_table_has_the_figures_of_the_metrics(finish: Finish) -> None:
@@ -41,11 +35,14 @@ def test_an_arm_costs_at_every_n_what_the_run_s_own_table_says(
     finish: Finish, strategy: str
 ) -> None:
     run = finish(strategy)
-    found = read("A", run)
+    found = asyncio.run(read("A", run))
     points = {
-        (curve.arm.aggregation, curve.arm.selection, point.n): (point.policy, point.verifier)
-        for curve in curves(found)
-        for point in curve.points
+        (curve.arm.aggregation, curve.arm.selection, each.n): (
+            each.policy_tokens,
+            each.verifier_tokens,
+        )
+        for curve in found.graded.curves(found.arms)
+        for each in (point.figures for point in curve.points)
     }
     for arm in json.loads((run / "metrics.json").read_text())["arms"]:
         at = arm["aggregation"], arm["selection"], arm["n"]
@@ -66,7 +63,7 @@ def test_the_depth_plot_says_which_probability_it_has(
 ) -> None:
     (plot,) = [
         each
-        for each in plots(measured([finish(strategy, problems=20)]))
+        for each in plots(asyncio.run(measured([finish(strategy, problems=20)])))
         if each.id == "verifier-by-depth"
     ]
     assert told in plot.caption
@@ -77,8 +74,8 @@ def test_cost_has_what_was_spent_on_problems_that_failed(
     finish: Finish, monkeypatch: pytest.MonkeyPatch, processes: int
 ) -> None:
     run = finish("strategy={kind: best_of_n, n: 4, wave: 1}", "policy.faults.fail=0.15")
-    monkeypatch.setattr(reading, "processes_for", lambda _: processes)
-    spent = chapter(read("A", run)).ledger
+    monkeypatch.setattr(reported_run, "processes_for", lambda _: processes)
+    spent = chapter(asyncio.run(read("A", run))).ledger
     metrics = json.loads((run / "metrics.json").read_text())
     assert spent.to_json() == metrics["ledger"]
     assert 0 < metrics["failures"] < 6
@@ -99,15 +96,13 @@ def test_the_headline_tells_gain_certainty_and_cost(finish: Finish) -> None:
 
 def placed(monkeypatch: pytest.MonkeyPatch, p: float, *arms: list[float]) -> list[Standing]:
     """How arms with these marks stand, if every test gives p."""
-    found = [
-        SimpleNamespace(top=SimpleNamespace(found=SimpleNamespace(accuracy=fmean(arm))), arm=arm)
-        for arm in arms
-    ]
-    monkeypatch.setattr(differences, "sign_flip", lambda *_, **__: p)
-    monkeypatch.setattr(
-        differences, "marks", lambda _, curve: SimpleNamespace(right=dict(enumerate(curve.arm)))
-    )
-    return standings(cast("Any", None), cast("Any", found))
+    monkeypatch.setattr(standing, "sign_flip", lambda *_, **__: p)
+    return standings([marks(arm) for arm in arms])
+
+
+def marks(right: list[float]) -> Marks:
+    shares = {str(at): Share(each, 1.0, 0.0, 0.0, 0.0) for at, each in enumerate(right)}
+    return Marks("A", Arm("best", "min"), 4, shares, dict.fromkeys(shares, (1, 1)))
 
 
 @pytest.mark.parametrize(("others", "shown"), [(1, True), (2, False)])

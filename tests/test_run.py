@@ -286,11 +286,11 @@ def test_a_full_disk_stops_the_run_names_the_file_and_loses_nothing(
 def test_a_run_that_is_interrupted_before_it_asks_can_be_resumed(
     treewright: Run, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def interrupted(_: Session) -> None:
+    async def interrupted(*_: object) -> None:
         raise KeyboardInterrupt  # as asyncio does while the journal is replayed
 
     with monkeypatch.context() as patch:
-        patch.setattr(Session, "run", interrupted)
+        patch.setattr(Session, "finish", interrupted)
         assert treewright("run", "config.yaml") == (130, {})
     (status,) = here.glob("runs/*/*/STATUS")
     assert status.read_text() == "interrupted\n"

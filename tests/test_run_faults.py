@@ -97,7 +97,7 @@ def test_score_says_what_is_wrong_with_the_journal(tell: Tell) -> None:
     run = made(tell)
     journal = run / "journal" / "driver.jsonl"
     journal.write_bytes(b"garbage\n" + journal.read_bytes())
-    assert "journal: 1 corrupt line set aside" in tell("score", str(run))[2]
+    assert "the journal is not whole: 1 corrupt line left out" in tell("score", str(run))[2]
 
 
 def test_an_output_folder_that_cannot_be_is_one_line(tell: Tell) -> None:

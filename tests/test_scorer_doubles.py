@@ -8,7 +8,7 @@ import sys
 from dataclasses import is_dataclass
 from importlib import import_module
 from inspect import iscoroutinefunction
-from pathlib import Path as FilePath
+from pathlib import Path
 
 import pytest
 
@@ -24,7 +24,7 @@ from scorers.simulated import SimulatedScorer, SimulatedScorerConfig
 from search.core import (
     Judgement,
     Missing,
-    Path,
+    Prefix,
     Problem,
     Spent,
     VerdictStatus,
@@ -35,21 +35,21 @@ from search.questions import Until
 PROBLEM = Problem("sum", "What is 3 + 4 + 15?")
 
 
-def drawn(number: int, accuracy: float = 0.5, steps: int = 4) -> list[Path]:
+def drawn(number: int, accuracy: float = 0.5, steps: int = 4) -> list[Prefix]:
     """Scripted solutions of one problem."""
     policy = ScriptedPolicy(ScriptedPolicyConfig(accuracy=accuracy, steps=steps))
-    calls = [PolicyCall(Path.start(PROBLEM), 0, Until.END, seed) for seed in range(number)]
+    calls = [PolicyCall(Prefix.start(PROBLEM), 0, Until.END, seed) for seed in range(number)]
     replies = asyncio.run(policy.extend(calls))
     return [reply.path for reply in replies if isinstance(reply, PolicyReply)]
 
 
-def judged(config: ScriptedScorerConfig, paths: list[Path]) -> list[Judgement]:
+def judged(config: ScriptedScorerConfig, paths: list[Prefix]) -> list[Judgement]:
     calls = [ScorerCall(path, seed) for seed, path in enumerate(paths)]
     replies = asyncio.run(ScriptedScorer(config).judge(calls))
     return [reply.judgement for reply in replies if isinstance(reply, ScorerReply)]
 
 
-def is_right(path: Path) -> bool:
+def is_right(path: Prefix) -> bool:
     return all(is_right_step(PROBLEM.question, path.steps, i) for i in range(len(path.steps)))
 
 
@@ -159,7 +159,7 @@ def test_a_failing_scorer_is_unavailable() -> None:
 
 def test_a_path_without_steps_is_invalid() -> None:
     scorer = ScriptedScorer(ScriptedScorerConfig())
-    (reply,) = asyncio.run(scorer.judge([ScorerCall(Path.start(PROBLEM), 0)]))
+    (reply,) = asyncio.run(scorer.judge([ScorerCall(Prefix.start(PROBLEM), 0)]))
     assert isinstance(reply, Failure)
     assert reply.kind is FailureKind.INVALID
 
@@ -215,7 +215,7 @@ def test_every_kind_names_a_frozen_configuration_and_its_builder(kind: str) -> N
     assert iscoroutinefunction(import_module(module).build)
 
 
-def test_reading_the_configuration_of_any_scorer_loads_no_engine(root: FilePath) -> None:
+def test_reading_the_configuration_of_any_scorer_loads_no_engine(root: Path) -> None:
     modules = ", ".join(sorted({entry.partition(":")[0] for entry in SCORERS.values()}))
     heavy = "{'ray', 'torch', 'transformers', 'vllm'}"
     code = f"import sys, {modules}; print(sorted({heavy} & set(sys.modules)))"
@@ -228,7 +228,7 @@ def test_reading_the_configuration_of_any_scorer_loads_no_engine(root: FilePath)
 def test_an_outcome_only_scorer_scores_ends_as_a_whole_and_refuses_prefixes() -> None:
     policy = ScriptedPolicy(ScriptedPolicyConfig())
     scorer = ScriptedScorer(ScriptedScorerConfig(outcome_only=True))
-    root = Path.start(Problem("p", "1 + 2?"))
+    root = Prefix.start(Problem("p", "1 + 2?"))
 
     async def ask(until: Until) -> ScorerReply | Failure:
         (drawn,) = await policy.extend([PolicyCall(root, 0, until, 7)])

@@ -17,12 +17,13 @@ from engines.engine import Request
 from engines.scripted_engine import ScriptedEngine
 from engines.token_clock import Timing
 from scorers.no_scorer import NoScorer
+from scorers.registry import SCORERS as REGISTERED
 from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
 from scorers.simulated import SimulatedScorer, SimulatedScorerConfig
 from scorers.thinkprm import ThinkPrm, ThinkPrmConfig
 from search.core import (
     Missing,
-    Path,
+    Prefix,
     Problem,
     Step,
     StopReason,
@@ -85,6 +86,12 @@ SCORERS: dict[str, Callable[[], Scorer]] = {
     ),
     "none": NoScorer,
 }
+
+
+def test_every_registered_scorer_has_an_entry() -> None:
+    assert set(SCORERS) == set(REGISTERED)
+
+
 every_scorer = pytest.mark.parametrize("make", SCORERS.values(), ids=SCORERS)
 
 few = settings(max_examples=30)  # each example starts an event loop or several
@@ -94,7 +101,7 @@ steps = st.builds(
     lambda text, stop: Step(text, tuple(text.encode()), stop), texts, st.sampled_from(StopReason)
 )
 paths = st.builds(
-    lambda question, grown: Path(Problem("p", question), tuple(grown), (1,)),
+    lambda question, grown: Prefix(Problem("p", question), tuple(grown), (1,)),
     texts,
     st.lists(steps, max_size=5),
 )

@@ -10,17 +10,9 @@ from typing import Any
 
 import pytest
 
-from engines.engine import (
-    Engine,
-    EngineConfig,
-    EngineError,
-    Finish,
-    Generation,
-    Refused,
-    Request,
-    Sampling,
-)
+from engines.engine import Engine, EngineError, Finish, Generation, Refused, Request, Sampling
 from engines.scripted_engine import ScriptedEngine
+from engines.vllm_config import VllmConfig
 
 
 # The scripted engine.
@@ -143,5 +135,5 @@ def test_a_closed_scripted_engine_raises() -> None:
 def test_a_bad_field_is_named_with_its_value(field: dict[str, Any]) -> None:
     ((name, value),) = field.items()
     with pytest.raises(ValueError, match=name) as error:
-        replace(EngineConfig(), **field)
+        replace(VllmConfig(), **field)
     assert repr(value) in str(error.value)

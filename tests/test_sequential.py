@@ -14,7 +14,7 @@ from search.budget import Budget, bounded
 from search.core import (
     Feedback,
     Judgement,
-    Path,
+    Prefix,
     Problem,
     Result,
     Spending,
@@ -24,17 +24,17 @@ from search.core import (
     StopReason,
     VerdictStatus,
 )
+from search.limit import LimitReached
 from search.questions import (
     Extend,
     Extended,
-    Flow,
     Judge,
     Judged,
     Question,
     Until,
 )
 from search.strategies.sequential import Sequential
-from written_trees import ids, reasons
+from written_trees import ids, play, reasons
 
 PROBLEM = Problem("p", "1 + 2 + 3?")
 ONE = Sequential(chains=1, keep="all")
@@ -55,7 +55,7 @@ class World:
     def answer(self, question: Question) -> Extended | Judged:
         match question:
             case Extend(paths=(parent,), n=1, until=Until.END):
-                assert parent == Path.start(PROBLEM)
+                assert parent == Prefix.start(PROBLEM)
                 assert question.first == len(self.told)
                 self.told.append(question.feedback)
                 spec = self.attempts[question.first]
@@ -72,7 +72,7 @@ class World:
     def marks(self, number: int) -> list[str]:
         return self.attempts[number].rstrip("~").split()
 
-    def judgement(self, path: Path) -> Judgement:
+    def judgement(self, path: Prefix) -> Judgement:
         verdicts = [
             StepVerdict(None, VerdictStatus.MISSING)
             if mark == "?"
@@ -81,16 +81,6 @@ class World:
         ]
         read = [each.probability for each in verdicts if each.probability is not None]
         return Judgement(tuple(verdicts), min(read)) if read else Judgement.missing("unreadable")
-
-
-def play(flow: Flow, world: World) -> Result:
-    reply: Any = None
-    try:
-        while True:
-            reply = world.answer(flow.send(reply))
-    except StopIteration as stop:
-        result: Result = stop.value
-        return result
 
 
 def revise(strategy: Sequential, *attempts: str) -> tuple[World, Result]:
@@ -214,7 +204,7 @@ def test_a_spent_budget_leaves_what_was_drawn_and_an_attempt_without_a_score_beh
     """Of three calls the third draws a second attempt, which nobody judges."""
     world = World(["2", "9"])
     result = play(bounded(ONE.chain(PROBLEM, 0), Budget(calls=3)), world)
-    assert (world.judged, result.exhausted) == (["0"], "calls: 3 of 3")
+    assert (world.judged, result.exhausted) == (["0"], LimitReached("calls", 3, 3))
     assert ids(result) == ["0", "1"]
 
 

@@ -1,5 +1,6 @@
 """Series: many runs, one set of engines, each run as if it were alone."""
 
+import asyncio
 import json
 import os
 import signal
@@ -14,7 +15,7 @@ import pytest
 from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 from scorers.no_scorer import NoScorerConfig
 from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
-from search.ports import Failure, PolicyCall, PolicyReply, ScorerCall, ScorerReply
+from search.ports import Failure, Policy, PolicyCall, PolicyReply, Scorer, ScorerCall, ScorerReply
 from treewright.cli import main
 from treewright.config.config import Config
 from treewright.config.load import load_config
@@ -39,7 +40,7 @@ CELLS = {
 
 
 @dataclass
-class Ports:
+class Ports(Policy, Scorer):
     """The scripted ports, with a note of which run asked; after `stop_at` calls they say stop."""
 
     stop_at: int = 0
@@ -98,7 +99,7 @@ def metrics(runs: Path) -> dict[str, bytes]:
 
 
 def test_a_run_of_a_series_has_the_figures_that_it_has_alone(configs: list[Config]) -> None:
-    work_off(planned(configs), at_once=3)
+    asyncio.run(work_off(planned(configs), at_once=3))
     for name, said in CELLS.items():
         assert main(["run", "config.yaml", f"name={name}", "output_dir=alone", *said]) == 0
     assert metrics(Path("runs")) == metrics(Path("alone"))
@@ -107,7 +108,7 @@ def test_a_run_of_a_series_has_the_figures_that_it_has_alone(configs: list[Confi
 def test_all_runs_share_one_set_of_engines_and_each_has_its_own_prefix_cache(
     configs: list[Config], ports: Ports
 ) -> None:
-    runs = work_off(planned(configs), at_once=2)
+    runs = asyncio.run(work_off(planned(configs), at_once=2))
     assert len(ports.opened) == 1
     assert {str(run.folder.path) for run in runs if run.folder} == set(ports.caches)
     assert all(run.complete for run in runs)
@@ -116,11 +117,11 @@ def test_all_runs_share_one_set_of_engines_and_each_has_its_own_prefix_cache(
 def test_what_is_complete_is_not_asked_again_nor_are_engines_started(
     configs: list[Config], ports: Ports
 ) -> None:
-    first = work_off(planned(configs[:2]), at_once=2)
+    first = asyncio.run(work_off(planned(configs[:2]), at_once=2))
     asked = len(ports.caches)
-    assert work_off(planned(configs[:2]), at_once=2) == first
+    assert asyncio.run(work_off(planned(configs[:2]), at_once=2)) == first
     assert (len(ports.opened), len(ports.caches)) == (1, asked)
-    work_off(planned(configs), at_once=2)
+    asyncio.run(work_off(planned(configs), at_once=2))
     assert len(ports.opened) == 2
     assert {Path(cache).parent.name for cache in ports.caches[asked:]} == {"beam"}
 
@@ -129,12 +130,12 @@ def test_told_to_stop_it_finishes_what_is_in_flight_and_goes_on_the_next_time(
     configs: list[Config], ports: Ports
 ) -> None:
     ports.stop_at = 12
-    stopped = work_off(planned(configs), at_once=1)
+    stopped = asyncio.run(work_off(planned(configs), at_once=1))
     statuses = [run.folder.status() if run.folder else None for run in stopped]
     assert statuses == [Status.INTERRUPTED, None, None]
     assert len(ports.caches) < 8 * 5
     ports.stop_at = 0
-    assert all(run.complete for run in work_off(stopped, at_once=1))
+    assert all(run.complete for run in asyncio.run(work_off(stopped, at_once=1)))
     assert len(ports.caches) == 8 * 5 + 8 * 4 + ports.caches.count(ports.caches[-1])
 
 

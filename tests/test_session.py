@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,8 +21,10 @@ from search.keys import policy_key
 from search.ports import (
     Failure,
     FailureKind,
+    Policy,
     PolicyCall,
     PolicyReply,
+    Scorer,
     ScorerCall,
     ScorerReply,
 )
@@ -30,15 +32,17 @@ from search.questions import Flow, Strategy
 from search.strategies.beam import Beam
 from search.strategies.best_of_n import BestOfN
 from search.strategies.majority import Majority
+from treewright.arms.metrics import Metrics
 from treewright.config.config import Config
 from treewright.config.load import load_config
 from treewright.journal.journal import Journal
 from treewright.ledger import Ledger
-from treewright.metrics import Metrics
 from treewright.running import session
+from treewright.running.ending import Ending, ending
 from treewright.running.experiment import too_many
-from treewright.running.run_folder import Status
-from treewright.running.session import Ending, Session
+from treewright.running.recorded import RecordedRun
+from treewright.running.run_folder import RunFolder, Status
+from treewright.running.session import Session
 
 CONFIG = """
 name: sessions
@@ -54,19 +58,19 @@ INVALID, POISON = FailureKind.INVALID, FailureKind.POISON
 
 
 @pytest.fixture
-def config(tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch) -> Config:
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
     monkeypatch.chdir(tmp_path)
     rows = (f'{{"id": "{name}", "problem": "{name}: 1 + 1?", "answer": "2"}}' for name in "ab")
-    FilePath("data.jsonl").write_text("\n".join(rows))
-    FilePath("config.yaml").write_text(CONFIG)
-    return load_config(FilePath("config.yaml"))
+    Path("data.jsonl").write_text("\n".join(rows))
+    Path("config.yaml").write_text(CONFIG)
+    return load_config(Path("config.yaml"))
 
 
 @dataclass
-class Ports:
+class Ports(Policy, Scorer):
     """The scripted ports; a call whose place is in `fails` gets a failure of that kind instead."""
 
-    config: Config
+    config: Any
     fails: dict[str, FailureKind] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
@@ -100,28 +104,28 @@ def run(config: Config, ports: Ports | None, monkeypatch: pytest.MonkeyPatch) ->
         yield ports
 
     monkeypatch.setattr(session, "open_cluster", opened)
-    with Journal.open(FilePath("journal")) as journal:
+    with Journal.open(Path("journal")) as journal:
         dataset = load_dataset(config.dataset)
-        return asyncio.run(Session(config, dataset, journal).run())
+        return asyncio.run(Session(config, dataset, journal).finish())
 
 
 def journaled(kind: str) -> list[str]:
     """The lines of one kind."""
-    lines = FilePath("journal/driver.jsonl").read_text().splitlines()
+    lines = Path("journal/driver.jsonl").read_text().splitlines()
     return [line for line in lines if json.loads(line)["kind"] == kind]
 
 
 def read(config: Config) -> Ending:
     """What `score` sees."""
-    with Journal.open(FilePath("journal"), readonly=True) as journal:
-        return asyncio.run(Session(config, load_dataset(config.dataset), journal).read())
+    run = RecordedRun(RunFolder(Path()), config, load_dataset(config.dataset))
+    return ending(config, run.dataset, asyncio.run(run.read()))
 
 
 def test_after_an_outage_of_the_verifier_exactly_what_it_did_not_judge_is_asked(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = run(config, Ports(config), monkeypatch)
-    FilePath("journal").rename("whole")
+    Path("journal").rename("whole")
     out = {"scorer/a/1": UNAVAILABLE, "scorer/a/2": INTERNAL, "scorer/b/0": UNAVAILABLE}
     first = run(config, Ports(config, out), monkeypatch)
     assert (first.status, first.metrics.failures) == (Status.INCOMPLETE, 2)
@@ -162,7 +166,7 @@ def test_a_problem_that_the_policy_left_halfway_goes_on_where_it_stopped(
     config: Config, monkeypatch: pytest.MonkeyPatch, kind: FailureKind
 ) -> None:
     whole = run(config, Ports(config), monkeypatch)
-    FilePath("journal").rename("whole")
+    Path("journal").rename("whole")
     first = run(config, Ports(config, {"policy/a//3/end": kind}), monkeypatch)
     assert [failed.failure.kind for failed in first.failed] == [kind]
     assert first.status is Status.INCOMPLETE
@@ -197,7 +201,7 @@ def test_what_a_problem_that_failed_had_cost_is_in_the_ledger_and_came_to_nothin
 ) -> None:
     one = replace(config, dataset=replace(config.dataset, offset=1))
     alone = generated(run(one, Ports(config), monkeypatch))
-    FilePath("journal").rename("alone")
+    Path("journal").rename("alone")
     waves = replace(config, strategy=BestOfN(n=4, wave=2))
     ending = run(waves, Ports(config, {"policy/a//3/end": POISON}), monkeypatch)
     lost = [recorded("a", kind) for kind in ("policy", "scorer")]
@@ -217,7 +221,7 @@ def test_what_followed_a_reply_that_failed_and_is_asked_anew_came_to_nothing(
     whole = generated(run(beam, Ports(config), monkeypatch))
     keys = (json.loads(line)["key"] for line in journaled("policy"))
     kept = next(key for key in keys if key.startswith(("policy/a/0/", "policy/a/1/")))
-    FilePath("journal").rename("whole")
+    Path("journal").rename("whole")
     out = {f"scorer/a/{kept.split('/')[2]}": UNAVAILABLE}
     run(beam, Ports(config, out), monkeypatch)
     ending = run(beam, Ports(config), monkeypatch)
@@ -283,8 +287,8 @@ def test_a_verifier_that_is_never_asked_is_not_started(
 
     monkeypatch.setattr(session, "open_cluster", opened)
     chosen = replace(config, strategy=strategy)
-    with Journal.open(FilePath("journal")) as journal:
-        asyncio.run(Session(chosen, load_dataset(config.dataset), journal).run())
+    with Journal.open(Path("journal")) as journal:
+        asyncio.run(Session(chosen, load_dataset(config.dataset), journal).finish())
     assert [type(scorer) for scorer in scorers] == [started]
 
 

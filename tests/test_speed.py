@@ -18,8 +18,9 @@ from benchmarks.speed.virtual_time import VirtualTimeLoop
 from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
 from search.budget import Budget
-from search.core import Judgement, Path, Problem, Result, Spending, Spent, Step, StopReason
+from search.core import Judgement, Prefix, Problem, Result, Spending, Spent, Step, StopReason
 from search.driver import Searched, drive
+from search.limit import LimitReached
 from search.memory import DictMemory
 from search.questions import (
     Extend,
@@ -40,7 +41,7 @@ from search.strategies.beam import Beam
 from search.strategies.dvts import Dvts
 from search.strategies.rebase import Rebase
 
-ROOT = Path.start(Problem("sum", "What is 3 + 4?"))
+ROOT = Prefix.start(Problem("sum", "What is 3 + 4?"))
 LEFT, RIGHT = (ROOT.grow(child, [Step("so\n", (1,), StopReason.STEP_END)]) for child in (0, 1))
 POLICY, VERIFIER = Spending(policy=Spent(1, 2)), Spending(verifier=Spent(3, 4))
 
@@ -88,7 +89,7 @@ def grow_twice() -> Flow:
     """Grows the root, then its first child; returns nothing but what it was told as the reason."""
     grown = yield from grow([ROOT], 2, first=4)
     yield from grow([grown.children[0][0]], 1)
-    return Result(exhausted=repr(grown))
+    return Result(exhausted=LimitReached(repr(grown)))
 
 
 def no_verdict(reason: str) -> Judgement:
@@ -106,7 +107,7 @@ def test_a_grow_becomes_an_extend_and_one_judge_of_all_children() -> None:
     with pytest.raises(StopIteration) as stop:
         flow.send(Judged((no_verdict("end"),), VERIFIER))
     told = Grown(children, (judgements,), POLICY + VERIFIER)
-    assert stop.value.value.exhausted == repr(told)
+    assert stop.value.value.exhausted == LimitReached(repr(told))
 
 
 def test_a_grow_inside_a_fork_becomes_two_rounds_as_well() -> None:
@@ -118,7 +119,7 @@ def test_a_grow_inside_a_fork_becomes_two_rounds_as_well() -> None:
     question = next(flow)
     assert isinstance(question, Fork)
     assert isinstance(next(question.flows[0]), Extend)
-    result = Result(exhausted="of the sub-search")
+    result = Result(exhausted=LimitReached("of the sub-search"))
     with pytest.raises(StopIteration) as stop:
         flow.send(Forked((result,), Spending()))
     assert stop.value.value == result

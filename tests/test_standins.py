@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.arithmetic.checker import check, is_solved
 from benchmarks.arithmetic.errors import corrupt
-from benchmarks.arithmetic.judging import Reading, judge
+from benchmarks.arithmetic.judging import ReadChain, judge
 from benchmarks.arithmetic.learning import load_checkpoint
 from benchmarks.arithmetic.sampling import Solution, sample_solutions
 from benchmarks.arithmetic.splits import read_split
@@ -29,11 +29,11 @@ def checkpoint(role: str) -> tuple[Any, Any]:
 
 
 @cache
-def right_readings() -> list[Reading]:
+def right_readings() -> list[ReadChain]:
     return judged([(problem, problem.solution()) for problem in PROBLEMS])
 
 
-def judged(solutions: list[Solution]) -> list[Reading]:
+def judged(solutions: list[Solution]) -> list[ReadChain]:
     return judge(*checkpoint("verifier"), solutions)
 
 

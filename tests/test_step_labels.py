@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from played_chains import SURE, read
-from scorers.odds import probability
+from scorers.log_odds import probability
 from scorers.step_labels import label_of
 
 

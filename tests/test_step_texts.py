@@ -14,7 +14,7 @@ from engines.scripted_engine import ScriptedEngine
 from engines.tokenizer import HfTokenizer
 from scorers.step_texts import read_options, step_texts, untagged
 from scorers.thinkprm import ThinkPrm, ThinkPrmConfig
-from search.core import Path, Problem, Step, StopReason
+from search.core import Prefix, Problem, Step, StopReason
 from search.ports import ScorerCall
 from search.structured_protocol import TAG, TAGS
 
@@ -105,7 +105,7 @@ def test_the_verifier_is_asked_about_the_steps_as_its_config_says(
     engine = ScriptedEngine(lambda _: tokenizer.encode("}"), tokenizer.eos_ids)
     verifier = ThinkPrm(ThinkPrmConfig("m", **told), engine, tokenizer)
     steps = [Step(text, (1,), StopReason.STEP_END) for text in STEPS]
-    asyncio.run(verifier.judge([ScorerCall(Path(Problem("p", QUESTION), tuple(steps)), 0)]))
+    asyncio.run(verifier.judge([ScorerCall(Prefix(Problem("p", QUESTION), tuple(steps)), 0)]))
     assert said in tokenizer.decode(engine.requests[0].prompt)
 
 

@@ -1,4 +1,4 @@
-"""The laws run over every strategy that is registered: it must have a space of settings."""
+"""The laws run over every strategy that is registered: it must have an entry."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ from search.budget import COUNTED, Budget
 from search.calls import Costs
 from search.core import Result
 from search.driver import Searched, drive
+from search.gather import gather
+from search.limit import LimitReached
 from search.memory import DictMemory
 from search.strategies import STRATEGIES
-from search.together import together
 from search_laws import LAWS
-from strategy_spaces import COMMON, SPACES, field_names
+from strategy_spaces import COMMON, ENTRIES, common, field_names
 from watched_searches import (
     RUN_SEED,
     SCHEDULES,
@@ -41,10 +42,9 @@ from watched_searches import (
 
 
 def test_every_field_of_every_registered_strategy_has_a_space() -> None:
-    assert {kind: field_names(kind) - {*COMMON, *SPACES.get(kind, ())} for kind in STRATEGIES} == {
-        kind: set() for kind in STRATEGIES
-    }
-    assert set(SPACES) == set(STRATEGIES)
+    assert set(ENTRIES) == set(STRATEGIES)
+    for kind, entry in ENTRIES.items():
+        assert field_names(kind) <= {*COMMON, *entry.fields}, kind
 
 
 @each_kind
@@ -62,7 +62,7 @@ def test_a_search_obeys_the_laws(kind: str, data: st.DataObject) -> None:
 def test_an_unmarked_search_is_the_one_without_a_budget(kind: str, data: st.DataObject) -> None:
     case = data.draw(cases(kind))
     searched = search(case)
-    if (searched.result.exhausted or "").partition(":")[0] not in COUNTED:
+    if getattr(searched.result.exhausted, "limit", "") not in COUNTED:
         assert search(with_budget(case, Budget())) == searched
 
 
@@ -73,7 +73,7 @@ def ticking() -> Callable[[], float]:
 
 def with_budget(case: Case, budget: Budget) -> Case:
     strategy: Any = case.strategy
-    if not hasattr(strategy, "budget"):
+    if common(case.strategy, "budget", None) is None:
         return case
     return replace(case, strategy=replace(strategy, budget=budget))
 
@@ -126,19 +126,25 @@ def test_neither_the_order_of_the_problems_nor_their_company_matters(
 
     async def all_at_once() -> list[Searched]:
         flows = [each.strategy(each.problem) for each in crowd]
-        return await together(drive(flow, ports, ports, memory, RUN_SEED) for flow in flows)
+        return await gather(drive(flow, ports, ports, memory, RUN_SEED) for flow in flows)
 
     assert await_it(all_at_once()) == [search(each) for each in crowd]
 
 
-@pytest.mark.parametrize("kind", sorted(SPACES.keys() - {"greedy"}))
+each_bounded_kind = pytest.mark.parametrize(
+    "kind", sorted(kind for kind in ENTRIES if "budget" in field_names(kind))
+)
+
+
+@each_bounded_kind
 def test_a_search_whose_time_was_up_at_once_has_drawn_nothing(kind: str) -> None:
     case = Case(STRATEGIES[kind](), "1 + 1?", 9, ScriptedPolicyConfig(), ScriptedScorerConfig())
     late = search(with_budget(case, Budget(seconds=1.0)), now=ticking())
-    assert late == Searched(Result((), (), "seconds: 1.0 of 1 (not reproducible)"), Costs(), {})
+    timed_out = LimitReached("seconds", 1.0, 1.0, "not reproducible")
+    assert late == Searched(Result((), (), timed_out), Costs(), {})
 
 
-@pytest.mark.parametrize("kind", sorted(SPACES.keys() - {"greedy"}))
+@each_bounded_kind
 @few
 @given(data=st.data(), seconds=st.floats(0.5, 8.0))
 def test_a_search_that_time_ended_says_so_and_replays_by_any_clock(
@@ -148,7 +154,7 @@ def test_a_search_that_time_ended_says_so_and_replays_by_any_clock(
     memory = DictMemory()
     live = search(case, memory, now=ticking())
     late = [read for read in memory.readings.values() if read >= seconds]
-    marked = live.result.exhausted or ""
+    marked = str(live.result.exhausted or "")
     assert marked.startswith("seconds:") == marked.endswith("(not reproducible)") == bool(late)
     ports = Counting.scripted(case, closed=set(memory.replies))
     assert search(case, memory, ports, now=lambda: 99.0) == live

@@ -17,7 +17,7 @@ from policies.segmentation import Segmentation, Segmenter
 from policies.structured import SYSTEM_PROMPT, Structured, StructuredConfig
 from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
 from scorers.thinkprm import ThinkPrmConfig
-from search.core import Path, Problem, StopReason
+from search.core import Prefix, Problem, StopReason
 from search.driver import drive
 from search.memory import DictMemory
 from search.ports import Failure, FailureKind, PolicyCall, PolicyReply, ScorerCall, ScorerReply
@@ -34,7 +34,7 @@ TAGGED = ByteTokenizer([b">\n", b"</", b">\n\n", b"><"])
 """Tags end inside tokens, as in real vocabularies."""
 CARD_SHA256 = "af56c6377b0595f4e483664fcb1122e99295f3231479839a9e9bfd79428df14c"
 QUESTION = "What is 2 + 2?\nProvided options: ['3', '4', '5', '6']"
-ROOT = Path.start(Problem("p1", QUESTION))
+ROOT = Prefix.start(Problem("p1", QUESTION))
 
 PARTS = (
     "<think>\n<planning>\nAdd the numbers.\n</planning>\n",
@@ -79,7 +79,7 @@ def by_attempt(*texts: str) -> ScriptedEngine:
     return engine(say)
 
 
-def draw(policy: Structured, path: Path = ROOT, **fields: Any) -> PolicyReply:
+def draw(policy: Structured, path: Prefix = ROOT, **fields: Any) -> PolicyReply:
     defaults: dict[str, Any] = {"path": path, "child": 0, "until": Until.END, "seed": 7}
     call = PolicyCall(**defaults | fields)
     (reply,) = asyncio.run(policy.extend([call]))
@@ -87,7 +87,7 @@ def draw(policy: Structured, path: Path = ROOT, **fields: Any) -> PolicyReply:
     return reply
 
 
-def texts(path: Path) -> list[str]:
+def texts(path: Prefix) -> list[str]:
     return [step.text.strip() for step in path.steps]
 
 
@@ -354,7 +354,7 @@ def test_a_beam_searches_over_the_tags_and_each_section_is_judged() -> None:
 
 
 def test_the_config_asks_as_the_card_does() -> None:
-    loaded = load_config("mmlu_structured")
+    loaded: Any = load_config("mmlu_structured")
     assert isinstance(loaded.policy, StructuredConfig)
     card = StructuredConfig(loaded.policy.model, engine=loaded.policy.engine)
     assert loaded.policy == card
@@ -364,7 +364,7 @@ def test_the_config_asks_as_the_card_does() -> None:
 
 def test_one_key_of_a_section_leaves_the_cards_others() -> None:
     told = ["policy.sampling.max_tokens=512", "policy.format.min_planning_tokens=1"]
-    loaded = load_config("mmlu_structured", told)
+    loaded: Any = load_config("mmlu_structured", told)
     assert loaded.policy.sampling == PolicySampling(0.8, 0.95, 512)
     assert loaded.policy.format == ResponseFormat(1, 80, 40)
 

@@ -10,13 +10,12 @@ from typing import Any
 import pytest
 
 from benchmarks.arithmetic.splits import read_split
-from benchmarks.arithmetic.structured.choices import Choice, offer
+from benchmarks.arithmetic.structured.choices import ChoiceProblem, offer
 from benchmarks.arithmetic.structured.reasoning import solve
 from benchmarks.arithmetic.structured.responses import write_response
 from benchmarks.datasets import Sample
 from policies.structured import StructuredConfig
-from search.core import Path as Solution
-from search.core import Problem
+from search.core import Prefix, Problem
 from treewright.cli import main
 from treewright.errors import ConfigError
 from treewright.studies import structured_accuracy
@@ -34,7 +33,7 @@ def imported(
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TREEWRIGHT_RUNS", raising=False)
 
-    def make(say: Callable[[Choice], list[str]], *told: str, split: str = "test") -> Path:
+    def make(say: Callable[[ChoiceProblem], list[str]], *told: str, split: str = "test") -> Path:
         rows = []
         for problem in read_split(split)[:PROBLEMS]:
             choice = offer(problem, 0)
@@ -51,16 +50,16 @@ def imported(
     return make
 
 
-def right(choice: Choice) -> str:
+def right(choice: ChoiceProblem) -> str:
     return write_response(solve(choice))
 
 
-def wrong(choice: Choice) -> str:
+def wrong(choice: ChoiceProblem) -> str:
     said = f"<output>{choice.answer}</output>"
     return right(choice).replace(said, f"<output>{(choice.answer + 2) % 4}</output>")
 
 
-def rejected(choice: Choice) -> str:
+def rejected(choice: ChoiceProblem) -> str:
     """Right, but it says so before it thinks."""
     return f"It is clear.{right(choice)}"
 
@@ -124,7 +123,7 @@ def test_the_base_is_found_on_the_validation_split_and_written_with_its_counts(
 def test_outputs_that_count_from_one_give_base_one(
     imported: Made, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def from_one(choice: Choice) -> list[str]:
+    def from_one(choice: ChoiceProblem) -> list[str]:
         said = f"<output>{choice.answer}</output>"
         return [right(choice).replace(said, f"<output>{choice.answer + 1}</output>")]
 
@@ -165,7 +164,7 @@ def test_a_run_of_something_else_is_refused_in_one_line(
 def test_a_question_without_options_is_refused_in_one_line() -> None:
     problem = Problem("p", "2 + 2?")
     with pytest.raises(ConfigError, match=r"^run: dataset: its rows have no options") as refusal:
-        answer_of(Sample(problem, "4", {}), Solution.start(problem), Path("run"))
+        answer_of(Sample(problem, "4", {}), Prefix.start(problem), Path("run"))
     assert "\n" not in str(refusal.value)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import cache
 from itertools import islice
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from benchmarks.arithmetic.problems import Operation, draw_problem
 from benchmarks.arithmetic.splits import held_out_keys, read_split
 from benchmarks.arithmetic.structured.checker import check, hold
-from benchmarks.arithmetic.structured.choices import Choice, offer
+from benchmarks.arithmetic.structured.choices import ChoiceProblem, offer
 from benchmarks.arithmetic.structured.errors import corrupt
 from benchmarks.arithmetic.structured.lessons import (
     RATES,
@@ -48,12 +49,12 @@ def tokenizer() -> HfTokenizer:
     return HfTokenizer(build_structured_tokenizer("policy"))
 
 
-def drawn(seed: int) -> tuple[Random, Choice]:
+def drawn(seed: int) -> tuple[Random, ChoiceProblem]:
     rng = Random(seed)
     return rng, offer(draw_problem(rng), seed)
 
 
-def judged(choice: Choice, said: Reasoning) -> list[bool | None]:
+def judged(choice: ChoiceProblem, said: Reasoning) -> list[bool | None]:
     return check(choice, read_steps(choice, write_response(said)))
 
 
@@ -144,7 +145,7 @@ def edited(said: Reasoning, section: str) -> Reasoning:
 
 
 @pytest.mark.parametrize("choice", CHOICES[:6], ids=lambda choice: choice.problem.id)
-def test_the_section_that_is_wrong_is_the_first_error(choice: Choice) -> None:
+def test_the_section_that_is_wrong_is_the_first_error(choice: ChoiceProblem) -> None:
     for step, section in enumerate(("plan", "calculation", "evaluation", "output")):
         labels = judged(choice, edited(solve(choice), section))
         assert labels == [True] * step + [False] + [None] * (3 - step)
@@ -187,7 +188,8 @@ def test_a_section_is_compared_up_to_its_first_difference() -> None:
 # Responses
 
 
-RULES = load_config("structured_arithmetic").policy.format
+POLICY: Any = load_config("structured_arithmetic").policy
+RULES = POLICY.format
 
 
 @given(SEEDS)
@@ -226,8 +228,7 @@ def test_training_never_sees_a_held_out_problem() -> None:
 
 
 def test_the_policys_prompt_is_that_of_its_chat_template_and_of_the_config() -> None:
-    loaded = load_config("structured_arithmetic").policy
-    assert (loaded.system_prompt, loaded.prompt_template) == (SYSTEM, PROMPT_TEMPLATE)
+    assert (POLICY.system_prompt, POLICY.prompt_template) == (SYSTEM, PROMPT_TEMPLATE)
     turns = [
         {"role": "system", "content": SYSTEM},
         {"role": "user", "content": PROMPT_TEMPLATE.replace("{question}", CHOICE.question)},

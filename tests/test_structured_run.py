@@ -12,8 +12,13 @@ from typing import Any
 import pytest
 
 PROBLEMS = 8
-CONFIG = ("structured_arithmetic", f"dataset.limit={PROBLEMS}")
-BEAM = ("strategy.kind=beam", "strategy.paths=8", "strategy.children=2")
+SWEEP = f"""
+extends: structured_arithmetic
+dataset: {{limit: {PROBLEMS}}}
+sweep:
+  grid:
+    strategy: [{{kind: best_of_n, n: 4}}, {{kind: beam, paths: 8, children: 2}}]
+"""
 LIMIT_S = 480.0
 
 
@@ -33,21 +38,25 @@ def finished(folder: Path, *command: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run of the config, fewer problems, four responses to each."""
-    folder = tmp_path_factory.mktemp("whole")
-    finished(folder, "treewright.cli", "run", *CONFIG, "strategy.n=4")
-    (run,) = (folder / "runs" / "structured_arithmetic").iterdir()
-    return run
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The finished runs of a sweep, over one set of engines: fewer problems, two strategies."""
+    folder = tmp_path_factory.mktemp("structured")
+    (folder / "both.yaml").write_text(SWEEP)
+    told = json.loads(finished(folder, "treewright.cli", "sweep", "both.yaml", "--json"))
+    assert [cell["status"] for cell in told["cells"]] == ["complete", "complete"]
+    return [Path(cell["run"]) for cell in told["cells"]]
 
 
-@pytest.fixture(scope="module")
-def over_tags(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished beam search over the sections."""
-    folder = tmp_path_factory.mktemp("beam")
-    finished(folder, "treewright.cli", "run", *CONFIG, *BEAM)
-    (run,) = (folder / "runs" / "structured_arithmetic").iterdir()
-    return run
+@pytest.fixture
+def whole(runs: list[Path]) -> Path:
+    """The run of four whole responses to each problem."""
+    return runs[0]
+
+
+@pytest.fixture
+def over_tags(runs: list[Path]) -> Path:
+    """The beam search over the sections."""
+    return runs[1]
 
 
 def records(run: Path) -> list[dict[str, Any]]:

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from benchmarks.arithmetic.corpus import verifier_prompt
-from benchmarks.arithmetic.judging import Reading, judge_prompts
+from benchmarks.arithmetic.judging import ReadChain, judge_prompts
 from benchmarks.arithmetic.learning import load_checkpoint
 from benchmarks.arithmetic.splits import read_split
 from benchmarks.arithmetic.structured.checker import check
-from benchmarks.arithmetic.structured.choices import Choice, offer
+from benchmarks.arithmetic.structured.choices import ChoiceProblem, offer
 from benchmarks.arithmetic.structured.evaluate import CHAIN_TOKENS
 from benchmarks.arithmetic.structured.lessons import read_steps
 from benchmarks.arithmetic.structured.reasoning import solve
@@ -32,7 +32,8 @@ from treewright.config.load import load_config
 FOLDER = Path(__file__).parent.parent / "benchmarks" / "arithmetic" / "structured"
 ROLES = ("policy", "verifier")
 CHOICES = [offer(problem, 0) for problem in read_split("validation")[:12]]
-RULES = load_config("structured_arithmetic").policy.format
+POLICY: Any = load_config("structured_arithmetic").policy
+RULES = POLICY.format
 
 
 @cache
@@ -46,7 +47,7 @@ def served() -> HfTokenizer:
 
 
 @cache
-def sampled() -> list[tuple[Choice, str]]:
+def sampled() -> list[tuple[ChoiceProblem, str]]:
     """Three responses at temperature 1 to each question."""
     asked = [choice for choice in CHOICES for _ in range(3)]
     return list(zip(asked, sample_responses(*checkpoint("policy"), asked, 1.0, 0), strict=True))
@@ -62,18 +63,18 @@ def valid() -> list[str]:
     return [text for _, text in sampled() if read(text).valid]
 
 
-def judged(responses: list[tuple[Choice, list[str]]]) -> list[Reading]:
+def judged(responses: list[tuple[ChoiceProblem, list[str]]]) -> list[ReadChain]:
     prompts = [verifier_prompt(choice.question, steps) for choice, steps in responses]
     return judge_prompts(*checkpoint("verifier"), prompts, CHAIN_TOKENS)
 
 
 @cache
-def right() -> list[tuple[Choice, list[str]]]:
+def right() -> list[tuple[ChoiceProblem, list[str]]]:
     return [(choice, read_steps(choice, write_response(solve(choice)))) for choice in CHOICES]
 
 
 @cache
-def right_readings() -> list[Reading]:
+def right_readings() -> list[ReadChain]:
     return judged(right())
 
 
@@ -118,9 +119,8 @@ def test_most_responses_keep_the_format() -> None:
 
 
 def test_a_whole_response_fits_what_the_config_allows() -> None:
-    loaded = load_config("structured_arithmetic").policy
     longest = max(len(build_structured_tokenizer("policy").encode(text)) for text in valid())
-    assert longest < 220 < loaded.sampling.max_tokens
+    assert longest < 220 < POLICY.sampling.max_tokens
 
 
 def test_the_policy_samples_the_same_with_the_same_seed() -> None:
@@ -142,7 +142,7 @@ def test_500_and_more_ways_to_break_its_own_responses_are_rejected_for_the_right
 # The verifier
 
 
-def accepts(reading: Reading) -> bool:
+def accepts(reading: ReadChain) -> bool:
     return reading.first_error is None and reading.whole is not None and reading.whole > 0.5
 
 

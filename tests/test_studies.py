@@ -3,7 +3,7 @@
 import asyncio
 import json
 from dataclasses import replace
-from pathlib import Path as FilePath
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from search.core import (
     Candidate,
     Judgement,
     Missing,
-    Path,
+    Prefix,
     Problem,
     Result,
     Score,
@@ -31,25 +31,20 @@ from search.driver import Searched, drive
 from search.memory import DictMemory
 from search.strategies import STRATEGIES
 from search.strategies.best_of_n import BestOfN
+from treewright.arms.arm import Arm
+from treewright.arms.graded_run import GradedRun
+from treewright.arms.marks import Marks
+from treewright.arms.solved import Solved
 from treewright.errors import ConfigError
-from treewright.metrics import Solved
 from treewright.running.series import engines
+from treewright.studies.cell_results import Versus, against, ladder, results, same_cost
 from treewright.studies.cells import BUDGETS, ENTRIES, REFERENCES, cells
-from treewright.studies.comparing import Ladder, Versus, rows, same_cost
 from treewright.studies.document import document
-from treewright.studies.measures import (
-    Marks,
-    Rule,
-    StudyError,
-    different_steps,
-    first,
-    mark,
-    variety,
-)
-from treewright.studies.page import MARKER, write
+from treewright.studies.page import MARKER, StudyError, write
 from treewright.studies.strategies import main
+from treewright.studies.variety import different_steps, paths_of, variety
 
-BEST, VOTE = Rule("best", "history.last"), Rule("majority")
+BEST, VOTE = Arm("best", "history.last"), Arm("majority")
 RIGHT, WRONG, ABSTAINED = Outcome.CORRECT, Outcome.INCORRECT, Outcome.ABSTAINED
 BASE = """
 dataset: {path: data.jsonl}
@@ -61,15 +56,15 @@ grading: {kind: numeric}
 """
 
 
-def solution(problem: str, place: tuple[int, ...], *texts: str) -> Path:
+def solution(problem: str, place: tuple[int, ...], *texts: str) -> Prefix:
     """A path of these steps."""
     last = len(texts) - 1
     ends = [StopReason.EOS if at == last else StopReason.STEP_END for at in range(len(texts))]
     steps = [Step(text, (at,), end) for at, (text, end) in enumerate(zip(texts, ends, strict=True))]
-    return Path(Problem(problem, "?"), tuple(steps), place)
+    return Prefix(Problem(problem, "?"), tuple(steps), place)
 
 
-def candidate(path: Path, score: Score) -> Candidate:
+def candidate(path: Prefix, score: Score) -> Candidate:
     verdict = StepVerdict(0.5, VerdictStatus.READ)
     return Candidate(path, Judgement((verdict,) * len(path.steps), score), (score,))
 
@@ -92,44 +87,52 @@ def solved(problem: str, *drawn: tuple[int | None, Outcome, Score]) -> Solved:
     )
 
 
-def test_an_answer_is_the_one_that_the_rule_chooses() -> None:
+def marks(arm: Arm, *items: Solved) -> Marks:
+    """The arm over all candidates of these problems."""
+    run = GradedRun.of(items, [arm])
+    return run.first(arm, run.largest)
+
+
+def test_an_answer_is_the_one_that_the_arm_chooses() -> None:
     """Two candidates vote for the wrong answer, the best-scored one is right."""
     item = solved("a", (0, WRONG, 0.3), (0, WRONG, 0.2), (2, RIGHT, 0.9))
-    assert BEST.right(item) is True
-    assert VOTE.right(item) is False
-    assert Rule("weighted", "history.last").right(item) is True
+    assert marks(BEST, item).right == {"a": 1.0}
+    assert marks(VOTE, item).right == {"a": 0.0}
+    assert marks(Arm("weighted", "history.last"), item).right == {"a": 1.0}
 
 
 def test_an_abstention_is_wrong_and_an_answer_without_any_score_is_neither() -> None:
-    assert VOTE.right(solved("a", (None, ABSTAINED, 0.5))) is False
-    assert BEST.right(solved("a", (0, RIGHT, Missing("unread")))) is None
-    assert VOTE.right(solved("a", (0, Outcome.TIMEOUT, 0.5))) is None
+    assert marks(VOTE, solved("a", (None, ABSTAINED, 0.5))).right == {"a": 0.0}
+    assert marks(BEST, solved("a", (0, RIGHT, Missing("unread")))).right == {}
+    assert marks(VOTE, solved("a", (0, Outcome.TIMEOUT, 0.5))).right == {}
 
 
 def test_marks_hold_who_was_right_and_what_it_cost() -> None:
     """Policy: (10 + 11) and 10 over two problems; verifier: 40 and 20."""
     two = [solved("a", (0, RIGHT, 0.9), (1, WRONG, 0.1)), solved("b", (0, WRONG, 0.9))]
-    marks = mark(two, BEST)
-    assert marks.right == {"a": True, "b": False}
-    assert (marks.policy, marks.verifier, marks.tokens) == (15.5, 30.0, 45.5)
+    found = marks(BEST, *two)
+    assert found.right == {"a": True, "b": False}
+    figures = found.figures
+    assert (figures.policy_tokens, figures.verifier_tokens, figures.tokens) == (15.5, 30.0, 45.5)
 
 
 def test_a_problem_that_cannot_be_decided_is_left_out_but_was_paid_for() -> None:
-    two = [solved("a", (0, RIGHT, 0.9)), solved("b", (0, RIGHT, Missing("unread")))]
-    marks = mark(two, BEST)
-    assert marks.right == {"a": True}
-    assert marks.tokens == 30.0
+    found = marks(BEST, solved("a", (0, RIGHT, 0.9)), solved("b", (0, RIGHT, Missing("unread"))))
+    assert found.right == {"a": True}
+    assert found.figures.tokens == 30.0
 
 
 @pytest.mark.parametrize("n", [1, 3, 5])
 def test_the_first_n_of_a_run_are_the_run_with_n(n: int) -> None:
-    """Best-of-6 cut to its first n candidates has the candidates and the costs of best-of-n."""
-    whole, alone = sampled(6), sampled(n)
-    cut = first(Solved("p", whole, Grades((None,) * 6, (ABSTAINED,) * 6)), n)
-    assert cut.search.result == alone.result
-    assert cut.search.costs == alone.costs
-    assert cut.search.paths == alone.paths
-    assert len(cut.grades.groups) == len(cut.grades.outcomes) == n
+    """The first n of best-of-6 have the candidates, the steps and the costs of best-of-n."""
+    whole, alone = (
+        Solved("p", sampled(size), Grades((None,) * size, (ABSTAINED,) * size)) for size in (6, n)
+    )
+    assert whole.search.result.candidates[:n] == alone.search.result.candidates
+    assert paths_of(whole, n) == paths_of(alone, None)
+    assert variety([whole], n) == variety([alone])
+    (part,), (all_of_it,) = (GradedRun.of([each], [VOTE]).problems for each in (whole, alone))
+    assert part.price(n, judged=True) == all_of_it.price(n, judged=True)
 
 
 def sampled(n: int) -> Searched:
@@ -151,42 +154,48 @@ def test_steps_of_the_same_text_at_the_same_depth_are_one_and_pruned_ones_count(
     pruned = solution("p", (2, 0), "c", "c")
     searched = Searched(Result(), Costs(), {path.id: path for path in [*paths, pruned]})
     item = Solved("p", searched, Grades((), ()))
-    assert different_steps(item) == {(0, "a b"), (0, "c"), (1, "c")}
+    assert different_steps(paths_of(item, None)) == {(0, "a b"), (0, "c"), (1, "c")}
 
 
 def test_a_ladder_gives_the_number_of_draws_that_costs_what_a_cell_spent() -> None:
     """One candidate costs 30, two 61, three 93."""
     items = [solved("a", (0, WRONG, 0.1), (1, RIGHT, 0.9), (1, RIGHT, 0.8))]
-    ladder = Ladder.of(items, BEST)
-    costs = [ladder.nearest(tokens) for tokens in (0, 44, 47, 1e9)]
-    assert [(n, marks.tokens) for n, marks in costs] == [(1, 30), (1, 30), (2, 61), (3, 93)]
-    assert [marks.right["a"] for _, marks in costs] == [False, False, True, True]
+    rungs = ladder(items, BEST)
+    assert [(rung.n, rung.figures.tokens) for rung in rungs] == [(1, 30), (2, 61), (3, 93)]
+    assert [rung.right["a"] for rung in rungs] == [False, True, True]
+    nearest = [
+        against(rung, [*rungs[:place], *rungs[place + 1 :]]) for place, rung in enumerate(rungs)
+    ]
+    assert [each.n for each in nearest] == [2, 1, 2]
 
 
 def test_a_cell_is_compared_at_its_own_cost_over_the_problems_that_both_decide() -> None:
     cell = replace(cells(["beam"], [2000])[0], draws=None)
     ours = [solved("a", (0, RIGHT, 0.9)), solved("b", (0, RIGHT, 0.9)), solved("c", (0, RIGHT, 1))]
     theirs = [solved("a", (0, WRONG, 0.9), (1, RIGHT, 1.0)), solved("b", (0, RIGHT, 0.9))]
-    row, _ = rows(cell, ours, 1, {"best_of_n": Ladder.of(theirs, BEST)})
+    row, _ = results(cell, ours, 1, {"best_of_n": ladder(theirs, BEST)})
     other = row.versus["best_of_n"]
     assert other is not None
     assert (other.n, other.difference.mean, other.difference.problems) == (1, 0.5, 2)
-    assert (row.accuracy, row.problems, row.searched, row.failures) == (1.0, 3, 3, 1)
+    assert (row.found.accuracy, row.found.problems) == (1.0, 3)
+    assert (row.searched, row.failures) == (3, 1)
 
 
 def test_a_reference_is_not_compared_with_itself() -> None:
     (cell, *_) = cells(["best_of_n"], [2000])
     items = [solved("a", (0, RIGHT, 0.9), (0, RIGHT, 0.5))]
-    ladders = {name: Ladder.of(items, BEST) for name in REFERENCES}
-    assert [row.versus["best_of_n"] for row in rows(cell, items, 0, ladders)] == [None, None]
+    ladders = {name: ladder(items, BEST) for name in REFERENCES}
+    assert [row.versus["best_of_n"] for row in results(cell, items, 0, ladders)] == [None, None]
 
 
 def test_costs_are_the_same_up_to_a_tenth_of_the_reference() -> None:
     (cell,) = cells(["beam"], [2000])
     items = [solved("a", (0, RIGHT, 0.9))]
-    row, _ = rows(cell, items, 0, {})
+    row, _ = results(cell, items, 0, {})
     nothing = Difference(0.0, 0.0, 0.0, 1)
-    assert [same_cost(row, Versus(1, tokens, nothing)) for tokens in (33.5, 33, 27.3, 27)] == [
+    assert [
+        same_cost(row.tokens, Versus(1, tokens, nothing)) for tokens in (33.5, 33, 27.3, 27)
+    ] == [
         *(False, True),
         *(True, False),
     ]
@@ -195,14 +204,14 @@ def test_costs_are_the_same_up_to_a_tenth_of_the_reference() -> None:
 def test_where_nothing_could_be_decided_there_is_one_line() -> None:
     (cell,) = cells(["beam"], [2000])
     with pytest.raises(StudyError, match="could be decided"):
-        rows(cell, [solved("a", (0, RIGHT, Missing("unread")))], 0, {})
+        results(cell, [solved("a", (0, RIGHT, Missing("unread")))], 0, {})
 
 
 def test_references_without_a_common_problem_are_an_error_not_a_number() -> None:
     (cell,) = cells(["beam"], [2000])
-    elsewhere = Ladder((Marks({"b": True}, 1.0, 1.0),))
+    elsewhere = ladder([solved("b", (0, RIGHT, 0.9))], BEST)
     with pytest.raises(StudyError, match="no decided problem in common"):
-        rows(cell, [solved("a", (0, RIGHT, 0.9))], 0, {"majority": elsewhere})
+        results(cell, [solved("a", (0, RIGHT, 0.9))], 0, {"majority": elsewhere})
 
 
 def test_every_strategy_is_in_the_table_at_every_budget_and_all_share_engines() -> None:
@@ -218,7 +227,8 @@ def test_a_cell_that_looks_at_part_of_a_run_shares_that_run() -> None:
     table = cells(["best_of_n"], BUDGETS)
     assert len({cell.config.name for cell in table}) == 1
     assert [cell.draws for cell in table] == sorted({cell.draws or 0 for cell in table})
-    assert table[0].config.strategy.n >= max(cell.draws or 0 for cell in table)
+    strategy: Any = table[0].config.strategy
+    assert strategy.n >= max(cell.draws or 0 for cell in table)
 
 
 @pytest.mark.parametrize(
@@ -236,7 +246,7 @@ def test_what_is_not_in_the_table_is_refused_with_what_is(
 
 
 def test_what_a_person_wrote_below_the_marker_stays_and_the_rest_is_replaced(
-    tmp_path: FilePath,
+    tmp_path: Path,
 ) -> None:
     page = tmp_path / "page.md"
     write(page, document([], "stale data", "stale command"))
@@ -249,7 +259,7 @@ def test_what_a_person_wrote_below_the_marker_stays_and_the_rest_is_replaced(
     assert "stale" not in text
 
 
-def test_a_page_that_cannot_be_written_is_one_line(tmp_path: FilePath) -> None:
+def test_a_page_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="cannot be written: No such file or directory"):
         write(tmp_path / "nowhere" / "page.md", "")
 
@@ -258,18 +268,18 @@ def test_a_page_that_cannot_be_written_is_one_line(tmp_path: FilePath) -> None:
 
 
 @pytest.fixture
-def base(tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch) -> FilePath:
+def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A config of doubles with twelve problems; runs go into a folder beside it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TREEWRIGHT_RUNS", raising=False)
     data = [{"problem": f"{number} + 1?", "answer": number + 1} for number in range(12)]
-    FilePath("data.jsonl").write_text("\n".join(map(json.dumps, data)))
-    FilePath("base.yaml").write_text(BASE)
-    return FilePath("base.yaml")
+    Path("data.jsonl").write_text("\n".join(map(json.dumps, data)))
+    Path("base.yaml").write_text(BASE)
+    return Path("base.yaml")
 
 
 def test_one_command_runs_what_is_missing_and_prints_every_row(
-    base: FilePath, capsys: pytest.CaptureFixture[str]
+    base: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ask = ["--strategies", "beam,greedy", "--budgets", "2000,4000", "--json"]
     assert main(ask, base) == 0
@@ -290,11 +300,11 @@ def test_one_command_runs_what_is_missing_and_prints_every_row(
 
 
 def test_the_page_names_its_command_and_its_data_and_has_a_section_per_budget(
-    base: FilePath,
+    base: Path,
 ) -> None:
     ask = ["--strategies", "greedy", "--budgets", "2000", "--limit", "5", "--output", "page.md"]
     assert main(ask, base) == 0
-    text = FilePath("page.md").read_text("utf-8")
+    text = Path("page.md").read_text("utf-8")
     assert f"`python -m treewright.studies.strategies {' '.join(ask)}` from 5 problems" in text
     assert [line for line in text.splitlines() if line.startswith("## ")] == [
         "## One solution, no search",
@@ -303,7 +313,7 @@ def test_the_page_names_its_command_and_its_data_and_has_a_section_per_budget(
 
 
 def test_a_run_in_which_nothing_was_solved_is_one_line(
-    base: FilePath, capsys: pytest.CaptureFixture[str]
+    base: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     base.write_text(BASE.replace("accuracy: 0.4", "faults: {fail: 1.0}"))
     assert main(["--strategies", "greedy", "--budgets", "2000"], base) == 2
@@ -311,7 +321,7 @@ def test_a_run_in_which_nothing_was_solved_is_one_line(
 
 
 def test_a_fault_of_the_command_line_is_one_line_and_exit_code_2(
-    base: FilePath, capsys: pytest.CaptureFixture[str]
+    base: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["--strategies", "beem"], base) == 2
     assert capsys.readouterr().err.count("\n") == 1

@@ -1,24 +1,27 @@
 """The comparison of aggregations: what it compares with what, and what its page says of it."""
 
+import asyncio
 import json
 import math
 from dataclasses import replace
 from itertools import combinations
-from pathlib import Path as FilePath
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import pytest
 
 from benchmarks.grading import Grades
-from search.aggregation import AGGREGATIONS, Aggregator, MissingRule, Scale
-from treewright.comparing.arm_name import ArmName
-from treewright.comparing.comparison import Comparison, Side, Verdict
-from treewright.comparing.source import Source, read
+from search.aggregation import AGGREGATIONS, MissingRule, Scale
+from treewright.arms.arm import Arm
+from treewright.arms.comparison import Comparison, Side, Verdict
+from treewright.arms.graded import Graded
+from treewright.arms.measured import Measured
+from treewright.arms.solved import Solved
+from treewright.comparing.source import Found, Source, read
 from treewright.config.load import load_config
-from treewright.metrics import Solved, choose, measure_arm, outcome_of
 from treewright.studies.aggregations import main
-from treewright.studies.choosing import AGGREGATES, Against, Choosing, Row, chance
+from treewright.studies.choosing import AGGREGATES, Against, Choosing, Held, chance
 from treewright.studies.command import worked_off
 from treewright.studies.page import MARKER
 from treewright.studies.shown import Family
@@ -38,7 +41,7 @@ PROBLEMS = 6
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> FilePath:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six problems and a config of doubles; runs go into a folder beside them."""
     place = tmp_path_factory.mktemp("study")
     data = [{"problem": f"{number} + 1?", "answer": number + 1} for number in range(PROBLEMS)]
@@ -48,28 +51,37 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> FilePath:
 
 
 @pytest.fixture
-def base(folder: FilePath, monkeypatch: pytest.MonkeyPatch) -> FilePath:
+def base(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The config, with its folder as the current one."""
     monkeypatch.chdir(folder)
     monkeypatch.delenv("TREEWRIGHT_RUNS", raising=False)
-    return FilePath("base.yaml")
+    return Path("base.yaml")
 
 
 @pytest.fixture(scope="module")
-def found(folder: FilePath) -> Choosing:
-    """The arms of a finished run."""
+def finished(folder: Path) -> Found:
+    """A finished run."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.delenv("TREEWRIGHT_RUNS", raising=False)
-        (run,) = worked_off([load_config("base.yaml")])
-        assert run.folder is not None
-        return Choosing.of(read(Source.open("A", run.folder.path)))
+
+        async def worked() -> Found:
+            (job,) = await worked_off([load_config("base.yaml")])
+            return await read(await Source.open("A", job.run.path))
+
+        return asyncio.run(worked())
 
 
 @pytest.fixture(scope="module")
-def rows(found: Choosing) -> list[Row]:
+def found(finished: Found) -> Choosing:
+    """Its arms."""
+    return Choosing.of(finished)
+
+
+@pytest.fixture(scope="module")
+def rows(found: Choosing) -> list[Held]:
     """The family compared."""
-    return found.rows()
+    return found.family()
 
 
 # --- What is measured and compared ----------------------------------------------------------------
@@ -80,40 +92,38 @@ def test_every_aggregation_that_ships_is_compared_whatever_the_config_reports(
 ) -> None:
     assert set(AGGREGATES) == {*AGGREGATIONS, "history.last"}
     scored = {curve.arm for curve in found.curves if curve.arm.aggregation}
-    assert scored == {ArmName(how, name) for how in ("best", "weighted") for name in AGGREGATES}
+    assert scored == {Arm(how, name) for how in ("best", "weighted") for name in AGGREGATES}
 
 
-def test_over_whole_solutions_any_other_history_orders_as_the_last_one(found: Choosing) -> None:
+def test_over_whole_solutions_any_other_history_orders_as_the_last_one(finished: Found) -> None:
     rule = MissingRule.WORST
-    for item in found.found.solved:
+    for item in finished.solved:
         for candidate in item.search.result.candidates:
             assert len(candidate.history) <= 1
         for name in AGGREGATIONS:
-            chosen = [
-                choose(item, Aggregator.parse(f"history.{each}"), "best", 16, rule)
-                for each in (name, "last")
-            ]
-            assert chosen[0] == chosen[1], name
+            arms = [Arm("best", f"history.{each}") for each in (name, "last")]
+            graded = Graded.of(item, [arm.aggregation for arm in arms], rule)
+            assert graded.choice(arms[0]) == graded.choice(arms[1]), name
 
 
 def test_at_all_candidates_an_arm_is_what_the_table_of_the_run_measures(found: Choosing) -> None:
     for curve in found.curves:
-        arm = curve.arm
-        measured = measure_arm(
-            found.found.solved, arm.aggregator, arm.selection, 16, MissingRule.WORST
-        )
-        assert curve.top.found.accuracy == pytest.approx(measured.accuracy), arm
+        measured = found.run.first(curve.arm, 16).figures
+        assert curve.figures.accuracy == pytest.approx(measured.accuracy), curve.arm
 
 
-def test_over_two_candidates_an_arm_is_its_mean_over_all_pairs(found: Choosing) -> None:
+def test_over_two_candidates_an_arm_is_its_mean_over_all_pairs(
+    finished: Found, found: Choosing
+) -> None:
     """Brute force: every pair of every problem, chosen from and graded one by one."""
+    parts = [
+        Graded.of(of(item, pair), AGGREGATES, MissingRule.WORST)
+        for item in finished.solved
+        for pair in combinations(range(16), 2)
+    ]
     for curve in found.curves:
-        arm, rights = curve.arm, []
-        for item in found.found.solved:
-            for pair in combinations(range(16), 2):
-                chosen = choose(of(item, pair), arm.aggregator, arm.selection, 2, MissingRule.WORST)
-                rights.append(outcome_of(of(item, pair), chosen) == "correct")
-        assert curve.points[1].found.accuracy == pytest.approx(fmean(rights), abs=1e-9), arm
+        rights = [part.first(curve.arm, 2)[0].right for part in parts]
+        assert curve.points[1].figures.accuracy == pytest.approx(fmean(rights), abs=1e-9), curve.arm
 
 
 def of(item: Solved, members: tuple[int, ...]) -> Solved:
@@ -129,24 +139,28 @@ def of(item: Solved, members: tuple[int, ...]) -> Solved:
 
 
 def test_an_arm_costs_what_its_first_candidates_did_and_a_verifier_only_where_it_scores(
-    found: Choosing,
+    finished: Found, found: Choosing
 ) -> None:
     (scored, vote, single) = (
         next(curve for curve in found.curves if curve.arm == arm)
-        for arm in (ArmName("best", "min"), ArmName("majority"), ArmName("first"))
+        for arm in (Arm("best", "min"), Arm("majority"), Arm("first"))
     )
-    item = found.found.solved[0]
+    item = finished.solved[0]
     id, costs = item.problem_id, item.search.costs
     kept = [candidate.path.id for candidate in item.search.result.candidates[:8]]
     policy = sum(costs.policy[path].computed for path in kept)
     verifier = sum(costs.verifier[path].computed for path in kept if path in costs.verifier)
     marks = [found.marks(curve, 8) for curve in (scored, vote, single)]
-    assert [each.policy[id] for each in marks] == [policy, policy, costs.policy[kept[0]].computed]
-    assert [each.verifier[id] for each in marks] == [verifier, 0, 0]
+    assert [each.prices[id][0] for each in marks] == [
+        policy,
+        policy,
+        costs.policy[kept[0]].computed,
+    ]
+    assert [each.prices[id][1] for each in marks] == [verifier, 0, 0]
 
 
 def test_the_family_holds_each_arm_against_last_against_majority_and_best_against_fewer(
-    rows: list[Row],
+    rows: list[Held],
 ) -> None:
     """17 arms at n = 8 and 16 against majority, 14 of them against `last`, 8 against n = 8."""
     asked = [(row.against, row.arm, row.n) for row in rows]
@@ -160,10 +174,10 @@ def test_the_family_holds_each_arm_against_last_against_majority_and_best_agains
 
 
 def test_references_are_the_same_selection_by_last_majority_and_fewer_solutions(
-    rows: list[Row],
+    rows: list[Held],
 ) -> None:
     references = {
-        (row.against, row.arm.selection, row.found.theirs.arm, row.found.theirs.n - row.n)
+        (row.against, row.arm.selection, row.found.theirs.arm, row.found.theirs.figures.n - row.n)
         for row in rows
         if row.arm.aggregation == "min"
     }
@@ -197,13 +211,16 @@ def test_log_odds_are_held_against_grades_as_the_probability_they_stand_for(
 
 def row(
     name: str, n: int, verdict: Verdict, against: Against = Against.LAST, needed: int | None = None
-) -> Row:
+) -> Held:
     """A comparison of `name+best` with this verdict."""
-    ours, theirs = Side("A", f"{name}+best", n, 0.5, 1, 1), Side("A", "last+best", n, 0.4, 1, 1)
+    ours, theirs = (
+        Side("A", Measured(Arm("best", each), n, accuracy, None, 0.0, 400, 0, 0, 0, 0, 1, 1))
+        for each, accuracy in ((name, 0.5), ("last", 0.4))
+    )
     comparison = Comparison(
         ours, theirs, 400, 0, 0.1, (0.05, 0.15), 2, 1, 0.5, 0.5, verdict, needed, 1.0
     )
-    return Row(against, ArmName("best", name), n, comparison)
+    return Held(against, Arm("best", name), n, comparison)
 
 
 BETTER, WORSE, NOT_SHOWN = Verdict.BETTER, Verdict.WORSE, Verdict.NOT_SHOWN
@@ -248,7 +265,7 @@ def test_many_names_are_told_as_all_or_all_but_one(shown: int, told: str) -> Non
 
 
 def test_the_same_command_again_runs_nothing_and_says_the_same(
-    base: FilePath, capsys: pytest.CaptureFixture[str]
+    base: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["--limit", "2", "--json"], base) == 0
     before = capsys.readouterr().out
@@ -262,21 +279,21 @@ def test_the_same_command_again_runs_nothing_and_says_the_same(
     assert set(figures["verifier"]) == set(AGGREGATES)
 
 
-def test_the_page_has_every_arm_its_pictures_and_room_for_a_person(base: FilePath) -> None:
+def test_the_page_has_every_arm_its_pictures_and_room_for_a_person(base: Path) -> None:
     assert main(["--output", "page.md"], base) == 0
-    text = FilePath("page.md").read_text("utf-8")
+    text = Path("page.md").read_text("utf-8")
     assert "`python -m treewright.studies.aggregations --output page.md` from 6 problems" in text
     for name in AGGREGATES:
         assert text.count(f"| `{name}+best` |") == text.count(f"| `{name}+weighted` |") == 1
     assert text.endswith(f"{MARKER}\n")
     for selection in ("best", "weighted"):
-        picture = FilePath(f"page/accuracy-over-n-{selection}.png")
+        picture = Path(f"page/accuracy-over-n-{selection}.png")
         assert f"({picture})" in text
         assert picture.stat().st_size < 100_000
 
 
 def test_a_page_that_could_not_be_written_is_refused_before_anything_runs(
-    base: FilePath, capsys: pytest.CaptureFixture[str]
+    base: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--limit", "1", "--output", "nowhere/page.md"], base)
@@ -291,7 +308,7 @@ def test_a_page_that_could_not_be_written_is_refused_before_anything_runs(
     ["{kind: beam, paths: 4, children: 2}", "{kind: best_of_n, n: 16, wave: 4, stop: weighted}"],
 )
 def test_solutions_that_are_no_independent_draws_are_refused_before_anything_runs(
-    base: FilePath, capsys: pytest.CaptureFixture[str], strategy: str
+    base: Path, capsys: pytest.CaptureFixture[str], strategy: str
 ) -> None:
     other = base.with_name("other.yaml")
     other.write_text(BASE.replace("{kind: best_of_n, n: 16}", strategy))
@@ -302,7 +319,7 @@ def test_solutions_that_are_no_independent_draws_are_refused_before_anything_run
 
 
 def test_a_verifier_that_nobody_can_read_leaves_dashes_and_says_so(
-    base: FilePath, capsys: pytest.CaptureFixture[str]
+    base: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = base.with_name("other.yaml")
     other.write_text(BASE.replace("skill: 0.8", "missing: 1.0").replace("doubles", "unread"))
@@ -314,7 +331,7 @@ def test_a_verifier_that_nobody_can_read_leaves_dashes_and_says_so(
 
 
 def test_a_run_without_any_solution_is_one_line(
-    base: FilePath, capsys: pytest.CaptureFixture[str]
+    base: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = base.with_name("other.yaml")
     other.write_text(BASE.replace("accuracy: 0.4", "faults: {fail: 1.0}").replace("doubles", "no"))

@@ -1,4 +1,4 @@
-"""Sweeps: one generation for all that share it, and only what is missing."""
+"""Sweeps: one run for all that share it, and only what is missing."""
 
 import json
 import signal
@@ -9,16 +9,12 @@ from typing import Any
 
 import pytest
 
-from swept_doubles import INDEX, Ports, Write, error, index, runs, sweeping, watched
+from swept_doubles import INDEX, Ports, Write, error, index, runs, watched
 from treewright.cli import main
 from treewright.running.lock import RunLock
 from treewright.running.run_folder import RunFolder, Status
 
-
-@pytest.fixture(autouse=True)
-def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
-    """Writes a sweep into the folder of this test."""
-    return sweeping(tmp_path, monkeypatch)
+pytestmark = pytest.mark.usefixtures("write")
 
 
 @pytest.fixture
@@ -57,7 +53,7 @@ def load(path: Path) -> dict[str, Any]:
     return loaded
 
 
-def test_the_run_of_a_generation_reports_what_any_of_its_cells_reports() -> None:
+def test_a_shared_run_reports_what_any_of_its_cells_reports() -> None:
     assert main(["sweep", "sweep.yaml", "sweep.grid.strategy=[{n: 2}, {n: 3}]"]) == 0
     for run in runs():
         arms = {
@@ -79,7 +75,7 @@ def test_told_to_stop_it_is_resumable_and_the_next_time_asks_only_what_is_missin
 ) -> None:
     ports.stop_at = 12
     assert main(["sweep", "sweep.yaml", "--at-once", "1"]) == 130
-    assert "interrupted: 0 of 3 generations are done" in capsys.readouterr().err
+    assert "interrupted: 0 of 3 runs are done" in capsys.readouterr().err
     assert {cell["status"] for cell in index()} == {"interrupted", "pending"}
     assert not any(cell["arms"] for cell in index())
     ports.stop_at = 0
@@ -90,7 +86,7 @@ def test_told_to_stop_it_is_resumable_and_the_next_time_asks_only_what_is_missin
 
 
 def test_the_index_names_the_runs_that_are_at_work(ports: Ports) -> None:
-    """Every generation is there by the time that its first question is asked."""
+    """Every run is there by the time that its first question is asked."""
     seen: list[tuple[str, str]] = []
 
     def look(apart: Ports) -> None:
@@ -123,7 +119,7 @@ def test_what_ended_with_failures_is_tried_again_and_told_when_it_cannot_be(port
     assert [cell["status"] for cell in index()].count("failed") == 16
 
 
-def test_new_cells_of_a_known_generation_are_read_from_it(ports: Ports, write: Write) -> None:
+def test_new_cells_of_a_known_run_are_read_from_it(ports: Ports, write: Write) -> None:
     write("{grid: {aggregate: [min]}}")
     assert main(["sweep", "sweep.yaml"]) == 0
     asked = len(ports.asked)
@@ -243,12 +239,12 @@ def test_two_sweeps_of_one_name_do_not_run_at_once(capsys: pytest.CaptureFixture
 # --- What is told ---------------------------------------------------------------------------------
 
 
-def test_a_dry_run_shows_cells_generations_and_costs_and_writes_nothing(
+def test_a_dry_run_shows_cells_runs_and_costs_and_writes_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["sweep", "sweep.yaml", "--dry-run"]) == 0
     out = capsys.readouterr().out
-    assert "48 cells, 3 generations, 0 of them complete" in out
+    assert "48 cells, 3 runs, 0 of them complete" in out
     assert "kind=beam paths=4 children=2" in out
     assert not Path("runs").exists()
 

@@ -3,22 +3,19 @@
 import json
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swept_doubles import Write, error, sweeping
+from swept_doubles import Write, error
 from treewright.config.load import load_config
 from treewright.config.sweep import combinations
 from treewright.config.yamlfile import parse_yaml
 from treewright.sweeping.cell import load_cells
 
-
-@pytest.fixture(autouse=True)
-def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
-    """Writes a sweep into the folder of this test."""
-    return sweeping(tmp_path, monkeypatch)
+pytestmark = pytest.mark.usefixtures("write")
 
 
 # --- What a grid says -----------------------------------------------------------------------------
@@ -90,7 +87,8 @@ def test_a_grid_is_what_is_excluded_and_what_is_left(sizes: list[int], data: st.
 def test_a_section_whose_kind_changes_starts_anew_in_a_cell(write: Write) -> None:
     write("{grid: {strategy.depth: [7], strategy.kind: [beam]}}")
     (cell,) = load_cells("sweep.yaml")
-    assert (type(cell.config.strategy).__name__, cell.config.strategy.depth) == ("Beam", 7)
+    strategy: Any = cell.config.strategy
+    assert (type(strategy).__name__, strategy.depth) == ("Beam", 7)
 
 
 def test_a_cell_is_what_its_overrides_make_of_the_config() -> None:

@@ -4,20 +4,22 @@ from dataclasses import replace
 
 import pytest
 
+from treewright.arms.arm import Arm
+from treewright.arms.measured import Measured
+from treewright.arms.metrics import Metrics
 from treewright.ledger import Account, Ledger
-from treewright.metrics import Arm, Metrics
 from treewright.running.table import left_out, print_table
 
 
 def arm(
     aggregation: str | None, n: int, unscored: int = 0, ungraded: int = 0, abstained: int = 0
-) -> Arm:
-    return Arm(
-        aggregation=aggregation,
-        selection="best" if aggregation else "majority",
+) -> Measured:
+    return Measured(
+        arm=Arm("best" if aggregation else "majority", aggregation),
         n=n,
         accuracy=0.5,
         ci95=(0.25, 0.75),
+        error=0.0,
         problems=20 - unscored - ungraded,
         abstained=abstained,
         tied=0,
@@ -30,14 +32,15 @@ def arm(
 
 def test_an_arm_over_fewer_problems_than_the_others_says_so() -> None:
     arms = [arm(None, 1), arm(None, 4, ungraded=1), arm("min", 1), arm("min", 4, 2, 1)]
-    assert left_out(arms) == [
+    assert left_out(Metrics(20, 0, tuple(arms), Ledger.of([]))) == [
         "majority: over 19 problems, not 1 that could not be graded",
         "min best: over 17 problems, not 2 without any score and 1 that could not be graded",
     ]
 
 
 def test_arms_over_all_problems_need_no_word() -> None:
-    assert left_out([arm(None, 4), arm("min", 4)]) == []
+    arms = (arm(None, 4), arm("min", 4))
+    assert left_out(Metrics(20, 0, arms, Ledger.of([]))) == []
 
 
 def test_where_most_problems_have_no_answer_the_table_says_that_they_were_not_wrong(

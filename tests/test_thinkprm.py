@@ -29,7 +29,7 @@ from recorded_chains import (
     path,
     probabilities,
 )
-from scorers.odds import probability
+from scorers.log_odds import probability
 from search.core import Judgement, Missing, StepVerdict, VerdictStatus
 from search.ports import ScorerCall
 

@@ -1,37 +1,30 @@
-"""The trained verifier of the arithmetic domain, behind the ThinkPRM scorer on the real engine.
-
-vLLM's in-process engine can be started once per process. So this module is also a script, which
-judges in a process of its own: `python test_thinkprm_engine.py REPLIES`.
-"""
+"""The trained verifier of the arithmetic domain, behind the ThinkPRM scorer on the real engine."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import pickle
 import random
-import subprocess
-import sys
-from dataclasses import dataclass
-from pathlib import Path as FilePath
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
 from benchmarks.arithmetic.checker import check
 from benchmarks.arithmetic.errors import corrupt
 from benchmarks.arithmetic.splits import read_split
-from engines.engine import EngineConfig
+from engines.vllm_config import VllmConfig
 from scorers.thinkprm import ThinkPrmConfig, build
 from search.core import (
-    Path,
+    Origin,
+    Prefix,
     Problem,
     Step,
     StopReason,
     VerdictStatus,
 )
-from search.ports import ScorerCall, ScorerReply
+from search.ports import Earlier, ScorerCall, ScorerReply
 
-ROOT = FilePath(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[1]
 VERIFIER = ROOT / "benchmarks" / "arithmetic" / "verifier"
 PROBLEMS = 16
 
@@ -61,32 +54,50 @@ def cases() -> list[Case]:
             )
             labels = check(problem, texts)
             error = labels.index(False) if False in labels else None
-            path = Path(Problem(f"p{number}", problem.question), steps, (0,))
+            path = Prefix(Problem(f"p{number}", problem.question), steps, (0,))
             found.append(Case(ScorerCall(path, number), error))
     return found
 
 
-async def judge(model: str) -> list[object]:
-    """The replies to all cases, in one batch."""
-    engine = EngineConfig(max_num_seqs=64)
-    scorer = await build(ThinkPrmConfig(model, engine=engine, max_tokens=400))
+@dataclass(frozen=True)
+class Replies:
+    """To all cases, whole; and to the right ones in two parts, the last step gone on to."""
+
+    whole: list[ScorerReply]
+    begun: list[ScorerReply]
+    gone_on: list[ScorerReply]
+
+
+async def judge(model: str) -> Replies:
+    """The replies, each kind in one batch."""
+    engine = VllmConfig(max_num_seqs=64)
+    scorer = await build(ThinkPrmConfig(model, engine=engine, max_tokens=400, incremental=True))
+
+    async def ask(calls: list[ScorerCall]) -> list[ScorerReply]:
+        found = await scorer.judge(calls)
+        told = [reply for reply in found if isinstance(reply, ScorerReply)]
+        assert len(told) == len(calls), found
+        return told
+
     try:
-        return list(await scorer.judge([case.call for case in cases()]))
+        right = [case.call for case in cases() if case.error is None]
+        parents = [replace(each.path, steps=each.path.steps[:-1]) for each in right]
+        begun = await ask([ScorerCall(path, 1) for path in parents])
+        earlier = [Earlier(path, each.judgement) for path, each in zip(parents, begun, strict=True)]
+        calls = [replace(call, earlier=each) for call, each in zip(right, earlier, strict=True)]
+        return Replies(await ask([case.call for case in cases()]), begun, await ask(calls))
     finally:
         await scorer.close()
 
 
 @pytest.fixture(scope="module")
-def replies(tmp_path_factory: pytest.TempPathFactory) -> list[ScorerReply]:
-    file = tmp_path_factory.mktemp("thinkprm") / "replies"
-    subprocess.run(
-        [sys.executable, __file__, str(VERIFIER), str(file)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        check=True,
-    )
-    found = pickle.loads(file.read_bytes())
-    assert all(isinstance(reply, ScorerReply) for reply in found), found
-    return list(found)
+def judged() -> Replies:
+    return asyncio.run(judge(str(VERIFIER)))
+
+
+@pytest.fixture(scope="module")
+def replies(judged: Replies) -> list[ScorerReply]:
+    return judged.whole
 
 
 def read(replies: list[ScorerReply]) -> list[tuple[Case, ScorerReply]]:
@@ -150,6 +161,17 @@ def test_costs_are_counted_and_the_closing_question_finds_the_chain_cached(
         assert 0 < reply.spent.cached < reply.spent.prompt
 
 
-if __name__ == "__main__":
-    model, out = sys.argv[1:]
-    FilePath(out).write_bytes(pickle.dumps(asyncio.run(judge(model))))
+def test_a_verification_that_goes_on_writes_the_rest_and_says_mostly_the_same(
+    judged: Replies,
+) -> None:
+    whole = [reply for case, reply in zip(cases(), judged.whole, strict=True) if case.error is None]
+    pairs = list(zip(judged.gone_on, judged.begun, whole, strict=True))
+    went_on = [each for each in pairs if each[0].judgement.origin is Origin.INCREMENTAL]
+    assert len(went_on) >= 0.5 * len(pairs)  # the others closed at once, and were written whole
+    for reply, begun, anew in went_on:
+        first_steps = begun.judgement.verdicts
+        if first_error(begun) is None:
+            assert reply.judgement.verdicts[: len(first_steps)] == first_steps
+            assert reply.spent.generated < anew.spent.generated
+    agreed = [first_error(reply) == first_error(anew) for reply, _, anew in pairs]
+    assert sum(agreed) >= 0.75 * len(agreed)

@@ -27,7 +27,7 @@ from recorded_chains import (
 )
 from scorers.chain import ASKED_ITSELF
 from scorers.thinkprm import ThinkPrm, ThinkPrmConfig
-from search.core import Judgement, Missing, Path, Problem, Spent
+from search.core import Judgement, Missing, Prefix, Problem, Spent
 from search.ports import Failure, FailureKind, ScorerCall, ScorerReply
 
 # --- Failure is never a number --------------------------------------------------------------------
@@ -87,7 +87,7 @@ def test_a_text_that_is_no_text_is_invalid() -> None:
 
 
 def test_a_path_without_steps_is_invalid() -> None:
-    (reply,) = judge(RecordedEngine(), ScorerCall(Path.start(Problem("p7", "?")), 0))
+    (reply,) = judge(RecordedEngine(), ScorerCall(Prefix.start(Problem("p7", "?")), 0))
     assert reply == Failure(FailureKind.INVALID, "problem p7, path root: it has no steps to judge")
 
 

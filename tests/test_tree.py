@@ -9,7 +9,7 @@ from search.core import (
     Candidate,
     Feedback,
     Judgement,
-    Path,
+    Prefix,
     Problem,
     Pruned,
     Result,
@@ -28,7 +28,7 @@ from treewright.trees.diagram import dot_escaped, mermaid_escaped, to_dot, to_me
 from treewright.trees.draw import draw
 
 PROBLEM = Problem("one", "1 + 1?")
-ROOT = Path.start(PROBLEM)
+ROOT = Prefix.start(PROBLEM)
 
 
 def step(text: str, stop: StopReason = StopReason.STEP_END) -> Step:
@@ -166,7 +166,7 @@ def test_an_attempt_says_what_it_keeps_and_what_the_policy_was_shown(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     start = ROOT.grow(0, [step("a\n"), step("b", StopReason.EOS)])
-    prefix = Path(PROBLEM, start.steps[:1], ())
+    prefix = Prefix(PROBLEM, start.steps[:1], ())
     told = Feedback(start, judged(0.9, 0.1, prefix=0.1))
     again = prefix.grow(1, [step("c", StopReason.EOS)])
     asked = {

@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Callable
-from pathlib import Path as File
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from search.tree import to_json
+from search.tree import from_json, to_json
 from treewright.cli import main
-from treewright.trees.trees import load_tree
+from treewright.trees.trees import place_of
 
 CONFIG = """
 name: doubles
@@ -26,7 +26,7 @@ Call = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def call(
-    tmp_path: File, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Call:
     """Runs a command in a folder with a config; returns its exit code, stdout and stderr."""
     monkeypatch.chdir(tmp_path)
@@ -73,9 +73,9 @@ def test_the_verb_replays_every_path_with_its_judgement_and_cost(call: Call, fin
 
 
 def test_changing_nothing_is_what_drawing_does(call: Call, finished: str) -> None:
-    before = {file: file.read_bytes() for file in File(finished).rglob("*") if file.is_file()}
+    before = {file: file.read_bytes() for file in Path(finished).rglob("*") if file.is_file()}
     assert call("tree", finished, "1")[0] == 0
-    after = {file: file.read_bytes() for file in File(finished).rglob("*") if file.is_file()}
+    after = {file: file.read_bytes() for file in Path(finished).rglob("*") if file.is_file()}
     assert after == before
 
 
@@ -83,7 +83,7 @@ def test_changing_nothing_is_what_drawing_does(call: Call, finished: str) -> Non
 def test_a_run_over_other_data_than_there_are_now_has_no_tree(
     call: Call, finished: str, asked: str
 ) -> None:
-    File("data.jsonl").write_text(File("data.jsonl").read_text().replace('"7"', '"8"'))
+    Path("data.jsonl").write_text(Path("data.jsonl").read_text().replace('"7"', '"8"'))
     code, out, err = call("tree", finished, asked)
     assert (code, out) == (4, "")
     assert "the run was made with another dataset; restore that" in err
@@ -128,14 +128,15 @@ def test_every_format_is_printed(call: Call, finished: str, form: str, begins: s
 
 def test_all_trees_are_written_and_load_again(call: Call, finished: str) -> None:
     assert call("tree", finished, "--all")[0] == 0
-    assert {file.stem for file in (File(finished) / "trees").iterdir()} == set(IDS)
+    assert {file.stem for file in (Path(finished) / "trees").iterdir()} == set(IDS)
     for id in IDS:
-        loaded = to_json(load_tree(File(finished), id))
-        assert json.loads(json.dumps(loaded)) == printed_tree(call, finished, id)
+        written = json.loads((Path(finished) / place_of(id)).read_text())
+        assert json.loads(json.dumps(to_json(from_json(written)))) == written
+        assert written == printed_tree(call, finished, id)
 
 
 def test_a_search_that_has_not_ended_has_no_tree(call: Call, finished: str) -> None:
-    journal = File(finished) / "journal" / "driver.jsonl"
+    journal = Path(finished) / "journal" / "driver.jsonl"
     journal.write_bytes(journal.read_bytes()[:2000])
     code, _, error = call("tree", finished, "3")
     assert code == 2

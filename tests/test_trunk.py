@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import pytest
 
+from search.candidates import root
 from search.core import (
     Candidate,
-    Path,
+    Prefix,
     Problem,
     Step,
     StopReason,
 )
-from search.frontier import root
 from search.strategies.trunk import Trunk
 
 PROBLEM = Problem("p", "1 + 1?")
@@ -60,7 +60,7 @@ def test_what_is_kept_of_a_path_has_the_place_that_the_path_was_drawn_from() -> 
     """So that no place says that a path is continued of which some steps were dropped."""
     trunk = Trunk([root(PROBLEM)], None)
     fail(trunk, 4, 2)
-    assert trunk.top.path == Path(PROBLEM, tuple(STEPS[:2]), ())
+    assert trunk.top.path == Prefix(PROBLEM, tuple(STEPS[:2]), ())
     assert [len(each.path.steps) for each in trunk.kept] == [0, 2]
 
 

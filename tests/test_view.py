@@ -1,5 +1,6 @@
 """The server behind `view`: this machine only, two addresses, and a page that follows its run."""
 
+import asyncio
 import http.client
 import json
 import threading
@@ -43,7 +44,9 @@ def follower(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Follower:
     (tmp_path / "whole.jsonl").write_bytes(b"".join(lines))
     journal.write_bytes(b"".join(lines[:5]))
     RunFolder(run).set_status(Status.RUNNING)
-    return Follower(run)
+    follower = Follower(run)
+    asyncio.run(follower.begin())
+    return follower
 
 
 @pytest.fixture
@@ -97,12 +100,12 @@ def test_it_answers_to_no_other_name(ask: Ask) -> None:
 
 def test_a_run_that_goes_on_gets_a_new_page(follower: Follower, tmp_path: Path) -> None:
     before = state(follower)
-    follower.look()
+    asyncio.run(follower.look())
     assert state(follower) == before
     journal = follower.path / "journal" / "driver.jsonl"
     journal.write_bytes((tmp_path / "whole.jsonl").read_bytes())
     RunFolder(follower.path).set_status(Status.COMPLETE)
-    follower.look()
+    asyncio.run(follower.look())
     assert state(follower)["told"] == "3 of 3 problems"
     assert state(follower)["version"] != before["version"]
     assert state(follower)["version"].encode() in follower.edition.page
@@ -122,7 +125,9 @@ def test_an_open_page_takes_the_new_one_by_itself(follower: Follower, tmp_path: 
             journal = follower.path / "journal" / "driver.jsonl"
             journal.write_bytes((tmp_path / "whole.jsonl").read_bytes())
             RunFolder(follower.path).set_status(Status.COMPLETE)
-            looking = threading.Thread(target=follower.look)  # playwright has this thread's loop
+            looking = threading.Thread(  # playwright has this thread's loop
+                target=lambda: asyncio.run(follower.look())
+            )
             looking.start()
             looking.join()
             page.wait_for_selector("li:has-text('3 of 3 problems')")
@@ -136,7 +141,7 @@ def test_a_run_that_cannot_be_read_any_more_keeps_its_last_page(follower: Follow
     page = follower.edition.page
     (follower.path / "config.yaml").unlink()
     RunFolder(follower.path).set_status(Status.COMPLETE)
-    follower.look()
+    asyncio.run(follower.look())
     assert follower.edition.page == page
     assert state(follower)["told"].startswith("not renewed: ")
 

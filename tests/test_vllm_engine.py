@@ -15,15 +15,8 @@ from typing import Any
 
 import pytest
 
-from engines.engine import (
-    EngineConfig,
-    EngineError,
-    Finish,
-    Generation,
-    Refused,
-    Request,
-    Sampling,
-)
+from engines.engine import EngineError, Finish, Generation, Refused, Request, Sampling
+from engines.vllm_config import VllmConfig
 from engines.vllm_engine import (
     VllmEngine,
     find_device,
@@ -116,20 +109,20 @@ def test_vllm_is_asked_for_nothing_that_was_not() -> None:
 
 
 def test_a_cpu_engine_has_explicit_memory_and_small_blocks() -> None:
-    told = engine_arguments("m", EngineConfig(), "cpu")
+    told = engine_arguments("m", VllmConfig(), "cpu")
     assert (told["block_size"], told["kv_cache_memory_bytes"]) == (32, 1 << 28)
     assert (told["dtype"], told["enforce_eager"]) == ("float32", True)
 
 
 def test_a_gpu_engine_has_the_models_dtype_and_a_share_of_the_memory() -> None:
-    told = engine_arguments("m", EngineConfig(gpu_memory_utilization=0.5), "cuda")
+    told = engine_arguments("m", VllmConfig(gpu_memory_utilization=0.5), "cuda")
     assert (told["dtype"], told["gpu_memory_utilization"]) == ("auto", 0.5)
     assert "kv_cache_memory_bytes" not in told
     assert "distributed_executor_backend" not in told
 
 
 def test_what_is_said_goes_first() -> None:
-    said = EngineConfig(
+    said = VllmConfig(
         dtype="bfloat16",
         memory_gib=2,
         block_size=64,
@@ -149,7 +142,7 @@ def test_what_is_said_goes_first() -> None:
 def test_the_engine_arguments_are_vllms(device: str) -> None:
     from vllm.engine.arg_utils import AsyncEngineArgs
 
-    told = engine_arguments("m", EngineConfig(memory_gib=1, tensor_parallel_size=2), device)
+    told = engine_arguments("m", VllmConfig(memory_gib=1, tensor_parallel_size=2), device)
     assert told.keys() <= {field.name for field in fields(AsyncEngineArgs)}
 
 
@@ -157,7 +150,7 @@ def test_the_environment_of_the_caller_goes_before_the_defaults(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(os, "environ", {"VLLM_LOGGING_LEVEL": "INFO"})
-    prepare_environment(EngineConfig(threads=3))
+    prepare_environment(VllmConfig(threads=3))
     assert os.environ["VLLM_LOGGING_LEVEL"] == "INFO"
     assert os.environ["OMP_NUM_THREADS"] == "3"
     assert not logging.getLogger("vllm").isEnabledFor(logging.WARNING)
@@ -187,7 +180,7 @@ def test_a_device_that_vllm_does_not_serve_is_one_clear_error() -> None:
 def test_an_engine_that_cannot_start_is_one_clear_error(tmp_path: Any) -> None:
     (tmp_path / "config.json").write_text('{"architectures": ["Nonesuch"], "model_type": "qwen2"}')
     with pytest.raises(EngineError, match="the engine does not start") as error:
-        asyncio.run(VllmEngine.start(str(tmp_path), EngineConfig(), [EOS]))
+        asyncio.run(VllmEngine.start(str(tmp_path), VllmConfig(), [EOS]))
     assert str(error.value).startswith(f"{tmp_path}: ")
     assert "\n" not in str(error.value)
 
@@ -196,7 +189,7 @@ def test_an_engine_that_cannot_start_is_one_clear_error(tmp_path: Any) -> None:
 def test_an_engine_whose_cache_is_too_small_says_so(root: Path) -> None:
     model = str(root / "benchmarks" / "arithmetic" / "policy")
     with pytest.raises(EngineError, match="does not start: To serve at least one request"):
-        asyncio.run(VllmEngine.start(model, EngineConfig(memory_gib=0.001), [EOS]))
+        asyncio.run(VllmEngine.start(model, VllmConfig(memory_gib=0.001), [EOS]))
 
 
 def test_the_module_alone_imports_no_heavy_library() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from played_chains import END_OF_THINK, SURE, judged, read, tokens_of
-from scorers.odds import probability
+from scorers.log_odds import probability
 from search.core import VerdictStatus
 from thinkprm_tokenizer import TOKENIZER
 

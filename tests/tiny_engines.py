@@ -6,9 +6,10 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
-from engines.engine import Engine, EngineConfig, Generation, Request
+from engines.engine import Engine, Generation, Request
 from engines.scripted_engine import ScriptedEngine
 from engines.tokenizer import HfTokenizer
+from engines.vllm_config import VllmConfig
 
 BLOCK, CONTEXT = 32, 256
 SPECIAL = ("<|end|>", "<|pad|>")
@@ -91,5 +92,5 @@ def scripted(folder: Path) -> Served:
 def real(folder: Path) -> Served:
     from engines.vllm_engine import serve
 
-    tokenizer, engine = asyncio.run(serve(str(folder), EngineConfig(memory_gib=0.05)))
+    tokenizer, engine = asyncio.run(serve(str(folder), VllmConfig(memory_gib=0.05)))
     return Served(engine, tokenizer, tokenizer.eos_ids[-1] + 1, folder)

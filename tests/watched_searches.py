@@ -77,7 +77,7 @@ def cases(kind: str) -> st.SearchStrategy[Case]:
 
 
 @dataclass
-class Counting:
+class Counting(Policy, Scorer):
     """Both ports. It counts what was asked and spent; cut steps are cut in all the ways there are.
 
     Keys in `closed` may not be asked.
@@ -137,7 +137,7 @@ class Schedule:
 SCHEDULES = st.builds(Schedule, st.integers(1, 3), st.integers(1, 3), st.integers(0, 999))
 
 
-class Replicas:
+class Replicas(Policy, Scorer):
     """Both ports, over replicas of the simulated engines."""
 
     def __init__(self, case: Case, schedule: Schedule) -> None:
@@ -234,7 +234,7 @@ class Seen:
     @property
     def limit(self) -> str:
         """The name of the limit that ended the search, if any did."""
-        return (self.result.exhausted or "").partition(":")[0]
+        return getattr(self.result.exhausted, "limit", "")
 
 
 def search(

@@ -3,11 +3,13 @@
 Imported by tests; pytest and mypy find it because this folder is on their path.
 """
 
+from typing import Any, Protocol
+
 from search.core import (
     Candidate,
     Judgement,
     Missing,
-    Path,
+    Prefix,
     Problem,
     Result,
     Spending,
@@ -37,7 +39,7 @@ def judgement(probability: float | Missing) -> Judgement:
 
 def candidate(place: tuple[int, ...], probability: float | Missing, stop: StopReason) -> Candidate:
     steps = tuple(Step("x", (1,), OPEN) for _ in place[1:])
-    path = Path(PROBLEM, (*steps, Step("x", (1,), stop)), place)
+    path = Prefix(PROBLEM, (*steps, Step("x", (1,), stop)), place)
     return Candidate(path, judgement(probability), (probability,))
 
 
@@ -85,3 +87,20 @@ def ids(result: Result) -> list[str]:
 
 def reasons(result: Result) -> dict[str, str]:
     return {pruned.path_id: pruned.reason for pruned in result.pruned}
+
+
+class Answering(Protocol):
+    """A policy and a verifier that are written down."""
+
+    def answer(self, question: Question) -> object: ...
+
+
+def play(flow: Flow, world: Answering) -> Result:
+    """What a flow returns whose every question the world answers."""
+    reply: Any = None
+    try:
+        while True:
+            reply = world.answer(flow.send(reply))
+    except StopIteration as stop:
+        result: Result = stop.value
+        return result

@@ -6,11 +6,15 @@ elsewhere. What it cost is unknown (None), and so is every sum that it is part o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from typing import TypeAlias
 
 from search.core import Candidate, Spent, place_id
 from search.driver import Searched, total
+
+Price: TypeAlias = tuple[int | None, int | None]
+"""Tokens of policy and verifier, prompt not cached plus generated; None: unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ class Account:
 class Ledger:
     """Both sides' accounts.
 
-    That of a run has also what was spent on problems that failed (`treewright.running.lost`), and
+    That of a run has also what was spent on problems that failed (`treewright.running.wasted`), and
     not yet what was spent on those that are still to be searched.
     """
 
@@ -110,24 +114,35 @@ def duplicates(candidates: Sequence[Candidate]) -> set[str]:
     return copies
 
 
-def candidate_tokens(search: Searched, n: int, *, judged: bool) -> tuple[int | None, int | None]:
-    """What it costs to have the first `n` candidates.
+def prices(search: Searched) -> tuple[Price, ...]:
+    """What the first n candidates and their judgements cost, by n from 0 to all.
 
-    (policy, verifier) tokens, prompt not cached plus generated; None: unknown.
-
-    Where candidates share work with pruned paths, every n costs the whole search, whoever steered
-    it; else the verifier costs nothing to an answer that is chosen without it (`judged`).
+    Where candidates share work with pruned paths, every n costs the whole search.
     """
-    chosen = {candidate.path.id for candidate in search.result.candidates[:n]}
+    sides, candidates = (search.costs.policy, search.costs.verifier), search.result.candidates
+    if is_flat(search):
+        return tuple(zip(*(_running(costs, candidates) for costs in sides), strict=True))
+    policy, verifier = (sum_known(map(computed, costs.values())) for costs in sides)
+    return ((policy, verifier),) * (len(candidates) + 1)
+
+
+def is_flat(search: Searched) -> bool:
+    """Whether all that was drawn is in candidates, so that a part of them costs less than all."""
     everyone = {candidate.path.id for candidate in search.result.candidates}
-    flat = everyone.issuperset(search.costs.policy)
-    if not flat:
-        return computed(search.costs.policy), computed(search.costs.verifier)
-    verifier = computed(search.costs.verifier, chosen) if judged else 0
-    return computed(search.costs.policy, chosen), verifier
+    return everyone.issuperset(search.costs.policy)
 
 
-def computed(costs: Mapping[str, Spent], paths: Collection[str] | None = None) -> int | None:
-    """Tokens that went through the model for these paths, all if None; None where unknown."""
-    asked = [spent for path, spent in costs.items() if paths is None or path in paths]
-    return sum_known(spent.computed if known(spent) else None for spent in asked)
+def computed(spent: Spent) -> int | None:
+    """Tokens that went through the model: prompt not cached, and generated; None where unknown."""
+    return spent.computed if known(spent) else None
+
+
+def _running(costs: Mapping[str, Spent], candidates: Sequence[Candidate]) -> Iterator[int | None]:
+    """The sum over no candidate, the first one, the first two and so on; a path is paid once."""
+    left = dict(costs)
+    paid: int | None = 0
+    yield paid
+    for candidate in candidates:
+        spent = left.pop(candidate.path.id, Spent())
+        paid = sum_known((paid, computed(spent)))
+        yield paid

@@ -11,10 +11,10 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from treewright.config.docstrings import summary
 from treewright.config.kinds import SECTIONS, settings_class
 from treewright.config.location import configs
 from treewright.config.schema import required
+from treewright.config.sentences import summary
 from treewright.config.yamldump import to_plain
 from treewright.running.run_folder import RunFolder
 from treewright.terminal import line

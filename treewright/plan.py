@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.datasets import can_download, is_here, load_dataset, told_size
-from engines.engine import EngineConfig
-from search.custom import is_import_path
+from engines.config import Machine
+from engines.traits import Part, traits_of
 from search.questions import steered_by
+from treewright.arms.arm import arms_of
 from treewright.config.config import Config
 from treewright.config.fingerprint import fingerprint
-from treewright.config.kinds import engine_of, kind_of
-
-GIB = 2**30
-BILLIONS = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)B(?![A-Za-z])", re.IGNORECASE)
-"""The size in a model's name: `Qwen2.5-3B-Instruct`."""
-QUANTIZED = re.compile(r"awq|gptq|gguf|fp8|int[48]|[48]-?bit|w\da\d+", re.IGNORECASE)
-"""What names of models say whose weights take less."""
-BYTES_PER_PARAMETER = 2
-"""bfloat16."""
-CPU_KV_CACHE_GIB = 0.25
+from treewright.config.kinds import kind_of
 
 
 @dataclass(frozen=True)
-class Side:
+class PlanSide:
     """One of the two models' sides.
 
     `calls`: solutions or steps to write, or to judge, at most. `tokens`: the most that it may
     generate, 0 of a double, None where it cannot be told: a part of one's own says nothing of it.
-    `engine`: whether an engine of ours runs its model; a model of another part may be anywhere.
+    `engine`: whether an engine of ours runs its model. `remote`: whether its model runs on another
+    machine, None where nobody knows.
     `gpus` None: as many as there are, up to one engine's need.
     `weights_gib`, `cache_gib`: of one replica, None where it cannot be told from here; the cache
     of a GPU is what `gpu_memory_utilization` leaves it. `weights_by_name`: nobody has measured
@@ -44,6 +36,7 @@ class Side:
     tokens: int | None
     replicas: int
     engine: bool
+    remote: bool | None
     gpus: float | None
     weights_gib: float | None
     weights_by_name: bool
@@ -51,7 +44,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """The whole.
 
     `problems` can be asked, `bad_rows` become error records, `excluded` are left out. `steered_by`:
@@ -69,13 +62,13 @@ class Plan:
     strategy: str
     steered_by: str | None
     candidates: int
-    policy: Side
-    scorer: Side
+    policy: PlanSide
+    scorer: PlanSide
     arms: int
     notes: tuple[str, ...]
 
 
-def make_plan(config: Config) -> Plan:
+def make_plan(config: Config) -> RunPlan:
     """Count.
 
     Data that are not on this machine are downloaded only where their number cannot be told.
@@ -88,7 +81,7 @@ def make_plan(config: Config) -> Plan:
     candidates = problems * config.strategy.candidates
     draws = problems * config.strategy.draws
     judged = draws if config.strategy.judges else 0
-    return Plan(
+    return RunPlan(
         name=config.name,
         fingerprint=None if dataset is None else fingerprint(config, dataset.digest),
         problems=problems,
@@ -98,9 +91,9 @@ def make_plan(config: Config) -> Plan:
         strategy=kind_of("strategy", config.strategy),
         steered_by=steered_by(config.strategy),
         candidates=candidates,
-        policy=_side(config, "policy", draws, _draw_tokens),
-        scorer=_side(config, "scorer", judged, _judgement_tokens),
-        arms=len(list(_arms(config))),
+        policy=_side(config, "policy", config.policy, draws),
+        scorer=_side(config, "scorer", config.scorer, judged),
+        arms=len(arms_of(config.aggregate, config.select)),
         notes=dataset.notes if dataset else _lacking(),
     )
 
@@ -118,80 +111,29 @@ def total(counts: Iterable[int | None]) -> int | None:
     return sum(known) if len(known) == len(listed) else None
 
 
-def _side(config: Config, section: str, calls: int, most: Callable[[object], int | None]) -> Side:
-    settings = getattr(config, section)
-    engine = engine_of(settings)
-    kind, model = kind_of(section, settings), getattr(settings, "model", None)
-    each = most(settings) if engine else None if is_import_path(kind) else 0
-    weights = weights_gib(model, engine) if engine and isinstance(model, str) else None
-    return Side(
-        kind=kind,
-        model=model if isinstance(model, str) else None,
+def _side(config: Config, section: str, part: Part, calls: int) -> PlanSide:
+    traits = traits_of(part)
+    engine, model, needs = traits.engine, traits.model, traits.needs
+    weights = engine.weights_gib(model) if engine and model else None
+    most = traits.most_tokens
+    return PlanSide(
+        kind=kind_of(section, part),
+        model=model,
         calls=calls,
-        tokens=0 if calls == 0 else None if each is None else calls * each,
+        tokens=0 if calls == 0 else None if most is None else calls * most,
         replicas=getattr(config.cluster, f"{section}_replicas"),
         engine=engine is not None,
-        gpus=_gpus(engine, getattr(config.cluster, f"{section}_gpus")),
+        remote=engine.remote if engine else traits.remote,
+        gpus=_gpus(needs, getattr(config.cluster, f"{section}_gpus")),
         weights_gib=weights,
         weights_by_name=weights is not None and not Path(str(model)).is_dir(),
-        cache_gib=_cache_gib(engine) if engine else None if is_import_path(kind) else 0.0,
+        cache_gib=needs.cache_gib if needs else None,
     )
 
 
-def _draw_tokens(policy: object) -> int | None:
-    """The most tokens of one solution, and of one step, where a step has no limit of its own."""
-    sampling = getattr(policy, "sampling", None)
-    return getattr(sampling, "max_tokens", None)
-
-
-def _judgement_tokens(scorer: object) -> int | None:
-    """All chains to their limit, all retries, and one token to read the final verdict."""
-    chain = getattr(scorer, "max_tokens", None)
-    if not isinstance(chain, int):
-        return None
-    attempts = 1 + getattr(scorer, "retries", 0)
-    return attempts * getattr(scorer, "chains", 1) * (chain + 1)
-
-
-def _gpus(engine: EngineConfig | None, said: float | None) -> float | None:
+def _gpus(needs: Machine | None, said: float | None) -> float | None:
     if said is not None:
         return said
-    if engine is None or engine.device == "cpu":
+    if needs is None or not needs.gpus:
         return 0.0
-    return None if engine.device == "auto" else float(engine.tensor_parallel_size)
-
-
-def _cache_gib(engine: EngineConfig) -> float | None:
-    on_cpu = CPU_KV_CACHE_GIB if engine.device == "cpu" else None
-    return engine.memory_gib if engine.memory_gib is not None else on_cpu
-
-
-def weights_gib(model: str, engine: EngineConfig | None = None) -> float | None:
-    """The size of a model's weights: of the files in its folder, or told by its name.
-
-    A name tells no size of weights that are not in 16 bits.
-    """
-    folder = Path(model)
-    if folder.is_dir():
-        return sum(path.stat().st_size for path in folder.glob("*.safetensors")) / GIB
-    named = BILLIONS.search(model)
-    if named is None or QUANTIZED.search(model) or (engine and not _in_16_bits(engine)):
-        return None
-    return float(named[1]) * 1e9 * BYTES_PER_PARAMETER / GIB
-
-
-def _in_16_bits(engine: EngineConfig) -> bool:
-    return engine.dtype in ("auto", "bfloat16", "float16") and engine.quantization is None
-
-
-def size(gib: float) -> str:
-    """`5.6 GiB`, `3.5 MiB`."""
-    return f"{gib:.1f} GiB" if gib >= 1 else f"{gib * 1024:.1f} MiB"
-
-
-def _arms(config: Config) -> Iterator[tuple[str | None, str]]:
-    from search.selection import SELECTIONS
-
-    for selection in config.select:
-        scored = SELECTIONS[selection].needs_score
-        yield from ((name, selection) for name in (config.aggregate if scored else [None]))
+    return None if needs.optional else needs.gpus

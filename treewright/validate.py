@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
+from search.wording import counted, size, whole
 from treewright.config.load import load_runnable
 from treewright.config.notes import notes
-from treewright.plan import Plan, Side, make_plan, size, total
+from treewright.plan import PlanSide, RunPlan, make_plan, total
 from treewright.terminal import line
 
 
@@ -27,38 +28,40 @@ def validate(path: str, overrides: Sequence[str] = (), *, as_json: bool = False)
     return 0
 
 
-def _lines(plan: Plan) -> Iterator[tuple[str, str]]:
+def _lines(plan: RunPlan) -> Iterator[tuple[str, str]]:
     known = "is known once its data are here"
     told = f"fingerprint {plan.fingerprint[:8]}" if plan.fingerprint else f"its fingerprint {known}"
     yield "config", f"{plan.name} is valid; {told}"
     yield "problems", _problems(plan)
     steers = f" steered by {plan.steered_by}" if plan.steered_by else ""
-    yield "strategy", f"{plan.strategy}{steers}: at most {plan.candidates:,} candidates"
+    yield "strategy", f"{plan.strategy}{steers}: at most {whole(plan.candidates)} candidates"
     yield "policy", _side(plan.policy, "draws")
     yield "scorer", _side(plan.scorer, "judgements")
     yield "report", f"{plan.arms} arms (aggregation × selection), each over n = 1, 2, 4, …"
     yield "generates", _total(plan)
 
 
-def _problems(plan: Plan) -> str:
+def _problems(plan: RunPlan) -> str:
     if not plan.data_here:
-        return f"{plan.problems:,}; the data are not on this machine, a run downloads them"
-    left_out = f", {plan.excluded:,} left out by dataset.exclude" if plan.excluded else ""
+        return f"{whole(plan.problems)}; the data are not on this machine, a run downloads them"
+    left_out = f", {whole(plan.excluded)} left out by dataset.exclude" if plan.excluded else ""
     bad = f", and {plan.bad_rows} bad rows become error records" if plan.bad_rows else ""
-    return f"{plan.problems:,}{left_out}{bad}"
+    return f"{whole(plan.problems)}{left_out}{bad}"
 
 
-def _side(side: Side, noun: str) -> str:
+def _side(side: PlanSide, noun: str) -> str:
     parts = [side.kind if side.model is None else f"{side.kind} {side.model}"]
-    parts.append(f"at most {side.calls:,} {noun}")
+    parts.append(f"at most {whole(side.calls)} {noun}")
     if side.tokens is None:
         parts.append("tokens unknown")
     elif side.tokens:
-        parts.append(f"at most {side.tokens:,} tokens generated")
-    parts.append(f"{side.replicas} replica{'s' if side.replicas > 1 else ''}")
-    if side.engine:
+        parts.append(f"at most {whole(side.tokens)} tokens generated")
+    parts.append(counted(side.replicas, "replica"))
+    if side.remote:
+        parts.append("remote")
+    elif side.engine:
         parts += [_gpus(side.gpus), _memory(side)]
-    elif side.tokens is None:
+    elif side.cache_gib is None and side.calls:
         parts.append("memory unknown")
     return ", ".join(parts)
 
@@ -69,19 +72,19 @@ def _gpus(gpus: float | None) -> str:
     return f"{gpus:g} GPU{'' if gpus == 1 else 's'} each" if gpus else "on the CPU"
 
 
-def _memory(side: Side) -> str:
+def _memory(side: PlanSide) -> str:
     weights = "of unknown size" if side.weights_gib is None else size(side.weights_gib)
     by_name = " by its name" if side.weights_by_name else ""
     cache = "" if side.cache_gib is None else f" and {size(side.cache_gib)} of KV cache"
     return f"weights {weights}{by_name}{cache} each"
 
 
-def _total(plan: Plan) -> str:
+def _total(plan: RunPlan) -> str:
     sides = (plan.policy, plan.scorer)
     most = total(side.tokens for side in sides)
     if most is not None:
-        return f"at most {most:,} tokens in all" if most else "nothing: doubles only"
+        return f"at most {whole(most)} tokens in all" if most else "nothing: doubles only"
     silent = " and ".join(dict.fromkeys(side.kind for side in sides if side.tokens is None))
     known = sum(side.tokens for side in sides if side.tokens)
-    beside = f", and at most {known:,} tokens beside it" if known else ""
+    beside = f", and at most {whole(known)} tokens beside it" if known else ""
     return f"unknown: {silent} says nothing of its tokens{beside}"

@@ -6,7 +6,7 @@ import re
 from fractions import Fraction
 
 from benchmarks.answers.numerals import LONGEST_NUMBER, read_number
-from benchmarks.answers.reading import Kind, Reading, number, percentage, ratio
+from benchmarks.answers.reading import Kind, ParsedAnswer, number, percentage, ratio
 from benchmarks.answers.splitting import listed
 from benchmarks.answers.typography import words_of
 from benchmarks.answers.units import without_unit
@@ -24,7 +24,7 @@ PRODUCT = re.compile(r"[b-df-hj-np-tv-z]{2,3}|[abcdxyz]{2,3}")
 INFINITY = re.compile(r"(?P<sign>[+-]?)(?:\\infty|inf|infinity)")
 
 
-def plain(text: str) -> Reading | None:
+def plain(text: str) -> ParsedAnswer | None:
     """A number, digits in a base, a time, a letter, words: what takes no algebra."""
     bare = without_unit(text)
     value = read_number(bare.text) if len(text) <= LONGEST_NUMBER else None
@@ -41,15 +41,15 @@ def plain(text: str) -> Reading | None:
         hour, minutes = int(time["hour"]), int(time["minutes"])
         maybe = not half and time["minutes"][0] != "0"  # a ratio, as `3:10`
         worth = Fraction(hour, minutes) if maybe else None
-        return Reading(Kind.TIME, f"{hour}:{time['minutes']}{half}", worth)
+        return ParsedAnswer(Kind.TIME, f"{hour}:{time['minutes']}{half}", worth)
     if RATIO.fullmatch(said):
         return ratio([int(term) for term in said.split(":")])
     if infinite := INFINITY.fullmatch(said):
-        return Reading(Kind.WORDS, f"{infinite['sign'].replace('+', '')}infinity")
+        return ParsedAnswer(Kind.WORDS, f"{infinite['sign'].replace('+', '')}infinity")
     return _words(text, said)
 
 
-def _based(text: str) -> Reading | None:
+def _based(text: str) -> ParsedAnswer | None:
     """Digits with a subscript that can be their base."""
     match = BASED.fullmatch(text)
     if match is None:
@@ -63,21 +63,21 @@ def _based(text: str) -> Reading | None:
         int(digits, base)
     except ValueError:
         return None
-    return Reading(Kind.BASED, f"{digits.lower()}_{base}")
+    return ParsedAnswer(Kind.BASED, f"{digits.lower()}_{base}")
 
 
-def _words(text: str, said: str) -> Reading | None:
+def _words(text: str, said: str) -> ParsedAnswer | None:
     """Words, a label, a name: not a product of variables, and no letter alone."""
     if not WORDS.fullmatch(said) or len(listed(text)) > 1:
         return None
     tokens = re.findall(r"[A-Za-z]+", said)
     if max(map(len, tokens)) < 2:
         capitals = len(tokens) > 1 and said.isupper() and not re.search(r"[0-9()/.\-]", said)
-        return Reading(Kind.WORDS, said.casefold()) if capitals else None
+        return ParsedAnswer(Kind.WORDS, said.casefold()) if capitals else None
     told = text != said
     if not told and (PRODUCT.fullmatch(said) or re.search(r"[A-Za-z]\(|\)[A-Za-z(]|[0-9/]", said)):
         spaced = re.search(r"[A-Za-z]{2,} |[ ][A-Za-z]{2,}", said)
         if not spaced:
             return None
     key = re.sub(r"[\s.!?]+", " ", said.casefold()).strip()
-    return Reading(Kind.WORDS, key)
+    return ParsedAnswer(Kind.WORDS, key)

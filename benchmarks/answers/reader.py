@@ -19,7 +19,7 @@ from benchmarks.answers.reading import (
     SET,
     TUPLE,
     Kind,
-    Reading,
+    ParsedAnswer,
     number,
     several,
 )
@@ -75,7 +75,7 @@ class Reader:
     valued: bool = False
     reference: bool = False
 
-    async def read(self, text: str) -> Reading:
+    async def read(self, text: str) -> ParsedAnswer:
         """The reading of a normalised answer."""
         text = _unbracketed(text)
         whole = plain(text)
@@ -87,7 +87,7 @@ class Reader:
                 return found
         return await self._formula(text)
 
-    async def _equal(self, text: str) -> Reading | None:
+    async def _equal(self, text: str) -> ParsedAnswer | None:
         r"""`x=5` is 5, `104=8\cdot13` is 104, `2x+y=3` is an equation, `17=18` is nothing."""
         parts = split(text, EQUALS)
         if len(parts) < 2 or not all(parts) or len(listed(text)) > 1:
@@ -110,20 +110,20 @@ class Reader:
             return await self._equation(text)
         return _verbatim(text)
 
-    async def _with_equation(self, found: Reading, text: str) -> Reading:
+    async def _with_equation(self, found: ParsedAnswer, text: str) -> ParsedAnswer:
         if found.kind is not Kind.FORMULA:
             return found
         equation = await self._equation(text)
-        return Reading(found.kind, found.key, also=(equation,))
+        return ParsedAnswer(found.kind, found.key, also=(equation,))
 
-    async def _equation(self, text: str) -> Reading:
+    async def _equation(self, text: str) -> ParsedAnswer:
         canonical = await self.algebra(text)
         if canonical is None or canonical["kind"] != "equation":
-            return Reading(Kind.TEXT, tight(text))
+            return ParsedAnswer(Kind.TEXT, tight(text))
         solved = tuple(map(_of_algebra, canonical["solved"].values())) if self.reference else ()
-        return Reading(Kind.EQUATION, canonical["key"], also=solved)
+        return ParsedAnswer(Kind.EQUATION, canonical["key"], also=solved)
 
-    async def _related(self, text: str) -> Reading | None:
+    async def _related(self, text: str) -> ParsedAnswer | None:
         r"""`x\in(1,2)` and `1<x<2` are the interval; a relation of anything else is its text."""
         if element := ELEMENT.match(text):
             return await self.read(text[element.end() :].strip())
@@ -140,7 +140,7 @@ class Reader:
         members = [await self.read(left), await self.read(right)]
         return several(shape, members)
 
-    async def _broken(self, text: str) -> Reading | None:
+    async def _broken(self, text: str) -> ParsedAnswer | None:
         """Lists, pairs, intervals, sets, unions, matrices, both signs."""
         if r"\ldots" in text:
             return _verbatim(text)
@@ -157,7 +157,7 @@ class Reader:
             return several(LIST, [await self.read(each) for each in both])
         return None
 
-    async def _list(self, parts: Sequence[str]) -> Reading:
+    async def _list(self, parts: Sequence[str]) -> ParsedAnswer:
         sides = [split(part, EQUALS) for part in parts]
         named = all(len(side) == 2 and NAME.fullmatch(words_of(side[0])) for side in sides)
         if named and len({side[0] for side in sides}) == len(sides):
@@ -171,7 +171,7 @@ class Reader:
         members = [await self.read(part) for part in parts]
         return several(TUPLE if self.ordered else LIST, members)
 
-    async def _enclosed(self, opening: str, inside: str, closing: str) -> Reading | None:
+    async def _enclosed(self, opening: str, inside: str, closing: str) -> ParsedAnswer | None:
         parts = listed(inside)
         if len(parts) < 2:
             if opening == r"\{" and parts and not re.search(r"[|:]|\\mid", inside):
@@ -183,7 +183,7 @@ class Reader:
             shape = TUPLE if opening in ("(", r"\langle") and closing != "]" else opening + closing
         return several(shape, [await self.read(part) for part in parts])
 
-    async def _matrix(self, inside: str) -> Reading | None:
+    async def _matrix(self, inside: str) -> ParsedAnswer | None:
         rows = [row.split("&") for row in inside.strip().removesuffix("\\\\").split("\\\\")]
         if len({len(row) for row in rows}) != 1 or r"\begin" in inside:
             return None
@@ -191,18 +191,18 @@ class Reader:
         entries = [entry.strip() for row in rows for entry in row]
         return several(shape, [await self.read(entry) for entry in entries])
 
-    async def _formula(self, text: str) -> Reading:
+    async def _formula(self, text: str) -> ParsedAnswer:
         bare = without_unit(text)
         if bare.text != text and bare.text and bare.scale == 1 and not bare.percent:
             return await self.read(bare.text)
         if LETTER.fullmatch(text):
-            return Reading(Kind.FORMULA, f"the letter {text.removeprefix(chr(92))}")
+            return ParsedAnswer(Kind.FORMULA, f"the letter {text.removeprefix(chr(92))}")
         if MEANINGLESS.search(text) and r"\begin" not in text:
             return _verbatim(text)
         if TRIGONOMETRIC.search(text):
             text = DEGREES.sub(r"(\\frac{\g<whole>\g<bare>\\pi}{180})", text)
         canonical = await self.algebra(text)
-        return Reading(Kind.TEXT, tight(text)) if canonical is None else _of_algebra(canonical)
+        return ParsedAnswer(Kind.TEXT, tight(text)) if canonical is None else _of_algebra(canonical)
 
 
 def _unbracketed(text: str) -> str:
@@ -215,22 +215,22 @@ def _unbracketed(text: str) -> str:
     return text
 
 
-def _is_told(called: str, left: Reading, right: Reading) -> bool:
+def _is_told(called: str, left: ParsedAnswer, right: ParsedAnswer) -> bool:
     """Whether `a+b=5` tells a value: its left side is no number, nor a multiple to be divided."""
     told = right.kind in (Kind.NUMBER, Kind.CONSTANT, Kind.PERCENT)
     return told and left.kind in (Kind.FORMULA, Kind.TEXT) and not MULTIPLE.fullmatch(called)
 
 
-def _of_algebra(canonical: Mapping[str, Any]) -> Reading:
+def _of_algebra(canonical: Mapping[str, Any]) -> ParsedAnswer:
     """The reading of a canonical form."""
     kind = canonical["kind"]
     if kind == "number":
         return number(Fraction(int(canonical["over"], 16), int(canonical["under"], 16)))
     if kind == "constant":
         value = canonical.get("value")
-        return Reading(Kind.CONSTANT, canonical["key"], Fraction(value) if value else None)
-    return Reading(Kind.FORMULA, canonical["key"])
+        return ParsedAnswer(Kind.CONSTANT, canonical["key"], Fraction(value) if value else None)
+    return ParsedAnswer(Kind.FORMULA, canonical["key"])
 
 
-def _verbatim(text: str) -> Reading:
-    return Reading(Kind.VERBATIM, tight(words_of(text)))
+def _verbatim(text: str) -> ParsedAnswer:
+    return ParsedAnswer(Kind.VERBATIM, tight(words_of(text)))

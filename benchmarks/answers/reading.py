@@ -54,7 +54,7 @@ UNORDERED = frozenset({LIST, SET, "union", "choice"})
 
 
 @dataclass(frozen=True)
-class Reading:
+class ParsedAnswer:
     """An answer. Two with the same `kind` and `key` are the same answer.
 
     `value` and `ulp`: of a number or a constant, for answers that round it. `members` and `shape`:
@@ -65,9 +65,9 @@ class Reading:
     key: str
     value: Fraction | None = None
     ulp: Fraction | None = None
-    members: tuple[Reading, ...] = ()
+    members: tuple[ParsedAnswer, ...] = ()
     shape: str = ""
-    also: tuple[Reading, ...] = ()
+    also: tuple[ParsedAnswer, ...] = ()
 
     @property
     def same(self) -> tuple[Kind, str]:
@@ -82,30 +82,32 @@ class Reading:
         return self.kind is not Kind.TEXT
 
 
-def number(value: Fraction, ulp: Fraction | None = None) -> Reading:
+def number(value: Fraction, ulp: Fraction | None = None) -> ParsedAnswer:
     """The reading of a number; a long decimal is not the same as what it rounds.
 
     What it rounds, a fraction of the same value does not: the key tells them apart, so that the
     answers of one group are all right or all wrong.
     """
     rounded = f"~{ulp.denominator:x}" if ulp else ""
-    return Reading(Kind.NUMBER, f"{value.numerator:x}/{value.denominator:x}{rounded}", value, ulp)
+    return ParsedAnswer(
+        Kind.NUMBER, f"{value.numerator:x}/{value.denominator:x}{rounded}", value, ulp
+    )
 
 
-def percentage(value: Fraction) -> Reading:
+def percentage(value: Fraction) -> ParsedAnswer:
     """The reading of a percentage: `50%` is neither 50 nor 1/2, as long as nobody asks."""
-    return Reading(Kind.PERCENT, f"{value.numerator:x}/{value.denominator:x}", value)
+    return ParsedAnswer(Kind.PERCENT, f"{value.numerator:x}/{value.denominator:x}", value)
 
 
-def ratio(terms: Sequence[int]) -> Reading:
+def ratio(terms: Sequence[int]) -> ParsedAnswer:
     """The reading of a ratio; one of two terms is worth their quotient."""
     common = gcd(*terms) or 1
     reduced = [term // common for term in terms]
     value = Fraction(reduced[0], reduced[1]) if len(terms) == 2 and reduced[1] else None
-    return Reading(Kind.RATIO, ":".join(map(str, reduced)), value)
+    return ParsedAnswer(Kind.RATIO, ":".join(map(str, reduced)), value)
 
 
-def several(shape: str, members: Sequence[Reading]) -> Reading:
+def several(shape: str, members: Sequence[ParsedAnswer]) -> ParsedAnswer:
     """The reading of several answers; one alone in a list is just that one."""
     if shape == LIST and len(members) == 1:
         return members[0]
@@ -113,10 +115,12 @@ def several(shape: str, members: Sequence[Reading]) -> Reading:
     if shape in UNORDERED:
         keys = sorted(set(keys)) if shape == SET else sorted(keys)
     name = LIST if shape == SET else shape  # `1, 2` says what `\{1, 2\}` does
-    return Reading(Kind.MEMBERS, f"{name}[{'; '.join(keys)}]", members=tuple(members), shape=name)
+    return ParsedAnswer(
+        Kind.MEMBERS, f"{name}[{'; '.join(keys)}]", members=tuple(members), shape=name
+    )
 
 
-def accepts(reference: Reading, answer: Reading) -> bool:
+def accepts(reference: ParsedAnswer, answer: ParsedAnswer) -> bool:
     """Whether the answer is right, by the reference.
 
     A percentage is right where the reference is one of the same number of per cent, or the same
@@ -144,13 +148,13 @@ def accepts(reference: Reading, answer: Reading) -> bool:
     return False
 
 
-def _per_cent(reference: Reading, answer: Reading) -> bool:
+def _per_cent(reference: ParsedAnswer, answer: ParsedAnswer) -> bool:
     percent, plain = (reference, answer) if reference.kind is Kind.PERCENT else (answer, reference)
     assert percent.value is not None
     return plain.value in (percent.value, percent.value / 100)
 
 
-def _based(reference: Reading, answer: Reading) -> bool:
+def _based(reference: ParsedAnswer, answer: ParsedAnswer) -> bool:
     """`1011_2` is also met by its bare digits, and a plain number by digits of its value."""
     if reference.kind is Kind.BASED:
         digits = reference.key.partition("_")[0]
@@ -159,7 +163,7 @@ def _based(reference: Reading, answer: Reading) -> bool:
     return reference.kind is Kind.NUMBER and reference.value == int(digits, int(base))
 
 
-def _members(reference: Reading, answer: Reading) -> bool:
+def _members(reference: ParsedAnswer, answer: ParsedAnswer) -> bool:
     """Member by member; in any order where the reference's order means nothing."""
     if len(reference.members) != len(answer.members):
         return False
@@ -175,7 +179,7 @@ def _columns(one: str, other: str) -> bool:
     return {one, other} <= {TUPLE, "row", "column"}
 
 
-def _in_any_order(references: Sequence[Reading], answers: Sequence[Reading]) -> bool:
+def _in_any_order(references: Sequence[ParsedAnswer], answers: Sequence[ParsedAnswer]) -> bool:
     """Whether each answer can be given a reference of its own that accepts it."""
     left = list(references)
     for answer in answers:

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.arithmetic.checker import check, is_solved, read_claim
-from benchmarks.arithmetic.judging import Reading, judge
+from benchmarks.arithmetic.judging import ReadChain, judge
 from benchmarks.arithmetic.learning import load_checkpoint
 from benchmarks.arithmetic.sampling import Solution, sample_solutions
 from benchmarks.arithmetic.splits import read_split
 
 HOME = Path(__file__).parent
-Judged = tuple[Solution, Reading]
+Judged = tuple[Solution, ReadChain]
 Measured = Callable[[Path, Path, int, int, int], dict[str, Any]]
 """From policy, verifier, number of problems, samples of each, and seed to all figures."""
 
@@ -35,7 +35,7 @@ def step_scores(judged: Sequence[Judged]) -> dict[str, float]:
     )
 
 
-def error_scores(judged: Sequence[tuple[int | None, Reading]]) -> dict[str, float]:
+def error_scores(judged: Sequence[tuple[int | None, ReadChain]]) -> dict[str, float]:
     """Returns precision, recall and F1 of the class `incorrect` over steps, by first error.
 
     A solution has at most one positive step: its first wrong one, which stands first in each pair.

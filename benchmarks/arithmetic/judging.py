@@ -14,7 +14,7 @@ CHAIN_TOKENS = 320
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadChain:
     """What one verification chain says.
 
     Attributes:
@@ -39,7 +39,7 @@ class Reading:
         return self.whole is not None and len(self.steps) == judged
 
 
-def mean_reading(readings: Sequence[Reading], steps: int) -> Reading:
+def mean_reading(readings: Sequence[ReadChain], steps: int) -> ReadChain:
     """Returns the mean of several chains on a solution of `steps` steps, up to its first error.
 
     A step after a chain's first error counts as that error does. Unreadable chains are left out;
@@ -52,10 +52,10 @@ def mean_reading(readings: Sequence[Reading], steps: int) -> Reading:
     means = [fmean(column) for column in zip(*rows, strict=True)]
     error = next((i for i, p in enumerate(means) if p < 0.5), steps)
     whole = fmean(reading.whole or 0.0 for reading in read)
-    return Reading(read[0].chain, tuple(means[: error + 1]), whole)
+    return ReadChain(read[0].chain, tuple(means[: error + 1]), whole)
 
 
-def judge(model: Any, tokenizer: Any, solutions: Sequence[Solution]) -> list[Reading]:
+def judge(model: Any, tokenizer: Any, solutions: Sequence[Solution]) -> list[ReadChain]:
     """Returns the verifier's reading of each solution, in order."""
     prompts = [verifier_prompt(problem.question, steps) for problem, steps in solutions]
     return judge_prompts(model, tokenizer, prompts, CHAIN_TOKENS)
@@ -68,7 +68,7 @@ def judge_prompts(
     max_tokens: int,
     temperature: float = 0.0,
     seed: int = 0,
-) -> list[Reading]:
+) -> list[ReadChain]:
     """Returns the verifier's reading of each prompt, in order; a chain has at most `max_tokens`.
 
     At a temperature above 0 the chains are samples, drawn by `seed`.
@@ -82,7 +82,8 @@ def judge_prompts(
         part = slice(first, first + 64)
         readings += read(model, tokenizer, rows[part], starts[part])
     return [
-        Reading(chain, steps, whole) for chain, (steps, whole) in zip(chains, readings, strict=True)
+        ReadChain(chain, steps, whole)
+        for chain, (steps, whole) in zip(chains, readings, strict=True)
     ]
 
 

@@ -15,41 +15,43 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 
 @dataclass(frozen=True)
 class DatasetConfig:
-    """Which problems are asked: of a dataset with a `name`, or of the file at `path`.
-
-    `path`: a file of JSON (Lines or one array), parquet or CSV. With a `name` too, it is that
-    dataset's own file, already here: its rows are read in that dataset's schema. `split`: a part of
-    a dataset that is had by name. `revision`: another commit of it than the pinned one, 40 digits.
-    `fields`: the columns of `problem`, `answer` and `id` where their names are not understood by
-    themselves; and, where they are to be asked too, of `context`, which is put before the question,
-    and of `options`.
-
-    `subjects`: only rows of these (the column `subject`). `exclude`: a file, or a split of a
-    dataset with a name (`gsm8k/train`); its questions are not asked, letter case and spaces aside.
-    `shuffle_seed`: rows are shuffled with it; None keeps their order. `per_subject`: the first so
-    many rows of each subject are kept, after the shuffle; a subject with fewer is refused (None:
-    all). `offset`: so many rows are skipped, of those that all other keys leave. `limit`: at most
-    so many rows are taken, after the `offset` (None: all).
-
-    `option_seed`: multiple choice only, the order of a row's options. None is as published, but for
-    GPQA, which publishes the right one first: its None is 0. `option_format`: multiple choice only,
-    how options are shown. `letters` is one to a line, and the answer is a letter; `list` is a
-    Python list in one line, and the answer is an index from 0, as the policy `structured` is asked.
-    """
+    """Which problems are asked: of a dataset with a `name`, or of the file at `path`."""
 
     name: str | None = None
+    """A dataset that Treewright knows (`treewright ls datasets`); it is downloaded at a pinned
+    commit."""
     path: str | None = None
+    """A file of JSON (Lines or one array), parquet or CSV. With a `name` too, it is that dataset's
+    own file, already here, and its rows are read in that dataset's schema."""
     split: str = "test"
+    """Which part of a named dataset; left out with `path`."""
     revision: str | None = None
+    """A commit of the named dataset in place of the pinned one, 40 hex digits."""
     limit: int | None = None
+    """At most so many rows are asked, counted after `offset`; `null` is all."""
     offset: int = 0
+    """So many rows are skipped, of those that all other keys but `limit` leave."""
     shuffle_seed: int | None = None
+    """Rows are shuffled with this seed; `null` keeps their order."""
     fields: dict[str, str] = field(default_factory=dict)
+    """The columns of `problem`, `answer` and `id`, where their names are not understood by
+    themselves; and, where they are to be asked too, of `context`, which is put before the question,
+    and of `options`."""
     subjects: tuple[str, ...] = ()
+    """Only rows whose column `subject` says one of these; empty is all."""
     per_subject: int | None = None
+    """Of each subject the first so many rows are kept, after the shuffle; a subject with fewer is
+    refused. `null` keeps all."""
     exclude: str | None = None
+    """A file, or a split of a named dataset (`gsm8k/train`), whose questions are not asked; they
+    are compared without letter case and spaces."""
     option_seed: int | None = None
+    """Multiple choice only: the seed of the order of a row's options. `null` is as published, but
+    for GPQA, which publishes the right one first: there it is 0."""
     option_format: str = DEFAULT_FORMAT
+    """Multiple choice only: how options are shown. `letters` is one to a line, and the answer is a
+    letter; `list` is a Python list in one line, and the answer is an index from 0, as the policy
+    `structured` is asked."""
 
     def __post_init__(self) -> None:
         if self.name is None and self.path is None:

@@ -48,7 +48,7 @@ class DatasetError(Fault, ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class RawRow:
     """One row as it was read: a line of a JSON Lines file, or a row of any other; from 1 up.
 
     `fields` is None exactly when `fault` says why the row cannot be read. `raw` identifies its
@@ -61,7 +61,7 @@ class Row:
     raw: bytes
 
 
-def read_rows(path: Path) -> Iterator[Row]:
+def read_rows(path: Path) -> Iterator[RawRow]:
     """The rows of a file. Blank lines are none.
 
     How it begins tells parquet, a JSON array and JSON Lines apart; CSV, with its names in the first
@@ -101,7 +101,7 @@ def _check_text(file: str, head: bytes) -> None:
         raise DatasetError(file, "is binary", "name a .jsonl, .parquet or .csv file")
 
 
-def _text_rows(file: str, opened: BinaryIO, head: bytes) -> Iterator[Row]:
+def _text_rows(file: str, opened: BinaryIO, head: bytes) -> Iterator[RawRow]:
     if file.casefold().endswith(".csv"):
         return _csv_rows(file)
     if head.removeprefix(BYTE_ORDER_MARK).lstrip().startswith(b"["):
@@ -113,7 +113,7 @@ def _text_rows(file: str, opened: BinaryIO, head: bytes) -> Iterator[Row]:
     return _json_rows(opened, file)
 
 
-def _json_rows(lines: BinaryIO, file: str) -> Iterator[Row]:
+def _json_rows(lines: BinaryIO, file: str) -> Iterator[RawRow]:
     # A binary file splits at "\n" only: U+2028 and a lone "\r" stay inside their strings.
     for number, line in enumerate(iter(partial(lines.readline, LONGEST_ROW + 1), b""), 1):
         if len(line) > LONGEST_ROW:
@@ -123,24 +123,24 @@ def _json_rows(lines: BinaryIO, file: str) -> Iterator[Row]:
             yield _json_row(number, raw.strip())
 
 
-def _json_row(number: int, raw: bytes) -> Row:
+def _json_row(number: int, raw: bytes) -> RawRow:
     try:
         value = json.loads(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
-        return Row(number, None, f"not UTF-8 at byte {error.start + 1} of the line", raw)
+        return RawRow(number, None, f"not UTF-8 at byte {error.start + 1} of the line", raw)
     except json.JSONDecodeError as error:
         reason = error.msg.removesuffix(" at")
-        return Row(number, None, f"not JSON: {reason} at character {error.pos + 1}", raw)
+        return RawRow(number, None, f"not JSON: {reason} at character {error.pos + 1}", raw)
     except RecursionError:
-        return Row(number, None, "nested too deeply", raw)
+        return RawRow(number, None, "nested too deeply", raw)
     except ValueError:
-        return Row(number, None, "holds a whole number of thousands of digits", raw)
+        return RawRow(number, None, "holds a whole number of thousands of digits", raw)
     if not isinstance(value, dict):
-        return Row(number, None, f"not an object but {kind_of(value)}", raw)
-    return Row(number, value, "", raw)
+        return RawRow(number, None, f"not an object but {kind_of(value)}", raw)
+    return RawRow(number, value, "", raw)
 
 
-def _array_rows(file: str, content: bytes) -> Iterator[Row]:
+def _array_rows(file: str, content: bytes) -> Iterator[RawRow]:
     hint = "write one JSON object per line (JSON Lines)"
     try:
         values = json.loads(content.decode("utf-8-sig"))
@@ -158,12 +158,12 @@ def _array_rows(file: str, content: bytes) -> Iterator[Row]:
     for number, value in enumerate(values, 1):
         raw = repr(value).encode("utf-8", "surrogatepass")
         if isinstance(value, dict):
-            yield Row(number, value, "", raw)
+            yield RawRow(number, value, "", raw)
         else:
-            yield Row(number, None, f"not an object but {kind_of(value)}", raw)
+            yield RawRow(number, None, f"not an object but {kind_of(value)}", raw)
 
 
-def _csv_rows(file: str) -> Iterator[Row]:
+def _csv_rows(file: str) -> Iterator[RawRow]:
     hint = "write it again, quoting cells that hold commas, quotes or newlines"
     try:
         with Path(file).open(encoding="utf-8-sig", newline="") as opened:
@@ -174,17 +174,17 @@ def _csv_rows(file: str) -> Iterator[Row]:
         raise DatasetError(file, f"is no readable CSV: {error}", hint) from None
 
 
-def _cells(opened: TextIO) -> Iterator[Row]:
+def _cells(opened: TextIO) -> Iterator[RawRow]:
     """A cell that is not there is None; one too many spoils its row."""
     for number, cells in enumerate(csv.DictReader(opened, strict=True), 1):
         raw = repr(cells).encode()
         if None in cells:
-            yield Row(number, None, "has more cells than the first line has names", raw)
+            yield RawRow(number, None, "has more cells than the first line has names", raw)
         else:
-            yield Row(number, dict(cells), "", raw)
+            yield RawRow(number, dict(cells), "", raw)
 
 
-def _parquet_rows(file: str) -> Iterator[Row]:
+def _parquet_rows(file: str) -> Iterator[RawRow]:
     import pyarrow as pa  # 0.3 s: only who reads parquet pays
     from pyarrow import parquet
 
@@ -194,7 +194,7 @@ def _parquet_rows(file: str) -> Iterator[Row]:
             for batch in table.iter_batches(batch_size=1024):
                 for fields in batch.to_pylist():
                     number += 1
-                    yield Row(number, fields, "", repr(fields).encode("utf-8", "surrogatepass"))
+                    yield RawRow(number, fields, "", repr(fields).encode("utf-8", "surrogatepass"))
     except (pa.ArrowException, UnicodeDecodeError) as error:
         reason = str(error).strip().split("\n")[0]
         hint = "write the file again: its writer may have been killed"

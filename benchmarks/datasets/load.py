@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.datasets.columns import find_columns, question_id, unasked
 from benchmarks.datasets.config import DatasetConfig
-from benchmarks.datasets.files import DatasetError, Row, read_rows, user_path
+from benchmarks.datasets.files import DatasetError, RawRow, read_rows, user_path
 from benchmarks.datasets.named import plain_rows
 from benchmarks.datasets.samples import BadRow, Fields, Reader, Sample, content_id
 from benchmarks.datasets.selection import Item, select
@@ -83,7 +83,7 @@ def _path(config: DatasetConfig) -> Path:
     return config.named.file(str(config.name), config.split, config.revision)
 
 
-def _reader(path: Path, rows: list[Row], config: DatasetConfig) -> Reader:
+def _reader(path: Path, rows: list[RawRow], config: DatasetConfig) -> Reader:
     columns = list(dict.fromkeys(name for row in rows if row.fields for name in row.fields))
     if not columns:
         hint = "a dataset is JSON Lines (one object per line), parquet or CSV"
@@ -92,7 +92,7 @@ def _reader(path: Path, rows: list[Row], config: DatasetConfig) -> Reader:
     return schema(str(path), columns, config.fields, config.option_style)
 
 
-def _named_twins(rows: list[Row], reader: Reader) -> Iterator[Item]:
+def _named_twins(rows: list[RawRow], reader: Reader) -> Iterator[Item]:
     """The items of a published benchmark, which keeps its size: the second of two equal is `…-2`.
 
     Equal rows give the same ids in any order: they are interchangeable.
@@ -108,7 +108,7 @@ def _named_twins(rows: list[Row], reader: Reader) -> Iterator[Item]:
         yield item
 
 
-def _unique(path: Path, rows: list[Row], reader: Reader) -> Iterator[Item]:
+def _unique(path: Path, rows: list[RawRow], reader: Reader) -> Iterator[Item]:
     """The items of a file; of a question that is asked twice without ids the second is a bad row.
 
     Raises:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TypeAlias
 
-from benchmarks.datasets.files import Row, kind_of
+from benchmarks.datasets.files import RawRow, kind_of
 from search.core import Problem
 
 MAX_TEXT_BYTES = 1 << 20
@@ -59,7 +59,7 @@ class BadRow:
 
 
 Fields: TypeAlias = Mapping[str, object]
-Reader: TypeAlias = Callable[[Row], Sample | BadRow]
+Reader: TypeAlias = Callable[[RawRow], Sample | BadRow]
 
 
 class RowFault(ValueError):
@@ -72,7 +72,7 @@ def row_reader(read: Callable[[str | None, Fields], Sample], id_column: str | No
     A `RowFault` that `read` raises makes a bad row.
     """
 
-    def reader(row: Row) -> Sample | BadRow:
+    def reader(row: RawRow) -> Sample | BadRow:
         own_id = None
         try:
             if row.fields is None:

@@ -68,7 +68,7 @@ class Expected:
 
 
 def expected(shares: Sequence[Share]) -> Expected:
-    """Over problems; where every size is N this is what `treewright.metrics` measures.
+    """Over problems; where every size is N this is what the table of a run measures.
 
     An arm that never had a score to choose by has no accuracy, whatever abstained beside it.
     """

@@ -22,10 +22,10 @@ from benchmarks.speed.setting import BYTES_PER_TOKEN, Setting
 from benchmarks.speed.virtual_time import VirtualTimeLoop
 from search.core import Problem, Spent
 from search.driver import Searched, drive
+from search.gather import gather
 from search.memory import DictMemory
 from search.questions import Flow
 from search.strategies.beam import Beam
-from search.together import together
 
 Schedule: TypeAlias = Callable[[Flow], Flow]
 """How a search asks."""
@@ -68,7 +68,7 @@ class Race:
 
 
 @dataclass(frozen=True)
-class Row:
+class RaceRow:
     """The races of one setting: medians, and the range of the ratio."""
 
     setting: Setting
@@ -84,7 +84,7 @@ class Row:
     races: tuple[Race, ...]
 
 
-def row(setting: Setting, problems: int, *, repetitions: int = 1, real: bool = False) -> Row:
+def row(setting: Setting, problems: int, *, repetitions: int = 1, real: bool = False) -> RaceRow:
     """Race over `problems` problems, each so many times, in alternating order.
 
     A setting with several problems at once rounds them up to whole races.
@@ -98,7 +98,7 @@ def row(setting: Setting, problems: int, *, repetitions: int = 1, real: bool = F
     ratios = [each.ratio for each in races]
     policy_tokens = sum(each.policy_tokens for each in races)
     verifier_tokens = sum(each.verifier_tokens for each in races)
-    return Row(
+    return RaceRow(
         setting,
         "real" if real else "virtual",
         median(each.grow_seconds for each in races),
@@ -139,7 +139,7 @@ def search(
         policy, scorer = setting.policy(speed), setting.scorer(speed)
         strategy = Beam(setting.paths, setting.children)
         start = now()
-        searched = await together(
+        searched = await gather(
             drive(schedule(strategy(each)), policy, scorer, DictMemory(), 0, now)
             for each in problems
         )
@@ -165,7 +165,7 @@ def problem(number: int) -> Problem:
     return Problem(f"sum-{number}", f"What is {number} + 7?")
 
 
-COLUMNS: dict[str, Callable[[Row], str]] = {
+COLUMNS: dict[str, Callable[[RaceRow], str]] = {
     "setting": lambda row: row.setting.name,
     "clock": lambda row: row.clock,
     "N": lambda row: str(row.setting.paths),

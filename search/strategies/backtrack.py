@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 from search.aggregation import MissingRule
 from search.budget import Budget, Exhausted
+from search.candidates import judge_finished, root
 from search.checks import check_choice, check_count, check_number
 from search.core import Candidate, Missing, Problem
-from search.frontier import judge_finished, root
 from search.questions import Flow, Question, Until, extend, grow
 from search.strategies.chained import Chained, Keep, Told, first_incorrect
 from search.strategies.pruning import reached
@@ -28,18 +28,6 @@ Reach = Literal["end", "step"]
 class Backtrack(Chained):
     """`chains` lines of steps, each taken back before its first incorrect step, over and over.
 
-    - `until`: draw to the `end`, judge the whole, and keep what precedes the first incorrect step;
-      or draw and judge one `step` at a time, up to `depth` of them, which asks the verifier far
-      more often and never draws on after an incorrect step.
-    - `threshold`: a step is incorrect when its own verdict gives *correct* a lower probability. A
-      step without a verdict is not.
-    - `backtracks`: how often a chain goes back at most.
-    - `patience`: when so many attempts failed right after the same kept steps, the last of these is
-      taken back too, and so on; null never does, 1 always starts again from nothing.
-    - `feedback`: on its way on from the kept steps the policy is shown `none` of what failed, or
-      the whole attempt with its `verdicts`, or also the `critique` of the incorrect step.
-    - `keep`: return the answer of each chain (`final`), or after these `all` finished attempts.
-
     A chain ends with the first solution in which no step is judged incorrect. That is its answer;
     without one, or where it has no score, the best finished attempt by score is, and without any
     the path that it had kept: it abstains. A path that was cut failed where it was drawn from.
@@ -49,14 +37,25 @@ class Backtrack(Chained):
 
     chains: int = 4
     backtracks: int = 3
+    """How often a chain goes back at most."""
     patience: int | None = 2
+    """When so many attempts failed right after the same kept steps, the last of these is taken back
+    too, and so on; `null` never does, 1 always starts again from nothing."""
     until: Reach = "end"
+    """Draw to the `end`, judge the whole, and keep what precedes the first incorrect step; or draw
+    and judge one `step` at a time, which asks the verifier far more often and never draws on after
+    an incorrect step."""
     threshold: float = 0.5
+    """From 0 to 1: a step is incorrect when its own verdict gives *correct* a lower probability. A
+    step without a verdict is not."""
     feedback: Told = "critique"
+    """On its way on from the kept steps the policy is shown `none` of what failed, or the whole
+    attempt with its `verdicts`, or also the `critique` of the incorrect step."""
     keep: Keep = "final"
     aggregate: str = "history.last"
     missing: MissingRule = MissingRule.WORST
     depth: int = 40
+    """The most steps of a path where `until` is `step`."""
     budget: Budget = field(default_factory=Budget)
 
     def __post_init__(self) -> None:
@@ -100,7 +99,7 @@ class Backtrack(Chained):
                     trunk.kept.append(attempt)
                     deep = len(attempt.path.steps) >= self.depth
                     limit = reached("depth", self.depth, still_open=deep)
-        why = limit or ("it has no score" if accepted else "budget spent")
+        why = str(limit) if limit else ("it has no score" if accepted else "budget spent")
         answer = self.answer(trunk, accepted)
         return self.ended(answer, trunk.drawn, trunk.left_behind(why), limit)
 

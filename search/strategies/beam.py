@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from search.aggregation import MissingRule
 from search.budget import Budget, Exhausted
+from search.candidates import Steering, root
 from search.checks import check_choice, check_count, check_number
 from search.core import Candidate, Problem
-from search.frontier import Steering, root
 from search.questions import Flow
 from search.strategies.beam_frontier import Frontier
 from search.strategies.beam_level import Reach, grow_level
@@ -39,45 +40,50 @@ from search.strategies.steered import Steered
 class Beam(Steered):
     """`paths` N are drawn per level, `children` M of each of the N / M that are kept.
 
-    - `first_level`: the root has N (`paths`) or M (`children`) children.
-    - `finish`: finished paths `compete` for the N / M slots at every level, and hold no more than
-      that; or they leave the frontier for a `bank`, where nothing outranks them any more.
-    - `slots`, with a bank: `fixed`, every finished path is banked, and N / M open ones are kept
-      beside them; `shrink`, a path must win a slot to be banked, and keeps it for good.
-    - `refill`: with fewer than N / M open paths, N are drawn all the same, as `cyclic` copies: the
-      open paths in the order drawn, again and again; or as many as are `even`; or `none` beyond M
-      of each.
-    - `dedup`: of the `open` paths of a level with the same text, only the earliest goes on, and
-      finished ones are counted each, for each is a vote; or `all` are one, finished ones with those
-      of earlier levels too; or `none` are. Texts are compared whole, letter by letter.
-    - `final`: the N `best` finished paths, best first; the N `first` to finish; or `all`, in the
-      order in which they finished. Those that compete include the last level before it is cut.
-    - `lookahead`: a child is ranked by the end of its greedy rollout of so many further steps. The
-      child itself is then judged only if it is finished.
-    - `score_every`: judge and prune only every so many steps; between, each path goes on alone. A
-      path that ends before is judged as it ends, and ranked with the level.
-    - `depth`: the most steps of a path. At the `last_level`, so many steps deep, a path grows by a
-      `step` as before, or is drawn to its `end`.
-
     A path that was cut takes no slot. Where nothing finished, the open paths are returned, or else
     those that were cut: they abstain. The earliest drawn wins a tie: parents in rank order, then
     the children's numbers; with `cyclic` copies, copy by copy.
     """
 
+    widths: ClassVar = ("paths", "children")
     paths: int = 16
+    """N, how many paths are drawn per level; a multiple of `children` unless `refill` is
+    `cyclic`."""
     children: int = 4
+    """M, how many children each kept path has, at most `paths`."""
     first_level: FirstLevel = "paths"
+    """How many children the root has: N (`paths`) or M (`children`)."""
     finish: Finish = "compete"
+    """Finished paths `compete` for the N / M slots at every level, and hold no more than that; or
+    they leave the frontier for a `bank`, where nothing outranks them any more."""
     slots: Slots = "fixed"
+    """With a bank. `fixed`: every finished path is banked, and N / M open ones are kept beside
+    them. `shrink`: a path must win a slot to be banked, and keeps it for good."""
     refill: Refill = "none"
+    """With fewer than N / M open paths, N are drawn all the same, as `cyclic` copies: the open
+    paths in the order drawn, again and again; or as many as are `even`; or `none` beyond M of
+    each."""
     dedup: Dedup = "open"
+    """Of the `open` paths of a level with the same text, only the earliest goes on, and finished
+    ones are counted each, for each is a vote; or `all` are one, finished ones with those of earlier
+    levels too; or `none` are. Texts are compared whole, letter by letter."""
     final: Final = "best"
+    """What is returned: the N `best` finished paths, best first; the N `first` to finish; or `all`,
+    in the order in which they finished. Those that compete include the last level before it is
+    cut."""
     lookahead: int = 0
+    """A child is ranked by the end of its greedy rollout of so many further steps, 0 for none. The
+    child itself is then judged only if it is finished."""
     score_every: int = 1
+    """Judge and prune only every so many steps, at most `depth`; between, each path goes on alone.
+    A path that ends before is judged as it ends, and ranked with the level."""
     last_level: LastLevel = "step"
+    """How a path grows at the last level, `depth`: by a `step` as before, or it is drawn to its
+    `end`."""
     aggregate: str = "history.last"
     missing: MissingRule = MissingRule.WORST
     depth: int = 40
+    """The most steps of a path, but for one that `last_level: end` draws on."""
     budget: Budget = field(default_factory=Budget)
 
     def __post_init__(self) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from search.core import Candidate, Path
-from search.frontier import Steering
-from search.strategies.beam_level import Child, rank
+from search.candidates import Steering
+from search.core import Candidate, Prefix
+from search.strategies.beam_level import Continuation, rank
 from search.strategies.beam_rules import Dedup, Finish, Slots, repeats
 
 
@@ -29,15 +29,15 @@ class Frontier:
     open: list[Candidate] = field(default_factory=list)
     finished: list[Candidate] = field(default_factory=list)
     cut: list[Candidate] = field(default_factory=list)
-    given_up: dict[Path, str] = field(default_factory=dict)
+    given_up: dict[Prefix, str] = field(default_factory=dict)
 
-    def settle(self, level: Sequence[Child], *, last: bool) -> None:
+    def settle(self, level: Sequence[Continuation], *, last: bool) -> None:
         """Take in the children of the open paths, in the order in which they were drawn.
 
         On the `last` level finished paths compete with nobody any more.
         """
         usable = self._usable(level)
-        held = [Child.judged(candidate) for candidate in self.finished]
+        held = [Continuation.judged(candidate) for candidate in self.finished]
         if self.finish == "compete":
             self.finished = []
             self._compete([*held, *usable], last=last)
@@ -53,13 +53,13 @@ class Frontier:
         self.given_up |= {candidate.path: why for candidate in self.open}
         self.given_up |= {candidate.path: "enough others finished" for candidate in self.finished}
 
-    def _compete(self, pool: Sequence[Child], *, last: bool) -> None:
+    def _compete(self, pool: Sequence[Continuation], *, last: bool) -> None:
         winners = rank(self.steering, pool)[: self.keep]
         if last or all(child.path.finished for child in winners):
             winners += [child for child in pool if child.path.finished and child not in winners]
         self._hold(pool, winners)
 
-    def _hold(self, pool: Sequence[Child], winners: Sequence[Child]) -> None:
+    def _hold(self, pool: Sequence[Continuation], winners: Sequence[Continuation]) -> None:
         """Go on with the winners."""
         places = {child.path.place for child in winners}
         order = winners if self.ranked else [each for each in pool if each.path.place in places]
@@ -70,7 +70,7 @@ class Frontier:
             elif child.path.finished:
                 self.finished.append(child.candidate)
 
-    def _usable(self, level: Sequence[Child]) -> list[Child]:
+    def _usable(self, level: Sequence[Continuation]) -> list[Continuation]:
         """The children that are not cut and, as far as `dedup` asks, say something new."""
         for child in level:
             self.given_up |= dict.fromkeys(child.rollout, "lookahead")
@@ -79,7 +79,7 @@ class Frontier:
             if child.cut:
                 self.cut.append(child.candidate)
                 self.given_up[child.path] = f"cut: {child.path.steps[-1].stop}"
-        known = [Child.judged(candidate) for candidate in self.finished]
+        known = [Continuation.judged(candidate) for candidate in self.finished]
         repeated = repeats(alive, known, self.dedup)
         for child in alive:
             if first := repeated.get(child.path.place):

@@ -6,8 +6,8 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from search.core import Candidate, Path, Result
-from search.frontier import Steering, grow_candidates
+from search.candidates import Steering, grow_candidates
+from search.core import Candidate, Prefix, Result
 from search.questions import (
     Flow,
     Question,
@@ -20,7 +20,7 @@ from search.strategies.offspring import grow_uneven
 
 
 @dataclass(frozen=True, slots=True)
-class Child:
+class Continuation:
     """A path of a level, and the candidate whose score ranks it.
 
     That is the path itself or, with lookahead, the end of its rollout; `rollout` holds the paths
@@ -29,15 +29,15 @@ class Child:
 
     candidate: Candidate
     guide: Candidate
-    rollout: tuple[Path, ...] = ()
+    rollout: tuple[Prefix, ...] = ()
 
     @classmethod
-    def judged(cls, candidate: Candidate) -> Child:
+    def judged(cls, candidate: Candidate) -> Continuation:
         """A path that is ranked by its own score."""
         return cls(candidate, candidate)
 
     @property
-    def path(self) -> Path:
+    def path(self) -> Prefix:
         """The candidate's path."""
         return self.candidate.path
 
@@ -69,7 +69,7 @@ class Reach:
 
 def grow_level(
     parents: Sequence[Candidate], counts: Sequence[int], reach: Reach, *, first: int = 0
-) -> Generator[Question, Any, list[Child]]:
+) -> Generator[Question, Any, list[Continuation]]:
     """Draw `counts[i]` children, 1 or more, of `parents[i]`, parent by parent.
 
     They are numbered from `first`, which must be 0 where counts differ. No child waits for another.
@@ -85,10 +85,10 @@ def grow_level(
         families = yield from grow_candidates(parents, counts[0], first=first)
     else:
         families = yield from grow_uneven(parents, counts)
-    return [Child.judged(candidate) for family in families for candidate in family]
+    return [Continuation.judged(candidate) for family in families for candidate in family]
 
 
-def rank(steering: Steering, children: Sequence[Child]) -> list[Child]:
+def rank(steering: Steering, children: Sequence[Continuation]) -> list[Continuation]:
     """Best first; the earliest wins a tie; those without a score come last."""
     guided = {child.guide.path.place: child for child in children}
     guides = steering.rank([child.guide for child in children])
@@ -117,6 +117,6 @@ def _descend(parent: Candidate, number: int, reach: Reach) -> Flow:
     return Result((*before, parent.child(end, judgement)))
 
 
-def _child(result: Result) -> Child:
+def _child(result: Result) -> Continuation:
     own, *rollout = result.candidates
-    return Child(own, result.candidates[-1], tuple(candidate.path for candidate in rollout))
+    return Continuation(own, result.candidates[-1], tuple(candidate.path for candidate in rollout))

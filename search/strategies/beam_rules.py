@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from search.checks import check_count
 from search.core import Place
-from search.strategies.beam_level import Child
+from search.strategies.beam_level import Continuation
 
 Finish = Literal["compete", "bank"]
 Slots = Literal["fixed", "shrink"]
@@ -53,7 +53,7 @@ REFILLS: dict[str, Callable[[int, int, int], list[int]]] = {
 """From N, M and how many paths are open, 1 to N/M, to each one's number of children, in order."""
 
 
-def by_turns(level: Sequence[Child], counts: Sequence[int]) -> list[Child]:
+def by_turns(level: Sequence[Continuation], counts: Sequence[int]) -> list[Continuation]:
     """The first children of all parents, then the second ones: the order of cyclic copies.
 
     `level` stands parent by parent, `counts[i]` children of the i-th.
@@ -62,15 +62,17 @@ def by_turns(level: Sequence[Child], counts: Sequence[int]) -> list[Child]:
     return [child for _, child in sorted(zip(turns, level, strict=True), key=itemgetter(0))]
 
 
-def repeats(level: Sequence[Child], known: Sequence[Child], dedup: Dedup) -> dict[Place, Child]:
+def repeats(
+    level: Sequence[Continuation], known: Sequence[Continuation], dedup: Dedup
+) -> dict[Place, Continuation]:
     """By the place of each child that repeats a text, the earliest with that text.
 
     Texts are compared whole, from the first step on, letter by letter. A finished path and one that
     goes on are never the same. `known` are finished paths of earlier levels; `open` looks at no
     finished ones.
     """
-    earliest: dict[tuple[bool, str], Child] = {}
-    found: dict[Place, Child] = {}
+    earliest: dict[tuple[bool, str], Continuation] = {}
+    found: dict[Place, Continuation] = {}
     for child in [*known, *level]:
         if dedup == "all" or (dedup == "open" and not child.path.finished):
             first = earliest.setdefault((child.path.finished, child.path.text), child)

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from search.aggregation import MissingRule
 from search.budget import Budget, Exhausted
+from search.candidates import Steering, grow_candidates, root
 from search.checks import check_count, check_number
-from search.core import Candidate, Missing, Path, Problem
-from search.frontier import Steering, grow_candidates, root
+from search.core import Candidate, Missing, Prefix, Problem
+from search.limit import LimitReached
 from search.questions import Flow
 from search.strategies.pruning import reached, result
 from search.strategies.steered import Steered
@@ -23,26 +25,32 @@ from search.strategies.steered import Steered
 class BestFirst(Steered):
     """The `expand` best paths of the frontier get `children` children each, again and again.
 
-    The value of a path is its score plus `depth_bonus` for each step: above 0 it favours going deep
-    over going back, which scores that fall with every step otherwise do. The `frontier` best open
-    paths are kept, the rest given up; the earliest drawn wins a tie, and a path without a score
-    comes last. The search ends when `solutions` have finished, after `expansions` extended paths,
-    or with nothing open; a path of `depth` steps is not extended.
+    The earliest drawn wins a tie, and a path without a score comes last. The search ends when
+    `solutions` have finished, after `expansions` extended paths, or with nothing open.
 
     Finished paths are candidates in the order in which they were found, also those beyond
     `solutions` that the last question brought; where they are fewer, unfinished
     ones make up the number, the best open ones first.
     """
 
+    widths: ClassVar = ("children",)
     children: int = 4
+    """How many children an extended path gets."""
     expand: int = 1
+    """How many of the best open paths are extended at once, at most `frontier`."""
     frontier: int = 16
+    """How many of the best open paths are kept; the rest are given up."""
     depth_bonus: float = 0.0
+    """Added to the score of a path for each of its steps: above 0 it favours going deep over going
+    back, which scores that fall with every step otherwise do."""
     solutions: int = 4
+    """The search ends when so many paths have finished."""
     expansions: int = 64
+    """The search ends when so many paths have been extended."""
     aggregate: str = "history.last"
     missing: MissingRule = MissingRule.WORST
     depth: int = 40
+    """The most steps of a path; one so long is not extended."""
     budget: Budget = field(default_factory=Budget)
 
     def __post_init__(self) -> None:
@@ -70,7 +78,7 @@ class BestFirst(Steered):
         """Extend the best, put the children beside the rest, until there is enough."""
         found: list[Candidate] = []
         barred: list[Candidate] = []
-        given_up: dict[Path, str] = {}
+        given_up: dict[Prefix, str] = {}
         frontier = [root(problem)]
         left = self.expansions
         with suppress(Exhausted):
@@ -95,7 +103,9 @@ class BestFirst(Steered):
         limit = self.limit(frontier, barred) if spare else None
         return result([*found, *[*frontier, *barred][:spare]], given_up, limit)
 
-    def limit(self, frontier: Sequence[Candidate], barred: Sequence[Candidate]) -> str | None:
+    def limit(
+        self, frontier: Sequence[Candidate], barred: Sequence[Candidate]
+    ) -> LimitReached | None:
         """What ended a search that found too little; None where nothing was left to extend."""
         deep = any(not candidate.path.stopped for candidate in barred)
         return reached("expansions", self.expansions, still_open=bool(frontier)) or reached(
@@ -113,5 +123,5 @@ class BestFirst(Steered):
         return False, -(score + self.depth_bonus * len(candidate.path.steps))
 
 
-def _why_barred(path: Path) -> str:
+def _why_barred(path: Prefix) -> str:
     return "cut before its end" if path.stopped else "at the depth limit"

@@ -4,40 +4,47 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from search.aggregation import MissingRule, Scale
 from search.budget import Budget, Exhausted
+from search.candidates import judge_finished
 from search.checks import check_choice, check_count
 from search.core import Candidate, Problem, Result
-from search.frontier import judge_finished
 from search.questions import Flow
 from search.strategies.steered import Steered
 from search.strategies.stopping import Poll
-from search.strategies.waves import check_wave, draw
+from search.strategies.waves import Waves, check_wave, draw
 
 Stop = Literal["none", "majority", "weighted", "best"]
 
 
 @dataclass(frozen=True)
-class BestOfN(Steered):
+class BestOfN(Waves, Steered):
     """At most `n` independent solutions; the finished ones are judged.
 
-    Candidates stay in the order of their numbers. `wave`: how many are drawn, then judged, at a
-    time, null for all; a budget is looked at between waves, too.
+    Candidates stay in the order of their numbers.
+    """
 
-    `stop` names a selection: no more is drawn when its answer, by `aggregate` and `missing`, would
-    be the same whatever the rest turned out to be. Nothing is promised for other selections and
+    widths: ClassVar = ("n",)
+    n: int = 16
+    """How many solutions are drawn at most."""
+    stop: Stop = "none"
+    """Names a selection: no more is drawn when its answer, by `aggregate` and `missing`, would be
+    the same whatever the rest turned out to be. Nothing is promised for other selections and
     aggregations. Few draws are saved when answers disagree; `best` is settled by the highest score
     there is only, 1.0, which a verifier hardly ever gives. Answers are compared as texts: where
     grading counts two spellings as one answer, the votes for both could have beaten a settled one.
-    """
-
-    n: int = 16
-    stop: Stop = "none"
+    `none` draws all."""
     wave: int | None = None
+    """How many are drawn, then judged, at a time; `stop` and the budget are looked at between
+    waves. `null` is all at once, which `stop` forbids."""
     aggregate: str = "history.last"
+    """How the verdicts on a solution become the score that `stop` looks at; with `none` or
+    `majority` it changes nothing."""
     missing: MissingRule = MissingRule.WORST
+    """What a step without a verdict does to that score, as in other strategies: `skip` it, let it
+    take the lowest probability read beside it (`worst`), or `fail` to score."""
     budget: Budget = field(default_factory=Budget)
 
     def __post_init__(self) -> None:
@@ -49,16 +56,6 @@ class BestOfN(Steered):
                 f"aggregate: {self.aggregate} has no highest score, so stop best would never stop; "
                 "nearest history.last"
             )
-
-    @property
-    def candidates(self) -> int:
-        """How many candidates a search returns at most."""
-        return self.n
-
-    @property
-    def draws(self) -> int:
-        """How often a search asks the policy at most."""
-        return self.n
 
     @property
     def judges_prefixes(self) -> bool:

@@ -7,17 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
+from search.candidates import Steering
 from search.checks import check_choice, check_count
 from search.core import (
     Candidate,
     Feedback,
     Judgement,
-    Path,
+    Prefix,
     Problem,
     Result,
     VerdictStatus,
 )
-from search.frontier import Steering
+from search.limit import LimitReached
 from search.questions import Flow
 from search.strategies.pruning import result
 from search.strategies.side_by_side import side_by_side
@@ -37,16 +38,18 @@ a revision is not had without the attempts before it.
 class Chained(Steered):
     """The base of a frozen dataclass that has at least these three fields.
 
-    `chains`: how many independent chains of attempts run side by side. Each has an equal share of
-    the budget; what one leaves, no other has. `feedback` and `keep`: see `Told` and `Keep`.
-
     Attempt `a` of chain `c` has the number a × chains + c, so the first attempts are those that
     best-of-n would draw.
     """
 
     chains: int
+    """How many independent chains of attempts run side by side, each with an equal share of the
+    budget; what one leaves, no other has."""
     feedback: Told
+    """What the policy is told of an earlier attempt."""
     keep: Keep
+    """Which attempts are returned: the answer of each chain (`final`), or after these `all`
+    finished attempts."""
 
     def check(self) -> None:
         """Raise ValueError for a field that makes no sense."""
@@ -59,11 +62,6 @@ class Chained(Steered):
     def candidates(self) -> int:
         """How many candidates a search returns at most."""
         return self.chains if self.keep == "final" else self.draws
-
-    @property
-    @abstractmethod
-    def draws(self) -> int:
-        """How often a search asks the policy at most."""
 
     @abstractmethod
     def chain(self, problem: Problem, number: int) -> Flow:
@@ -78,8 +76,8 @@ class Chained(Steered):
         self,
         answer: Candidate | None,
         attempts: Sequence[Candidate],
-        given_up: Mapping[Path, str],
-        limit: str | None = None,
+        given_up: Mapping[Prefix, str],
+        limit: LimitReached | None = None,
     ) -> Result:
         """A chain's result: its answer, and with `keep: all` its other finished attempts.
 

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from search.aggregation import MissingRule
 from search.budget import Budget, Exhausted
+from search.candidates import Steering, root
 from search.checks import check_choice, check_count
-from search.core import Candidate, Path, Problem
-from search.frontier import Steering, root
+from search.core import Candidate, Prefix, Problem
 from search.questions import Flow
-from search.strategies.beam_level import Child, Reach, grow_level, rank
+from search.strategies.beam_level import Continuation, Reach, grow_level, rank
 from search.strategies.beam_rules import LastLevel, check_widths
 from search.strategies.pruning import reached, result
 from search.strategies.side_by_side import side_by_side
@@ -31,25 +31,29 @@ class Dvts(Steered):
     Each draws M children of its leaf and goes on from the best one, until that is finished or
     `depth` steps long. A child that was cut is never the best while another is not.
 
-    - `siblings`: beside the leaf of each subtree return `none`, or those of its siblings that are
-      `finished`; they come after all leaves. (The original returns unfinished ones as well.)
-    - `lookahead`: a child is ranked by the end of its greedy rollout of so many further steps.
-    - `last_level`: at `depth` a leaf grows by a `step` as before, or its children are drawn
-      to their `end`.
-    - `budget`: each subtree has an equal share; what one leaves, no other has.
-
     The earliest drawn wins a tie. A leaf that is not finished abstains.
     """
 
+    widths: ClassVar = ("paths", "children")
     paths: int = 16
+    """N, how many paths are drawn per level in all subtrees together; a multiple of `children`."""
     children: int = 4
+    """M, how many children the leaf of each subtree has."""
     siblings: Siblings = "none"
+    """Beside the leaf of each subtree return `none`, or those of its siblings that are `finished`
+    (the original returns unfinished ones as well); they come after all leaves."""
     lookahead: int = 0
+    """A child is ranked by the end of its greedy rollout of so many further steps, 0 for none."""
     last_level: LastLevel = "step"
+    """How a leaf grows at the last level, `depth`: by a `step` as before, or its children are drawn
+    to their `end`."""
     aggregate: str = "history.last"
     missing: MissingRule = MissingRule.WORST
     depth: int = 40
+    """The most steps of the leaf of a subtree, but for one that `last_level: end` draws on."""
     budget: Budget = field(default_factory=Budget)
+    """The most that the search of one problem may spend. Each subtree has an equal share; what one
+    leaves, no other has."""
 
     def __post_init__(self) -> None:
         check_widths(self.paths, self.children, "dvts")
@@ -81,7 +85,7 @@ class Dvts(Steered):
 
     def subtree(self, problem: Problem, number: int) -> Flow:
         """Follow the best child; the root's children are numbered apart from other subtrees'."""
-        leaf, siblings, given_up = root(problem), list[Candidate](), dict[Path, str]()
+        leaf, siblings, given_up = root(problem), list[Candidate](), dict[Prefix, str]()
         with suppress(Exhausted):
             for depth in range(self.depth):
                 if leaf.path.stopped:
@@ -101,11 +105,11 @@ class Dvts(Steered):
             kept, given_up, reached("depth", self.depth, still_open=not leaf.path.stopped)
         )
 
-    def rank(self, level: list[Child]) -> list[Child]:
+    def rank(self, level: list[Continuation]) -> list[Continuation]:
         """Best first; those that were cut come last."""
         return sorted(rank(self.steering, level), key=lambda child: child.cut)
 
 
-def left_because(child: Child) -> str:
+def left_because(child: Continuation) -> str:
     """Why a child that is not the best was left."""
     return f"cut: {child.path.steps[-1].stop}" if child.cut else "outranked by a sibling"

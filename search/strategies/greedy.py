@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from search.core import Candidate, Path, Problem, Result
+from search.core import Candidate, Prefix, Problem, Result
 from search.questions import Flow, Until, extend
 
 
@@ -29,5 +29,5 @@ class Greedy:
 
     def __call__(self, problem: Problem) -> Flow:
         """Draw the one."""
-        ((draft,),) = yield from extend([Path.start(problem)], 1, Until.END, greedy=True)
+        ((draft,),) = yield from extend([Prefix.start(problem)], 1, Until.END, greedy=True)
         return Result((Candidate(draft),))

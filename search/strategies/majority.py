@@ -11,37 +11,38 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
-from search.budget import Budget, Exhausted, bounded
+from search.budget import Budget, Exhausted
 from search.checks import check_choice, check_count
-from search.core import Candidate, Path, Problem, Result
+from search.core import Candidate, Prefix, Problem, Result
 from search.questions import Flow
 from search.strategies.stopping import answer_of, lead_probability
-from search.strategies.waves import check_wave, draw
+from search.strategies.waves import Waves, check_wave, draw
 
 Stop = Literal["none", "beta"]
 
 
 @dataclass(frozen=True)
-class Majority:
-    """At most `n` independent solutions, none judged; meant for the selection `majority`.
-
-    `wave`: how many are drawn at a time, null for all; a budget is looked at between waves, too.
-    `stop: beta` looks after every wave, and draws no more when the leading answer is the likelier
-    of the top two with probability `confidence` or more. The first wave draws at least `fewest`.
-    Solutions without an answer are no votes. Without a vote, or with a tie, the probability is 0.5;
-    a lone answer needs 4 votes for 0.95.
-
-    The probability compares two answers, it does not say that the first is right. Two spellings of
-    one answer divide its votes: as a rule that stops later, but the search may also stop because of
-    a rival that leads only for that reason.
-    """
+class Majority(Waves):
+    """At most `n` independent solutions, none judged; meant for the selection `majority`."""
 
     n: int = 16
+    """How many solutions are drawn at most."""
     stop: Stop = "none"
+    """`beta` looks after every wave, and draws no more when the leading answer is the likelier of
+    the top two with probability `confidence` or more; `none` draws all. Solutions without an answer
+    are no votes. Without a vote, or with a tie, the probability is 0.5; a lone answer needs 4 votes
+    for 0.95. It compares two answers, and does not say that the first is right. Two spellings of
+    one answer divide its votes: as a rule that stops later, but the search may also stop because of
+    a rival that leads only for that reason."""
     confidence: float = 0.95
+    """`beta` only: how sure it must be, above 0.5 and below 1."""
     wave: int | None = None
+    """How many are drawn at a time; `stop` and the budget are looked at between waves. `null` is
+    all at once, which `stop` forbids."""
     fewest: int = 1
+    """How many the first wave draws at least, at most `n`."""
     budget: Budget = field(default_factory=Budget)
+    """The most that the search of one problem may spend."""
 
     def __post_init__(self) -> None:
         check_count("n", self.n, 1)
@@ -59,27 +60,13 @@ class Majority:
             )
 
     @property
-    def candidates(self) -> int:
-        """How many candidates a search returns at most."""
-        return self.n
-
-    @property
-    def draws(self) -> int:
-        """How often a search asks the policy at most."""
-        return self.n
-
-    @property
     def judges(self) -> bool:
         """Whether the search asks the verifier."""
         return False
 
-    def __call__(self, problem: Problem) -> Flow:
-        """The search within its budget."""
-        return bounded(self.search(problem), self.budget, problem.id)
-
     def search(self, problem: Problem) -> Flow:
         """Draw wave by wave until the leader is ahead or all are drawn."""
-        drafts: list[Path] = []
+        drafts: list[Prefix] = []
         votes: Counter[str] = Counter()
         with suppress(Exhausted):
             while len(drafts) < self.n and not self.decided(votes):

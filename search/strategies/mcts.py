@@ -6,17 +6,20 @@ loss).
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass, field, fields
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from search.aggregation import MissingRule, Scale
 from search.budget import Budget, Exhausted
+from search.candidates import grow_candidates, judge_finished, root
 from search.checks import check_choice, check_count
 from search.core import Candidate, Problem, Result
-from search.frontier import grow_candidates, judge_finished, root
-from search.questions import Flow, Until, extend, fork
-from search.strategies.mcts_ends import ending, most_visited, worth
-from search.strategies.mcts_tree import Backup, Bound, Node, Opening, TreePolicy, Widening, add
+from search.questions import Flow, Question, Until, extend, fork
+from search.strategies.mcts_backup import Backup, back_up, value_of
+from search.strategies.mcts_result import ending, most_visited
+from search.strategies.mcts_select import Bound, TreePolicy, Widening
+from search.strategies.mcts_tree import Expansion, TreeNode
 from search.strategies.steered import Steered
 
 Value = Literal["judge", "rollout"]
@@ -25,36 +28,48 @@ Rollout = Literal["sampled", "greedy"]
 
 @dataclass(frozen=True)
 class Mcts(Steered):
-    """Each simulation goes down the tree, draws one new step there, and backs its value up.
+    """Each simulation selects a node, expands it by a step, evaluates that and backs its value up.
 
     Going down, a node that may have another child gets it; else the child with the largest bound
-    (`TreePolicy.bound`) is next, the earliest on ties.
-
-    `simulations`: steps drawn at most. `parallel`: how many of them are in flight at once; the
-    next round waits for all. Each in flight lowers Q as `virtual_loss` values of 0 would; 0 counts
-    it among the visits only (Liu et al. 2020, WU-UCT). `children`: most per node; `widen`: fewer
-    at first. `depth`: most steps; a node there is judged but not extended. `rollouts`: ends drawn
-    per node where `value` is `rollout`, `greedy` (then one) or sampled. Where it is `judge`, the
-    tree may hold no solution yet: at last `finish` ends are drawn from its most visited leaf.
+    (`selection`) is next, the earliest on ties.
 
     A solution that ended is valued once and never visited again. A step that was cut, or whose
     value stays missing under the rule `missing`, backs up nothing and is never visited again.
     Candidates are all finished solutions, best first; without any, the best unfinished one.
     """
 
+    widths: ClassVar = ("children", "rollouts")
     simulations: int = 32
+    """How many steps are drawn at most."""
     parallel: int = 4
+    """How many simulations are in flight at once, at most `simulations`; the next round waits for
+    all."""
     children: int = 4
+    """How many children a node has at most."""
     widen: Widening | None = None
+    """Fewer children at first, more with the visits of a node; `null` allows all `children` at
+    once."""
     selection: Bound = "uct"
+    """The bound: `uct` (Kocsis & Szepesvári 2006) or `puct` (Silver et al. 2017)."""
     exploration: float = 0.5
+    """The weight of the bound's second term; with 0 it never explores."""
     virtual_loss: float = 1.0
+    """Each simulation in flight lowers Q as so many values of 0 would; 0 counts it among the visits
+    only (Liu et al. 2020, WU-UCT)."""
     value: Value = "rollout"
+    """What a node is worth: the verifier's judgement of its prefix (`judge`), or that of ends drawn
+    from it (`rollout`)."""
     rollouts: int = 1
+    """Where `value` is `rollout`, how many ends are drawn per node."""
     rollout: Rollout = "sampled"
+    """How these ends are drawn: `sampled`, or `greedy`, which is one."""
     finish: int = 4
+    """Where `value` is `judge`, so many ends are drawn at last from the most visited leaf, for the
+    tree may hold no solution yet; 0 draws none."""
     backup: Backup = "mean"
+    """Q of a node is the `mean` of the values below it, or their `max`."""
     depth: int = 40
+    """The most steps of a path; a node there is judged but not extended."""
     aggregate: str = "history.last"
     missing: MissingRule = MissingRule.WORST
     budget: Budget = field(default_factory=Budget)
@@ -104,14 +119,16 @@ class Mcts(Steered):
     def search(self, problem: Problem) -> Flow:
         """Round by round until no simulation is left, or no place for one."""
         policy = TreePolicy(**{each.name: getattr(self, each.name) for each in fields(TreePolicy)})
-        top = Node(root(problem), value=0.0)
-        nodes: list[Node] = []
+        top = TreeNode(root(problem), value=0.0)
+        nodes: list[TreeNode] = []
         try:
-            while openings := policy.openings(top, self.next_round(len(nodes))):
-                results = yield from fork([self.simulate(each) for each in openings])
-                for opening, result in zip(openings, results, strict=True):
+            while selected := policy.select(top, self.next_round(len(nodes))):
+                results = yield from fork([self.simulate(each) for each in selected])
+                for expansion, result in zip(selected, results, strict=True):
                     child, *ends = result.candidates
-                    nodes.append(add(opening, child, worth(child, ends, self.steering), ends))
+                    value = value_of(child, ends, self.steering)
+                    nodes.append(expansion.add(child, value, ends))
+                    back_up(nodes[-1])
             if self.value == "judge" and self.finish:
                 leaf = most_visited(top)
                 (result,) = yield from fork([self.to_the_end(leaf.candidate, self.finish)])
@@ -124,18 +141,28 @@ class Mcts(Steered):
         """How many simulations the next round has at most."""
         return min(self.parallel, self.simulations - drawn)
 
-    def simulate(self, opening: Opening) -> Flow:
-        """Draw one child, and its rollouts; its result lists the child first."""
-        parent = opening.parent.candidate
+    def simulate(self, expansion: Expansion) -> Flow:
+        """Expand a node and evaluate its child; the result lists it first, then its rollouts."""
+        child = yield from self.expand(expansion)
+        rollouts = yield from self.evaluate(child)
+        return Result((child, *rollouts.candidates))
+
+    def expand(self, expansion: Expansion) -> Generator[Question, Any, Candidate]:
+        """Draw the child; it is judged where that is its value, and where it ends the solution."""
+        parent = expansion.parent.candidate
         if self.value == "judge":
-            ((child,),) = yield from grow_candidates([parent], 1, first=opening.number)
-            return Result((child,))
-        ((path,),) = yield from extend([parent.path], 1, first=opening.number)
-        if path.stopped:
-            return Result((yield from judge_finished([Candidate(path)])))
+            ((child,),) = yield from grow_candidates([parent], 1, first=expansion.number)
+            return child
+        ((path,),) = yield from extend([parent.path], 1, first=expansion.number)
+        (child,) = yield from judge_finished([Candidate(path)])
+        return child
+
+    def evaluate(self, child: Candidate) -> Flow:
+        """The rollouts that tell the value of a child that goes on, where they do."""
+        if self.value == "judge" or child.path.stopped:
+            return Result()
         greedy = self.rollout == "greedy"
-        ends = yield from self.to_the_end(Candidate(path), self.rollouts, greedy=greedy)
-        return Result((Candidate(path), *ends.candidates))
+        return (yield from self.to_the_end(child, self.rollouts, greedy=greedy))
 
     def to_the_end(self, parent: Candidate, n: int, *, greedy: bool = False) -> Flow:
         """`n` continuations drawn to the end, those that finished judged.

@@ -6,8 +6,8 @@ import math
 from collections.abc import Generator, Sequence
 from typing import Any
 
+from search.candidates import grow_candidates
 from search.core import Candidate, Missing, Result, Score
-from search.frontier import grow_candidates
 from search.questions import Flow, Question, fork
 
 

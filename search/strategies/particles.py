@@ -7,19 +7,19 @@ from collections.abc import Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from search.aggregation import MissingRule, Scale
 from search.budget import Budget, Exhausted
+from search.candidates import Steering, grow_candidates, root
 from search.checks import check_above_zero, check_choice, check_count, check_number
 from search.core import (
     Candidate,
     Missing,
-    Path,
+    Prefix,
     Problem,
     Score,
 )
-from search.frontier import Steering, grow_candidates, root
 from search.questions import Flow, Question
 from search.seeds import call_seed
 from search.strategies.offspring import grow_uneven, softmax
@@ -34,26 +34,35 @@ Resampling = Literal["multinomial", "systematic", "stratified"]
 class Particles(Steered):
     """`particles` paths that grow step by step and are resampled by weight between the steps.
 
-    A weight is softmax(logit(p) / `temperature`), p the probability of the whole prefix, kept
-    `clip` away from 0 and 1 (an aggregate on the log-odds scale is taken as it is). Weights do not
-    add up over the steps: p speaks of all of them. The particles are resampled by `resampling`
-    when their effective sample size is below `ess` × `particles`; `ess` 1 does so at every step
-    (the paper), 0 never.
+    A weight is softmax(logit(p) / `temperature`), p the probability of the whole prefix (an
+    aggregate on the log-odds scale is taken as it is). Weights do not add up over the steps: p
+    speaks of all of them.
 
     A finished particle keeps its weight, takes part in each resampling and is never extended; its
     copies are one candidate, so that they do not vote twice. One that was cut or has no score has
-    no weight beside one that has. `depth`: the most steps of a path. `seed`: of the resampling.
+    no weight beside one that has.
     """
 
+    widths: ClassVar = ("particles",)
     particles: int = 16
+    """How many paths grow side by side."""
     resampling: Resampling = "multinomial"
+    """How the next particles are drawn by weight: each on its own (`multinomial`), at even
+    distances from one random start (`systematic`), or one in each of as many equal parts
+    (`stratified`)."""
     ess: float = 1.0
+    """From 0 to 1: particles are resampled when their effective sample size is below `ess` ×
+    `particles`. 1 does so at every step (the paper), 0 never."""
     temperature: float = 1.0
+    """Divides the logit in a weight, above 0; the lower, the more the best particles are copied."""
     clip: float = 1e-7
+    """How far p is kept from 0 and 1, 1e-12 to 0.1."""
     aggregate: str = "history.last"
     missing: MissingRule = MissingRule.WORST
     depth: int = 40
+    """The most steps of a path."""
     seed: int = 0
+    """Of the resampling; another one draws other copies from the same scores."""
     budget: Budget = field(default_factory=Budget)
 
     def __post_init__(self) -> None:
@@ -78,7 +87,7 @@ class Particles(Steered):
     def search(self, problem: Problem) -> Flow:
         """Grow all open particles by a step, resample, until none is open."""
         rng = Random(call_seed(self.seed, problem.id, "resampling"))
-        given_up: dict[Path, str] = {}
+        given_up: dict[Prefix, str] = {}
         cloud: Sequence[Candidate] = ()
         with suppress(Exhausted):
             (cloud,) = yield from grow_candidates([root(problem)], self.particles)

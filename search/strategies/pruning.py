@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from search.core import Candidate, Path, Pruned, Result, place_id
+from search.core import Candidate, Prefix, Pruned, Result, place_id
+from search.limit import LimitReached
 
 
 def finished_first(candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -13,7 +14,9 @@ def finished_first(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 
 def result(
-    candidates: Sequence[Candidate], given_up: Mapping[Path, str], limit: str | None = None
+    candidates: Sequence[Candidate],
+    given_up: Mapping[Prefix, str],
+    limit: LimitReached | None = None,
 ) -> Result:
     """The result with `candidates`, finished first; `limit` is what ended the search, if any did.
 
@@ -35,6 +38,6 @@ def result(
     )
 
 
-def reached(name: str, limit: int, *, still_open: bool) -> str | None:
-    """The mark of a search that a limit of its own ended while a path was `still_open`."""
-    return f"{name}: {limit} of {limit}" if still_open else None
+def reached(name: str, limit: int, *, still_open: bool) -> LimitReached | None:
+    """The limit of its own that ended a search while a path was `still_open`."""
+    return LimitReached(name, limit, limit) if still_open else None

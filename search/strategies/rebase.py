@@ -6,13 +6,13 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from search.aggregation import MissingRule
 from search.budget import Budget, Exhausted
+from search.candidates import Steering, root
 from search.checks import check_above_zero, check_choice, check_count
-from search.core import Candidate, Path, Problem
-from search.frontier import Steering, root
+from search.core import Candidate, Prefix, Problem
 from search.questions import Flow
 from search.strategies.offspring import grow_uneven, softmax
 from search.strategies.pruning import reached, result
@@ -60,21 +60,26 @@ ALLOCATIONS: dict[str, Callable[[Sequence[float], int], list[int]]] = {"paper": 
 class Rebase(Steered):
     """`width` first steps; then each level's width is shared among its open paths by reward.
 
-    `allocation`: how shares become numbers of children, `paper` (softmax, rounded) or `code`
-    (greedy from the best, spends the width exactly). `temperature`: of the softmax; it is in units
-    of the score, so logits need another one than probabilities. Each path that ends takes one off
-    the width and is a candidate, whatever its reward; one that was cut is one too and abstains.
-    `depth`: the most steps of a path. A path without a score has no share beside one that has.
+    Each path that ends takes one off the width and is a candidate, whatever its reward; one that
+    was cut is one too and abstains. A path without a score has no share beside one that has.
 
     The paper's final pick is the weighted vote (`select: [weighted]`).
     """
 
+    widths: ClassVar = ("width",)
     width: int = 16
+    """How many steps are drawn per level, less one for each path that has ended; `paper` may round
+    to more."""
     allocation: Allocation = "code"
+    """How shares become numbers of children: `paper` (softmax, rounded) or `code` (greedy from the
+    best, spends the width exactly)."""
     temperature: float = 0.2
+    """Of the softmax, above 0; it is in units of the score, so logits need another one than
+    probabilities."""
     aggregate: str = "history.last"
     missing: MissingRule = MissingRule.WORST
     depth: int = 40
+    """The most steps of a path."""
     budget: Budget = field(default_factory=Budget)
 
     def __post_init__(self) -> None:
@@ -97,7 +102,7 @@ class Rebase(Steered):
     def search(self, problem: Problem) -> Flow:
         """Level by level, until all ended, the width is used up, or the depth is reached."""
         leaves: list[Candidate] = []
-        given_up: dict[Path, str] = {}
+        given_up: dict[Prefix, str] = {}
         level = [root(problem)]
         with suppress(Exhausted):
             for _ in range(self.depth):

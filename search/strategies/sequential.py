@@ -14,9 +14,9 @@ from typing import Literal
 
 from search.aggregation import MissingRule, Scale
 from search.budget import Budget, Exhausted
+from search.candidates import judge_finished
 from search.checks import check_choice, check_count, check_number
-from search.core import Candidate, Missing, Path, Problem
-from search.frontier import judge_finished
+from search.core import Candidate, Missing, Prefix, Problem
 from search.questions import Flow, Until, extend
 from search.strategies.chained import Chained, Keep, Told
 
@@ -27,17 +27,6 @@ Revise = Literal["last", "best"]
 class Sequential(Chained):
     """`chains` times a solution and up to `revisions` revisions of it, one after the other.
 
-    - `feedback`: with each revision the policy is shown an earlier attempt, and of it the
-      `verdicts`, or also the `critique` of the first step judged incorrect. With `none` it sees the
-      question alone: independent redraws, the control.
-    - `revise`: shown, and the chain's answer at its end, is the `last` finished attempt that has a
-      score, or the `best` by score so far, the earliest on ties.
-    - `accept`: a chain ends with the first attempt whose score is so high; null never ends one.
-      With `aggregate: min` 0.5 means that no step is judged incorrect; with `history.last`, that
-      the verifier says the whole is correct.
-    - `keep`: return the answer of each chain (`final`), or after these `all` finished attempts, as
-      Snell et al. do.
-
     Every attempt is a whole solution, drawn from the question on. One that was cut is not judged.
     It is never shown, nor is one without verdicts: while there is no other, the next is drawn
     from the question alone.
@@ -45,10 +34,21 @@ class Sequential(Chained):
 
     chains: int = 4
     revisions: int = 3
+    """How often a chain revises its solution at most; with 0 it is one solution."""
     feedback: Told = "critique"
+    """With each revision the policy is shown an earlier attempt, and of it the `verdicts`, or also
+    the `critique` of the first step judged incorrect. With `none` it sees the question alone:
+    independent redraws, the control."""
     revise: Revise = "last"
+    """Which attempt is shown, and is the chain's answer at its end: the `last` finished one that
+    has a score, or the `best` by score so far, the earliest on ties."""
     accept: float | None = 0.5
+    """A chain ends with the first attempt whose score is so high; `null` never ends one. With
+    `aggregate: min` 0.5 means that no step is judged incorrect; with `history.last`, that the
+    verifier says the whole is correct."""
     keep: Keep = "final"
+    """Which attempts are returned: the answer of each chain (`final`), or after these `all`
+    finished attempts, as Snell et al. do."""
     aggregate: str = "history.last"
     missing: MissingRule = MissingRule.WORST
     budget: Budget = field(default_factory=Budget)
@@ -83,7 +83,7 @@ class Sequential(Chained):
             for first in range(number, self.draws, self.chains):
                 told = self.told(self.standing(attempts))
                 ((path,),) = yield from extend(
-                    [Path.start(problem)], 1, Until.END, first=first, feedback=told
+                    [Prefix.start(problem)], 1, Until.END, first=first, feedback=told
                 )
                 attempts.append(Candidate(path))
                 attempts[-1:] = yield from judge_finished(attempts[-1:])
@@ -110,5 +110,5 @@ class Sequential(Chained):
         return not isinstance(self.steering.score(attempt), Missing)
 
 
-def _why_left(path: Path) -> str:
+def _why_left(path: Prefix) -> str:
     return "another attempt stands" if path.finished else f"cut: {path.steps[-1].stop}"

@@ -29,9 +29,9 @@ def side_by_side(problem: Problem, flows: Sequence[Flow], budget: Budget) -> Flo
         )
     firsts = [candidate for result in results for candidate in result.candidates[:1]]
     others = [candidate for result in results for candidate in result.candidates[1:]]
-    marks = [result.exhausted for result in results if result.exhausted]
+    limits = [result.exhausted for result in results if result.exhausted]
     return Result(
         tuple(finished_first([*firsts, *others])),
         tuple(chain.from_iterable(result.pruned for result in results)),
-        min(marks, key=lambda mark: mark.partition(":")[0] not in BUDGETED, default=None),
+        min(limits, key=lambda reached: reached.limit not in BUDGETED, default=None),
     )

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
+from typing import ClassVar
 
 from search.aggregation import MissingRule
-from search.budget import Budget, bounded
-from search.core import Problem
-from search.frontier import Steering
-from search.questions import Flow
-
-WIDTHS = ("n", "paths", "children", "width", "particles", "rollouts")
-"""Fields that say how many children a path has."""
+from search.budget import Bounded
+from search.candidates import Steering
 
 
-class Steered(ABC):
-    """The base of a frozen dataclass that has at least these three fields.
-
-    `aggregate`: the aggregation whose score steers. `missing`: what a step without a verdict does
-    to it. `budget`: the most that a search may spend.
-    """
+class Steered(Bounded):
+    """The base of a frozen dataclass that has at least these three fields."""
 
     aggregate: str
+    """How the verdicts on a path become the score that steers (`treewright ls aggregations`)."""
     missing: MissingRule
-    budget: Budget
+    """What a step without a verdict does to that score: it is skipped (`skip`), takes the lowest
+    probability that was read along the path (`worst`), or leaves the path without a score
+    (`fail`)."""
+    widths: ClassVar[tuple[str, ...]] = ()
+    """Its fields that say how many children a path has."""
 
     @property
     def judges(self) -> bool:
@@ -37,8 +34,18 @@ class Steered(ABC):
 
     @property
     def draws_alike(self) -> bool:
-        """Whether it draws several children of one path, all equal at temperature 0."""
-        return any(getattr(self, name, 1) > 1 for name in WIDTHS)
+        """Whether it draws several children of one path, all equal at temperature 0.
+
+        One that names no `widths` and draws more than once does: a score has to choose of several.
+        """
+        if not self.widths:
+            return self.draws > 1
+        return any(getattr(self, name) > 1 for name in self.widths)
+
+    @property
+    @abstractmethod
+    def draws(self) -> int:
+        """How often a search asks the policy at most."""
 
     @property
     def steered_by(self) -> str | None:
@@ -49,11 +56,3 @@ class Steered(ABC):
     def steering(self) -> Steering:
         """The score that steers. Raises ValueError where `aggregate` names none."""
         return Steering.of(self.aggregate, self.missing)
-
-    def __call__(self, problem: Problem) -> Flow:
-        """The search of `problem` within its budget."""
-        return bounded(self.search(problem), self.budget, problem.id)
-
-    @abstractmethod
-    def search(self, problem: Problem) -> Flow:
-        """The search itself; where `Exhausted` is thrown in, it returns its result so far."""

@@ -12,15 +12,15 @@ from collections.abc import Iterator, Sequence
 
 from search.aggregation import Scale
 from search.answers import extract_answer
-from search.core import Candidate, Path
-from search.frontier import Steering
+from search.candidates import Steering
+from search.core import Candidate, Prefix
 from search.selection import SELECTIONS, Option
 
 HIGHEST = {Scale.PROBABILITY: 1.0, Scale.LOGIT: math.inf}
 """What no score exceeds. As a weight, where log-odds become probabilities, infinity is 1."""
 
 
-def answer_of(path: Path) -> str | None:
+def answer_of(path: Prefix) -> str | None:
     """The answer as it is compared, runs of white space as one space; None for an abstention."""
     answer = extract_answer(path.text) if path.finished else None
     return None if answer is None else " ".join(answer.split())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from search.core import Candidate, Feedback, Path
+from search.core import Candidate, Feedback, Prefix
 
 
 @dataclass
@@ -19,7 +19,7 @@ class Trunk:
     kept: list[Candidate]
     patience: int | None
     drawn: list[Candidate] = field(default_factory=list)
-    given_up: dict[Path, str] = field(default_factory=dict)
+    given_up: dict[Prefix, str] = field(default_factory=dict)
     told: Feedback | None = None
     failures: dict[int, int] = field(default_factory=dict)
     """How many attempts failed right after so many kept steps."""
@@ -34,7 +34,7 @@ class Trunk:
         """The path that was kept or, where that is no drawn one, the last one drawn."""
         return self.top if self.top in self.drawn else next(reversed(self.drawn), None)
 
-    def go_back(self, attempt: Path, wrong: int) -> None:
+    def go_back(self, attempt: Prefix, wrong: int) -> None:
         """Keep the steps of `attempt` before its step `wrong` (from 0), fewer without patience.
 
         Where that is in the middle of what was drawn at once, the prefix has the place that its
@@ -46,7 +46,7 @@ class Trunk:
             self.kept.pop()
         if len(self.top.path.steps) < steps:
             place = self.top.path.place
-            prefix = Path(attempt.problem, attempt.steps[:steps], place)
+            prefix = Prefix(attempt.problem, attempt.steps[:steps], place)
             self.kept.append(Candidate(prefix, None, self.top.history))
 
     def _patient(self, steps: int) -> int:
@@ -57,7 +57,7 @@ class Trunk:
                 return steps
             steps -= 1
 
-    def left_behind(self, why: str) -> dict[Path, str]:
+    def left_behind(self, why: str) -> dict[Prefix, str]:
         """Why each attempt is not the answer: its own failure, or `why` for one without."""
         others = [each.path for each in self.drawn if each is self.top or each.path.finished]
         return self.given_up | {path: why for path in others if path not in self.given_up}

@@ -4,16 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from search.core import Path, Problem
+from search.budget import Bounded
+from search.core import Prefix, Problem
 from search.questions import Extend, Extended, Until, extend
+
+
+class Waves(Bounded):
+    """The base of a frozen dataclass that has at least these fields and draws whole solutions.
+
+    `n`: how many solutions at most. `wave`: how many at a time, None for all. `stop`: what ends the
+    search between two waves; by `none` all are drawn.
+    """
+
+    n: int
+    wave: int | None
+    stop: str
+
+    @property
+    def candidates(self) -> int:
+        """How many candidates a search returns at most."""
+        return self.n
+
+    @property
+    def draws(self) -> int:
+        """How often a search asks the policy at most."""
+        return self.n
 
 
 def draw(
     problem: Problem, drawn: int, wave: int, n: int
-) -> Generator[Extend, Extended, tuple[Path, ...]]:
+) -> Generator[Extend, Extended, tuple[Prefix, ...]]:
     """Ask for the next `wave` solutions after the first `drawn`, or for what is left of `n`."""
     (drafts,) = yield from extend(
-        [Path.start(problem)], min(wave, n - drawn), Until.END, first=drawn
+        [Prefix.start(problem)], min(wave, n - drawn), Until.END, first=drawn
     )
     return drafts
 

@@ -24,7 +24,7 @@ from ray.exceptions import RayActorError, RayError, RayTaskError
 
 from search.custom import import_folders
 from search.ports import one_line
-from treewright.cluster.last_words import LastWords, with_words
+from treewright.cluster.engine_output import EngineOutput, with_output
 from treewright.cluster.replica import (
     Call,
     Info,
@@ -48,14 +48,14 @@ class ConnectionRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ActorPlace:
     """Where an actor is: Ray's node, its address, the GPUs it was given, and its log."""
 
     node: str
     host: str
     gpu: str
     log: str
-    words: LastWords
+    words: EngineOutput
 
     def __str__(self) -> str:
         return f"node {self.host}, log {self.log}"
@@ -78,12 +78,12 @@ class PortActor:
 
     def __init__(self) -> None:
         self._host: PortHost | None = None
-        self._words = LastWords.of_this_process()
+        self._words = EngineOutput.of_this_process()
 
-    async def place(self) -> Place:
+    async def place(self) -> ActorPlace:
         """Where this actor is."""
         context = ray.get_runtime_context()
-        return Place(
+        return ActorPlace(
             node=context.get_node_id(),
             host=str(ray.util.get_node_ip_address()),
             gpu=",".join(str(gpu) for gpu in ray.get_gpu_ids()),
@@ -145,7 +145,7 @@ class RayReplica:
             "max_concurrency": 100,
         }
         self._actor: Any = None
-        self._place: Place | None = None
+        self._place: ActorPlace | None = None
         self._steps = 0
 
     async def prepare(self) -> str | None:
@@ -217,10 +217,10 @@ class RayReplica:
         if self._place is None:
             return ReplicaDied(f"{text[:300]} (it had no place yet)")
         words = self._place.words.said()  # known if the log is on this machine
-        return ReplicaDied(with_words(text[:300], words, str(self._place)))
+        return ReplicaDied(with_output(text[:300], words, str(self._place)))
 
     def _told(self, dead: Dead) -> str:
-        return with_words(dead.cause, dead.words, str(self._place))
+        return with_output(dead.cause, dead.words, str(self._place))
 
 
 @contextmanager

@@ -12,17 +12,17 @@ from importlib import import_module
 from types import ModuleType
 from typing import TypeAlias
 
-from scorers.no_scorer import NoScorerConfig
+from engines.traits import Judges, Part, traits_of
 from search.fault import Fault
 from treewright.cluster.config import ClusterConfig
-from treewright.cluster.inline import InlineReplica
+from treewright.cluster.inline_replica import InlineReplica
 from treewright.cluster.placement import SharesTooLarge, place_gpus, shares
 from treewright.cluster.pool import Pool, PoolLimits
+from treewright.cluster.pool_ports import PooledPolicy, PooledScorer
 from treewright.cluster.pool_stats import PoolStats
-from treewright.cluster.pooled import PooledPolicy, PooledScorer
 from treewright.cluster.replica import Replica, builder
-from treewright.cluster.turns import Turns
-from treewright.cluster.watch import Watch, port_name
+from treewright.cluster.start_locks import StartLocks
+from treewright.cluster.watchdog import Watch, port_name
 
 Make: TypeAlias = Callable[[], Replica]
 
@@ -65,8 +65,8 @@ class Ports:
 @asynccontextmanager
 async def open_cluster(
     config: ClusterConfig,
-    policy: object,
-    scorer: object,
+    policy: Part,
+    scorer: Part,
     tell: Callable[[str], None] = lambda line: None,
 ) -> AsyncIterator[Ports]:
     """Start the replicas of both port configs; stop all of it at the end of the block.
@@ -87,7 +87,7 @@ async def open_cluster(
             call_timeout_s=config.call_timeout_s,
             start_timeout_s=config.start_timeout_s,
         )
-        pool = partial(Pool, limits=limits, tell=tell, turns=Turns())
+        pool = partial(Pool, limits=limits, tell=tell, start_locks=StartLocks())
         policies = pool(make_policy, config.policy_replicas, name=port_name("policy", policy))
         scorers = pool(make_scorer, config.scorer_replicas, name=port_name("scorer", scorer))
         try:
@@ -126,7 +126,7 @@ def load_actors(address: str | None) -> ModuleType:
 
 @contextmanager
 def makers(
-    config: ClusterConfig, policy: object, scorer: object, tell: Callable[[str], None]
+    config: ClusterConfig, policy: Part, scorer: Part, tell: Callable[[str], None]
 ) -> Iterator[tuple[Make, Make]]:
     """How to make a replica of the policy and of the scorer, while the cluster is there."""
     if config.backend == "inline":
@@ -140,14 +140,14 @@ def makers(
         with actors.connected(config.address, cpus) as available:
             of_policy, of_scorer = place_gpus(config, policy, scorer, available)
 
-            def actor(port: object, gpus: float) -> Make:
+            def actor(port: Part, gpus: float) -> Make:
                 shared = shares(port, gpus, available)
                 return partial(actors.RayReplica, port, config.cpus, gpus, shares=shared)
 
             yield (
                 actor(policy, of_policy),
                 partial(InlineReplica, builder(scorer))  # it does nothing: not worth a process
-                if isinstance(scorer, NoScorerConfig)
+                if traits_of(scorer).judges is Judges.NOTHING
                 else actor(scorer, of_scorer),
             )
     except SharesTooLarge as error:

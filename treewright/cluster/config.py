@@ -10,33 +10,39 @@ from search.checks import check_choice, check_count, check_number
 
 @dataclass(frozen=True)
 class ClusterConfig:
-    """Where replicas run and how much is asked of them at once.
-
-    `backend`: `ray` puts every replica into an actor, `inline` into this process (for doubles).
-    `address`: of a running Ray (`auto` finds one on this machine); left out, one is started here
-    and stopped at the end. `policy_gpus`, `scorer_gpus`: GPUs of one replica; left out, what its
-    engine needs, and on a machine with too few the replicas share. `cpus`: of one replica.
-    `problems_in_flight`: searched at once. `calls_in_flight`: at one replica; more wait.
-    `max_restarts`: of one replica, in a row, without a reply in between. `call_timeout_s`: a
-    replica with calls in flight that for so long gives no reply, and whose engine takes no step,
-    counts as hung and is replaced; its calls are asked again. However long a call takes, a replica
-    that moves is not hung: a call that hangs alone is found when the others beside it have ended.
-    An `inline` port that blocks for so long is interrupted. `start_timeout_s`: for loading a model;
-    the wait for others that start on the same GPU does not count.
-    """
+    """Where replicas run and how much is asked of them at once."""
 
     backend: Literal["ray", "inline"] = "ray"
+    """`ray` puts every replica into an actor of its own; `inline` puts it into this process, which
+    doubles only may do."""
     address: str | None = None
+    """The address of a running Ray, or `auto` for the one on this machine; `null` starts one here
+    and stops it at the end."""
     policy_replicas: int = 1
+    """How many times the policy is loaded."""
     scorer_replicas: int = 1
+    """How many times the verifier is loaded."""
     policy_gpus: float | None = None
+    """GPUs of one policy replica, parts of one too; `null` is what its engine needs, and on a
+    machine with too few the replicas share."""
     scorer_gpus: float | None = None
+    """GPUs of one verifier replica, as `policy_gpus`."""
     cpus: float = 1.0
+    """CPU cores that Ray sets aside for one replica."""
     problems_in_flight: int = 16
+    """How many problems are searched at once."""
     calls_in_flight: int = 256
+    """How many calls one replica has at once; more of them wait."""
     max_restarts: int = 3
+    """How often in a row, without a reply in between, a dead replica is replaced; 0 is never."""
     call_timeout_s: float = 600.0
+    """Seconds after which a replica with calls in flight counts as hung if it gave no reply and its
+    engine took no step: it is replaced and its calls are asked again. However long a call takes, a
+    replica that moves is not hung: a call that hangs alone is found when the others beside it have
+    ended. An `inline` port that blocks for so long is interrupted."""
     start_timeout_s: float = 600.0
+    """Seconds that loading a model may take; the wait for others that start on the same GPU does
+    not count."""
 
     def __post_init__(self) -> None:
         check_choice("backend", self.backend, ("ray", "inline"))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from engines.engine import EngineConfig
+from engines.config import Machine
+from engines.traits import Part, traits_of
 from treewright.cluster.config import ClusterConfig
 
 
@@ -13,11 +14,11 @@ class SharesTooLarge(Exception):
 
 
 def place_gpus(
-    config: ClusterConfig, policy: object, scorer: object, available: float
+    config: ClusterConfig, policy: Part, scorer: Part, available: float
 ) -> tuple[float, float]:
     """GPUs of one policy replica and of one scorer replica, given the GPUs of the cluster.
 
-    Each gets what the config says, else its engine's `tensor_parallel_size`. Where there are too
+    Each gets what the config says, else what it says that it needs. Where there are too
     few GPUs and no replica needs more than one, each gets an equal part of one.
 
     Raises `SharesTooLarge`.
@@ -31,28 +32,24 @@ def place_gpus(
         of_policy, of_scorer = of_policy * part, of_scorer * part
     sharers = [config.policy_replicas * [policy] if shares(policy, of_policy, available) else []]
     sharers += [config.scorer_replicas * [scorer] if shares(scorer, of_scorer, available) else []]
-    check_shares(
-        [engine for side in sharers for port in side if (engine := engine_of(port))], available
-    )
+    check_shares([needs for side in sharers for port in side if (needs := on_gpu(port))], available)
     return of_policy, of_scorer
 
 
-def gpus(port: object, said: float | None, available: float) -> float:
+def gpus(port: Part, said: float | None, available: float) -> float:
     """GPUs of one replica of this port config, were there enough."""
     if said is not None:
         return said
-    engine = engine_of(port)
-    if engine is None or (engine.device == "auto" and not available):
-        return 0.0
-    return float(engine.tensor_parallel_size)
+    needs = on_gpu(port)
+    return 0.0 if needs is None or (needs.optional and not available) else needs.gpus
 
 
-def shares(port: object, gpus: float, available: float) -> bool:
+def shares(port: Part, gpus: float, available: float) -> bool:
     """Whether a replica with so many GPUs may be on one with others."""
-    return available > 0 and gpus < 1 and engine_of(port) is not None
+    return available > 0 and gpus < 1 and on_gpu(port) is not None
 
 
-def check_shares(engines: list[EngineConfig], available: float) -> None:
+def check_shares(needs: list[Machine], available: float) -> None:
     """Refuse, before anything is loaded, engines that surely do not fit on the GPUs they share.
 
     vLLM does not start unless the share `gpu_memory_utilization` of the GPU is free. Some GPU gets
@@ -62,7 +59,7 @@ def check_shares(engines: list[EngineConfig], available: float) -> None:
 
     Raises `SharesTooLarge`.
     """
-    wanted = sorted(e.gpu_memory_utilization for e in engines if e.memory_gib is None)
+    wanted = sorted(each.share for each in needs if each.share is not None)
     together = wanted[: math.ceil(len(wanted) / available)] if wanted else []
     if len(together) > 1 and sum(together) > 1:
         raise SharesTooLarge(
@@ -72,8 +69,7 @@ def check_shares(engines: list[EngineConfig], available: float) -> None:
         )
 
 
-def engine_of(port: object) -> EngineConfig | None:
-    """The engine of this port config that may run on a GPU; None where it has none."""
-    engine = getattr(port, "engine", None)
-    on_gpu = isinstance(engine, EngineConfig) and engine.device != "cpu"
-    return engine if on_gpu else None
+def on_gpu(port: Part) -> Machine | None:
+    """What a replica of this port config takes; None where it takes no GPU, or nobody knows."""
+    needs = traits_of(port).needs
+    return needs if needs and needs.gpus else None

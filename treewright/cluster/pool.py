@@ -16,7 +16,7 @@ from functools import partial
 from itertools import count
 
 from search.ports import Failure, FailureKind, one_line
-from treewright.cluster.homes import Homes
+from treewright.cluster.affinity import Affinity
 from treewright.cluster.liveness import in_time, poll_in_time
 from treewright.cluster.pool_stats import PoolStats
 from treewright.cluster.quarantine import Quarantine
@@ -29,8 +29,8 @@ from treewright.cluster.replica import (
     StartRefused,
 )
 from treewright.cluster.slot import Slot, Ticket
-from treewright.cluster.turns import Turns
-from treewright.cluster.watch import PortBlocked
+from treewright.cluster.start_locks import StartLocks
+from treewright.cluster.watchdog import PortBlocked
 
 CLOSE_S = 10.0
 """How long a replica may take to free what it holds; an actor is killed before."""
@@ -58,8 +58,8 @@ class PoolLimits:
 class Pool:
     """Routes calls to replicas that `make` makes. It answers every call, and raises nothing.
 
-    `tell` hears of every death at once, in a line that begins with `name`. `turns` are shared by
-    pools whose replicas may share a GPU.
+    `tell` hears of every death at once, in a line that begins with `name`. `start_locks` are shared
+    by pools whose replicas may share a GPU.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Pool:
         *,
         name: str = "port",
         tell: Callable[[str], None] = lambda line: None,
-        turns: Turns | None = None,
+        start_locks: StartLocks | None = None,
     ) -> None:
         self.limits = limits
         self.refused = False
@@ -78,13 +78,13 @@ class Pool:
         self.extinct: str | None = None
         """Why no replica is left; None while there is one, or one to come."""
         self._make = make
-        self._name, self._tell, self._turns = name, tell, turns or Turns()
+        self._name, self._tell, self._start_locks = name, tell, start_locks or StartLocks()
         self._slots = [Slot(index) for index in range(size)]
         self._keepers: list[asyncio.Task[None]] = []
         self._started = asyncio.Event()
         self._waiting: deque[Ticket] = deque()
         self._quarantine = Quarantine()
-        self._homes = Homes(limits.slack)
+        self._affinity = Affinity(limits.slack)
         self._ids = count()
         self._scheduled = False
         self._calls = self._replies = self._failures = 0
@@ -198,7 +198,7 @@ class Pool:
         free = [slot for slot in ready if slot.load < limit and slot is not ward]
         if not free:
             return None
-        return self._homes.choose(ticket.call.path.problem.id, free)
+        return self._affinity.choose(ticket.call.path.problem.id, free)
 
     # --- replicas -------------------------------------------------------------------------------
 
@@ -227,7 +227,7 @@ class Pool:
         limit = self.limits.start_timeout_s
         async with in_time(limit, "it got no place (too few CPUs or GPUs are free)"):
             shared = await replica.prepare()
-        async with self._turns.turn(shared):  # the wait for its turn does not count
+        async with self._start_locks.turn(shared):  # the wait for its turn does not count
             try:
                 async with in_time(limit, "it was not ready"):
                     slot.info = await replica.start()
@@ -239,7 +239,7 @@ class Pool:
         self._wake()
 
     async def _stop(self, slot: Slot, replica: Replica) -> None:
-        """Free what a replica holds, however its port takes it: a run ends, and a slot lives on."""
+        """Free what a replica holds, however its port takes it: a slot outlives a session."""
         try:
             async with in_time(CLOSE_S, "it did not end"):
                 await replica.stop()

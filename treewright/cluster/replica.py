@@ -1,8 +1,8 @@
 """A replica hosts one port and answers its calls out of order.
 
 `PortHost` runs the calls in an event loop, wherever that loop is: in this process
-(`treewright.cluster.inline`) or in a Ray actor (`treewright.cluster.actors`). A replica is a cache
-and may die at any time; `treewright.cluster.pool` replaces it and asks again.
+(`treewright.cluster.inline_replica`) or in a Ray actor (`treewright.cluster.actors`). A replica is
+a cache and may die at any time; `treewright.cluster.pool` replaces it and asks again.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Protocol, TypeAlias, cast, runtime_checkable
 from engines.engine import EngineError, Stepping
 from search.fault import Fault
 from search.ports import (
+    Closing,
     Failure,
     FailureKind,
     Policy,
@@ -27,7 +28,7 @@ from search.ports import (
     one_line,
 )
 from search.replies import reply_to
-from treewright.cluster.watch import PortBlocked
+from treewright.cluster.watchdog import PortBlocked
 
 Call: TypeAlias = PolicyCall | ScorerCall
 Outcome: TypeAlias = PolicyReply | ScorerReply | Failure
@@ -86,15 +87,6 @@ class Replica(Protocol):
 
     async def stop(self) -> None:
         """Free everything, dead or alive. Idempotent."""
-        ...
-
-
-@runtime_checkable
-class Closing(Protocol):
-    """A port that holds something which must be freed."""
-
-    async def close(self) -> None:
-        """Free it. Idempotent."""
         ...
 
 
@@ -205,7 +197,7 @@ class PortHost:
     async def close(self) -> None:
         """Cancel what runs and close the port."""
         self.abort(list(self._running))
-        if isinstance(self._port, Closing):
+        if isinstance(self._port, Closing):  # a part of one's own may lack it
             await self._port.close()
 
     def _finish(self, call_id: int, task: asyncio.Task[Outcome]) -> None:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import string
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from search.aggregation import MissingRule
-from treewright.comparing.arm_name import ArmName, arm_name, arm_names
-from treewright.comparing.comparison import Comparison, compare
-from treewright.comparing.marks import Marks, mark
+from treewright.arms.arm import Arm, arm_named, arms_named
+from treewright.arms.comparison import Comparison, compare
 from treewright.comparing.pairing import check_arm, check_once, check_same_data, check_size
 from treewright.comparing.source import Found, Source, read
 from treewright.comparing.telling import print_comparisons
@@ -22,10 +20,9 @@ from treewright.config.compose import COMMAND_LINE
 from treewright.config.fingerprint import differences
 from treewright.config.kinds import kind_of
 from treewright.errors import ConfigError
-from treewright.terminal import line
 
 LABELS = string.ascii_uppercase
-REFERENCE = ArmName("majority")
+REFERENCE = Arm("majority")
 """What arms of one run are compared with: the best that can be had without a verifier."""
 
 
@@ -44,11 +41,11 @@ class Plan:
     """An arm of a run, and an arm of the first run that it is compared with."""
 
     run: int
-    arm: ArmName
-    reference: ArmName
+    arm: Arm
+    reference: Arm
 
 
-def compare_runs(paths: Sequence[Path], asked: Asked, *, as_json: bool = False) -> int:
+async def compare_runs(paths: Sequence[Path], asked: Asked, *, as_json: bool = False) -> int:
     """Compare, and print the table or one JSON object. Returns the exit code.
 
     Raises:
@@ -59,14 +56,11 @@ def compare_runs(paths: Sequence[Path], asked: Asked, *, as_json: bool = False) 
         raise ConfigError(COMMAND_LINE, "RUN", len(paths), f"are over {len(LABELS)} runs")
     if asked.missing:
         check_missing(asked.missing, lambda key: COMMAND_LINE)
-    sources = [Source.open(label, path) for label, path in zip(LABELS, paths, strict=False)]
+    sources = [await Source.open(*each) for each in zip(LABELS, paths, strict=False)]
     check_once(sources)
     check_same_data(sources, asked.missing)
     plans = planned(sources, asked)
-    runs = [read(source) for source in sources]
-    for run in runs:
-        if run.noted:
-            print(line(f"journal of {run.source.path}: {run.noted}"), file=sys.stderr)
+    runs = [await read(source) for source in sources]
     rows = compared(plans, runs, asked.missing)
     if as_json:
         print(json.dumps(to_json(rows, runs), allow_nan=False))
@@ -82,8 +76,8 @@ def planned(sources: Sequence[Source], asked: Asked) -> list[Plan]:
     several runs each arm is compared with the same arm of the first run; where the first asked no
     verifier and the arm needs one, with its majority.
     """
-    told = [name.at(asked.n) for name in arm_names(asked.arms, "--arm")]
-    said = arm_name(asked.reference, "--reference").at(asked.n) if asked.reference else None
+    told = [name.at(asked.n) for name in arms_named(asked.arms, "--arm")]
+    said = arm_named(asked.reference, "--reference").at(asked.n) if asked.reference else None
     first, *others = sources
     plans = []
     for run, source in enumerate(others or [first], 1 if others else 0):
@@ -103,21 +97,27 @@ def planned(sources: Sequence[Source], asked: Asked) -> list[Plan]:
     return plans
 
 
-def same(first: Source, name: ArmName) -> ArmName:
+def same(first: Source, name: Arm) -> Arm:
     """The first run's arm that another run's is compared with."""
     return REFERENCE.at(name.n) if name.aggregation and unjudged(first.config) else name
 
 
 def compared(plans: Sequence[Plan], runs: Sequence[Found], missing: str | None) -> list[Comparison]:
     """All comparisons as one family. Each arm of each run is measured once."""
-    marks: dict[tuple[int, ArmName], Marks] = {}
-    for plan in plans:
-        for run, name in ((plan.run, plan.arm), (0, plan.reference)):
-            if (run, name) not in marks:
-                check_size(runs[run], name)
-                rule = MissingRule(missing) if missing else runs[run].source.config.missing
-                marks[run, name] = mark(runs[run], name, rule)
-    return compare([(marks[plan.run, plan.arm], marks[0, plan.reference]) for plan in plans])
+    pairs = [((plan.run, plan.arm), (0, plan.reference)) for plan in plans]
+    asked = dict.fromkeys(each for pair in pairs for each in pair)
+    for run, arm in asked:
+        check_size(runs[run], arm)
+    rules = [MissingRule(missing or run.source.config.missing) for run in runs]
+    graded = [
+        found.graded([arm for run, arm in asked if run == at], rule)
+        for at, (found, rule) in enumerate(zip(runs, rules, strict=True))
+    ]
+    marks = {
+        (run, arm): graded[run].over_subsets(arm, [arm.n or runs[run].largest])[0]
+        for run, arm in asked
+    }
+    return compare([(marks[ours], marks[theirs]) for ours, theirs in pairs])
 
 
 def to_json(rows: Sequence[Comparison], runs: Sequence[Found]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from treewright.comparing.arm_name import ArmName
+from treewright.arms.arm import Arm
 from treewright.comparing.source import Found, Source
 from treewright.config.checks import unjudged
 from treewright.config.compose import COMMAND_LINE
@@ -41,7 +41,7 @@ def check_same_data(sources: Sequence[Source], missing: str | None) -> None:
             raise _refusal(first, other, told, f"--missing {rules[0]} is for both")
 
 
-def check_arm(source: Source, name: ArmName) -> None:
+def check_arm(source: Source, name: Arm) -> None:
     """The run can answer in this way at all. Raises `ConfigError`."""
     if name.aggregation and (reason := unjudged(source.config)):
         hint = "an arm without an aggregation: majority"
@@ -51,7 +51,7 @@ def check_arm(source: Source, name: ArmName) -> None:
         raise ConfigError(str(source.path), str(name), None, problem, "leave n out")
 
 
-def check_size(found: Found, name: ArmName) -> None:
+def check_size(found: Found, name: Arm) -> None:
     """Every problem has the candidates to answer from. Raises `ConfigError`."""
     if name.n is None:
         return

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.datasets import Dataset
+from search.aggregation import MissingRule
 from search.strategies.best_of_n import BestOfN
 from search.strategies.majority import Majority
-from treewright.comparing.arm_name import ArmName
+from treewright.arms.arm import Arm, arms_of
+from treewright.arms.graded_run import GradedRun
+from treewright.arms.solved import Solved
 from treewright.config.config import Config
 from treewright.errors import ConfigError
-from treewright.journal.journal import Journal
-from treewright.metrics import Solved, rows
-from treewright.running.recorded import Recorded
-from treewright.running.session import reporting
+from treewright.running.recorded import RecordedRun
 
 
 @dataclass(frozen=True)
@@ -24,12 +23,12 @@ class Source:
     """A run that was opened; `label` is its letter."""
 
     label: str
-    run: Recorded
+    run: RecordedRun
 
     @classmethod
-    def open(cls, label: str, path: Path) -> Source:
-        """Read what the run is, and not yet what it found. Raises what `Recorded.open` raises."""
-        return cls(label, Recorded.open(path))
+    async def open(cls, label: str, path: Path) -> Source:
+        """What the run is, and not yet what it found. Raises what `RecordedRun.open` raises."""
+        return cls(label, await RecordedRun.open(path))
 
     @property
     def path(self) -> Path:
@@ -58,26 +57,26 @@ class Source:
         return isinstance(strategy, (BestOfN, Majority)) and strategy.stop == "none"
 
     @property
-    def arms(self) -> list[ArmName]:
+    def arms(self) -> list[Arm]:
         """The arms that its config reports, over all candidates."""
-        return [
-            ArmName(selection, str(aggregator) if aggregator else None)
-            for aggregator, selection in rows(reporting(self.config))
-        ]
+        return arms_of(self.config.aggregate, self.config.select)
 
 
 @dataclass(frozen=True)
 class Found:
     """What the journal of a finished run holds.
 
-    `failures`: problems that have no result and will not be in any pair. `noted`: what is amiss
-    with the journal; empty when nothing is.
+    `failures`: problems that have no result and will not be in any pair.
     """
 
     source: Source
     solved: list[Solved]
     failures: int
-    noted: str
+
+    def graded(self, arms: Iterable[Arm], missing: MissingRule) -> GradedRun:
+        """Its problems, scored for these arms."""
+        draws = self.source.draws_independently
+        return GradedRun.of(self.solved, arms, missing, self.source.label, draws=draws)
 
     @property
     def largest(self) -> int:
@@ -85,19 +84,19 @@ class Found:
         return max((len(item.search.result.candidates) for item in self.solved), default=0)
 
 
-def read(source: Source) -> Found:
+async def read(source: Source) -> Found:
     """Replay the run from its journal, asking nobody and writing nothing.
 
     Raises:
         ConfigError: some problems have no result yet: those that have one are the quick ones.
         JournalError: the journal cannot be read, or another version wrote it.
     """
-    with Journal.open(source.run.folder.journal, readonly=True) as journal:
-        replayed, noted = asyncio.run(source.run.replayed(journal)), str(journal.counts)
-    if replayed.pending:
-        left, total = len(replayed.pending), len(source.dataset.samples)
-        problem = f"{left} of {total} problems have no result" + (f" ({noted})" if noted else "")
+    known = await source.run.read()
+    if known.pending:
+        left, total = len(known.pending), len(source.dataset.samples)
+        problem = f"{left} of {total} problems have no result"
+        problem += f" ({known.damage})" if known.damage else ""
         hint = f"`treewright resume {source.path}` goes on"
         raise ConfigError(str(source.path), "is not finished", None, problem, hint)
-    source.run.tell()
-    return Found(source, replayed.solved, len(replayed.failed), noted)
+    source.run.tell(known.damage)
+    return Found(source, known.solved, len(known.failed))

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from treewright.comparing.comparison import Comparison, Side, Verdict
+from search.wording import counted, number, percent, points, points_interval, probability, whole
+from treewright.arms.columns import Place
+from treewright.arms.comparison import Comparison, Side, Verdict
+from treewright.arms.tables import console, table
 from treewright.comparing.source import Found
-from treewright.config.apart import with_values
 from treewright.config.fingerprint import differences
+from treewright.config.labels import with_values
 from treewright.config.steering import strategy_told
-from treewright.running.table import PLAIN_WIDTH, counted, percent
 from treewright.terminal import line
 
-COLUMNS = (
-    "arm",
-    "against",
-    "accuracy",
-    "difference",
-    "95 % CI",
-    "p",
-    "cost",
-    "verdict",
-    "problems needed",
-)
 WORDS = ("arm", "against", "verdict")
 METHODS = (
     "Differences in points; their CI by paired bootstrap, each alone. p: exact or randomised "
@@ -39,14 +28,14 @@ METHODS = (
 
 def print_comparisons(rows: Sequence[Comparison], runs: Sequence[Found]) -> None:
     """The runs, the table, what it says, and what was left out, on stdout."""
-    console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+    shown = console()
     page = Page(tuple(rows), tuple(runs))
     for text in page.legend():
-        console.print(Text(line(text)))
-    console.print(page.table())
+        shown.print(Text(line(text)))
+    shown.print(page.table())
     for text in (*page.sentences(), *page.left_out()):
-        console.print(Text(line(text)))
-    console.print(Text(METHODS), style="dim")
+        shown.print(Text(line(text)))
+    shown.print(Text(METHODS), style="dim")
 
 
 @dataclass(frozen=True)
@@ -72,33 +61,33 @@ class Page:
     def table(self) -> Table:
         """One line per comparison; references have a column where there are several."""
         references = {self.against(row) for row in self.rows}
-        accuracies = {percent(row.theirs.accuracy) for row in self.rows}
+        accuracies = {percent(row.theirs.figures.accuracy) for row in self.rows}
         one = len(references) == 1
         title = f"Differences to {references.pop()}" if one else "Differences"
         if len(accuracies) == 1 and one:
             title = f"{title} ({accuracies.pop()} %)"
-        made = Table(title=Text(line(title), style="bold"), title_justify="left")
-        shown = [name for name in COLUMNS if name != "against" or not one]
-        for name in shown:
-            made.add_column(name, justify="left" if name in WORDS else "right")
-        for row in self.rows:
-            cells = self.cells(row)
-            style = "bold" if row.shown else ""
-            made.add_row(*(Text(line(cells[name])) for name in shown), style=style)
+        rows = [self.cells(row) for row in self.rows]
+        shown = [name for name in rows[0] if name != "against" or not one]
+        made = table({name: name in WORDS for name in shown}, title)
+        for row, cells in zip(self.rows, rows, strict=True):
+            made.add_row(
+                *(Text(line(cells[name])) for name in shown), style="bold" if row.shown else ""
+            )
         return made
 
     def cells(self, row: Comparison) -> dict[str, str]:
         """By column."""
+        ours = row.ours.figures
         return {
             "arm": self.arm(row.ours),
             "against": self.against(row),
-            "accuracy": percent(row.ours.accuracy),
+            **{each.narrow or each.heading: each.text(ours) for each in Place.COMPARED.columns},
             "difference": points(row.difference),
-            "95 % CI": interval(row),
+            "95 % CI": points_interval(row.ci95),
             "p": probability(row.p_holm),
-            "cost": cost(row),
+            "cost": row.cost,
             "verdict": str(row.verdict),
-            "problems needed": "–" if row.problems_needed is None else f"{row.problems_needed:,}",
+            "problems needed": whole(row.problems_needed),
         }
 
     def sentences(self) -> Iterator[str]:
@@ -115,14 +104,15 @@ class Page:
                 yield self.largest(max(largest, key=lambda row: abs(row.difference or 0)))
         if len(shown) < len(family):
             yield self.unshown([row for row in family if not row.shown])
-        if self.rows and all(row.ours.n == row.theirs.n == 1 for row in self.rows):
+        if self.rows and all(row.ours.figures.n == row.theirs.figures.n == 1 for row in self.rows):
             yield "Every problem has one candidate: all ways to choose among them are the same."
 
     def largest(self, row: Comparison) -> str:
         """`min+best is better than majority by 9.4 points …`."""
-        cost = "" if row.cost_ratio is None else f", at {row.cost_ratio:.2f} times the tokens"
-        found = "" if row.ci95 is None else f"95 % CI {interval(row)}, "
-        size = f"{100 * abs(row.difference or 0):.1f}"
+        ratio = row.cost_ratio
+        cost = "" if ratio is None else f", at {number(ratio, 2)} times the tokens"
+        found = "" if row.ci95 is None else f"95 % CI {points_interval(row.ci95)}, "
+        size = percent(abs(row.difference or 0))
         return (
             f"{self.arm(row.ours)} is {row.verdict} than {self.arm(row.theirs)} by {size} points "
             f"({found}p {probability(row.p_holm)}, {counted(row.problems, 'problem')}){cost}."
@@ -135,7 +125,7 @@ class Page:
         if not known:
             return f"{text} Nothing is seen, so no number of problems would show it."
         needed, row = min(known, key=lambda pair: pair[0])
-        return f"{text} {self.arm(row.ours)} comes nearest, with about {needed:,} problems."
+        return f"{text} {self.arm(row.ours)} comes nearest, with about {whole(needed)} problems."
 
     def left_out(self) -> Iterator[str]:
         """What no pair holds: problems without a result, and those that an arm cannot decide."""
@@ -144,7 +134,7 @@ class Page:
                 failed = f"{counted(run.failures, 'problem')} failed and left out"
                 yield f"{run.source.label}: {failed}; `treewright score {run.source.path}` says why"
         sides = [side for row in self.rows for side in (row.ours, row.theirs)]
-        for label in sorted({side.run for side in sides if side.tokens is None}):
+        for label in sorted({side.run for side in sides if side.figures.tokens is None}):
             yield f"{label}: nobody counted its tokens, so what it cost is unknown"
         by_count: dict[tuple[int, int], list[str]] = {}
         for row in self.rows:
@@ -168,30 +158,3 @@ def gathered(keys: Sequence[str]) -> list[str]:
     """Without the other keys of a section whose kind differs: of course they do."""
     other = {key.partition(".")[0] for key in keys if key.endswith(".kind")}
     return [key for key in keys if key.endswith(".kind") or key.partition(".")[0] not in other]
-
-
-def cost(row: Comparison) -> str:
-    """`× 1.90`; a dash where the reference cost nothing."""
-    if row.cost_ratio is None:
-        return "–" if row.ours.tokens is not None and row.theirs.tokens == 0 else "unknown"
-    return f"× {row.cost_ratio:.2f}"
-
-
-def points(share: float | None) -> str:
-    """`+3.1`."""
-    if share is None:
-        return "–"
-    rounded = round(100 * share, 1)
-    return f"{rounded:+.1f}" if rounded else "0.0"
-
-
-def interval(row: Comparison) -> str:
-    """`-3.1 to +9.4`."""
-    return "–" if row.ci95 is None else f"{points(row.ci95[0])} to {points(row.ci95[1])}"
-
-
-def probability(p: float | None) -> str:
-    """Four decimals, `< 0.0001` below them."""
-    if p is None:
-        return "–"
-    return "< 0.0001" if p < 0.0001 else f"{p:.4f}"

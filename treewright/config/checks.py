@@ -6,25 +6,23 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
-from pathlib import Path
 from typing import Any
 
+from engines.traits import Judges, traits_of
 from search.aggregation import AGGREGATIONS, Aggregator, MissingRule
 from search.custom import PartError, is_import_path
+from search.questions import Declared
 from search.selection import SELECTIONS
 from treewright.config.combination import check_combination
 from treewright.config.compose import COMMAND_LINE
 from treewright.config.config import Config
-from treewright.config.kinds import engine_of, kind_of
+from treewright.config.kinds import kind_of
 from treewright.config.parts import check_members
 from treewright.config.schema import join
 from treewright.config.stand_in import StandIn
 from treewright.errors import ConfigError, suggest
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
-CHECKPOINT = ("config.json", "tokenizer.json")
-"""What a model's folder holds beside its weights."""
 MOST_CANDIDATES = 100_000
 LARGEST_SEED = 2**63 - 1
 
@@ -53,8 +51,8 @@ def check(config: Config, where: Where) -> None:
 
 def unjudged(config: Config) -> str:
     """Why no candidate will have a score; empty when they will."""
-    if kind_of("scorer", config.scorer) == "none":
-        return "scorer is none"
+    if traits_of(config.scorer).judges is Judges.NOTHING:
+        return f"scorer is {kind_of('scorer', config.scorer)}"
     if not config.strategy.judges:
         return f"strategy {kind_of('strategy', config.strategy)} asks none"
     return ""
@@ -100,24 +98,20 @@ def check_told(aggregate: Sequence[str], select: Sequence[str] | None, missing: 
 
 
 def check_models(config: Config, where: Where) -> None:
-    """An engine's model must be a folder that is there, or can be a name on the Hugging Face hub.
+    """An engine must know its keys, and find the model of its part as far as can be told.
 
     What a part of one's own calls its model is its own affair.
     """
-    for section in ("policy", "scorer"):
-        settings = getattr(config, section)
-        key, model = f"{section}.model", getattr(settings, "model", None)
-        if engine_of(settings) is None or not isinstance(model, str):
+    for section, part in (("policy", config.policy), ("scorer", config.scorer)):
+        traits, key = traits_of(part), f"{section}.model"
+        if traits.engine is None:
             continue
-        folder = Path(model)
-        if folder.is_dir():
-            lacking = [name for name in CHECKPOINT if not (folder / name).is_file()]
-            problem = f"has no {' and no '.join(lacking)}" if lacking else ""
-        else:
-            problem = "" if HUB_NAME.fullmatch(model) else "no such folder"
-        if problem:
+        if traits.model is not None and (problem := traits.engine.lacks(traits.model)):
             hint = "give the folder of a checkpoint, or a name like Qwen/Qwen2.5-3B-Instruct"
-            raise ConfigError(where(key), key, model, problem, hint)
+            raise ConfigError(where(key), key, traits.model, problem, hint)
+        for name, problem, hint in traits.engine.amiss():
+            key = f"{section}.engine.{name}"
+            raise ConfigError(where(key), key, None, problem, hint)
 
 
 def _check_list(
@@ -185,15 +179,16 @@ def _check_steering(config: Config, where: Where) -> None:
     """A custom aggregation that steers must be one, also where the strategy does not look."""
     if isinstance(config.strategy, StandIn):
         return
-    aggregate = getattr(config.strategy, "aggregate", None)
-    if isinstance(aggregate, str) and is_import_path(aggregate):
+    aggregate = Declared.of(config.strategy).aggregate
+    if aggregate is not None and is_import_path(aggregate):
         key = "strategy.aggregate"
         _check_list(key, [aggregate], [], where, lambda name: str(Aggregator.parse(name)))
 
 
 def _check_backend(config: Config, where: Where) -> None:
     """Engines share no process: they load in threads, and one's fault would end the other."""
-    engines = [name for name in ("policy", "scorer") if engine_of(getattr(config, name))]
+    sides = {"policy": traits_of(config.policy).engine, "scorer": traits_of(config.scorer).engine}
+    engines = [name for name, engine in sides.items() if engine and engine.own_process]
     if config.cluster.backend == "inline" and engines:
         key, problem = "cluster.backend", f"runs doubles only, and {engines[0]} has an engine"
         raise ConfigError(where(key), key, "inline", problem, "use cluster.backend=ray")

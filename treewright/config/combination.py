@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from engines.traits import Judges, traits_of
 from search.aggregation import Aggregator, Over
-from search.frontier import Steering
-from search.questions import draws_alike, judges_prefixes
+from search.questions import Declared, judges_prefixes
+from search.strategies.steered import Steered
 from treewright.config.config import Config
 from treewright.config.kinds import kind_of
 from treewright.errors import ConfigError
+
+LESS_THAN_STEPS = {
+    Judges.OUTCOME: "judges finished solutions only",
+    Judges.NOTHING: "judges nothing",
+}
 
 Where = Callable[[str], str]
 
@@ -22,21 +28,22 @@ def check_combination(config: Config, where: Where) -> None:
     _check_temperature(config, where)
     _check_letters(config, where)
     _check_option_base(config, where)
+    _check_abilities(config, where)
 
 
 def _check_verifier(config: Config, where: Where) -> None:
     """A search that is steered step by step needs a scorer that judges steps."""
     if not judges_prefixes(config.strategy):
         return
-    scorer = kind_of("scorer", config.scorer)
-    outcome = outcome_only(config)
-    if scorer != "none" and not outcome:
+    scorer, traits = kind_of("scorer", config.scorer), traits_of(config.scorer)
+    if traits.judges not in LESS_THAN_STEPS:
         return
-    key = "scorer.outcome_only" if outcome else "scorer.kind"
+    key = f"scorer.{traits.judges_key}"
     strategy = kind_of("strategy", config.strategy)
-    judges = "judges finished solutions only" if outcome else "judges nothing"
-    problem = f"{judges}, and strategy {strategy} needs verdicts on steps"
-    hint = f"use a process verifier (scorer.kind=thinkprm), or strategy.kind={instead(scorer)}"
+    problem = f"{LESS_THAN_STEPS[traits.judges]}, and strategy {strategy} needs verdicts on steps"
+    hint = (
+        f"use a process verifier (scorer.kind=thinkprm), or strategy.kind={instead(traits.judges)}"
+    )
     raise ConfigError(where(key), key, scorer, problem, hint)
 
 
@@ -46,31 +53,29 @@ def _check_outcome_only(config: Config, where: Where) -> None:
         return
     named = {f"aggregate[{index}]": name for index, name in enumerate(config.aggregate)}
     used = {key: Aggregator.parse(name) for key, name in named.items()}
-    steering = getattr(config.strategy, "steering", None)
-    if isinstance(steering, Steering):
-        used["strategy.aggregate"] = steering.aggregator
+    if isinstance(config.strategy, Steered):
+        used["strategy.aggregate"] = config.strategy.steering.aggregator
     for key, aggregator in used.items():
         if aggregator.over is Over.STEPS:
             scorer = kind_of("scorer", config.scorer)
-            problem = f"is over steps, and scorer {scorer} (outcome_only) has no verdicts on them"
+            problem = f"is over steps, and scorer {scorer} (outcome only) has no verdicts on them"
             raise ConfigError(where(key), key, str(aggregator), problem, "use history.last")
 
 
 def outcome_only(config: Config) -> bool:
     """Whether the scorer judges finished solutions, as a whole."""
-    return bool(getattr(config.scorer, "outcome_only", False))
+    return traits_of(config.scorer).judges is Judges.OUTCOME
 
 
-def instead(scorer: str) -> str:
-    """The strategy that can do with this scorer."""
-    return "majority" if scorer == "none" else "best_of_n"
+def instead(judges: Judges) -> str:
+    """The strategy that can do with such a scorer."""
+    return "majority" if judges is Judges.NOTHING else "best_of_n"
 
 
 def _check_lookahead(config: Config, where: Where) -> None:
     """Nothing lies ahead of a step that is the whole solution."""
-    segmentation = getattr(getattr(config.policy, "segmentation", None), "kind", None)
-    lookahead = getattr(config.strategy, "lookahead", 0)
-    if segmentation == "whole" and lookahead:
+    lookahead = Declared.of(config.strategy).lookahead
+    if traits_of(config.policy).whole and lookahead:
         key = "strategy.lookahead"
         problem = "looks ahead of whole solutions (policy.segmentation.kind is whole)"
         hint = "nearest 0, or use policy.segmentation.kind=blank_line"
@@ -79,9 +84,8 @@ def _check_lookahead(config: Config, where: Where) -> None:
 
 def _check_temperature(config: Config, where: Where) -> None:
     """At temperature 0 all children of a path are the same."""
-    sampling = getattr(config.policy, "sampling", None)
-    temperature = getattr(sampling, "temperature", None)
-    if temperature == 0 and draws_alike(config.strategy):
+    temperature = traits_of(config.policy).temperature
+    if temperature == 0 and Declared.of(config.strategy).draws_alike:
         key = "policy.sampling.temperature"
         strategy = kind_of("strategy", config.strategy)
         problem = f"gives equal children, and strategy {strategy} draws several of a path"
@@ -104,10 +108,20 @@ def _check_letters(config: Config, where: Where) -> None:
 def _check_option_base(config: Config, where: Where) -> None:
     """The option that a verifier is told must be the one that is graded."""
     graded = config.grading.option_base
-    shown = getattr(config.scorer, "option_base", graded)
-    untagged = getattr(config.scorer, "steps", None) == "untagged"
-    if untagged and config.grading.kind == "option" and shown != graded:
+    shown = traits_of(config.scorer).option_base
+    if shown is not None and config.grading.kind == "option" and shown != graded:
         key = "scorer.option_base"
         problem = f"counts options from another number than grading.option_base, {graded}"
         hint = "write ${grading.option_base}"
         raise ConfigError(where(key), key, shown, problem, hint)
+
+
+def _check_abilities(config: Config, where: Where) -> None:
+    """An engine must be able to do what its part asks of it."""
+    for section, part in (("policy", config.policy), ("scorer", config.scorer)):
+        traits = traits_of(part)
+        lacking = sorted(traits.asks - traits.engine.can) if traits.engine else []
+        if traits.engine and lacking:
+            key, kind = f"{section}.engine.kind", kind_of(section, part)
+            problem = f"cannot give {', '.join(lacking)}, which {section} {kind} needs"
+            raise ConfigError(where(key), key, traits.engine.kind, problem, "use engine.kind=vllm")

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from search.strategies.presets import PRESETS
 from treewright.config.location import exists, find_config
 from treewright.config.trust import in_a_run
-from treewright.config.yamlfile import Node, parse_value, read_yaml
+from treewright.config.yamlfile import DEEPEST, Node, parse_value, read_yaml
 from treewright.errors import ConfigError
 
 COMMAND_LINE = "command line"
@@ -24,28 +25,32 @@ PRESET = "preset"
 FIRST = (PRESET, KIND)
 """Overrides of these come before those of other keys, in this order: they start a section anew."""
 FOLDED = "{"
-"""How a mapping begins that an override spells in YAML. It comes first: it replaces a section."""
+"""How a mapping begins that an override spells in YAML; keys within it may be said beside it."""
 
 
-def compose(path: str, overrides: Sequence[str] = ()) -> Node:
-    """The whole tree, `extends` consumed. Raises `ConfigError`."""
+class Composed(NamedTuple):
+    """A whole tree, `extends` consumed; `of_a_run`: a file of it lies in a run's folder."""
+
+    tree: Node
+    of_a_run: bool
+
+
+def compose(path: str, overrides: Sequence[str] = ()) -> Composed:
+    """Read the file and those that it extends, and override. Raises `ConfigError`."""
     if not path.strip():
         raise ConfigError(COMMAND_LINE, "CONFIG", path, "names no file", "give a YAML file")
-    file = find_config(path)
-    tree = _Files().read(file, str(file), ())
+    file, files = find_config(path), _Files()
+    tree = files.read(file, str(file), ())
+    return Composed(overridden(tree, overrides), files.of_a_run)
+
+
+def overridden(tree: Node, overrides: Sequence[str]) -> Node:
+    """The tree with what a command line says. Raises `ConfigError`."""
     parsed = [Override.parse(text) for text in overrides]
     _check_kinds({keys: value for override in parsed for keys, value in override.said()})
     for override in sorted(parsed, key=Override.rank):
         tree = merge(tree, override.tree(tree))
     return tree
-
-
-def of_a_run(path: str) -> bool:
-    """Whether a config, or a file that it extends, lies in a run's folder. Raises `ConfigError`."""
-    files, file = _Files(), find_config(path)
-    if path.strip() and exists(file):
-        files.read(file, str(file), ())
-    return files.of_a_run or in_a_run(file)
 
 
 def merge(base: Node, top: Node) -> Node:
@@ -111,11 +116,12 @@ class Override:
             raise ConfigError(COMMAND_LINE, text, None, "extends is read from files only", hint)
         return cls(keys, value, text)
 
-    def rank(self) -> int:
-        """Which overrides are merged first."""
+    def rank(self) -> tuple[int, int]:
+        """Which overrides come first: a section, its preset, its kind, then those in it."""
         if self.value.lstrip().startswith(FOLDED):
-            return -1
-        return FIRST.index(self.keys[-1]) if self.keys[-1] in FIRST else len(FIRST)
+            return len(self.keys), -1
+        starts = self.keys[-1] in FIRST
+        return (len(self.keys) - 1, FIRST.index(self.keys[-1])) if starts else (DEEPEST, 0)
 
     def said(self) -> Iterator[tuple[tuple[str, ...], str]]:
         """Every text that is said, below its keys; `strategy={kind: beam}` says two keys deep."""

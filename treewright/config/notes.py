@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks.grading import GradingConfig
-from search.budget import Budget
+from engines.traits import Judges, Traits, traits_of
+from search.budget import Bounded, Budget
+from search.questions import Declared, Strategy
+from search.strategies.waves import Waves
 from treewright.config.checks import scoring, unjudged
 from treewright.config.config import Config
 from treewright.config.kinds import kind_of
@@ -19,29 +22,29 @@ def notes(config: Config) -> list[str]:
         *_stop(config),
         *_context(config),
         *_feedback(config),
+        *_engines(config),
     ]
 
 
 def _use(config: Config) -> Iterator[str]:
     """What is configured and will not be used."""
     scorer = kind_of("scorer", config.scorer)
-    if not config.strategy.judges and scorer != "none":
+    if not config.strategy.judges and traits_of(config.scorer).judges is not Judges.NOTHING:
         strategy = kind_of("strategy", config.strategy)
         yield f"strategy {strategy} asks no verifier: scorer {scorer} will not be used"
     if not unjudged(config) and not scoring(config.select):
         yield "no selection uses a score: select=[first,best,weighted,majority] would"
 
 
-def _budget(strategy: object) -> Iterator[str]:
-    budget = getattr(strategy, "budget", None)
-    if not isinstance(budget, Budget) or budget == Budget():
+def _budget(strategy: Strategy) -> Iterator[str]:
+    if not isinstance(strategy, Bounded) or strategy.budget == Budget():
         return
-    if budget.seconds:
+    if strategy.budget.seconds:
         yield (
             "strategy.budget.seconds: where time ends a search is not reproducible; "
             "total_tokens would be"
         )
-    if getattr(strategy, "wave", 1) is None:
+    if isinstance(strategy, Waves) and strategy.wave is None:
         yield (
             "strategy.budget: it is looked at between questions, and strategy.wave=null draws all "
             "solutions in one; strategy.wave=4 would heed it"
@@ -50,11 +53,8 @@ def _budget(strategy: object) -> Iterator[str]:
 
 def _stop(config: Config) -> Iterator[str]:
     """A search knows no grading: it stops by the answers that a text has by default."""
-    stop, grading, default = (
-        getattr(config.strategy, "stop", "none"),
-        config.grading,
-        GradingConfig(),
-    )
+    stop = config.strategy.stop if isinstance(config.strategy, Waves) else "none"
+    grading, default = config.grading, GradingConfig()
     keys = ["cues", "fallback", "max_answer_chars", *(["kind"] if grading.kind == "option" else [])]
     differs = [key for key in keys if getattr(grading, key) != getattr(default, key)]
     if stop != "none" and differs:
@@ -67,30 +67,33 @@ def _stop(config: Config) -> Iterator[str]:
 
 def _context(config: Config) -> Iterator[str]:
     """A limit of tokens that no prompt fits beside."""
-    for key, settings, sampling in (
-        ("policy.sampling", config.policy, getattr(config.policy, "sampling", None)),
-        ("scorer", config.scorer, config.scorer),
-    ):
-        context, longest = _max_model_len(settings), getattr(sampling, "max_tokens", None)
-        if context and longest and longest >= context:
-            side = key.partition(".")[0]
+    for side, traits in sides(config):
+        context, (key, longest) = traits.max_model_len, traits.text_limit or ("", 0)
+        if context and longest >= context:
             room = f"{side}.engine.max_model_len {context} has no room for a prompt beside it"
-            yield f"{key}.max_tokens {longest}: {room}, the longest texts will be cut"
+            yield f"{side}.{key} {longest}: {room}, the longest texts will be cut"
 
 
 def _feedback(config: Config) -> Iterator[str]:
     """Feedback that is too long beside a solution is cut, and then left out, by the policy."""
-    feedback = getattr(config.strategy, "feedback", "none")
-    longest = getattr(getattr(config.policy, "sampling", None), "max_tokens", None)
-    context = _max_model_len(config.policy)
-    if feedback != "none" and context and longest and 2 * longest >= context:
+    feedback = Declared.of(config.strategy).feedback
+    policy = traits_of(config.policy)
+    context, (key, longest) = policy.max_model_len, policy.text_limit or ("", 0)
+    if feedback != "none" and context and 2 * longest >= context:
         yield (
             f"strategy.feedback {feedback}: policy.engine.max_model_len {context} does not hold an "
-            f"attempt and the next one of policy.sampling.max_tokens {longest} each: what is told "
+            f"attempt and the next one of policy.{key} {longest} each: what is told "
             "of long attempts will be cut or left out"
         )
 
 
-def _max_model_len(settings: object) -> int | None:
-    found: int | None = getattr(getattr(settings, "engine", None), "max_model_len", None)
-    return found
+def _engines(config: Config) -> Iterator[str]:
+    """What the engines say of their keys."""
+    for side, traits in sides(config):
+        for note in traits.engine.notes() if traits.engine else ():
+            yield f"{side}.engine.{note}"
+
+
+def sides(config: Config) -> tuple[tuple[str, Traits], ...]:
+    """The sections with a model, and what they say of themselves."""
+    return ("policy", traits_of(config.policy)), ("scorer", traits_of(config.scorer))

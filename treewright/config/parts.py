@@ -8,8 +8,6 @@ from dataclasses import fields, is_dataclass
 from inspect import iscoroutinefunction
 from typing import Any, get_type_hints
 
-from omegaconf import OmegaConf
-
 from search.custom import PartError, load_part, raised
 from treewright.errors import ConfigError
 
@@ -62,6 +60,8 @@ def check_members(strategy: object, where: str) -> None:
 
 def _check_fields(path: str, found: type) -> None:
     """Every field must have a type that a config can say."""
+    from omegaconf import OmegaConf
+
     try:
         get_type_hints(found)
         OmegaConf.structured(found)

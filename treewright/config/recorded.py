@@ -6,12 +6,13 @@ that is taken, so that the reader's own environment is in no figure, on no page 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from search.custom import TRUST, bar
+from treewright.config.compose import child
 from treewright.config.config import Config
 from treewright.config.load import config_of
 from treewright.config.schema import INTERPOLATION, join
@@ -26,23 +27,18 @@ LARGEST_RESOLVED = 4 * LARGEST_FILE
 REPORTING = ("aggregate", "select")
 
 
-@dataclass(frozen=True)
-class RecordedConfig:
-    """`left_out`: aggregations and selections of the run's own code that are not reported."""
-
-    config: Config
-    left_out: tuple[str, ...] = ()
-
-
-def load_recorded(folder: Path, manifest: Mapping[str, Any], trust: Trust) -> RecordedConfig:
+def load_recorded(
+    folder: Path, manifest: Mapping[str, Any], trust: Trust
+) -> tuple[Config, tuple[str, ...]]:
     """The config in a run's folder, as far as it is trusted.
 
+    With it the aggregations and selections that are left out, as they are the run's own code.
     Raises `ConfigError`, `UnsafeFile`.
     """
     tree = _tree(folder, WRITTEN, LARGEST_FILE)
     if trust.whole:
-        return RecordedConfig(config_of(tree, folder.name))
-    tree = settled(tree, Settling(folder), "")
+        return config_of(tree, folder.name), ()
+    tree = settled(tree, cache(lambda: _tree(folder, RESOLVED, LARGEST_RESOLVED)), "")
     assert isinstance(tree.value, dict)
     unknown = Unknown(manifest)
     with guarded(trust):
@@ -50,41 +46,27 @@ def load_recorded(folder: Path, manifest: Mapping[str, Any], trust: Trust) -> Re
             unknown.without_barred(key, tree.value)
         config = config_of(tree, folder.name, unknown)
     bar(unknown.barred_parts)
-    return RecordedConfig(config, tuple(unknown.left_out))
+    return config, tuple(unknown.left_out)
 
 
-class Settling:
-    """config.resolved.yaml, read when it is first asked."""
+def settled(node: Node, resolved: Callable[[], Node], key: str) -> Node:
+    """The tree with what its `${…}` came to. Raises `ConfigError` where that was not kept.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._tree: Node | None = None
-
-    def value(self, key: str) -> Node | None:
-        """What it says at a dotted key, None for nothing."""
-        if self._tree is None:
-            self._tree = _tree(self.folder, RESOLVED, LARGEST_RESOLVED)
-        node: Node | None = self._tree
-        for part in key.split("."):
-            below = node.value if node is not None else None
-            if isinstance(below, list):
-                node = below[int(part)] if part.isdecimal() and int(part) < len(below) else None
-            else:
-                node = below.get(part) if isinstance(below, dict) else None
-        return node
-
-
-def settled(node: Node, known: Settling, key: str) -> Node:
-    """The tree with what its `${…}` came to. Raises `ConfigError` where that was not kept."""
+    `resolved`: config.resolved.yaml, which is read when it is first asked.
+    """
     if isinstance(node.value, dict):
-        below = {name: settled(child, known, join(key, name)) for name, child in node.value.items()}
+        below = {
+            name: settled(item, resolved, join(key, name)) for name, item in node.value.items()
+        }
         return Node(below, node.where)
     if isinstance(node.value, list):
-        items = [settled(child, known, join(key, str(i))) for i, child in enumerate(node.value)]
+        items = [settled(item, resolved, join(key, str(i))) for i, item in enumerate(node.value)]
         return Node(items, node.where)
     if INTERPOLATION not in node.value:
         return node
-    found = known.value(key)
+    found: Node | None = resolved()
+    for part in key.split("."):
+        found = child(found, part) if found is not None else None
     if found is None or _open(found):
         problem = f"refers to something that {RESOLVED} does not keep"
         raise ConfigError(node.where, key, node.value, problem, TRUST)

@@ -1,7 +1,7 @@
 """Every key of a config on one page: `python -m treewright.config.reference > docs/configs.md`.
 
-Keys, values and defaults are the fields of the dataclasses that a config is fitted to; what they do
-is what the docstrings of these dataclasses say.
+Keys, values and defaults are the fields of the dataclasses that a config is fitted to; what a key
+does is the sentence under its field.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 
+from engines.vllm_config import VllmConfig
 from treewright.config.config import Config
-from treewright.config.docstrings import describe, summary
-from treewright.config.fingerprint import RESOURCES
-from treewright.config.keys import Key, in_yaml_words, keys
+from treewright.config.keys import Key, keys
 from treewright.config.kinds import SECTIONS, settings_class
 from treewright.config.load import KEYS
 from treewright.config.schema import join, required
+from treewright.config.sentences import paragraphs, summary
 from treewright.config.yamldump import dump, to_plain
 
 COMMAND = "python -m treewright.config.reference > docs/configs.md"
@@ -26,7 +26,7 @@ FROM_THE_FILE = "name"
 """The key that has no default in the dataclass and may be left out all the same."""
 NEEDED = r"\*"
 HEAD = """\
-<!-- Made by `{command}` from docstrings: change those. -->
+<!-- Made by `{command}` from the sentences under the fields: change those. -->
 
 # The keys of a config
 
@@ -50,7 +50,7 @@ by their content. Not part of it are `name`, `output_dir`, `python_path`, `aggre
 
 def page() -> str:
     """The whole page, Markdown."""
-    resources = ", ".join(f"`{name}`" for name in sorted(RESOURCES))
+    resources = ", ".join(f"`{name}`" for name in sorted(VllmConfig.uncounted - {"kind", "extra"}))
     lines = [HEAD.format(command=COMMAND, needed=NEEDED, resources=resources), *_file()]
     for name in SECTIONS:
         lines += _kinds(name)
@@ -102,7 +102,7 @@ def _kinds(section: str) -> Iterator[str]:
     classes = {kind: settings_class(section, kind) for kind in SECTIONS[section]}
     yield from _heading(2, f"`{section}`")
     for kind, settings in classes.items():
-        yield f"* {_kind_link(section, kind)}: {in_yaml_words(summary(settings.__doc__))}."
+        yield f"* {_kind_link(section, kind)}: {summary(settings.__doc__)}."
     yield ""
     for kind, settings in classes.items():
         yield from _heading(3, f"`{section}`: `{kind}`")
@@ -116,8 +116,8 @@ def _kinds(section: str) -> Iterator[str]:
 
 def _mapping(kind: type, known: Mapping[str, Key] | None = None, note: str = "") -> Iterator[str]:
     """What a dataclass says of itself, and a table of its keys but those that are `known`."""
-    for paragraph in (*describe(kind).about, *([note] if note else [])):
-        yield from (in_yaml_words(paragraph), "")
+    for paragraph in (*paragraphs(kind.__doc__), *([note] if note else [])):
+        yield from (paragraph, "")
     known = known or {}
     yield from _table([key for name, key in keys(kind).items() if not key.same_as(known.get(name))])
 

@@ -1,25 +1,29 @@
 """Text becomes typed values: a config tree is fitted to the dataclasses that it configures.
 
-OmegaConf merges, converts and interpolates; `fit` goes before it, because a person needs the file,
-the line and the nearest spelling, and because only a field's type tells whether `no` is a name.
+A person who is refused is told the file, the line and the nearest spelling. Only the type of a
+field tells whether `no` is a name.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import MISSING, fields, is_dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
 from difflib import get_close_matches
 from enum import Enum
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
+from engines.registry import ENGINES
 from treewright.config.compose import COMMAND_LINE
+from treewright.config.kinds import of_kind
+from treewright.config.location import kept
 from treewright.config.yamlfile import Node, parse_value
 from treewright.errors import ConfigError, suggest
 
 Plain: TypeAlias = str | int | float | bool | list[Any] | dict[str, Any] | None
-"""What OmegaConf takes."""
+"""What a config file can say."""
 
 INT = re.compile(r"[-+]?[0-9][0-9_]{0,30}")
 FLOAT = re.compile(
@@ -36,11 +40,13 @@ def fit(node: Node, hint: Any, key: str) -> Plain:
 
     Text with `${` passes as it is: what it stands for is known, and checked, only later.
     """
-    optional, kind = _unwrap(hint)
+    optional, kind = unwrap(hint)
     if isinstance(node.value, str) and INTERPOLATION in node.value:
         return node.value
     if optional and _is_null(node):
         return None
+    if kind is Any:
+        return _untyped(node, key)
     if isinstance(kind, type) and is_dataclass(kind):
         return _mapping(node, kind, key)
     if get_origin(kind) is dict:
@@ -82,27 +88,71 @@ def join(*parts: str) -> str:
 
 def dotted_keys(kind: type, key: str) -> Iterator[str]:
     """Every key of a dataclass and of the dataclasses in it, dotted, below `key`."""
-    hints = get_type_hints(kind)
+    hints = hints_of(kind)
     for f in fields(kind):
         yield join(key, f.name)
-        _, inner = _unwrap(hints[f.name])
+        inner = of_kind(unwrap(hints[f.name])[1])
         if isinstance(inner, type) and is_dataclass(inner):
             yield from dotted_keys(inner, join(key, f.name))
 
 
+def dotted(path: Iterable[str | int]) -> str:
+    """The key of a place: `policy.few_shots[0].question`."""
+    return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in path).removeprefix(".")
+
+
+@cache
+def hints_of(kind: type) -> Mapping[str, Any]:
+    """The types of a dataclass's fields, by name."""
+    return get_type_hints(kind)
+
+
+def default_of(field: Field[Any]) -> Any:
+    """What holds where nothing is said; `MISSING` where something must be."""
+    return field.default if field.default_factory is MISSING else field.default_factory()
+
+
 def required(kind: type) -> list[str]:
     """The fields of a dataclass that have no default."""
-    return [f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING]
+    return [f.name for f in fields(kind) if f.default is f.default_factory is MISSING]
+
+
+def is_enum(kind: Any) -> bool:
+    """Whether a type is an enum."""
+    return isinstance(kind, type) and issubclass(kind, Enum)
 
 
 def _mapping(node: Node, kind: type, key: str) -> dict[str, Any]:
-    hints = get_type_hints(kind)
     node = unfold(node, "{", key)
+    kind = _of_kind(node, kind, key)
+    hints = hints_of(kind)
     entries = check_keys(node, (f.name for f in fields(kind)), key, dotted_keys(kind, key))
     for name in required(kind):
         if name not in entries:
             raise ConfigError(node.where, join(key, name), None, "missing", f"add {name}: VALUE")
     return {name: fit(child, hints[name], join(key, name)) for name, child in entries.items()}
+
+
+def _of_kind(node: Node, base: type, key: str) -> Any:
+    """The dataclass that a mapping is fitted to. Raises `ConfigError` for a kind that is none."""
+    said = node.value.get("kind") if isinstance(node.value, dict) else None
+    if said is None or of_kind(base) is base:
+        return of_kind(base)
+    kind = str(fit(said, str, join(key, "kind")))
+    if kind not in ENGINES:
+        hint = suggest(kind, ENGINES)
+        raise ConfigError(said.where, join(key, "kind"), kind, "no such engine", hint)
+    return of_kind(base, kind)
+
+
+def _untyped(node: Node, key: str) -> Plain:
+    """A value of which nothing is known: by the rules of YAML, what is quoted a text."""
+    node = unfold(unfold(node, "{", key), "[", key)
+    if isinstance(node.value, dict):
+        return _dict(node, Any, key)
+    if isinstance(node.value, list):
+        return [_untyped(item, f"{key}[{index}]") for index, item in enumerate(node.value)]
+    return _typed(node.value) if node.plain else node.value
 
 
 def _dict(node: Node, kind: Any, key: str) -> dict[str, Any]:
@@ -140,7 +190,7 @@ def _scalar(node: Node, kind: Any, key: str) -> Plain:
     if not isinstance(node.value, str):
         found = "a list" if isinstance(node.value, list) else "a mapping"
         raise ConfigError(node.where, key, None, f"is {found}", "give a single value")
-    if choices := _choices(kind):
+    if choices := choices_of(kind):
         if node.value not in choices:
             hint = suggest(node.value, choices)
             raise ConfigError(node.where, key, node.value, "not a choice", hint)
@@ -148,10 +198,10 @@ def _scalar(node: Node, kind: Any, key: str) -> Plain:
     if kind is str:
         if _is_null(node):
             raise ConfigError(node.where, key, None, "is empty", 'give a text; "" is the empty one')
-        return _text(node.value, node.where, key)
+        return _text(kept(node.value, key), node.where, key)
     value = _typed(node.value)
     wanted = kind if isinstance(kind, list) else [kind]
-    if Any not in wanted and not any(_is_a(value, one) for one in wanted):
+    if not any(_is_a(value, one) for one in wanted):
         problem = f"must be {' or '.join(EXPECTED.get(one, one.__name__) for one in wanted)}"
         raise ConfigError(node.where, key, node.value or "''", problem)
     return value
@@ -161,7 +211,8 @@ def _text(text: str, where: str, key: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ConfigError(where, key, text, "is not UTF-8 text", "give it in UTF-8") from None
+        hint = "give it in UTF-8; rename a file or a folder that is not"
+        raise ConfigError(where, key, text, "is not UTF-8 text", hint) from None
     return text
 
 
@@ -187,15 +238,16 @@ def _is_null(node: Node) -> bool:
     return node.plain and node.value in NULL
 
 
-def _choices(kind: Any) -> dict[str, str | int]:
+def choices_of(kind: Any) -> dict[str, str | int]:
+    """What may be chosen by its spelling; none where a type lists no values."""
     if get_origin(kind) is Literal:
         return {str(choice): choice for choice in get_args(kind)}
-    if isinstance(kind, type) and issubclass(kind, Enum):
+    if is_enum(kind):
         return {str(member.value): member.value for member in kind}
     return {}
 
 
-def _unwrap(hint: Any) -> tuple[bool, Any]:
+def unwrap(hint: Any) -> tuple[bool, Any]:
     """Whether None is allowed, and the type without it: a list where there are several."""
     if get_origin(hint) not in (Union, UnionType):
         return False, hint

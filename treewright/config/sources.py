@@ -10,6 +10,7 @@ from pathlib import Path
 
 from search.aggregation import Aggregator
 from search.custom import INSTALLATION, is_import_path
+from search.questions import Declared
 from treewright.config.config import Config
 from treewright.config.kinds import SECTIONS, kind_of
 from treewright.config.stand_in import StandIn
@@ -85,13 +86,19 @@ def _steering(config: Config) -> Iterator[tuple[str, str]]:
     for section in SECTIONS:
         part = getattr(config, section)
         kind = kind_of(section, part)
-        if is_import_path(kind) and not isinstance(part, StandIn):
+        if _is_theirs(kind) and not isinstance(part, StandIn):
             yield section, _module(kind)
-    aggregate = getattr(config.strategy, "aggregate", None)
     if isinstance(config.strategy, StandIn):
         return
-    if isinstance(aggregate, str) and is_import_path(aggregate):
+    aggregate = Declared.of(config.strategy).aggregate
+    if aggregate is not None and _is_theirs(aggregate):
         yield "strategy.aggregate", _module(Aggregator.parse(aggregate).name)
+
+
+def _is_theirs(path: str) -> bool:
+    """Whether it names code that no version of Treewright tells."""
+    top = path.rpartition("history.")[2].removeprefix("steps.").partition(":")[0].partition(".")[0]
+    return is_import_path(path) and top not in OURS
 
 
 def _module(path: str) -> str:

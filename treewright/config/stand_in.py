@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from types import NoneType
 from typing import Any
 
-from search.questions import draws_alike, judges_prefixes, steered_by
+from engines.traits import Judges, Traits, traits_of
+from search.questions import Declared
 
 STRATEGY = {
     "candidates": (int,),
@@ -17,7 +18,9 @@ STRATEGY = {
     "draws_alike": (bool,),
     "steered_by": (str, NoneType),
 }
-SCORER = {"outcome_only": (bool,)}
+SCORER = {"outcome_only": (bool,), "goes_on": (bool,)}
+OPTIONAL = {"goes_on"}
+"""What is said only where it is true."""
 FACTS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
     "policy": {},
     "scorer": SCORER,
@@ -38,6 +41,13 @@ class StandIn:
     settings: Mapping[str, Any] = field(repr=False)
     facts: Mapping[str, Any] = field(repr=False)
 
+    @property
+    def traits(self) -> Traits:
+        """What a reader needs to know of a scorer."""
+        outcome = self.facts.get("outcome_only", False)
+        judges = Judges.OUTCOME if outcome else Judges.UNKNOWN
+        return Traits(judges=judges, goes_on=self.facts.get("goes_on", False))
+
     def __getattr__(self, name: str) -> Any:
         for known in (vars(self).get("facts", {}), vars(self).get("settings", {})):
             if name in known:
@@ -48,12 +58,15 @@ class StandIn:
 def facts_of(section: str, part: Any) -> dict[str, Any]:
     """What the manifest keeps of a part."""
     if section == "scorer":
-        return {"outcome_only": bool(getattr(part, "outcome_only", False))}
+        said = traits_of(part)
+        told = {"outcome_only": said.judges is Judges.OUTCOME}
+        return told | ({"goes_on": True} if said.goes_on else {})
     if section == "policy":
         return {}
     told = {name: getattr(part, name) for name in ("candidates", "draws", "judges")}
-    told |= {"judges_prefixes": judges_prefixes(part), "draws_alike": draws_alike(part)}
-    return {**told, "steered_by": steered_by(part)}
+    declared = Declared.of(part)
+    told |= {"judges_prefixes": declared.judges_prefixes, "draws_alike": declared.draws_alike}
+    return {**told, "steered_by": declared.steered_by}
 
 
 def recorded_facts(section: str, manifest: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -61,10 +74,10 @@ def recorded_facts(section: str, manifest: Mapping[str, Any]) -> dict[str, Any] 
     parts = manifest.get("parts")
     told = parts.get(section) if isinstance(parts, dict) else None
     wanted = FACTS[section]
-    if not isinstance(told, dict) or told.keys() != wanted.keys():
+    if not isinstance(told, dict) or told.keys() - OPTIONAL != wanted.keys() - OPTIONAL:
         return None
     for name, value in told.items():
-        if type(value) not in wanted[name]:
+        if type(value) not in wanted.get(name, ()):
             return None
         if type(value) is int and not 1 <= value <= MOST:
             return None

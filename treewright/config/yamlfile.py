@@ -41,9 +41,11 @@ def node_of(value: object, where: str) -> Node:
     Raises `ConfigError` for what YAML has no word for.
     """
     if isinstance(value, Mapping):
-        return Node({str(key): node_of(each, where) for key, each in value.items()}, where)
+        named = {str(key): node_of(each, where) for key, each in value.items()}
+        return Node(named, where, size=1 + sum(each.size for each in named.values()))
     if isinstance(value, list | tuple):
-        return Node([node_of(each, where) for each in value], where)
+        items = [node_of(each, where) for each in value]
+        return Node(items, where, size=1 + sum(each.size for each in items))
     if isinstance(value, str | Path):
         return Node(str(value), where)
     if value is None or isinstance(value, bool | int | float):

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
+from search.findings import Finding, Health
 from treewright.config.config import Config
 from treewright.config.load import load_config
-from treewright.doctor.findings import Finding, Health
 from treewright.doctor.machine import examine_machine
 from treewright.terminal import line
 
@@ -40,7 +40,7 @@ def examine(config: Config | None) -> Iterator[Finding]:
     """The machine, then what the config needs."""
     yield from examine_machine(config)
     if config is not None:
-        from treewright.doctor.model_checks import examine_config
+        from treewright.doctor.config_checks import examine_config
 
         yield from examine_config(config)
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engines.traits import traits_of
+from search.findings import Finding, fail, ok, warn
 from treewright.config.fingerprint import installed
-from treewright.config.kinds import engine_of
-from treewright.doctor.findings import Finding, fail, ok, warn
 
 if TYPE_CHECKING:
     from treewright.config.config import Config
@@ -41,13 +41,13 @@ class Needs:
     @classmethod
     def of(cls, config: Config) -> Needs:
         """Read them off."""
-        engines = [engine_of(part) for part in (config.policy, config.scorer)]
-        devices = {engine.device for engine in engines if engine}
-        auto = None if "auto" in devices else False
+        sides = [traits_of(part) for part in (config.policy, config.scorer)]
+        takes = [needs for each in sides if (needs := each.needs) and needs.gpus]
+        auto = None if takes else False
         return cls(
             replicas=config.cluster.policy_replicas + config.cluster.scorer_replicas,
-            engine=any(engines),
-            gpu=True if "cuda" in devices else auto,
+            engine=any("vllm" in each.engine.libraries for each in sides if each.engine),
+            gpu=True if any(not each.optional for each in takes) else auto,
             output_dir=config.output_dir,
         )
 

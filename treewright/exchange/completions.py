@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 from benchmarks.datasets import DatasetError
 from benchmarks.datasets.columns import find_column
-from benchmarks.datasets.files import Row, kind_of, read_rows
+from benchmarks.datasets.files import RawRow, kind_of, read_rows
 from benchmarks.datasets.samples import plain
 from search.core import StopReason
 
@@ -75,24 +75,19 @@ def read_completions(path: Path) -> list[Completed]:
     question, id = (find_column(str(path), field, columns, {}) for field in ("problem", "id"))
     try:
         return [_completed(row, row.fields or {}, question or "problem", id) for row in rows]
-    except RowError as error:
+    except DatasetError as error:
         raise DatasetError(str(path), error.what, error.hint, error.row) from None
 
 
-class RowError(ValueError):
-    """Why a row cannot be used."""
-
-    def __init__(self, row: int, what: str, hint: str = "") -> None:
-        super().__init__(row, what, hint)
-        self.row = row
-        self.what = what
-        self.hint = hint
+def _fault(row: int, what: str, hint: str = "") -> DatasetError:
+    """Why a row cannot be used; whoever knows the file says its name."""
+    return DatasetError("", what, hint, row)
 
 
-def _completed(row: Row, fields: Fields, question: str, id: str | None) -> Completed:
+def _completed(row: RawRow, fields: Fields, question: str, id: str | None) -> Completed:
     asked = fields.get(question)
     if not isinstance(asked, str) or not asked.strip():
-        raise RowError(row.number, f"has no {question}", "it is the question, as text")
+        raise _fault(row.number, f"has no {question}", "it is the question, as text")
     own_id = fields.get(id) if id else None
     return Completed(
         row.number,
@@ -112,13 +107,13 @@ def is_result(column: str) -> bool:
 def _completions(row: int, fields: Fields) -> tuple[Completion, ...]:
     texts = _list(row, fields, COMPLETIONS)
     if not texts:
-        raise RowError(row, "has no completions", "remove the row, or give it one")
+        raise _fault(row, "has no completions", "remove the row, or give it one")
     for index, text in enumerate(texts):
         if not isinstance(text, str):
             what = f"completions[{index}] is {kind_of(text)}, not a text"
-            raise RowError(row, what)
+            raise _fault(row, what)
     if fields.get(SCORES) is None:
-        raise RowError(row, "has no scores", "write [] for each completion that was not judged")
+        raise _fault(row, "has no scores", "write [] for each completion that was not judged")
     scores = _aligned(row, _list(row, fields, SCORES), SCORES, len(texts))
     stops = _aligned(row, _stops(row, fields, len(texts)), STOPS, len(texts))
     columns = (texts, scores, _tokens(row, fields, len(texts)), stops)
@@ -131,16 +126,16 @@ def _completions(row: int, fields: Fields) -> tuple[Completion, ...]:
 def _scores(row: int, index: int, given: Any) -> tuple[float | None, ...]:
     if not isinstance(given, list):
         what = f"scores[{index}] is {kind_of(given)}, not a list"
-        raise RowError(row, what, "one list of step scores for each completion")
+        raise _fault(row, what, "one list of step scores for each completion")
     for step, score in enumerate(given):
         if score is None:
             continue
         where = f"scores[{index}][{step}]"
         if isinstance(score, bool) or not isinstance(score, (int, float)):
-            raise RowError(row, f"{where} is {kind_of(score)}, not a number")
+            raise _fault(row, f"{where} is {kind_of(score)}, not a number")
         if not 0 <= score <= 1:  # nor is NaN
             hint = "turn rewards into probabilities first; null is for a step without a score"
-            raise RowError(row, f"{where} is {score}, not a probability from 0 to 1", hint)
+            raise _fault(row, f"{where} is {score}, not a probability from 0 to 1", hint)
     return tuple(None if score is None else float(score) for score in given)
 
 
@@ -151,7 +146,7 @@ def _tokens(row: int, fields: Fields, count: int) -> list[int | None]:
         return [None] * count
     for index, number in enumerate(_aligned(row, given, TOKENS, count)):
         if number is not None and (isinstance(number, bool) or not isinstance(number, int)):
-            raise RowError(row, f"{TOKENS}[{index}] is {number!r:.40}, not a whole number")
+            raise _fault(row, f"{TOKENS}[{index}] is {number!r:.40}, not a whole number")
     return [number if number and number > 0 else None for number in given]
 
 
@@ -163,20 +158,20 @@ def _stops(row: int, fields: Fields, count: int) -> list[StopReason]:
     try:
         return [StopReason(stop) for stop in _list(row, fields, STOPS)]
     except ValueError as error:
-        raise RowError(row, f"{STOPS}: {error}", f"choose from {', '.join(StopReason)}") from None
+        raise _fault(row, f"{STOPS}: {error}", f"choose from {', '.join(StopReason)}") from None
 
 
 def _list(row: int, fields: Fields, column: str) -> list[Any]:
     given = fields.get(column)
     if given is None:
-        raise RowError(row, f"has no {column}", "is it a file of search-and-learn completions?")
+        raise _fault(row, f"has no {column}", "is it a file of search-and-learn completions?")
     if not isinstance(given, list):
-        raise RowError(row, f"{column} is {kind_of(given)}, not a list")
+        raise _fault(row, f"{column} is {kind_of(given)}, not a list")
     return given
 
 
 def _aligned(row: int, given: Sequence[Any], column: str, count: int) -> list[Any]:
     if len(given) != count:
         what = f"has {len(given)} {column} for {count} completions"
-        raise RowError(row, what, "give one for each completion, in their order")
+        raise _fault(row, what, "give one for each completion, in their order")
     return list(given)

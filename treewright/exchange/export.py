@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from search.wording import counted
 from treewright.errors import ConfigError, suggest
 from treewright.exchange.export_sal import write_completions
-from treewright.exchange.recorded_run import RecordedRun
 from treewright.exchange.samples import write_samples
-from treewright.running.table import counted
+from treewright.running.recorded import RecordedRun
+from treewright.running.replay import Known
 from treewright.terminal import clean
 
 
@@ -20,7 +21,7 @@ class Format:
     """A format: the file's name in the run's folder, and who writes it."""
 
     file: str
-    write: Callable[[RecordedRun, Path], int]
+    write: Callable[[RecordedRun, Known, Path], int]
 
 
 FORMATS: Mapping[str, Format] = {
@@ -29,20 +30,22 @@ FORMATS: Mapping[str, Format] = {
 }
 
 
-def export(path: Path, form: str, output: Path | None = None) -> int:
+async def export(path: Path, form: str, output: Path | None = None) -> int:
     """Write a run's candidates; `output` None: into its folder.
 
     Returns the exit code. Raises `ConfigError` for a format that there is not, and what
-    `RecordedRun.read` and `whole_file` raise.
+    `RecordedRun` and `whole_file` raise.
     """
     if form not in FORMATS:
         hint = suggest(form, FORMATS)
         raise ConfigError("command line", "--format", form, "no such format", hint)
-    run = RecordedRun.read(path)
+    run = await RecordedRun.open(path)
+    known = await run.read()
+    run.tell(known.damage)
     target = output or run.folder.path / FORMATS[form].file
-    written = FORMATS[form].write(run, target)
-    problems = counted(len(run.solved), "problem")
+    written = FORMATS[form].write(run, known, target)
+    problems = counted(len(known.solved), "problem")
     print(clean(f"{counted(written, 'candidate')} of {problems} in {target}"))
-    if run.lacking:
-        print(f"not in it, without a result: {counted(run.lacking, 'problem')}", file=sys.stderr)
+    if lacking := len(known.failed) + len(known.pending) + len(run.dataset.bad_rows):
+        print(f"not in it, without a result: {counted(lacking, 'problem')}", file=sys.stderr)
     return 0

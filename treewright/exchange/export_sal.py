@@ -13,34 +13,37 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.datasets import Sample
-from search.aggregation import Aggregator
 from search.core import Candidate, Missing, Spent
+from treewright.arms.arm import Arm
+from treewright.arms.graded import Graded
+from treewright.arms.solved import Solved
 from treewright.exchange.completions import COMPLETIONS, SCORES, STOPS, TOKENS, is_result
-from treewright.exchange.recorded_run import RecordedRun, spent_along, stop_of
-from treewright.exchange.whole_file import whole_file
-from treewright.metrics import Solved, choose
+from treewright.exchange.output_file import whole_file
+from treewright.exchange.samples import spent_along, stop_of
+from treewright.running.recorded import RecordedRun
+from treewright.running.replay import Known
 
-LAST = Aggregator("last")
+LAST = "last"
 SELECTIONS = {"naive": "best", "weighted": "weighted", "maj": "majority"}
 """Its name of a selection, and ours."""
 
 
-def write_completions(run: RecordedRun, target: Path) -> int:
+def write_completions(run: RecordedRun, known: Known, target: Path) -> int:
     """Write the file, whole or not at all; returns how many candidates it has.
 
     Raises `RunWriteError`.
     """
     with whole_file(target) as file:
-        for row in rows(run):
+        for row in rows(run, known):
             file.write(json.dumps(row, allow_nan=False).encode("ascii") + b"\n")
-    return sum(len(solved.search.result.candidates) for _, solved in run.solved)
+    return sum(len(solved.search.result.candidates) for solved in known.solved)
 
 
-def rows(run: RecordedRun) -> Iterator[dict[str, Any]]:
+def rows(run: RecordedRun, known: Known) -> Iterator[dict[str, Any]]:
     """One row per problem with candidates, in the order of the dataset."""
-    largest = max((len(solved.search.result.candidates) for _, solved in run.solved), default=0)
+    largest = max((len(solved.search.result.candidates) for solved in known.solved), default=0)
     sizes = [1 << power for power in range(largest.bit_length())]
-    for sample, solved in run.solved:
+    for sample, solved in run.results(known):
         if solved.search.result.candidates:
             yield {**_problem(sample), **_results(solved), **_predictions(run, solved, sizes)}
 
@@ -82,19 +85,21 @@ def tokens(spent: list[Spent]) -> int:
 
 
 def _predictions(run: RecordedRun, solved: Solved, sizes: list[int]) -> dict[str, Any]:
-    candidates, missing = solved.search.result.candidates, run.config.missing
-    aggregated = [LAST.score(candidate, missing) for candidate in candidates]
-    best = choose(solved, LAST, "best", len(candidates), missing).index
+    candidates = solved.search.result.candidates
+    graded = Graded.of(solved, [LAST], run.config.missing)
+    best = graded.choice(Arm("best", LAST)).index
     found: dict[str, Any] = {
-        "agg_scores": [None if isinstance(score, Missing) else score for score in aggregated],
+        "agg_scores": [
+            None if isinstance(score, Missing) else score for score in graded.scores[LAST]
+        ],
         "pred": None if best is None else candidates[best].path.text,
     }
     for n in sizes:
         for name, selection in SELECTIONS.items():
-            index = choose(solved, LAST, selection, n, missing).index
+            index = graded.choice(Arm(selection, LAST), n).index
             found[f"pred_{name}@{n}"] = None if index is None else _boxed(run, candidates[index])
     return found
 
 
 def _boxed(run: RecordedRun, candidate: Candidate) -> str:
-    return f"\\boxed{{{run.answer(candidate.path)}}}"
+    return f"\\boxed{{{run.config.grading.answer(candidate.path)}}}"

@@ -6,12 +6,11 @@ on it. Of a file with a fault nothing is made.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,22 +18,21 @@ from typing import Any
 
 from benchmarks.datasets import DATASETS, Dataset, DatasetError, load_dataset
 from benchmarks.datasets.files import user_path
-from treewright.config.config import Config
 from treewright.config.kinds import IMPORTED
-from treewright.config.load import load_config
-from treewright.config.yamldump import dump
+from treewright.config.load import config_from
 from treewright.errors import ConfigError, suggest
 from treewright.exchange.completions import Completed, read_completions
-from treewright.exchange.pairing import pair
+from treewright.exchange.matching import pair
 from treewright.exchange.recording import record
-from treewright.exchange.steps import split_steps
-from treewright.running.experiment import at_work, create, find, go_on
+from treewright.exchange.step_splitting import split_steps
+from treewright.running.experiment import go_on
+from treewright.running.job import Job
 
 PROBLEMS = "problems.jsonl"
 """The file in the run's folder that holds the problems, where no dataset is named."""
 
 
-def import_completions(
+async def import_completions(
     file: Path,
     dataset: str | None,
     name: str | None,
@@ -65,19 +63,21 @@ def import_completions(
     completions = pair(path, rows, data)
     counts = {id: len(texts) for id, texts in completions.items()}
     settings = _settings(section, digest, rows, counts)
-    config = _configured(settings, overrides)
-    folder = find(config, data) or create(config, data)
+    config = config_from(settings, overrides=overrides)
+    job = Job.of(config, data).begun()
+    folder = job.run
     if dataset is None:
         folder.write_text(PROBLEMS, _own_problems(rows))
         own = (folder.path / PROBLEMS).absolute()
-        config = _configured({**settings, "dataset": {"path": str(own)}}, overrides)
+        config = config_from({**settings, "dataset": {"path": str(own)}}, overrides=overrides)
+        job = replace(job, config=config)
     facts = Facts.of(path, digest, rows)
     folder.write_json("manifest.json", {**folder.manifest(), "imported": asdict(facts)})
     for note in facts.notes():
         print(note, file=sys.stderr)
-    with at_work(folder, config) as journal:
-        asyncio.run(record(data.samples, completions, config.strategy, journal, config.seed))
-    return go_on(folder, config, data, as_json=as_json)
+    with job.at_work() as journal:
+        await record(data.samples, completions, config.strategy, journal, config.seed)
+    return await go_on(job, as_json=as_json)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class Facts:
 def _settings(
     section: Mapping[str, Any], digest: str, rows: Sequence[Completed], counts: Mapping[str, int]
 ) -> dict[str, Any]:
-    """The run's config, as YAML says it; `counts` of completions by problem id."""
+    """The run's config, as a mapping; `counts` of completions by problem id."""
     most = max(counts.values(), default=1)
     judged = any(each.scores for row in rows for each in row.completions)
     ports = {"kind": IMPORTED, "sha256": digest}
@@ -152,27 +152,19 @@ def _settings(
     }
 
 
-def _configured(settings: Mapping[str, Any], overrides: Sequence[str]) -> Config:
-    """The settings as a config. They take the way of every config: through a file."""
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "import.yaml"
-        file.write_text(dump(dict(settings)), encoding="utf-8")
-        return load_config(file, overrides)
-
-
 def _problems(
     path: Path, rows: Sequence[Completed], dataset: str | None, overrides: Sequence[str]
 ) -> tuple[Dataset, dict[str, str]]:
     """The problems, and the section `dataset` of the config. Raises `DatasetError`."""
     if dataset is not None:
         section = _section(dataset)
-        config = _configured(_settings(section, "", rows, {}), overrides)
+        config = config_from(_settings(section, "", rows, {}), overrides=overrides)
         return load_dataset(config.dataset), section
     with TemporaryDirectory() as folder:
         own = Path(folder) / PROBLEMS
         own.write_text(_own_problems(rows), encoding="utf-8")
         section = {"path": str(own)}
-        config = _configured(_settings(section, "", rows, {}), overrides)
+        config = config_from(_settings(section, "", rows, {}), overrides=overrides)
         try:
             data = load_dataset(config.dataset)
         except DatasetError as error:

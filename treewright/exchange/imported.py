@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from engines.traits import DOUBLE, Traits
 from search.checks import check_count
-from search.core import Candidate, Judgement, Path, Problem, Result
+from search.core import Candidate, Judgement, Prefix, Problem, Result
 from search.ports import (
     Failure,
     FailureKind,
+    Policy,
     PolicyCall,
     PolicyReply,
+    Scorer,
     ScorerCall,
     ScorerReply,
 )
@@ -20,15 +23,14 @@ from search.questions import Flow, Until, extend, judge
 
 @dataclass(frozen=True)
 class Imported:
-    """The completions of a file, in its order, each with its scores (`treewright import` says it).
-
-    `n`: how many a problem has. `fewer`: how many those have, by problem id, that have fewer.
-    `judged`: whether the file has scores.
-    """
+    """The completions of a file, each with its scores (`treewright import` says it)."""
 
     n: int
+    """How many completions a problem has at most."""
     fewer: dict[str, int] = field(default_factory=dict)
+    """How many those problems have that have fewer, by problem id."""
     judged: bool = True
+    """Whether the file has scores."""
 
     def __post_init__(self) -> None:
         check_count("n", self.n, 1)
@@ -56,7 +58,7 @@ class Imported:
     def __call__(self, problem: Problem) -> Flow:
         """Take every completion, then every judgement."""
         count = self.fewer.get(problem.id, self.n)
-        (drafts,) = yield from extend([Path.start(problem)], count, Until.END)
+        (drafts,) = yield from extend([Prefix.start(problem)], count, Until.END)
         if not self.judged:
             return Result(tuple(Candidate(draft) for draft in drafts))
         judgements: tuple[Judgement, ...] = yield from judge(drafts)
@@ -66,12 +68,18 @@ class Imported:
 
 @dataclass(frozen=True)
 class ImportedFile:
-    """A file that was imported (`treewright import` says it). `sha256`: of it, 64 hex digits."""
+    """A file that was imported (`treewright import` says it)."""
 
     sha256: str
+    """The digest of the file's bytes, 64 hex digits."""
+
+    @property
+    def traits(self) -> Traits:
+        """See `engines.traits`."""
+        return DOUBLE
 
 
-class RecordOnly:
+class RecordOnly(Policy, Scorer):
     """Both ports of such a run: what the journal does not hold cannot be had again from them."""
 
     async def extend(self, batch: Sequence[PolicyCall]) -> list[PolicyReply | Failure]:
@@ -83,7 +91,7 @@ class RecordOnly:
         return [_lost(call.path) for call in batch]
 
 
-def _lost(path: Path) -> Failure:
+def _lost(path: Prefix) -> Failure:
     message = (
         f"problem {path.problem.id}: was imported and is not in the journal; "
         "give the same `treewright import` again"

@@ -15,16 +15,18 @@ from search.driver import drive
 from search.ports import (
     Failure,
     FailureKind,
+    Policy,
     PolicyCall,
     PolicyReply,
+    Scorer,
     ScorerCall,
     ScorerReply,
 )
 from search.questions import Strategy
 from treewright.exchange.completions import Completion
-from treewright.exchange.steps import split_steps
+from treewright.exchange.step_splitting import split_steps
 from treewright.journal.journal import Journal
-from treewright.running.memory import RunMemory, failure_payload
+from treewright.running.memory import JournalMemory, failure_payload
 
 ByProblem: TypeAlias = Mapping[str, Sequence[Completion]]
 
@@ -32,7 +34,7 @@ NO_SCORES = "the file has no scores for it"
 NO_LAST = "the file has no score for its last step"
 
 
-class FilePorts:
+class FilePorts(Policy, Scorer):
     """A policy and a scorer that know what a file says, by problem id."""
 
     def __init__(self, completions: ByProblem) -> None:
@@ -101,7 +103,7 @@ async def record(
 
     A problem without completions becomes an error record.
     """
-    ports, memory = FilePorts(completions), RunMemory(journal, lambda spent: None)
+    ports, memory = FilePorts(completions), JournalMemory(journal, lambda spent: None)
     for sample in samples:
         problem = sample.problem
         try:

@@ -7,18 +7,19 @@ The version is raised when a column goes or changes its meaning, not when one is
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.datasets import Sample
-from search.core import Candidate, Judgement, Missing, Spent
+from search.core import Candidate, Judgement, Missing, Prefix, Spent, StopReason, place_id
+from treewright.arms.solved import Solved
 from treewright.config.kinds import kind_of
-from treewright.exchange.recorded_run import RecordedRun, spent_along, stop_of
-from treewright.exchange.whole_file import whole_file
-from treewright.metrics import Solved
+from treewright.exchange.output_file import whole_file
+from treewright.running.recorded import RecordedRun
+from treewright.running.replay import Known
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,7 +31,7 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SampleRow:
     """A candidate, its place among those of its problem, and where it comes from."""
 
     run: RecordedRun
@@ -65,7 +66,7 @@ class Column:
 
     type: str
     about: str
-    value: Callable[[Row], Any]
+    value: Callable[[SampleRow], Any]
 
 
 COLUMNS: dict[str, Column] = {
@@ -104,7 +105,9 @@ COLUMNS: dict[str, Column] = {
         lambda row: p.reason if isinstance(p := row.judgement.prefix, Missing) else None,
     ),
     "answer": Column(
-        "text", "as it was graded; null: none", lambda row: row.run.answer(row.candidate.path)
+        "text",
+        "as it was graded; null: none",
+        lambda row: row.run.config.grading.answer(row.candidate.path),
     ),
     "group": Column(
         "int",
@@ -167,11 +170,25 @@ def count(spent: list[Spent], part: str) -> int | None:
     return sum(counts)
 
 
-def rows(run: RecordedRun) -> Iterator[dict[str, Any]]:
+def spent_along(costs: Mapping[str, Spent], candidate: Candidate) -> list[Spent]:
+    """What one side spent on each of the paths that lead to a candidate, where it spent anything.
+
+    What several candidates share is in the list of each.
+    """
+    ids = map(place_id, reversed(candidate.path.line))
+    return [costs[id] for id in ids if id in costs]
+
+
+def stop_of(path: Prefix) -> StopReason:
+    """Why a solution ended; one without a step did not begin."""
+    return path.steps[-1].stop if path.steps else StopReason.ABORT
+
+
+def rows(run: RecordedRun, known: Known) -> Iterator[dict[str, Any]]:
     """One row per candidate, in the order of the dataset."""
-    for sample, solved in run.solved:
+    for sample, solved in run.results(known):
         for index in range(len(solved.search.result.candidates)):
-            row = Row(run, sample, solved, index)
+            row = SampleRow(run, sample, solved, index)
             yield {name: storable(column.value(row)) for name, column in COLUMNS.items()}
 
 
@@ -206,19 +223,19 @@ def schema(run: RecordedRun) -> Any:
     return pa.schema(fields, metadata=about)
 
 
-def samples_table(run: RecordedRun) -> pa.Table:
+def samples_table(run: RecordedRun, known: Known) -> pa.Table:
     """All samples as one pyarrow table."""
     import pyarrow as pa
 
-    return pa.Table.from_pylist(list(rows(run)), schema=schema(run))
+    return pa.Table.from_pylist(list(rows(run, known)), schema=schema(run))
 
 
-def write_samples(run: RecordedRun, target: Path) -> int:
+def write_samples(run: RecordedRun, known: Known, target: Path) -> int:
     """Write the file, whole or not at all; returns how many rows it has. Raises `RunWriteError`."""
     import pyarrow as pa
     from pyarrow import parquet
 
-    written, waiting, form = 0, rows(run), schema(run)
+    written, waiting, form = 0, rows(run, known), schema(run)
     with (
         whole_file(target) as opened,
         parquet.ParquetWriter(opened, form, compression="zstd") as file,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from treewright.files.inside import UnsafeFile, open_inside, opened_folder
+from treewright.files.opening import UnsafeFile, open_inside, opened_folder
 
 MIB = 1024 * 1024
 LONGEST_LINE = 16 * MIB

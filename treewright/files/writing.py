@@ -13,7 +13,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import BinaryIO
 
-from treewright.files.inside import opened_folder, refuse_special
+from treewright.files.opening import opened_folder, refuse_special
 from treewright.hiding import hide
 
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

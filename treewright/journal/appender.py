@@ -11,12 +11,8 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from search.fault import Fault
-from treewright.files.inside import open_inside
-
-
-class JournalError(Fault):
-    """The journal cannot be read or written. One line: the path, why, and what to do."""
+from treewright.files.opening import open_inside
+from treewright.journal.damage import JournalError
 
 
 class Appender:

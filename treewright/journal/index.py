@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import unquote
 
 from treewright.journal.checking import shown
 from treewright.journal.codec import Json
+from treewright.journal.damage import NOT_OURS, JournalCounts, JournalError
 from treewright.journal.notes import check_note
-from treewright.journal.records import BadRecord, Line
+from treewright.journal.records import BadRecord, Record
 
 POLICY, SCORER, FAILURE = "policy", "scorer", "failure"
 REPLIES = (POLICY, SCORER)
@@ -22,35 +24,8 @@ KEY = re.compile(r"(policy|scorer)/[^/]*/.*", re.DOTALL)
 """As `search.keys` makes them: the side, the problem, quoted, and what is asked of it."""
 
 
-@dataclass(slots=True)
-class JournalCounts:
-    """What was found and written.
-
-    `torn`: bytes of last lines that a kill cut off. `corrupt`: lines whose CRC does not fit.
-    `duplicates`: records of a call that was recorded before; they are ignored.
-    """
-
-    records: int = 0
-    torn: int = 0
-    corrupt: int = 0
-    duplicates: int = 0
-
-    def __str__(self) -> str:
-        """What a person should hear; empty when all is well."""
-        notes = {
-            ("torn byte", "dropped"): self.torn,
-            ("corrupt line", "set aside"): self.corrupt,
-            ("duplicate", "ignored"): self.duplicates,
-        }
-        return ", ".join(
-            f"{count} {what}{'' if count == 1 else 's'} {fate}"
-            for (what, fate), count in notes.items()
-            if count
-        )
-
-
 @dataclass(frozen=True, slots=True)
-class Place:
+class RecordPlace:
     """Where a record lies on disk; `line` from 1, 0 where it was written just now."""
 
     writer: str
@@ -58,24 +33,26 @@ class Place:
     length: int
     line: int = field(default=0, compare=False)
 
+    def not_ours(self, folder: Path, problem: Exception) -> JournalError:
+        """The error that what lies here is nothing that Treewright writes."""
+        where = f"line {self.line}" if self.line else f"byte {self.offset}"
+        return JournalError(f"{folder / self.writer}.jsonl, {where}: {problem}; {NOT_OURS}")
 
-class Index:
+
+class JournalIndex:
     """Of all records so far; of two replies to one call the first counts."""
 
     def __init__(self) -> None:
         self.counts = JournalCounts()
-        self._replies: dict[str, dict[str, Place]] = {}
+        self._replies: dict[str, dict[str, RecordPlace]] = {}
         self._latest: dict[str, dict[str, Json]] = {}
-        self._places: dict[tuple[str, str], Place] = {}
+        self._places: dict[tuple[str, str], RecordPlace] = {}
         self.failed: set[str] = set()
         """The problems of which a call, or which as a whole, failed at some time."""
 
-    def add(self, writer: str, line: Line) -> None:
-        """Take in a record that lies in `writer`'s file. Raises `BadRecord` for what is none."""
-        record = line.record
-        assert record is not None
+    def add(self, place: RecordPlace, record: Record) -> None:
+        """Take in a record that lies there. Raises `BadRecord` for what is none."""
         self.counts.records += 1
-        place = Place(writer, line.offset, line.length, line.number)
         if record.kind in REPLIES:
             if record.digest is None or not KEY.fullmatch(record.key):
                 raise BadRecord(f"its key {shown(record.key)} or its digest is not that of a reply")
@@ -91,18 +68,18 @@ class Index:
         if record.kind == FAILURE:
             self.failed.add(data["problem"])
 
-    def replies(self, key: str) -> Mapping[str, Place]:
+    def replies(self, key: str) -> Mapping[str, RecordPlace]:
         """The replies that were recorded with a key, by digest."""
         return self._replies.get(key, {})
 
-    def replies_on(self, problems: Collection[str]) -> Iterator[tuple[str, Place]]:
+    def replies_on(self, problems: Collection[str]) -> Iterator[tuple[str, RecordPlace]]:
         """All replies on some problems, each with its key (`search.keys`), which names both."""
         for key, recorded in self._replies.items() if problems else ():
             _, problem, _ = key.split("/", 2)
             if unquote(problem, errors="surrogatepass") in problems:
                 yield from ((key, place) for place in recorded.values())
 
-    def place(self, kind: str, key: str) -> Place:
+    def place(self, kind: str, key: str) -> RecordPlace:
         """Where the last payload of a key lies."""
         return self._places[kind, key]
 

@@ -16,10 +16,10 @@ from typing import Self
 
 from search.core import Missing, Spending
 from search.ports import PolicyCall, PolicyReply, ReplayError, ScorerCall, ScorerReply
-from treewright.files.inside import UnsafeFile, open_inside
-from treewright.files.reading import LONGEST_LINE, files_in
+from treewright.files.opening import UnsafeFile, open_inside
+from treewright.files.reading import LONGEST_LINE, files_in, lines_of
 from treewright.files.writing import make_folder, write_bytes
-from treewright.journal.appender import Appender, JournalError
+from treewright.journal.appender import Appender
 from treewright.journal.codec import (
     Json,
     decode_policy_reply,
@@ -28,12 +28,13 @@ from treewright.journal.codec import (
     encode_policy_reply,
     encode_scorer_reply,
 )
-from treewright.journal.index import POLICY, REPLIES, SCORER, Index, JournalCounts, Place
-from treewright.journal.loading import load_file, not_ours
+from treewright.journal.damage import JournalCounts, JournalError
+from treewright.journal.index import POLICY, REPLIES, SCORER, JournalIndex, RecordPlace
 from treewright.journal.records import (
+    VERSION,
     BadRecord,
     CorruptRecord,
-    Line,
+    UnknownVersion,
     reread,
     seal,
     unseal,
@@ -48,7 +49,7 @@ class Journal:
     def __init__(self, folder: Path, *, readonly: bool) -> None:
         self.folder = folder
         self.readonly = readonly
-        self._index = Index()
+        self._index = JournalIndex()
         self._known: dict[str, int] = {}
         self._files: dict[str, int] = {}
         self._good: dict[str, int] = {}
@@ -180,16 +181,18 @@ class Journal:
         if len(line) > LONGEST_LINE:
             raise JournalError(f"{self.folder}: a record of {len(line)} bytes is too long ({key})")
         offset = await self._appender.append(line)
-        self._index.add(self._writer, Line(offset, len(line), unseal(line)))
+        self._index.add(RecordPlace(self._writer, offset, len(line)), unseal(line))
 
-    def _reply(self, place: Place, call: PolicyCall | ScorerCall) -> PolicyReply | ScorerReply:
+    def _reply(
+        self, place: RecordPlace, call: PolicyCall | ScorerCall
+    ) -> PolicyReply | ScorerReply:
         data = self._read(place)
         with self._placed(place):
             if isinstance(call, PolicyCall):
                 return decode_policy_reply(data, call)
             return decode_scorer_reply(data, len(call.path.steps))
 
-    def _read(self, place: Place) -> Json:
+    def _read(self, place: RecordPlace) -> Json:
         line = os.pread(self._files[place.writer], place.length, place.offset)
         try:
             with self._placed(place):
@@ -201,16 +204,16 @@ class Journal:
             ) from error
 
     @contextmanager
-    def _placed(self, place: Place) -> Iterator[None]:
+    def _placed(self, place: RecordPlace) -> Iterator[None]:
         """What is wrong with a record inside the block is told with its place."""
         try:
             yield
         except (BadRecord, ValueError) as error:
-            raise not_ours(self.folder, place, error) from error
+            raise place.not_ours(self.folder, error) from error
 
     def not_ours(self, kind: str, key: str, problem: Exception) -> JournalError:
         """The error that what is known latest of a key is nothing that Treewright writes."""
-        return not_ours(self.folder, self._index.place(kind, key), problem)
+        return self._index.place(kind, key).not_ours(self.folder, problem)
 
     def _load(self) -> None:
         root, name = self.folder.parent, self.folder.name
@@ -223,18 +226,41 @@ class Journal:
             self._load_file(self.folder / file)
 
     def _load_file(self, path: Path) -> None:
-        size = self._read_from(path)
-        good, bad = load_file(self._files[path.stem], path, self._index)
+        """Take in all whole lines of a file."""
+        size, good, bad = self._read_from(path), 0, list[RecordPlace]()
+        with os.fdopen(self._files[path.stem], "rb", closefd=False) as file:
+            for number, line in enumerate(lines_of(file, path), 1):
+                if not line.endswith(b"\n"):
+                    break
+                place = RecordPlace(path.stem, good, len(line), number)
+                if not self._added(place, line):
+                    bad.append(place)
+                good += len(line)
         self._good[path.stem] = good
         self.counts.torn += size - good
         self.counts.corrupt += len(bad)
         if bad and not self.readonly:
             self._set_aside(path, bad)
 
-    def _set_aside(self, path: Path, bad: list[Line]) -> None:
+    def _added(self, place: RecordPlace, line: bytes) -> bool:
+        """Take in a line; whether it is as it was written."""
+        try:
+            self._index.add(place, unseal(line))
+        except CorruptRecord:
+            return False
+        except BadRecord as error:
+            raise place.not_ours(self.folder, error) from error
+        except UnknownVersion as error:
+            raise JournalError(
+                f"{self.folder / place.writer}.jsonl: holds a record of version {error.version}, "
+                f"this is version {VERSION}: use the Treewright that wrote it"
+            ) from error
+        return True
+
+    def _set_aside(self, path: Path, bad: list[RecordPlace]) -> None:
         """Copy the corrupt lines to a file of their own, the same one at every opening."""
         fd = self._files[path.stem]
-        lines = [os.pread(fd, line.length, line.offset) for line in bad]
+        lines = [os.pread(fd, place.length, place.offset) for place in bad]
         name = f"{self.folder.name}/{path.stem}.bad"
         write_bytes(self.folder.parent, name, b"".join(lines))
 

@@ -9,13 +9,10 @@ before `,"crc"`; every version keeps it there.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 from zlib import crc32
 
-from treewright.files.reading import lines_of
 from treewright.journal.codec import Json
 
 VERSION = 1
@@ -53,19 +50,6 @@ class Record:
     def data(self) -> Json:
         """The payload. Raises `BadRecord` where it is no JSON."""
         return parsed(self.payload)
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line at its place in a file, `length` with its line end. `record` is None when corrupt.
-
-    `number`: from 1; 0 where the line was written just now.
-    """
-
-    offset: int
-    length: int
-    record: Record | None
-    number: int = 0
 
 
 def seal(kind: str, key: str, data: Json, digest: str | None = None) -> bytes:
@@ -139,27 +123,6 @@ def _no_number(name: str) -> None:
 
 
 DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_number)
-
-
-def scan(file: BinaryIO, path: Path) -> Iterator[Line]:
-    """All whole lines of an opened file in order. A last line without its end is left out.
-
-    Raises:
-        UnsafeFile: a line is too long; `path` names the file.
-        UnknownVersion, BadRecord: as `unseal`, the place in front.
-    """
-    offset = 0
-    for number, line in enumerate(lines_of(file, path), 1):
-        if not line.endswith(b"\n"):
-            return
-        try:
-            record = unseal(line)
-        except CorruptRecord:
-            record = None
-        except BadRecord as error:
-            raise BadRecord(f"{path}, line {number}: {error}") from None
-        yield Line(offset, len(line), record, number)
-        offset += len(line)
 
 
 def dumps(value: object) -> bytes:

@@ -6,6 +6,7 @@ is asked again in its order, the journal answers, and each answer is held to the
 
 A path that was asked about is told as `[place, of, length]`: its place in the tree, and the first
 `length` steps of the path `of` that was drawn before; or with its own steps in place of the two.
+So is, as `earlier`, the path whose judgement another one could go on from.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from typing import Any
 
-from search.core import Candidate, Feedback, Judgement, Path, Problem, Pruned, Result
+from search.core import Candidate, Feedback, Judgement, Prefix, Problem, Pruned, Result
 from search.driver import Searched
+from search.limit import LimitReached
 from search.ports import PolicyCall
-from search.questions import Flow, Until, extend, judge
+from search.questions import Flow, Judge, Until, extend
 from treewright.journal import checking
 from treewright.journal.codec import (
     Json,
@@ -44,7 +46,7 @@ class ResultError(ValueError):
 
 def encode_result(searched: Searched) -> Json:
     """What the record holds."""
-    drawn: dict[str, Path] = {}
+    drawn: dict[str, Prefix] = {}
     asked: list[Json] = []
     for event in searched.order:
         if isinstance(event, PolicyCall):
@@ -52,13 +54,13 @@ def encode_result(searched: Searched) -> Json:
             child = searched.paths[_child_id(event)]
             drawn[child.id] = child
         else:
-            asked.append({"judge": _place(event, drawn)})
+            asked.append(_judge(event, drawn, searched))
     result = searched.result
     return {
         "asked": asked,
         "candidates": [_candidate(each, searched) for each in result.candidates],
         "pruned": [[each.path_id, encode_text(each.reason)] for each in result.pruned],
-        "exhausted": result.exhausted,
+        "exhausted": None if result.exhausted is None else str(result.exhausted),
     }
 
 
@@ -67,7 +69,7 @@ def check_result(data: Json) -> None:
     checking.fields(data, "asked", "candidates", "pruned", "exhausted")
     for event in checking.items(data["asked"], "asked"):
         if isinstance(event, dict) and "judge" in event:
-            checking.fields(event, "judge")
+            checking.fields(event, "judge", optional=("earlier",))
         else:
             checking.fields(event, "draw", "child", "until", "greedy", "feedback")
     for candidate in checking.items(data["candidates"], "candidates"):
@@ -89,7 +91,7 @@ class _Again:
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        self.drawn: dict[str, Path] = {}
+        self.drawn: dict[str, Prefix] = {}
         self.judged: dict[str, Judgement] = {}
 
     def flow(self, data: Json) -> Flow:
@@ -106,7 +108,8 @@ class _Again:
             )
         except ValueError as error:
             raise ResultError(str(error)) from error
-        return Result(candidates, pruned, data["exhausted"])
+        limit = data["exhausted"]
+        return Result(candidates, pruned, None if limit is None else LimitReached.read(limit))
 
     def draw(self, event: Json) -> Generator[Any, Any, None]:
         path = self.path(event["draw"])
@@ -125,29 +128,33 @@ class _Again:
 
     def judge(self, event: Json) -> Generator[Any, Any, None]:
         path = self.path(event["judge"])
+        earlier = self.path(event["earlier"]) if "earlier" in event else None
+        if earlier is not None and earlier.id not in self.judged:
+            raise ValueError(f"path {checking.shown(earlier.id)} was not judged before")
 
         def asking() -> Generator[Any, Any, None]:
-            (self.judged[path.id],) = yield from judge([path])
+            reply = yield Judge((path,), (earlier,))
+            (self.judged[path.id],) = reply.judgements
 
         return asking()
 
-    def path(self, told: Any) -> Path:
+    def path(self, told: Any) -> Prefix:
         place, *whence = checking.items(told, "a path")
         at = tuple(checking.ids(place, "a place"))
         if len(whence) == 1:
             steps = tuple(map(decode_step, checking.items(whence[0], "steps")))
-            return Path(self.problem, steps, at)
+            return Prefix(self.problem, steps, at)
         if len(whence) != 2:
             raise ValueError(f"a path is {checking.shown(told)}")
         of, length = whence[0], checking.count(whence[1], "length", DEEPEST)
         if not length:
-            return Path(self.problem, (), at)
+            return Prefix(self.problem, (), at)
         steps = self.known(of).steps
         if length > len(steps):
             raise ValueError(f"{length} steps of a path that has {len(steps)}")
-        return Path(self.problem, steps[:length], at)
+        return Prefix(self.problem, steps[:length], at)
 
-    def known(self, id: Any) -> Path:
+    def known(self, id: Any) -> Prefix:
         if not isinstance(id, str) or id not in self.drawn:
             raise ValueError(f"path {checking.shown(id)} was not drawn before")
         return self.drawn[id]
@@ -179,7 +186,7 @@ def _child_id(call: PolicyCall) -> str:
     return "/".join(map(str, (*call.path.place, call.child)))
 
 
-def _draw(call: PolicyCall, drawn: Mapping[str, Path], searched: Searched) -> Json:
+def _draw(call: PolicyCall, drawn: Mapping[str, Prefix], searched: Searched) -> Json:
     shown = call.feedback
     return {
         "draw": _place(call.path, drawn),
@@ -195,7 +202,13 @@ def _draw(call: PolicyCall, drawn: Mapping[str, Path], searched: Searched) -> Js
     }
 
 
-def _place(path: Path, drawn: Mapping[str, Path]) -> list[Any]:
+def _judge(path: Prefix, drawn: Mapping[str, Prefix], searched: Searched) -> Json:
+    earlier = searched.earlier.get(path.id)
+    told = {} if earlier is None else {"earlier": _place(earlier, drawn)}
+    return {"judge": _place(path, drawn), **told}
+
+
+def _place(path: Prefix, drawn: Mapping[str, Prefix]) -> list[Any]:
     """A path by what was drawn before: looked for at its own place first, then above, then all."""
     length = len(path.steps)
     if not length:
@@ -207,7 +220,7 @@ def _place(path: Path, drawn: Mapping[str, Path]) -> list[Any]:
     return [list(path.place), [encode_step(step) for step in path.steps]]
 
 
-def _judgement(judgement: Judgement | None, path: Path, searched: Searched) -> Any:
+def _judgement(judgement: Judgement | None, path: Prefix, searched: Searched) -> Any:
     if judgement is None:
         return None
     if judgement == searched.judgements.get(path.id):

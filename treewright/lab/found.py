@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import escape
 
 from rich.console import Console
 
-from search.core import Candidate, Missing, Problem, Score, Spending, Spent
-from search.driver import Searched
+from search.core import Candidate, Missing, Problem, Score, Spending
+from search.driver import Searched, total
 from search.tree import Graph, tree_of
+from search.wording import amount, number
 from treewright.terminal import line
 from treewright.trees.draw import footer, lines
 from treewright.trees.trees import choose_on
@@ -51,7 +52,7 @@ class Found:
     def spent(self) -> Spending:
         """What the whole search cost at each of the two models."""
         costs = self.searched.costs
-        return Spending(_total(costs.policy), _total(costs.verifier))
+        return Spending(total(costs.policy.values()), total(costs.verifier.values()))
 
     @property
     def tree(self) -> Graph:
@@ -89,16 +90,12 @@ class Found:
         yield f"answer {answer}{score} ({by} of {of})"
         spent = self.spent
         yield (
-            f"{spent.policy.computed:,} tokens of the policy, "
-            f"{spent.verifier.computed:,} of the verifier"
+            f"{amount(spent.policy.computed)} tokens of the policy, "
+            f"{amount(spent.verifier.computed)} of the verifier"
         )
         if self.searched.result.exhausted:
             yield line(f"ended by a limit: {self.searched.result.exhausted}")
 
 
 def _number(score: Score) -> str:
-    return line(f"missing ({score.reason})") if isinstance(score, Missing) else f"{score:.3f}"
-
-
-def _total(costs: Mapping[str, Spent]) -> Spent:
-    return sum(costs.values(), Spent())
+    return line(f"missing ({score.reason})") if isinstance(score, Missing) else number(score)

@@ -11,19 +11,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from benchmarks.grading import Grader, open_grader
+from benchmarks.grading import Grader, Grades, open_grader
+from engines.traits import traits_of
 from search.aggregation import Aggregator
-from search.core import Candidate, Missing, Problem, Score
+from search.core import Problem
 from search.driver import Searched, drive
 from search.memory import DictMemory
 from search.questions import Strategy
-from search.selection import SELECTIONS, Option
+from treewright.arms.arm import Arm
+from treewright.arms.graded import Graded
+from treewright.arms.solved import Solved
 from treewright.cluster.cluster import Ports, open_cluster
 from treewright.config.config import Config
 from treewright.config.load import config_from, load_config
+from treewright.lab.arguments import checked_strategy, choosing, problem_of
 from treewright.lab.found import Found
 from treewright.lab.portal import Portal
-from treewright.lab.said import checked_strategy, choosing, problem_of
 
 Section = Mapping[str, Any]
 """A section of a config as a mapping: `{"kind": "thinkprm", "model": "launch/ThinkPRM-1.5B"}`."""
@@ -153,38 +156,37 @@ class AsyncLab:
         await self.start()
         assert self._engines is not None
         ports, seed = self._engines.ports, self.config.seed
-        searched = await drive(how(problem), ports.policy, ports.scorer, DictMemory(), seed)
+        searched = await drive(
+            how(problem),
+            ports.policy,
+            ports.scorer,
+            DictMemory(),
+            seed,
+            goes_on=traits_of(self.config.scorer).goes_on,
+        )
         return await self._chosen(problem, searched, aggregator, chooser)
 
     async def _chosen(
         self, problem: Problem, searched: Searched, aggregator: Aggregator | None, select: str
     ) -> Found:
-        candidates = searched.result.candidates
-        scores = [self._score(candidate, aggregator) for candidate in candidates]
-        answers = [self._answer(candidate) for candidate in candidates]
+        candidates, missing = searched.result.candidates, self.config.missing
+        answers = [self.config.grading.answer(candidate.path) for candidate in candidates]
         assert self._engines is not None
-        groups = await self._engines.grader.group(answers)
-        options = [Option(*pair) for pair in zip(groups, scores, strict=True)]
-        scale = aggregator.scale if aggregator else Aggregator.parse("last").scale
-        index = SELECTIONS[select].choose(options, scale).index
+        grades = Grades(tuple(await self._engines.grader.group(answers)), ())
+        arm = Arm(select, str(aggregator) if aggregator else None)
+        graded = Graded.of(Solved(problem.id, searched, grades), [arm.aggregation], missing)
+        index = graded.choice(arm).index
         return Found(
             problem,
             searched,
             answer=None if index is None else answers[index],
-            score=None if index is None or aggregator is None else scores[index],
+            score=None
+            if index is None or not aggregator
+            else graded.scores[str(aggregator)][index],
             chosen=index,
-            aggregate=str(aggregator) if aggregator else None,
+            aggregate=arm.aggregation,
             select=select,
         )
-
-    def _score(self, candidate: Candidate, aggregator: Aggregator | None) -> Score:
-        if aggregator is None:
-            return Missing("no aggregation")
-        return aggregator.score(candidate, self.config.missing)
-
-    def _answer(self, candidate: Candidate) -> str | None:
-        path = candidate.path
-        return self.config.grading.extract(path.text) if path.finished else None
 
 
 class Lab:

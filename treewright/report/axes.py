@@ -15,7 +15,7 @@ FEWEST = 3
 
 
 @dataclass(frozen=True)
-class Scale:
+class AxisScale:
     """An axis from `low` to `high`, with its ticks and what stands at them."""
 
     axis: Axis
@@ -30,25 +30,25 @@ class Scale:
         return (at - low) / (high - low)
 
 
-def x_scale(plot: Plot) -> Scale:
+def x_scale(plot: Plot) -> AxisScale:
     """Over all series."""
     values = sorted({spot.x for spot in all_spots(plot)})
     if plot.x_axis is Axis.LOG2:
         ticks = [value for value in values if value == values[-1] or math.log2(value).is_integer()]
         low, high = values[0] / 2**0.25, values[-1] * 2**0.25
-        return Scale(Axis.LOG2, low, high, tuple(ticks), tuple(f"{each:g}" for each in ticks))
+        return AxisScale(Axis.LOG2, low, high, tuple(ticks), tuple(f"{each:g}" for each in ticks))
     if plot.x_axis is Axis.LOG10:
         low, high = max(values[0], 1.0) / 1.25, max(values[-1], 1.0) * 1.25
         ticks = decades(low, high)
-        return Scale(Axis.LOG10, low, high, tuple(ticks), tuple(map(thousands, ticks)))
+        return AxisScale(Axis.LOG10, low, high, tuple(ticks), tuple(map(thousands, ticks)))
     whole = plot.x_range is None
     low, high = plot.x_range or (values[0] - 0.5, values[-1] + 0.5)
     ticks = values if whole and len(values) <= 2 * TICKS else steps(low, high)
     shown = [label(each, percent=plot.percent and not whole) for each in ticks]
-    return Scale(Axis.LINEAR, low, high, tuple(ticks), tuple(shown))
+    return AxisScale(Axis.LINEAR, low, high, tuple(ticks), tuple(shown))
 
 
-def y_scale(plot: Plot) -> Scale:
+def y_scale(plot: Plot) -> AxisScale:
     """Shares from 0 to 100 %, never cut; differences as far as they go, to both sides of 0."""
     low, high = plot.y_range or (0.0, 1.0)
     if plot.level == 0.0:
@@ -59,7 +59,7 @@ def y_scale(plot: Plot) -> Scale:
         low = -high
     ticks = steps(low, high)
     shown = [label(each, percent=plot.percent, signed=low < 0) for each in ticks]
-    return Scale(Axis.LINEAR, low, high, tuple(ticks), tuple(shown))
+    return AxisScale(Axis.LINEAR, low, high, tuple(ticks), tuple(shown))
 
 
 def all_spots(plot: Plot) -> Sequence[Spot]:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from treewright.comparing.comparison import Comparison
+from benchmarks.grading import Outcome
+from search.wording import counted
+from treewright.arms.comparison import Comparison
+from treewright.arms.graded_run import Curve
+from treewright.arms.standing import Standing, standings
 from treewright.config.fingerprint import differences, identity_of
 from treewright.config.steering import strategy_told
 from treewright.ledger import Ledger, summed
 from treewright.report import charts
-from treewright.report.case import Case
-from treewright.report.curves import Curve, abstained, curves
-from treewright.report.differences import Standing, against_last, standings
+from treewright.report.differences import against_last
 from treewright.report.headline import Tile, summary, tiles
 from treewright.report.plot import Plot
-from treewright.report.reading import Reading
+from treewright.report.reported_run import ReportedRun
 from treewright.report.verifier import Verifier, verifier
-from treewright.running.lost import with_lost
 from treewright.running.run_folder import Status
-from treewright.running.table import counted
+from treewright.running.wasted import with_lost
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Chapter:
     before believing a figure.
     """
 
-    reading: Reading
+    reading: ReportedRun
     strategy: str
     notes: tuple[str, ...]
     summary: str
@@ -55,13 +56,14 @@ class Chapter:
         return max([0.01, *ends])
 
 
-def chapter(reading: Reading) -> Chapter:
+def chapter(reading: ReportedRun) -> Chapter:
     """Measure a run; defined for one without a single result."""
-    found = curves(reading)
+    run = reading.graded
+    found = run.curves(reading.arms)
     judged = verifier(reading) if reading.aggregations and reading.cases else None
-    placed = standings(reading, found)
-    order = sorted(range(len(found)), key=lambda at: -(found[at].top.found.accuracy or -1.0))
-    chosen = charts.over_optimisation(reading, found)
+    placed = standings([curve.top for curve in found])
+    order = sorted(range(len(found)), key=lambda at: -(found[at].figures.accuracy or -1.0))
+    chosen = charts.over_optimisation(run, found)
     drawn = [charts.calibration_plot(judged), charts.depth_plot(judged), chosen] if judged else []
     return Chapter(
         reading=reading,
@@ -72,18 +74,18 @@ def chapter(reading: Reading) -> Chapter:
         arms=tuple(found[at] for at in order),
         standings=tuple(placed[at] for at in order),
         accuracy_plots=(
-            *charts.accuracy_over_n(reading, found),
-            *charts.accuracy_over_tokens(reading, found),
+            *charts.accuracy_over_n(run, found),
+            *charts.accuracy_over_tokens(run, found),
         ),
-        difference_plots=tuple(charts.difference_over_n(reading, found)),
-        comparisons=tuple(against_last(reading, found)),
+        difference_plots=tuple(charts.difference_over_n(run, found)),
+        comparisons=tuple(against_last(found)),
         verifier=judged,
         verifier_plots=tuple(plot for plot in drawn if plot is not None),
         ledger=ledger_of(reading),
     )
 
 
-def ledger_of(reading: Reading) -> Ledger:
+def ledger_of(reading: ReportedRun) -> Ledger:
     """What the run spent, as its `metrics.json` has it."""
     booked = Ledger(
         summed([case.ledger.policy for case in reading.cases]),
@@ -92,19 +94,19 @@ def ledger_of(reading: Reading) -> Ledger:
     return with_lost(booked, reading.lost)
 
 
-def notes(reading: Reading, judged: Verifier | None) -> list[str]:
+def notes(reading: ReportedRun, judged: Verifier | None) -> list[str]:
     """What is special about this run, a sentence each."""
     cases, source = reading.cases, reading.source
     told = [*unfinished(reading), *changed(reading)]
-    if reading.noted:
-        told.append(f"The journal is not whole: {reading.noted}.")
+    if reading.damage:
+        told.append(f"{reading.damage[0].upper()}{reading.damage[1:]}.")
     if not cases:
         return [*told, "No problem has a result yet, so there is no figure to show."]
     if len(cases) == 1:
         told.append("One problem: its figures say nothing about others, intervals are as wide.")
     if reading.largest <= 1:
         told.append("One solution per problem: every way to choose among them is the same.")
-    if all(abstained(case) for case in cases):
+    if all(each is Outcome.ABSTAINED for case in cases for each in case.outcomes):
         told.append("No solution gave an answer: every arm abstains, which counts as wrong.")
     if reading.unjudged:
         told.append(f"No verifier was asked ({reading.unjudged}): nothing is scored.")
@@ -123,7 +125,7 @@ def notes(reading: Reading, judged: Verifier | None) -> list[str]:
     return told
 
 
-def unfinished(reading: Reading) -> list[str]:
+def unfinished(reading: ReportedRun) -> list[str]:
     """That problems are missing, or that some failed."""
     told = []
     if reading.pending:
@@ -138,14 +140,9 @@ def unfinished(reading: Reading) -> list[str]:
     return told
 
 
-def changed(reading: Reading) -> list[str]:
+def changed(reading: ReportedRun) -> list[str]:
     """That the installation is not the one that made the run; the questions are the same."""
     source = reading.source
     now = identity_of(source.config, source.dataset.digest)
     keys = [key for key in differences(source.identity, now) if key in source.identity]
     return [f"Made with another {', '.join(keys)} than there is now."] if keys else []
-
-
-def right_share(case: Case) -> int:
-    """How many candidates are right."""
-    return sum(case.right)

@@ -4,30 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from treewright.report.curves import ORACLE, Curve, Point, oracle, sizes_of
+from treewright.arms.graded_run import Curve, GradedRun
+from treewright.arms.marks import Marks
 from treewright.report.differences import is_reference, over_sizes
-from treewright.report.plot import NEUTRAL, Axis, Line, Plot, Series, Spot
-from treewright.report.reading import REFERENCE, Reading
+from treewright.report.plot import NEUTRAL, Axis, LineStyle, Plot, Series, Spot
+from treewright.report.reported_run import REFERENCE
 from treewright.report.verifier import Verifier
 
+ORACLE = "oracle"
+"""A verifier without error: right where any candidate is."""
 SOLUTIONS, ACCURACY = "Number of solutions n", "Accuracy (%)"
 BAND = "Bands: 95 % intervals over problems."
 SUBSETS = "Each point is the mean over all n-subsets of the run's solutions (or many drawn ones)."
 
 
-def accuracy_over_n(reading: Reading, found: Sequence[Curve]) -> list[Plot]:
+def accuracy_over_n(run: GradedRun, found: Sequence[Curve]) -> list[Plot]:
     """One plot per selection, a line per aggregation; nothing where there is only one n."""
-    if len(sizes_of(reading)) < 2:
+    if len(run.sizes) < 2:
         return []
-    best = oracle(reading, sizes_of(reading))
-    ceiling = Series(ORACLE, tuple(Spot(*spot) for spot in best), NEUTRAL, Line.DOTTED)
+    best = run.oracle(run.sizes)
+    ceiling = Series(ORACLE, tuple(Spot(*spot) for spot in best), NEUTRAL, LineStyle.DOTTED)
     return [
         Plot(
             id=f"accuracy-over-n-{selection}",
             title=titled(selection, "over the number of solutions"),
             x_label=SOLUTIONS,
             y_label=ACCURACY,
-            series=(*lines(reading, voted(found), selection, lambda point: point.n), ceiling),
+            series=(*lines(voted(found), selection, lambda point: point.n), ceiling),
             x_axis=Axis.LOG2,
             caption=f"{SUBSETS} {BAND} Oracle: right where any of the n solutions is.",
         )
@@ -35,9 +38,9 @@ def accuracy_over_n(reading: Reading, found: Sequence[Curve]) -> list[Plot]:
     ]
 
 
-def accuracy_over_tokens(reading: Reading, found: Sequence[Curve]) -> list[Plot]:
+def accuracy_over_tokens(run: GradedRun, found: Sequence[Curve]) -> list[Plot]:
     """The same lines over what they cost: a verifier has to be paid for, too."""
-    if len(sizes_of(reading)) < 2:
+    if len(run.sizes) < 2:
         return []
     return [
         Plot(
@@ -45,18 +48,18 @@ def accuracy_over_tokens(reading: Reading, found: Sequence[Curve]) -> list[Plot]
             title=titled(selection, "over tokens of both models"),
             x_label="Tokens per problem, policy and verifier",
             y_label=ACCURACY,
-            series=lines(reading, found, selection, lambda point: point.tokens),
+            series=lines(found, selection, lambda point: point.figures.tokens),
             x_axis=Axis.LOG10,
             caption=f"Prompt tokens that were not cached, and generated ones. {BAND}",
         )
         for selection in selections(found)
-        if any(point.tokens for curve in found for point in curve.points)
+        if any(point.figures.tokens for curve in found for point in curve.points)
     ]
 
 
-def difference_over_n(reading: Reading, found: Sequence[Curve]) -> list[Plot]:
+def difference_over_n(run: GradedRun, found: Sequence[Curve]) -> list[Plot]:
     """Each aggregation minus `last`, per selection; nothing where there is only one n."""
-    if len(sizes_of(reading)) < 2:
+    if len(run.sizes) < 2:
         return []
     references = {curve.arm.selection: curve for curve in found if is_reference(curve)}
     plots = []
@@ -64,8 +67,8 @@ def difference_over_n(reading: Reading, found: Sequence[Curve]) -> list[Plot]:
         series = [
             Series(
                 str(curve.arm.aggregation),
-                tuple(Spot(*spot) for spot in over_sizes(reading, curve, reference)),
-                colour(reading, curve.arm.aggregation),
+                tuple(Spot(*spot) for spot in over_sizes(curve, reference)),
+                colour(found, curve.arm.aggregation),
             )
             for curve in found
             if curve.arm.selection == selection and curve is not reference
@@ -126,7 +129,7 @@ def depth_plot(found: Verifier) -> Plot | None:
             Series("AUROC", tuple(spots), 0),
             Series("ECE", tuple(
                 Spot(each.depth, each.ece) for each in found.depths if each.ece is not None
-            ), 1, Line.DASHED),
+            ), 1, LineStyle.DASHED),
         ),
         percent=False,
         y_range=(0.0, 1.0),
@@ -136,9 +139,9 @@ def depth_plot(found: Verifier) -> Plot | None:
     )  # fmt: skip
 
 
-def over_optimisation(reading: Reading, found: Sequence[Curve]) -> Plot | None:
+def over_optimisation(run: GradedRun, found: Sequence[Curve]) -> Plot | None:
     """What the verifier chooses against the oracle, and its confidence in it, as n grows."""
-    sizes = sizes_of(reading)
+    sizes = run.sizes
     bests = [curve for curve in found if curve.arm.selection == "best"]
     if len(sizes) < 2 or not bests:
         return None
@@ -147,12 +150,14 @@ def over_optimisation(reading: Reading, found: Sequence[Curve]) -> Plot | None:
     vote = next((each for each in found if each.arm.selection == "majority"), None)
     sure = tuple(Spot(p.n, p.confidence) for p in curve.points if p.confidence is not None)
     series = [
-        Series(f"chosen by {name}", spots(curve, lambda point: point.n), colour(reading, name)),
-        Series("its mean score", sure, colour(reading, name), Line.DASHED),
-        Series(ORACLE, tuple(Spot(*spot) for spot in oracle(reading, sizes)), line=Line.DOTTED),
+        Series(f"chosen by {name}", spots(curve, lambda point: point.n), colour(found, name)),
+        Series("its mean score", sure, colour(found, name), LineStyle.DASHED),
+        Series(ORACLE, tuple(Spot(*spot) for spot in run.oracle(sizes)), line=LineStyle.DOTTED),
     ]
     if vote:
-        series.insert(2, Series("majority", spots(vote, lambda point: point.n), line=Line.DASHED))
+        series.insert(
+            2, Series("majority", spots(vote, lambda point: point.n), line=LineStyle.DASHED)
+        )
     return Plot(
         id="over-optimisation",
         title="Chosen against oracle as n grows",
@@ -166,16 +171,16 @@ def over_optimisation(reading: Reading, found: Sequence[Curve]) -> Plot | None:
 
 
 def lines(
-    reading: Reading, found: Sequence[Curve], selection: str, x: Callable[[Point], float | None]
+    found: Sequence[Curve], selection: str, x: Callable[[Marks], float | None]
 ) -> tuple[Series, ...]:
     """The arms of one selection, and those that need no score beside them."""
     made = []
     for curve in found:
         name = curve.arm.aggregation
         if name and curve.arm.selection == selection:
-            made.append(Series(name, spots(curve, x), colour(reading, name)))
+            made.append(Series(name, spots(curve, x), colour(found, name)))
         if not name:
-            line = Line.DASHED if curve.arm.selection == "majority" else Line.DOTTED
+            line = LineStyle.DASHED if curve.arm.selection == "majority" else LineStyle.DOTTED
             made.append(Series(curve.arm.selection, spots(curve, x), NEUTRAL, line))
     return tuple(each for each in made if each.spots)
 
@@ -185,16 +190,14 @@ def voted(found: Sequence[Curve]) -> list[Curve]:
     return [curve for curve in found if curve.arm.selection != "first"]
 
 
-def spots(curve: Curve, x: Callable[[Point], float | None]) -> tuple[Spot, ...]:
+def spots(curve: Curve, x: Callable[[Marks], float | None]) -> tuple[Spot, ...]:
     """The points of a curve that have an accuracy and an x, the first of those at one x."""
     found: dict[float, Spot] = {}
     for point in curve.points:
         place = x(point)
-        if point.found.accuracy is not None and place is not None:
-            at = round(place, 6)
-            found.setdefault(
-                at, Spot(at, point.found.accuracy, *(point.found.ci95 or (None, None)))
-            )
+        rate, ends = point.figures.accuracy, point.figures.ci95 or (None, None)
+        if rate is not None and place is not None:
+            found.setdefault(round(place, 6), Spot(round(place, 6), rate, *ends))
     return tuple(found.values())
 
 
@@ -209,7 +212,7 @@ def titled(selection: str, what: str) -> str:
     return f"Accuracy of {selection} {what}" if selection else f"Accuracy {what}"
 
 
-def colour(reading: Reading, aggregation: str | None) -> int:
+def colour(found: Sequence[Curve], aggregation: str | None) -> int:
     """An aggregation has one colour in all plots of a run."""
-    names = reading.aggregations
+    names = list(dict.fromkeys(curve.arm.aggregation for curve in found if curve.arm.aggregation))
     return names.index(aggregation) if aggregation in names else NEUTRAL

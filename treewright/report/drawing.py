@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from treewright.report.axes import Scale, x_scale, y_scale
+from search.wording import number, percent
+from treewright.report.axes import AxisScale, x_scale, y_scale
 from treewright.report.plot import Plot, Series, Spot
 
 WIDTH, HEIGHT = 480, 320
@@ -79,8 +80,8 @@ class Drawing:
 class Frame:
     """From values to places in the picture."""
 
-    x: Scale
-    y: Scale
+    x: AxisScale
+    y: AxisScale
 
     def across(self, value: float) -> float:
         """From the left."""
@@ -111,7 +112,7 @@ def drawing(plot: Plot) -> Drawing:
     )
 
 
-def ticks(scale: Scale, place: object) -> tuple[Tick, ...]:
+def ticks(scale: AxisScale, place: object) -> tuple[Tick, ...]:
     """Where the ticks stand."""
     assert callable(place)
     return tuple(
@@ -152,11 +153,11 @@ def colour(series: Series) -> str:
 def told(plot: Plot, series: Series, spot: Spot) -> str:
     """`min, 8: 71.9 (60.1 to 81.2)`."""
     at = 100 * spot.x if plot.x_range is not None and plot.percent else spot.x
-    return f"{series.name}, {at:,.4g}: {number(plot, spot)}"
+    return f"{series.name}, {at:,.4g}: {placed(plot, spot)}"
 
 
-def number(plot: Plot, spot: Spot) -> str:
+def placed(plot: Plot, spot: Spot) -> str:
     """`71.9 (60.1 to 81.2)`."""
     values = [each for each in (spot.y, spot.low, spot.high) if each is not None]
-    shown = [f"{100 * each:.1f}" if plot.percent else f"{each:.3f}" for each in values]
+    shown = [percent(each) if plot.percent else number(each) for each in values]
     return f"{shown[0]} ({shown[1]} to {shown[2]})" if len(shown) == 3 else shown[0]

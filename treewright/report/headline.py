@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from treewright.comparing import telling
-from treewright.report.curves import Curve, oracle
-from treewright.report.differences import Standing
-from treewright.report.reading import Reading
-from treewright.running.table import counted, percent
-
-Ends = tuple[float, float] | None
+from search.wording import amount, counted, ends, number, percent, points, points_interval
+from treewright.arms.graded_run import Curve
+from treewright.arms.standing import Standing
+from treewright.report.reported_run import ReportedRun
 
 MOST_NAMED = 3
 """Arms that a sentence names; more are counted."""
@@ -23,21 +20,20 @@ class Tile:
 
     name: str
     accuracy: float | None
-    ci95: Ends
+    ci95: tuple[float, float] | None
     about: str
 
 
-def summary(reading: Reading, found: Sequence[Curve], placed: Sequence[Standing]) -> str:
+def summary(reading: ReportedRun, found: Sequence[Curve], placed: Sequence[Standing]) -> str:
     """Which arm is best, what it gains over a vote and at what cost, and how surely."""
     best = next((at for at, each in enumerate(placed) if each.best), None)
     if best is None:
         return "There is no accuracy to report."
-    top, problems = found[best].top, len(reading.cases)
-    cost = "" if top.tokens is None else f", for {top.tokens:,.0f} tokens per problem"
+    top, problems = found[best].figures, len(reading.cases)
+    cost = "" if top.tokens is None else f", for {amount(top.tokens)} tokens per problem"
     told = [
-        f"{found[best].arm} is right in {percent(top.found.accuracy)} % of "
-        f"{counted(problems, 'problem')} at n = {top.n} "
-        f"(95 % CI {interval(top.found.ci95)}){cost}."
+        f"{top.arm} is right in {percent(top.accuracy)} % of {counted(problems, 'problem')} "
+        f"at n = {top.n} (95 % CI {ends(top.ci95)}){cost}."
     ]
     if problems > 1:
         told += [*over_majority(found, placed, best), *over_others(found, placed)]
@@ -55,14 +51,15 @@ def over_majority(found: Sequence[Curve], placed: Sequence[Standing], best: int)
         return ["No arm that asks the verifier does better."] if asked else []
     if gap is None:
         return []
-    ends = placed[at].ci95
-    sure = "" if ends is None else f" (95 % CI {points(-ends[1])} to {points(-ends[0])})"
-    ours, theirs = found[best].top.tokens, found[at].top.tokens
-    cost = f" at {ours / theirs:.2f} times the tokens" if ours and theirs else ""
+    ci95 = placed[at].ci95
+    sure = "" if ci95 is None else f" (95 % CI {points_interval((-ci95[1], -ci95[0]))})"
+    ours, theirs = found[best].figures.tokens, found[at].figures.tokens
+    cost = f" at {number(ours / theirs, 2)} times the tokens" if ours and theirs else ""
     known = "shown" if placed[at].shown else "not shown"
-    if ends is not None and not ends[0] <= 0 <= ends[1] and not placed[at].shown:
+    if ci95 is not None and not ci95[0] <= 0 <= ci95[1] and not placed[at].shown:
         known += f", for it is the best of {len(found)} arms"
-    return [f"Over majority, which needs no verifier: {points(-gap)} points{sure}{cost}, {known}."]
+    told = true_minus(f"{points(-gap)} points{sure}")
+    return [f"Over majority, which needs no verifier: {told}{cost}, {known}."]
 
 
 def over_others(found: Sequence[Curve], placed: Sequence[Standing]) -> list[str]:
@@ -81,35 +78,31 @@ def over_others(found: Sequence[Curve], placed: Sequence[Standing]) -> list[str]
     return [f"{worse}{verb} shown to be worse; against {arms} chance alone may make the gap."]
 
 
-def tiles(reading: Reading, found: Sequence[Curve]) -> list[Tile]:
+def tiles(reading: ReportedRun, found: Sequence[Curve]) -> list[Tile]:
     """The best arm, what costs no verifier, one solution, and a verifier without error."""
-    known = [curve for curve in found if curve.top.found.accuracy is not None]
+    known = [curve for curve in found if curve.figures.accuracy is not None]
     if not known:
         return []
-    best = max(known, key=lambda curve: curve.top.found.accuracy or 0.0)
+    best = max(known, key=lambda curve: curve.figures.accuracy or 0.0)
     named = {str(curve.arm): curve for curve in known}
     made = [tile(f"{best.arm}, the best of {len(known)} arms", best)]
     if "majority" in named:
         made.append(tile("majority, no verifier", named["majority"]))
     if "first" in named:
         made.append(tile("first solution", named["first"]))
-    for n, rate, low, high in oracle(reading, [reading.largest]):
+    for n, rate, low, high in reading.graded.oracle([reading.largest]):
         made.append(Tile("oracle: any is right", rate, (low, high), f"n = {n}"))
     return made
 
 
 def tile(name: str, curve: Curve) -> Tile:
     """An arm over all candidates."""
-    top = curve.top
-    about = "cost unknown" if top.tokens is None else f"{top.tokens:,.0f} tokens per problem"
-    return Tile(name, top.found.accuracy, top.found.ci95, about)
+    top = curve.figures
+    known = top.tokens is not None
+    about = f"{amount(top.tokens)} tokens per problem" if known else "cost unknown"
+    return Tile(name, top.accuracy, top.ci95, about)
 
 
-def interval(ends: Ends) -> str:
-    """`41.2 to 65.0`."""
-    return "–" if ends is None else f"{percent(ends[0])} to {percent(ends[1])}"
-
-
-def points(share: float | None) -> str:
-    """`+3.1`, with a true minus."""
-    return telling.points(share).replace("-", "−")
+def true_minus(told: str) -> str:
+    """As a page writes numbers below 0."""
+    return told.replace("-", "−")

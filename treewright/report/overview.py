@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from treewright.comparing.comparison import Comparison, compare
+from treewright.arms.comparison import Comparison, compare
+from treewright.arms.graded_run import Curve
 from treewright.comparing.source import Source
 from treewright.report.chapter import Chapter
 from treewright.report.charts import ACCURACY, BAND, SOLUTIONS, spots
-from treewright.report.curves import Curve, marks
 from treewright.report.plot import Axis, Plot, Series
 
 PREFERRED = ("weighted", "best", "majority")
@@ -57,7 +57,7 @@ def against_first(chapters: Sequence[Chapter]) -> list[Comparison]:
     chosen = [(made, arm) for made in chapters if (arm := standing_for(made)) is not None]
     if len(chosen) < 2 or chosen[0][0] is not chapters[0]:
         return []
-    reference, *others = [marks(made.reading, arm) for made, arm in chosen]
+    reference, *others = [arm.top for _, arm in chosen]
     return compare([(other, reference) for other in others])
 
 
@@ -67,7 +67,7 @@ def standing_for(made: Chapter) -> Curve | None:
     known = {
         curve.arm.selection: curve
         for curve in made.arms
-        if curve.top.found.accuracy is not None
+        if curve.figures.accuracy is not None
         and (curve.arm.aggregation is None or (curve.arm.aggregation,) == tuple(first))
     }
     return next((known[name] for name in PREFERRED if name in known), None)
@@ -78,7 +78,7 @@ def lines(chosen: Sequence[tuple[Chapter, Curve]], *, tokens: bool) -> tuple[Ser
     made = [
         Series(
             f"{chapter.reading.name}: {curve.arm}",
-            spots(curve, lambda point: point.tokens if tokens else point.n),
+            spots(curve, lambda point: point.figures.tokens if tokens else point.n),
             number,
         )
         for number, (chapter, curve) in enumerate(chosen)

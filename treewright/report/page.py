@@ -13,16 +13,19 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from treewright.comparing.comparison import Comparison
-from treewright.comparing.telling import cost, probability
-from treewright.report.chapter import Chapter, right_share
+from search import wording
+from search.wording import counted, points, points_interval
+from treewright.arms.columns import Place, everywhere
+from treewright.arms.comparison import Comparison
+from treewright.report.chapter import Chapter
 from treewright.report.drawing import drawing
-from treewright.report.embedding import script_json, visible
-from treewright.report.forest import fitted
-from treewright.report.headline import interval, points
+from treewright.report.escaping import script_json, visible
+from treewright.report.headline import true_minus
 from treewright.report.plot import Plot
-from treewright.running.table import amount, counted, percent
+from treewright.report.tree_data import fitted
 
+WRITTEN = ("amount", "ends", "number", "percent", "probability", "whole")
+"""Of `search.wording`, what the templates call by its own name."""
 MOST_TREES = 12_500_000
 """Characters of packed trees in a page, which leaves it below 15 MB."""
 SHOWN_QUESTION = 160
@@ -33,7 +36,7 @@ FOLLOWING = "follow.js"
 
 
 @dataclass(frozen=True)
-class Page:
+class ReportPage:
     """What the page is about.
 
     `overview`, `comparisons`: plots over several runs, and each against the first. `live`: a server
@@ -47,9 +50,9 @@ class Page:
     live: str = ""
 
 
-def render(page: Page) -> str:
+def render(page: ReportPage) -> str:
     """The whole file as text."""
-    trees, whole = fitted(
+    trees, every = fitted(
         [case.tree for chapter in page.chapters for case in chapter.reading.cases], MOST_TREES
     )
     left = iter(trees)
@@ -65,7 +68,9 @@ def render(page: Page) -> str:
         style=Markup(styles[0]),
         index=Markup(script_json({"runs": [listed(chapter) for chapter in page.chapters]})),
         packs=[Markup(script_json(each)) for each in packs],
-        whole=whole,
+        whole=every,
+        columns={place.name.lower(): place.columns for place in (Place.PAGE, Place.RUNS)},
+        told=everywhere(),
         failures=SHOWN_FAILURES,
     )  # fmt: skip
 
@@ -81,13 +86,10 @@ def environment() -> Environment:
     )
     made.filters |= {
         "drawn": drawing,
-        "amount": amount,
         "visible": visible,
-        "percent": percent,
-        "interval": interval,
-        "points": points,
-        "probability": probability,
-        "cost": cost,
+        **{name: getattr(wording, name) for name in WRITTEN},
+        "points": lambda share: true_minus(points(share)),
+        "points_interval": lambda ends: true_minus(points_interval(ends)),
         "problems": lambda number: counted(number, "problem"),
         "pretty": lambda value: json.dumps(value, indent=2),
     }
@@ -130,7 +132,7 @@ def listed(chapter: Chapter) -> dict[str, Any]:
                 "question": visible(sample.problem.question)[:SHOWN_QUESTION],
                 "ended": case is not None,
                 "chosen": case.chosen.value if case and case.chosen else "",
-                "right": right_share(case) if case else 0,
+                "right": sum(case.right) if case else 0,
                 "n": len(case.outcomes) if case else 0,
             }
         )

@@ -16,7 +16,7 @@ class Axis(StrEnum):
     LINEAR = "linear"
 
 
-class Line(StrEnum):
+class LineStyle(StrEnum):
     """How a series is drawn."""
 
     SOLID = "solid"
@@ -45,7 +45,7 @@ class Series:
     name: str
     spots: tuple[Spot, ...]
     colour: int = NEUTRAL
-    line: Line = Line.SOLID
+    line: LineStyle = LineStyle.SOLID
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,14 @@ from typing import Any
 
 from treewright.files.writing import replacing
 from treewright.report.axes import x_scale, y_scale
-from treewright.report.plot import Axis, Line, Plot, Series
+from treewright.report.plot import Axis, LineStyle, Plot, Series
 from treewright.running.run_folder import RunWriteError
 
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#b5578f", "#c98a00", "#3a9fdb", "#5b4b9a", "#475569")
 """As in the page's style sheet: after Okabe & Ito (2008), for all kinds of colour vision."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
 NEUTRAL_COLOUR = "#6b7280"
-STYLES = {Line.SOLID: "-", Line.DASHED: "--", Line.DOTTED: ":"}
+STYLES = {LineStyle.SOLID: "-", LineStyle.DASHED: "--", LineStyle.DOTTED: ":"}
 SETTINGS: Any = {
     "svg.hashsalt": "treewright",  # else every file's ids differ
     "text.parse_math": False,  # a name with two dollars is a name

@@ -7,23 +7,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from search.wording import counted
 from treewright.comparing.pairing import check_once
-from treewright.config.apart import names
+from treewright.config.labels import names
 from treewright.errors import ConfigError
 from treewright.report.chapter import Chapter, chapter
 from treewright.report.overview import against_first, different_data, overview
-from treewright.report.page import Page, render
+from treewright.report.page import ReportPage, render
 from treewright.report.plot import Plot
 from treewright.report.plot_files import write_plots
-from treewright.report.reading import read
+from treewright.report.reported_run import read
 from treewright.running.run_folder import RunFolder
-from treewright.running.table import counted
 from treewright.terminal import clean
 
 FILE, PLOTS = "report.html", "plots"
 
 
-def report(paths: Sequence[Path], output: Path | None = None) -> int:
+async def report(paths: Sequence[Path], output: Path | None = None) -> int:
     """Write the page of one run into its folder, of several into the current one, and say where.
 
     Raises:
@@ -32,7 +32,8 @@ def report(paths: Sequence[Path], output: Path | None = None) -> int:
         RunWriteError: a file that cannot be written.
     """
     file = place(paths, output)
-    page = measured(paths)
+    page = await measured(paths)
+    tell(page)
     RunFolder(file.parent).write_text(file.name, render(page))
     write_plots(plots_of(file, paths), plots(page))
     for made in page.chapters:
@@ -41,6 +42,12 @@ def report(paths: Sequence[Path], output: Path | None = None) -> int:
             print(clean(f"{made.reading.name}: {left} without a result yet"), file=sys.stderr)
     print(clean(f"report {file}"))
     return 0
+
+
+def tell(page: ReportPage) -> None:
+    """Say on stderr what of its runs cannot be shown, and what is amiss with their journals."""
+    for made in page.chapters:
+        made.reading.source.run.tell(made.reading.damage)
 
 
 def place(paths: Sequence[Path], output: Path | None) -> Path:
@@ -67,9 +74,9 @@ def plots_of(file: Path, paths: Sequence[Path]) -> Path:
     return file.parent / f"{name}-{PLOTS}"
 
 
-def measured(paths: Sequence[Path], *, live: str = "") -> Page:
+async def measured(paths: Sequence[Path], *, live: str = "") -> ReportPage:
     """The page of these runs as they are now."""
-    readings = [read(letters(number), path) for number, path in enumerate(paths)]
+    readings = [await read(letters(number), path) for number, path in enumerate(paths)]
     sources = [reading.source for reading in readings]
     check_once(sources)
     for reading, called in zip(readings, names([each.config for each in sources]), strict=True):
@@ -77,11 +84,11 @@ def measured(paths: Sequence[Path], *, live: str = "") -> Page:
     chapters = [chapter(reading) for reading in readings]
     warnings = different_data(sources)
     if warnings:
-        return Page(chapters, warnings=warnings, live=live)
-    return Page(chapters, overview(chapters), against_first(chapters), live=live)
+        return ReportPage(chapters, warnings=warnings, live=live)
+    return ReportPage(chapters, overview(chapters), against_first(chapters), live=live)
 
 
-def plots(page: Page) -> list[Plot]:
+def plots(page: ReportPage) -> list[Plot]:
     """All plots, with ids that tell runs apart where there are several."""
     if len(page.chapters) == 1:
         return [*page.overview, *page.chapters[0].plots]

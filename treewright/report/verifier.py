@@ -10,8 +10,9 @@ from benchmarks.estimators.calibration import Calibration, auroc, calibration
 from benchmarks.grading import Outcome
 from search.core import Missing, Score
 from search.questions import judges_prefixes
-from treewright.report.case import Case, Chains
-from treewright.report.reading import Reading
+from treewright.arms.graded import Graded
+from treewright.report.problem_summary import Chains, ProblemSummary
+from treewright.report.reported_run import ReportedRun
 
 GRADED = (Outcome.CORRECT, Outcome.INCORRECT, Outcome.ABSTAINED)
 """What is right or wrong; a solution without an answer is wrong."""
@@ -61,7 +62,7 @@ class Verifier:
     by_history: bool
 
 
-def verifier(reading: Reading) -> Verifier:
+def verifier(reading: ReportedRun) -> Verifier:
     """Over all candidates that were judged and graded; defined over none."""
     chains = Chains()
     for case in reading.cases:
@@ -81,7 +82,7 @@ def verifier(reading: Reading) -> Verifier:
     )
 
 
-def graded(scores: Sequence[Score | None], case: Case) -> list[tuple[float, bool]]:
+def graded(scores: Sequence[Score | None], case: Graded) -> list[tuple[float, bool]]:
     """(score, right) of the candidates that have both."""
     return [
         (float(score), outcome is Outcome.CORRECT)
@@ -90,7 +91,7 @@ def graded(scores: Sequence[Score | None], case: Case) -> list[tuple[float, bool
     ]
 
 
-def separation(scores: Iterable[Sequence[Score]], cases: Sequence[Case]) -> Separation:
+def separation(scores: Iterable[Sequence[Score]], cases: Sequence[Graded]) -> Separation:
     """Of one kind of numbers, a list per case."""
     by_case = [graded(each, case) for each, case in zip(scores, cases, strict=True)]
     pairs = [pair for each in by_case for pair in each]
@@ -98,7 +99,7 @@ def separation(scores: Iterable[Sequence[Score]], cases: Sequence[Case]) -> Sepa
     return Separation(len(pairs), area(pairs), fmean(own) if own else None, len(own))
 
 
-def depths(cases: Sequence[Case]) -> list[Depth]:
+def depths(cases: Sequence[ProblemSummary]) -> list[Depth]:
     """From depth 1 on, as long as there are enough solutions."""
     deepest = max((len(odds) for case in cases for odds in case.deepening), default=0)
     made = []

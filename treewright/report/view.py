@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 import threading
@@ -11,12 +12,13 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from time import monotonic
+from typing import NoReturn
 
 from treewright.errors import ConfigError
 from treewright.files.reading import bytes_in
 from treewright.hiding import hide
-from treewright.report.page import render
-from treewright.report.report import measured
+from treewright.report.page import ReportPage, render
+from treewright.report.report import measured, tell
 from treewright.running.run_folder import RunFolder, Status
 from treewright.terminal import clean, line
 
@@ -46,44 +48,47 @@ class Follower:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.edition = self._made(self.version())
-        self._stop = threading.Event()
+        self.edition = Edition(b"", "", "")
+
+    async def begin(self) -> None:
+        """The first edition. Raises what `measured` raises."""
+        version = self.version()
+        page = await measured([self.path], live=version)
+        tell(page)
+        self.edition = edition(page, version)
 
     def version(self) -> str:
         """Changes whenever the run's journal or its status does."""
         sizes = bytes_in(self.path, "journal", ".jsonl")
         return f"{RunFolder(self.path).status()}-{'-'.join(map(str, sizes))}"
 
-    def look(self) -> None:
+    async def look(self) -> None:
         """Make a new edition if the run has moved; where that fails the page says why."""
         try:
             version = self.version()
             if version != self.edition.version:
-                self.edition = self._made(version)
+                self.edition = edition(await measured([self.path], live=version), version)
         except Exception as error:  # noqa: BLE001 - the page is kept, and says that it is not renewed
             told = f"not renewed: {line(hide(str(error)))}"
             self.edition = Edition(self.edition.page, self.edition.version, told)
 
-    def follow(self) -> None:
-        """Look until stopped."""
+    async def follow(self) -> NoReturn:
+        """Look until cancelled."""
         pause = PAUSE
-        while not self._stop.wait(pause):
+        while True:
+            await asyncio.sleep(pause)
             began = monotonic()
-            self.look()
+            await self.look()
             pause = max(PAUSE, SHARE * (monotonic() - began))
 
-    def stop(self) -> None:
-        """Look no more."""
-        self._stop.set()
 
-    def _made(self, version: str) -> Edition:
-        page = measured([self.path], live=version)
-        (only,) = page.chapters
-        reading = only.reading
-        done = len(reading.cases)
-        going = reading.status is Status.RUNNING
-        told = f"{done} of {reading.problems} problems" + (", going on" if going else "")
-        return Edition(hide(render(page)).encode(), version, hide(told))
+def edition(page: ReportPage, version: str) -> Edition:
+    """The page of one run, and where the run is."""
+    (only,) = page.chapters
+    reading = only.reading
+    going = reading.status is Status.RUNNING
+    told = f"{len(reading.cases)} of {reading.problems} problems" + (", going on" if going else "")
+    return Edition(hide(render(page)).encode(), version, hide(told))
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -126,26 +131,26 @@ class Handler(BaseHTTPRequestHandler):
         """Requests are nobody's business."""
 
 
-def view(path: Path, port: int = 0) -> int:
+async def view(path: Path, port: int = 0) -> int:
     """Serve until interrupted.
 
     Raises `ConfigError` for a port that cannot be had, and what `report` raises for a run that
     cannot be read.
     """
     follower = Follower(path)
+    await follower.begin()
     server = serve(follower, port)
-    threading.Thread(target=follower.follow, daemon=True).start()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://{LOOPBACK}:{server.server_address[1]}/"
     print(clean(f"{path} at {address}"), flush=True)
     print("the page follows the run; interrupt (Ctrl-C) to end", file=sys.stderr, flush=True)
     try:
-        server.serve_forever()
-    except KeyboardInterrupt:
+        await follower.follow()
+    except (asyncio.CancelledError, KeyboardInterrupt):
         return 0
     finally:
-        follower.stop()
+        server.shutdown()
         server.server_close()
-    return 0
 
 
 def serve(follower: Follower, port: int) -> ThreadingHTTPServer:

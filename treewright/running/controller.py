@@ -14,12 +14,12 @@ from benchmarks.grading import Grader, Grades, GradingConfig, Outcome
 from benchmarks.grading_pool import GradingError
 from search.calls import SearchFailed
 from search.driver import Searched, drive
+from search.gather import gather
 from search.ports import Failure, Memory, Policy, ReplayError, Scorer
 from search.questions import Strategy
-from search.together import together
+from treewright.arms.solved import Solved
 from treewright.journal.journal import Journal, JournalError
 from treewright.journal.results import RESULT, encode_result
-from treewright.metrics import Solved
 from treewright.running.memory import failure_payload
 
 
@@ -33,9 +33,10 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Controller:
-    """Runs problems with a strategy over two ports. `on_done` hears each problem as it ends.
+    """Searches problems with a strategy over two ports. `on_done` hears each problem as it ends.
 
     With `keep_results` each search is recorded so that it can be replayed without its strategy.
+    `goes_on`: as for `search.driver.drive`.
     """
 
     strategy: Strategy
@@ -47,12 +48,12 @@ class Controller:
     seed: int
     on_done: Callable[[Solved | Failed], None]
     keep_results: bool = False
+    goes_on: bool = False
 
-    async def run(self, samples: Sequence[Sample], in_flight: int, stop: asyncio.Event) -> None:
-        """Search all samples, at most `in_flight` at once.
-
-        After `stop` is set no other is begun.
-        """
+    async def search_all(
+        self, samples: Sequence[Sample], in_flight: int, stop: asyncio.Event
+    ) -> None:
+        """Search all, at most `in_flight` at once. After `stop` is set no other is begun."""
         waiting = iter(samples)
 
         async def work() -> None:
@@ -61,17 +62,18 @@ class Controller:
                     return
                 self.on_done(await self.solve(sample))
 
-        await together(work() for _ in range(min(in_flight, len(samples))))
+        await gather(work() for _ in range(min(in_flight, len(samples))))
 
     async def solve(self, sample: Sample) -> Solved | Failed:
         """Search and grade one problem.
 
-        Only a fault of the journal, or a grader that does not start, ends the run.
+        Only a fault of the journal, or a grader that does not start, ends the session.
         """
         problem = sample.problem
         try:
             flow = self.strategy(problem)
-            searched = await drive(flow, self.policy, self.scorer, self.memory, self.seed)
+            ports = self.policy, self.scorer, self.memory
+            searched = await drive(flow, *ports, self.seed, goes_on=self.goes_on)
             grades = await self.grading.grade(sample, searched)
             if self.keep_results:
                 await self.journal.append(RESULT, problem.id, encode_result(searched))
@@ -103,7 +105,7 @@ class Grading:
     async def grade(self, sample: Sample, searched: Searched) -> Grades:
         """One grade per candidate. A candidate that did not finish, or boxed nothing, abstains."""
         paths = [candidate.path for candidate in searched.result.candidates]
-        answers = [self.config.extract(path.text) if path.finished else None for path in paths]
+        answers = [self.config.answer(path) for path in paths]
         settings = repr(self.config)
         known = self.journal.latest("grade").get(sample.problem.id)
         if known and (known["grading"], known["answers"]) == (settings, answers):

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from search.fault import Fault
-from treewright.files.inside import open_inside
+from treewright.files.opening import open_inside
 
 NAME = "LOCK"
 

@@ -9,6 +9,7 @@ from search.keys import scorer_key
 from search.ports import (
     Failure,
     FailureKind,
+    Policy,
     PolicyCall,
     PolicyReply,
     Scorer,
@@ -20,37 +21,6 @@ from treewright.journal.journal import Journal
 
 CLOCK = "clock"
 """The kind of the journal's records that hold readings of a search's clock."""
-
-
-class RunMemory:
-    """The memory of a running experiment. `on_spent` hears the cost of every reply that is new."""
-
-    def __init__(self, journal: Journal, on_spent: Callable[[Spent], None]) -> None:
-        self.journal = journal
-        self.on_spent = on_spent
-
-    def recall(
-        self, key: str, digest: str, call: PolicyCall | ScorerCall
-    ) -> PolicyReply | ScorerReply | None:
-        """The recorded reply, or None."""
-        return self.journal.recall(key, digest, call)
-
-    async def record(self, key: str, digest: str, reply: PolicyReply | ScorerReply) -> None:
-        """Return once the reply is durable."""
-        await self.journal.record(key, digest, reply)
-        self.on_spent(reply.spent)
-
-    async def fail(self, key: str, problem_id: str, failure: Failure) -> None:
-        """Note a failed call."""
-        await self.journal.append("failure", key, failure_payload(problem_id, failure))
-
-    def elapsed(self, key: str) -> float | None:
-        """The reading that was noted, or None."""
-        return noted_seconds(self.journal, key)
-
-    async def note_elapsed(self, key: str, seconds: float) -> None:
-        """Note a reading."""
-        await self.journal.append(CLOCK, key, {"seconds": seconds})
 
 
 class RecordedMemory:
@@ -73,11 +43,33 @@ class RecordedMemory:
 
     def elapsed(self, key: str) -> float | None:
         """The reading that was noted, or None."""
-        return noted_seconds(self.journal, key)
+        seconds: float | None = self.journal.latest(CLOCK).get(key, {}).get("seconds")
+        return seconds
 
     async def note_elapsed(self, key: str, seconds: float) -> None:
         """Raise `Unrecorded`: in a replay no time passes."""
         raise Unrecorded
+
+
+class JournalMemory(RecordedMemory):
+    """The memory of a session. `on_spent` hears the cost of every reply that is new."""
+
+    def __init__(self, journal: Journal, on_spent: Callable[[Spent], None]) -> None:
+        super().__init__(journal)
+        self.on_spent = on_spent
+
+    async def record(self, key: str, digest: str, reply: PolicyReply | ScorerReply) -> None:
+        """Return once the reply is durable."""
+        await self.journal.record(key, digest, reply)
+        self.on_spent(reply.spent)
+
+    async def fail(self, key: str, problem_id: str, failure: Failure) -> None:
+        """Note a failed call."""
+        await self.journal.append("failure", key, failure_payload(problem_id, failure))
+
+    async def note_elapsed(self, key: str, seconds: float) -> None:
+        """Note a reading."""
+        await self.journal.append(CLOCK, key, {"seconds": seconds})
 
 
 class Unrecorded(Exception):
@@ -87,23 +79,19 @@ class Unrecorded(Exception):
     """
 
 
-class RecordedPolicy:
-    """The policy of a replay: it has nothing to say beyond the journal."""
+class RecordedPorts(Policy, Scorer):
+    """Both ports of a replay: they have nothing to say beyond the journal."""
 
     async def extend(self, batch: Sequence[PolicyCall]) -> list[PolicyReply | Failure]:
         """Raise `Unrecorded`."""
         raise Unrecorded
-
-
-class RecordedScorer:
-    """The scorer of a replay: it has nothing to say beyond the journal."""
 
     async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:
         """Raise `Unrecorded`."""
         raise Unrecorded
 
 
-class SparedScorer:
+class SparedScorer(Scorer):
     """A scorer that is spared the calls whose failure the journal noted."""
 
     def __init__(self, scorer: Scorer, failures: Mapping[str, Failure]) -> None:
@@ -117,17 +105,15 @@ class SparedScorer:
         replies = iter(await self.scorer.judge(asked) if asked else ())
         return [failure or next(replies) for failure in noted]
 
+    async def close(self) -> None:
+        """Free the scorer behind it."""
+        await self.scorer.close()
+
 
 def noted_failures(journal: Journal, *, final: bool) -> dict[str, Failure]:
     """What failed last at each key: only what is never asked again, or all."""
     noted = {key: read_failure(payload) for key, payload in journal.latest("failure").items()}
     return {key: failure for key, failure in noted.items() if failure.kind.final or not final}
-
-
-def noted_seconds(journal: Journal, key: str) -> float | None:
-    """The seconds of a reading that the journal holds, or None."""
-    seconds: float | None = journal.latest(CLOCK).get(key, {}).get("seconds")
-    return seconds
 
 
 def failure_payload(problem_id: str, failure: Failure) -> dict[str, str]:

@@ -1,15 +1,16 @@
-"""How a run tells where it is: bars on a terminal, plain lines elsewhere. Always on stderr."""
+"""How a session tells where it is: bars on a terminal, plain lines elsewhere. Always on stderr."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 from search.core import Spent
+from search.wording import percent, whole
 
 PLAIN_SECONDS = 10.0
 """How often a plain progress line is printed."""
@@ -62,25 +63,12 @@ class Tally:
     def accuracies(self) -> str:
         """`first 41 %  min+best 78 %`, of those arms that are known."""
         known = {arm: self.right[arm] / decided for arm, decided in self.decided.items() if decided}
-        told = (f"{arm} {100 * accuracy:.0f} %" for arm, accuracy in known.items())
+        told = (f"{arm} {percent(accuracy, 0)} %" for arm, accuracy in known.items())
         return "  ".join(told) or "accuracy not known yet"
 
 
 class Progress(Protocol):
-    """What the controller tells. The tally is shared; `update` says that it changed."""
-
-    def __enter__(self) -> Self:
-        """Start showing."""
-        ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop showing; leave the last state on the screen."""
-        ...
+    """What a session tells. The tally is shared; `update` says that it changed."""
 
     def update(self) -> None:
         """Show the tally as it is now."""
@@ -105,7 +93,7 @@ def describe(tally: Tally) -> str:
     left = "" if tally.eta is None else f", {clock(tally.eta)} left"
     failed = f", {tally.failed} failed" if tally.failed else ""
     return (
-        f"{tally.done}/{tally.total} problems{failed}, {tally.rate:,.0f} tokens/s{left}; "
+        f"{tally.done}/{tally.total} problems{failed}, {whole(tally.rate)} tokens/s{left}; "
         f"{tally.accuracies()}"
     )
 
@@ -124,17 +112,6 @@ class PlainProgress:
         self.tally = tally
         self.last = time.monotonic()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.say(describe(self.tally))
-
     def update(self) -> None:
         """Print when it is time."""
         if time.monotonic() - self.last >= PLAIN_SECONDS:
@@ -150,44 +127,25 @@ class BarProgress:
     """A rich bar with problems, tokens/s, time left and running accuracy."""
 
     def __init__(self, tally: Tally) -> None:
+        from rich import progress
         from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            TextColumn,
-            TimeElapsedColumn,
-        )
-        from rich.progress import Progress as RichProgress
 
         self.tally = tally
-        self.bar = RichProgress(
-            TextColumn("problems"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[figures]}"),
-            TimeElapsedColumn(),
+        self.bar = progress.Progress(
+            progress.TextColumn("problems"),
+            progress.BarColumn(),
+            progress.MofNCompleteColumn(),
+            progress.TextColumn("{task.fields[figures]}"),
+            progress.TimeElapsedColumn(),
             console=Console(stderr=True),
         )
         self.task = self.bar.add_task("problems", total=tally.total, figures="")
-
-    def __enter__(self) -> Self:
-        self.bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.update()
-        self.bar.stop()
 
     def update(self) -> None:
         """Redraw."""
         left = "" if self.tally.eta is None else f"  {clock(self.tally.eta)} left"
         failed = f"  {self.tally.failed} failed" if self.tally.failed else ""
-        figures = f"{self.tally.rate:,.0f} tok/s{left}{failed}  {self.tally.accuracies()}"
+        figures = f"{whole(self.tally.rate)} tok/s{left}{failed}  {self.tally.accuracies()}"
         self.bar.update(self.task, completed=self.tally.done, figures=figures)
 
     def say(self, line: str) -> None:
@@ -195,6 +153,19 @@ class BarProgress:
         self.bar.console.print(line, markup=False, highlight=False)
 
 
-def open_progress(tally: Tally) -> Progress:
-    """The bar on a terminal, lines elsewhere."""
-    return BarProgress(tally) if sys.stderr.isatty() else PlainProgress(tally)
+@contextmanager
+def open_progress(tally: Tally) -> Iterator[Progress]:
+    """The bar on a terminal, lines elsewhere; the last state stays on the screen."""
+    if not sys.stderr.isatty():
+        lines = PlainProgress(tally)
+        try:
+            yield lines
+        finally:
+            lines.say(describe(tally))
+        return
+    shown = BarProgress(tally)
+    with shown.bar:
+        try:
+            yield shown
+        finally:
+            shown.update()

@@ -2,42 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.datasets import Sample
+from benchmarks.grading import Grader
 from benchmarks.grading_pool import GradingError
-from search.core import Problem
+from engines.traits import traits_of
+from search.core import Problem, Spending
 from search.driver import drive
 from search.ports import Failure, ReplayError
 from search.questions import Flow, Strategy
+from treewright.arms.solved import Solved
+from treewright.config.config import Config
 from treewright.config.stand_in import StandIn
 from treewright.journal.journal import Journal, JournalError
 from treewright.journal.results import RESULT, ResultError, search_again
-from treewright.metrics import Solved
 from treewright.running.controller import Failed, Grading
 from treewright.running.memory import (
     RecordedMemory,
-    RecordedPolicy,
-    RecordedScorer,
+    RecordedPorts,
     SparedScorer,
     Unrecorded,
     noted_failures,
 )
+from treewright.running.wasted import lost
 
 
-@dataclass(frozen=True, slots=True)
-class Replayed:
-    """What the journal holds.
+@dataclass(slots=True)
+class Known:
+    """What is known of a run's problems.
 
-    Searches that ended, problems that failed, and samples still to be asked.
+    Searches that ended, problems that failed, and samples still to be asked, each in the order in
+    which it became known. `lost`: what was paid for and is in no result. `damage`: what is amiss
+    with the journal, empty when nothing is.
     """
 
     # A large run is never spelled out: `asyncio.run` does so to its result, for seconds.
     solved: list[Solved] = field(default_factory=list, repr=False)
     failed: list[Failed] = field(default_factory=list)
     pending: list[Sample] = field(default_factory=list)
+    lost: Spending = field(default_factory=Spending)
+    damage: str = ""
+
+    def book_lost(self, journal: Journal) -> None:
+        """Count what was lost. Raises `JournalError` where a record cannot be read any more."""
+        again = [item for item in self.solved if item.problem_id in journal.failed]
+        booked = {item.problem_id: item.search.costs for item in again}
+        self.lost = lost(journal, booked, [item.problem_id for item in self.failed])
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,42 +72,74 @@ class RecordedStrategy:
         return getattr(self.part, name)
 
 
-async def replay(
-    samples: Sequence[Sample],
-    strategy: Strategy,
-    journal: Journal,
-    grading: Grading,
-    seed: int,
-    *,
-    retry: bool,
-) -> Replayed:
-    """Answer every search from the journal.
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Answers searches from the journal.
 
-    With `retry`, what failed in infrastructure is pending again. What a strategy raises after its
-    last question, or its grading, it would raise again: that problem has failed.
+    `noted`: by key the failures that are not asked again. `goes_on`: as for `search.driver.drive`.
     """
-    if isinstance(strategy, StandIn):
-        strategy = RecordedStrategy(journal, strategy)
-    noted = noted_failures(journal, final=retry)
-    memory, scorer = RecordedMemory(journal), SparedScorer(RecordedScorer(), noted)
-    replayed = Replayed()
-    for sample in samples:
-        problem = sample.problem
+
+    strategy: Strategy
+    journal: Journal
+    grading: Grading
+    seed: int
+    noted: Mapping[str, Failure]
+    goes_on: bool = False
+
+    @classmethod
+    def of(
+        cls, config: Config, journal: Journal, grader: Grader, *, reading: bool = True
+    ) -> Replay:
+        """The searches of a run.
+
+        When a session goes on, and is not only `reading`, what failed in infrastructure is pending
+        again, and what is graded now is recorded.
+        """
+        strategy = config.strategy
+        if isinstance(strategy, StandIn):
+            strategy = RecordedStrategy(journal, strategy)
+        grading = Grading(config.grading, grader, journal, readonly=reading)
+        noted = noted_failures(journal, final=not reading)
+        goes_on = traits_of(config.scorer).goes_on
+        return cls(strategy, journal, grading, config.seed, noted, goes_on)
+
+    async def all(self, samples: Iterable[Sample]) -> Known:
+        """What the journal holds of these. Whoever shares the event loop has a turn after each.
+
+        Raises `JournalError`, `ReplayError`, `GradingError`.
+        """
+        known = Known()
+        for sample in samples:
+            found = await self.one(sample)
+            if found is None:
+                known.pending.append(sample)
+            elif isinstance(found, Failed):
+                known.failed.append(found)
+            else:
+                known.solved.append(found)
+            await asyncio.sleep(0)
+        return known
+
+    async def one(self, sample: Sample) -> Solved | Failed | None:
+        """The search of a problem, None where it has not ended.
+
+        What a strategy raises after its last question, or its grading, it would raise again: that
+        problem has failed. Raises as `all`.
+        """
+        problem, journal = sample.problem, self.journal
+        memory, ports = RecordedMemory(journal), RecordedPorts()
+        scorer = SparedScorer(ports, self.noted)
         try:
-            searched = await drive(strategy(problem), RecordedPolicy(), scorer, memory, seed)
-            grades = await grading.grade(sample, searched)
+            flow = self.strategy(problem)
+            searched = await drive(flow, ports, scorer, memory, self.seed, goes_on=self.goes_on)
+            grades = await self.grading.grade(sample, searched)
         except ResultError as error:
             raise journal.not_ours(RESULT, problem.id, error) from error
         except Unrecorded:
-            reason = noted.get(f"problem/{problem.id}")
-            if reason:
-                replayed.failed.append(Failed(problem.id, reason))
-            else:
-                replayed.pending.append(sample)
+            reason = self.noted.get(f"problem/{problem.id}")
+            return Failed(problem.id, reason) if reason else None
         except (JournalError, ReplayError, GradingError):
             raise
         except Exception as error:  # noqa: BLE001 - whatever a strategy or grader raises becomes a record
-            replayed.failed.append(Failed(problem.id, Failure.raised(error)))
-        else:
-            replayed.solved.append(Solved(problem.id, searched, grades))
-    return replayed
+            return Failed(problem.id, Failure.raised(error))
+        return Solved(problem.id, searched, grades)

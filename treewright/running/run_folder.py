@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from search.fault import Fault
-from treewright.files.inside import UnsafeFile, is_plain_file
+from treewright.config.fingerprint import installed
+from treewright.files.opening import UnsafeFile, is_plain_file
 from treewright.files.reading import read_inside, read_json
 from treewright.files.writing import write_bytes, write_text
 from treewright.hiding import hide_in
@@ -63,15 +63,18 @@ class RunFolder:
     def create(cls, output_dir: Path, name: str, fingerprint: str) -> RunFolder:
         """A new folder `<output_dir>/<name>/<utc>-<fingerprint8>`."""
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        path = output_dir / name / f"{stamp}-{fingerprint[:8]}"
+        folder = cls(output_dir / name / f"{stamp}-{fingerprint[:8]}")
+        folder.make()
+        return folder
+
+    def make(self) -> None:
+        """Make it, where it is not there. Raises `RunFolderError`."""
         try:
-            path.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RunFolderError(
-                f"{path}: cannot be made: {error.strerror}; "
-                "set output_dir or TREEWRIGHT_RUNS to a folder that you may write"
-            ) from error
-        return cls(path)
+            hint = "set output_dir or TREEWRIGHT_RUNS to a folder that you may write"
+            problem = f"{self.path}: cannot be made: {error.strerror}"
+            raise RunFolderError(f"{problem}; {hint}") from error
 
     @classmethod
     def find(cls, output_dir: Path, name: str, fingerprint: str) -> RunFolder | None:
@@ -171,13 +174,11 @@ def is_identity(told: object) -> bool:
     return (
         isinstance(told, dict)
         and told.keys() >= {"seed", "dataset", "strategy.kind"}
-        and all(KEY.fullmatch(key) and is_digest(digest) for key, digest in told.items())
+        and all(
+            KEY.fullmatch(key) and isinstance(digest, str) and DIGEST.fullmatch(digest)
+            for key, digest in told.items()
+        )
     )
-
-
-def is_digest(told: object) -> bool:
-    """Whether it may be a digest."""
-    return isinstance(told, str) and DIGEST.fullmatch(told) is not None
 
 
 def environment() -> dict[str, Any]:
@@ -189,12 +190,5 @@ def environment() -> dict[str, Any]:
         "python": sys.version.split()[0],
         "platform": platform.platform(),
         "cpus": os.cpu_count(),
-        "libraries": {name: found for name in LIBRARIES if (found := _version(name))},
+        "libraries": {name: found for name in LIBRARIES if (found := installed(name))},
     }
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None

@@ -1,25 +1,24 @@
-"""A series of runs, several at a time on one set of engines, each in its own run folder.
+"""A series: jobs on one set of engines, several at a time, each with a run folder of its own.
 
 What is complete is left as it is, so the same series given again does what is missing.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias
 
-from benchmarks.datasets import Dataset, load_dataset
+from benchmarks.datasets import load_dataset
+from engines.traits import Part
 from scorers.no_scorer import NoScorerConfig
 from search.fault import Fault
-from search.together import together
+from search.gather import gather
 from treewright.cluster.cluster import ClusterError
 from treewright.config.config import Config
-from treewright.running.experiment import at_work, conclude, create, find
+from treewright.running.job import Job
 from treewright.running.progress import Tally
-from treewright.running.run_folder import RunFolder, Status
-from treewright.running.session import Session, Site, open_site
+from treewright.running.session import Site, open_site
 from treewright.terminal import clean
 
 
@@ -29,41 +28,12 @@ class SeriesError(Fault):
     exit_code = 2
 
 
-@dataclass(frozen=True)
-class Run:
-    """One run of a series; `folder` is None until it has begun.
-
-    `about`: what tells it from the others of its name, empty where nothing need.
-    """
-
-    config: Config
-    dataset: Dataset
-    folder: RunFolder | None
-    about: str = ""
-
-    @classmethod
-    def of(cls, config: Config, dataset: Dataset, about: str = "") -> Run:
-        """The run of this config, begun or not."""
-        return cls(config, dataset, find(config, dataset), about)
-
-    @property
-    def told(self) -> str:
-        """Its folder, and what tells it from the others."""
-        where = "no run" if self.folder is None else str(self.folder.path)
-        return f"{where} ({self.about})" if self.about else where
-
-    @property
-    def complete(self) -> bool:
-        """Whether nothing is left to be asked."""
-        return self.folder is not None and self.folder.status() is Status.COMPLETE
-
-
-Hears: TypeAlias = Callable[[Run, Exception | None], Awaitable[None]]
+Hears: TypeAlias = Callable[[Job, Exception | None], Awaitable[None]]
 """Is told when the work on a run has begun, and when it ended, with the fault if there was one."""
 
 
-def planned(configs: Sequence[Config]) -> list[Run]:
-    """The runs of these configs, in their order. The same data are read once.
+def planned(configs: Sequence[Config]) -> list[Job]:
+    """The jobs of these configs, in their order. The same data are read once.
 
     Raises:
         SeriesError: they would need different engines.
@@ -72,51 +42,53 @@ def planned(configs: Sequence[Config]) -> list[Run]:
     engines(configs)
     datasets = {repr(config.dataset): config.dataset for config in configs}
     loaded = {key: load_dataset(dataset) for key, dataset in datasets.items()}
-    return [Run.of(config, loaded[repr(config.dataset)]) for config in configs]
+    return [Job.of(config, loaded[repr(config.dataset)]) for config in configs]
 
 
-async def stop_at_fault(run: Run, fault: Exception | None) -> None:
+async def stop_at_fault(job: Job, fault: Exception | None) -> None:
     """Nothing to do when a run began or ended; one that cannot be worked on ends the series."""
     if fault is not None:
         raise fault
 
 
-def work_off(runs: Sequence[Run], at_once: int, hears: Hears = stop_at_fault) -> list[Run]:
+async def work_off(jobs: Sequence[Job], at_once: int, hears: Hears = stop_at_fault) -> list[Job]:
     """Finish all runs as far as they can be finished, at most `at_once` at the same time.
 
-    Runs that can share engines are worked off together. Told to stop, it finishes the problems in
+    Those that can share engines are worked off together. Told to stop, it finishes the problems in
     flight and leaves the rest for the next time. Engines are started only when something is
-    missing. `hears` is told of each run that is worked on, with its folder, when it has begun and
+    missing. `hears` is told of each job that is worked on, with its folder, when it has begun and
     when it ended: with the fault that a person can mend where there was one, and then the others go
-    on. Returns the runs as they are then.
+    on. Returns the jobs as they are then.
 
     Raises:
         Exception: whatever `hears` raises.
         CancelledError: it was told to stop twice.
     """
-    missing = [run for run in runs if not run.complete]
-    if missing:
-        asyncio.run(_work_off(missing, at_once, hears))
-    return [Run.of(run.config, run.dataset, run.about) for run in runs]
+    missing = [job for job in jobs if not job.complete]
+    tally = Tally(sum(len(job.dataset.samples) for job in missing))
+    for group in by_engines(missing):
+        if await _stopped_at_one_site(group, at_once, tally, hears):
+            break
+    return [Job.of(job.config, job.dataset, job.about) for job in jobs]
 
 
-def by_engines(runs: Sequence[Run]) -> list[list[Run]]:
-    """Runs that can share their engines, together; one that asks no scorer shares any."""
-    sites = [repr((run.config.policy, run.config.cluster)) for run in runs]
+def by_engines(jobs: Sequence[Job]) -> list[list[Job]]:
+    """Jobs that can share their engines, together; one that asks no scorer shares any."""
+    sites = [repr((job.config.policy, job.config.cluster)) for job in jobs]
     scorers = {
-        site: repr(run.config.scorer)
-        for site, run in zip(sites, runs, strict=True)
-        if run.config.strategy.judges
+        site: repr(job.config.scorer)
+        for site, job in zip(sites, jobs, strict=True)
+        if job.config.strategy.judges
     }
-    groups: dict[tuple[str, str], list[Run]] = {}
-    for site, run in zip(sites, runs, strict=True):
-        config = run.config
+    groups: dict[tuple[str, str], list[Job]] = {}
+    for site, job in zip(sites, jobs, strict=True):
+        config = job.config
         scorer = repr(config.scorer) if config.strategy.judges else scorers.get(site, "")
-        groups.setdefault((site, scorer), []).append(run)
+        groups.setdefault((site, scorer), []).append(job)
     return list(groups.values())
 
 
-def engines(configs: Sequence[Config]) -> tuple[object, object]:
+def engines(configs: Sequence[Config]) -> tuple[Part, Part]:
     """The policy and the scorer that serve all of these configs; no scorer where none asks one.
 
     Raises `SeriesError` when there is no one such pair, or the clusters differ.
@@ -139,50 +111,41 @@ def _same(one: Config, other: Config, section: str) -> None:
         )
 
 
-async def _work_off(runs: Sequence[Run], at_once: int, hears: Hears) -> None:
-    tally = Tally(sum(len(run.dataset.samples) for run in runs))
-    for group in by_engines(runs):
-        if await _stopped_at_one_site(group, at_once, tally, hears):
-            return
-
-
 async def _stopped_at_one_site(
-    runs: Sequence[Run], at_once: int, tally: Tally, hears: Hears
+    jobs: Sequence[Job], at_once: int, tally: Tally, hears: Hears
 ) -> bool:
-    """Work off runs that share engines. Returns whether it was told to stop."""
-    policy, scorer = engines([run.config for run in runs])
+    """Work off jobs that share engines. Returns whether it was told to stop."""
+    policy, scorer = engines([job.config for job in jobs])
     tally.resumed, tally.tokens = tally.done, 0  # rate and time left are those of these engines
-    waiting = iter(runs)
+    waiting = iter(jobs)
     try:
-        async with open_site(runs[0].config.cluster, policy, scorer, tally) as site:
+        async with open_site(jobs[0].config.cluster, policy, scorer, tally) as site:
 
             async def work() -> None:
-                for run in waiting:
+                for job in waiting:
                     if site.stop.is_set():
                         return
-                    await _finish(run, site, hears)
+                    await _finish(job, site, hears)
 
-            await together(work() for _ in range(min(at_once, len(runs))))
+            await gather(work() for _ in range(min(at_once, len(jobs))))
             return site.stop.is_set()
     except ClusterError as error:
-        for run in runs:
-            await hears(run, error)
+        for job in jobs:
+            await hears(job, error)
         return False
 
 
-async def _finish(run: Run, site: Site, hears: Hears) -> None:
-    """One run, with a prefix cache of its own: what it costs is what it would cost alone."""
+async def _finish(job: Job, site: Site, hears: Hears) -> None:
+    """One job, with a prefix cache of its own: what it costs is what it would cost alone."""
     fault = None
     try:
-        run = replace(run, folder=run.folder or create(run.config, run.dataset))
-        assert run.folder is not None
-        apart = replace(site, ports=site.ports.apart(str(run.folder.path)))
-        with at_work(run.folder, run.config) as journal:
-            site.progress.say(clean(f"run {run.told}"))
-            await hears(run, None)
-            ending = await Session(run.config, run.dataset, journal).run(apart)
-            conclude(run.folder, ending, journal)
-        site.progress.say(clean(f"{ending.status}: {run.told}"))
+        job = job.begun()
+        apart = replace(site, ports=site.ports.apart(str(job.run.path)))
+        with job.at_work() as journal:
+            site.progress.say(clean(f"run {job.told}"))
+            await hears(job, None)
+            ending = await job.finish(journal, apart)
+        site.progress.say(clean(f"{ending.status}: {job.told}"))
     except Fault as error:  # anything else no person can mend: it ends the series
         fault = error
-    await hears(run, fault)
+    await hears(job, fault)

@@ -1,50 +1,33 @@
-"""One session at a run: replay what the journal holds, ask for the rest, measure."""
+"""A session: one time that a process works on a run. Replay, ask for the rest, measure."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from benchmarks.datasets import Dataset, Sample
-from benchmarks.grading import GradingConfig, Outcome, open_grader
+from benchmarks.datasets import Dataset
+from benchmarks.grading import open_grader
+from engines.traits import Judges, Part, traits_of
 from scorers.no_scorer import NoScorerConfig
-from search.aggregation import Aggregator
 from search.custom import PartError
-from search.ports import Failure, FailureKind
+from treewright.arms.arm import Arm, arms_of
+from treewright.arms.graded import Graded
+from treewright.arms.solved import Solved
 from treewright.cluster.cluster import Ports, open_cluster
 from treewright.cluster.config import ClusterConfig
 from treewright.cluster.pool_stats import PoolStats
 from treewright.config.config import Config
 from treewright.config.sources import steered_by_own_code
 from treewright.journal.journal import Journal
-from treewright.metrics import UNDECIDED, Metrics, Reporting, Solved, choose, measure, outcome_of
 from treewright.running.controller import Controller, Failed, Grading
-from treewright.running.lost import lost, with_lost
-from treewright.running.memory import RunMemory, SparedScorer, noted_failures
+from treewright.running.ending import Ending, ending
+from treewright.running.memory import JournalMemory, SparedScorer, noted_failures
 from treewright.running.progress import Progress, Tally, add_spent, open_progress
-from treewright.running.replay import Replayed, replay
-from treewright.running.run_folder import Status
+from treewright.running.replay import Known, Replay
 from treewright.running.stopping import listen
 from treewright.terminal import line
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a session ended: the figures, every failure, and how many problems were not reached."""
-
-    metrics: Metrics
-    failed: list[Failed]
-    pending: int
-
-    @property
-    def status(self) -> Status:
-        """What STATUS says afterwards."""
-        if self.pending:
-            return Status.INTERRUPTED
-        again = any(not item.failure.kind.final for item in self.failed)
-        return Status.INCOMPLETE if again else Status.COMPLETE
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +42,7 @@ class Site:
 
 @asynccontextmanager
 async def open_site(
-    cluster: ClusterConfig, policy: object, scorer: object, tally: Tally
+    cluster: ClusterConfig, policy: Part, scorer: Part, tally: Tally
 ) -> AsyncIterator[Site]:
     """Show progress, heed signals and keep the engines up while the block lasts.
 
@@ -84,81 +67,59 @@ async def open_site(
 
 @dataclass
 class Session:
-    """What is known of every problem of the run."""
+    """One time that this process works on a run, and what is known of its problems meanwhile."""
 
     config: Config
     dataset: Dataset
     journal: Journal
-    solved: list[Solved] = field(default_factory=list)
-    failed: list[Failed] = field(default_factory=list)
+    known: Known = field(default_factory=Known)
 
-    async def run(self, site: Site | None = None) -> Ending:
+    async def finish(self, site: Site | None = None) -> Ending:
         """Finish the run as far as it can be finished: at this site, or at one of its own.
 
         Raises CancelledError when it was aborted.
         """
         async with open_grader(self.config.grading) as grader:
-            grading = Grading(self.config.grading, grader, self.journal)
-            pending = (await self.replay(grading, retry=True)).pending
+            replay = Replay.of(self.config, self.journal, grader, reading=False)
+            self.known = await replay.all(self.dataset.samples)
             if site is not None:
-                await self.search(pending, grading, site)
-            elif pending:
+                await self.search(replay.grading, site)
+            elif self.known.pending:
                 cluster, scorer = self.config.cluster, scorer_asked(self.config)
                 tally = Tally(len(self.dataset.samples))
                 async with open_site(cluster, self.config.policy, scorer, tally) as own:
-                    await self.search(pending, grading, own)
-        return self.ending()
+                    await self.search(replay.grading, own)
+        self.known.book_lost(self.journal)
+        return ending(self.config, self.dataset, self.known)
 
-    async def read(self, limits: GradingConfig | None = None) -> Ending:
-        """Measure what the journal holds, asking nobody and writing nothing.
-
-        `limits`: of what is graded now; None: those of the config.
-        """
-        async with open_grader(limits or self.config.grading) as grader:
-            grading = Grading(self.config.grading, grader, self.journal, readonly=True)
-            await self.replay(grading, retry=False)
-        return self.ending()
-
-    async def replay(self, grading: Grading, *, retry: bool) -> Replayed:
-        """Take over what the journal answers."""
-        recorded = await replay(
-            self.dataset.samples,
-            self.config.strategy,
-            self.journal,
-            grading,
-            self.config.seed,
-            retry=retry,
-        )
-        self.solved.extend(recorded.solved)
-        self.failed.extend(recorded.failed)
-        return recorded
-
-    async def search(self, pending: Sequence[Sample], grading: Grading, site: Site) -> None:
+    async def search(self, grading: Grading, site: Site) -> None:
         """Search what is pending; what was replayed counts as done before."""
-        known: list[Solved | Failed] = [*self.solved, *self.failed]
-        for item in known:
+        before: list[Solved | Failed] = [*self.known.solved, *self.known.failed]
+        for item in before:
             self.count(item, site.tally)
-        site.tally.resumed += len(known)
+        site.tally.resumed += len(before)
         scorer = SparedScorer(site.ports.scorer, noted_failures(self.journal, final=True))
         controller = Controller(
             strategy=self.config.strategy,
             policy=site.ports.policy,
             scorer=scorer,
-            memory=RunMemory(self.journal, add_spent(site.tally)),
+            memory=JournalMemory(self.journal, add_spent(site.tally)),
             journal=self.journal,
             grading=grading,
             seed=self.config.seed,
             on_done=lambda item: self.done(item, site),
             keep_results=steered_by_own_code(self.config),
+            goes_on=traits_of(self.config.scorer).goes_on,
         )
-        await controller.run(pending, self.config.cluster.problems_in_flight, site.stop)
+        in_flight = self.config.cluster.problems_in_flight
+        await controller.search_all(self.known.pending, in_flight, site.stop)
 
     def done(self, item: Solved | Failed, site: Site) -> None:
         """One problem ended: keep it and show it."""
         if isinstance(item, Solved):
-            self.solved.append(item)
+            self.known.solved.append(item)
         else:
-            self.failed.append(item)
+            self.known.failed.append(item)
         self.count(item, site.tally)
         site.progress.update()
 
@@ -171,45 +132,16 @@ class Session:
         for arm, right in running_arms(item, self.config).items():
             tally.book(arm, right)
 
-    def ending(self) -> Ending:
-        """The figures over all that is known now."""
-        bad_rows = [
-            Failed(row.id, Failure(FailureKind.INVALID, f"row {row.number}: {row.reason}"))
-            for row in self.dataset.bad_rows
-        ]
-        unscored = [
-            Failed(item.problem_id, failure) for item in self.solved if (failure := unjudged(item))
-        ]
-        failed = [*bad_rows, *self.failed, *unscored]
-        problems = len(self.dataset.samples) + len(bad_rows)
-        pending = problems - len(bad_rows) - len(self.solved) - len(self.failed)
-        metrics = measure(self.solved, len(failed), problems, reporting(self.config))
-        again = [item for item in self.solved if item.problem_id in self.journal.failed]
-        booked = {item.problem_id: item.search.costs for item in again}
-        spent = lost(self.journal, booked, [item.problem_id for item in self.failed])
-        ledger = with_lost(metrics.ledger, spent)
-        return Ending(replace(metrics, ledger=ledger), failed, pending)
 
-
-def unjudged(item: Solved) -> Failure | None:
-    """Why a path of this problem was not judged, None where all were.
-
-    Of several failures one that resume asks again, and then the first by path.
-    """
-    failures = item.search.failures.items()
-    told = min(failures, key=lambda pair: (pair[1].kind.final, pair[0]), default=None)
-    return told[1] if told else None
-
-
-def scorer_asked(config: Config) -> object:
+def scorer_asked(config: Config) -> Part:
     """The scorer to start: none for a strategy that asks none, whatever is configured."""
     return config.scorer if config.strategy.judges else NoScorerConfig()
 
 
-def replicas(cluster: ClusterConfig, scorer: object) -> str:
+def replicas(cluster: ClusterConfig, scorer: Part) -> str:
     """`replicas: 1 policy, 2 scorer (ray)`."""
     sides = [f"{cluster.policy_replicas} policy"]
-    if not isinstance(scorer, NoScorerConfig):
+    if traits_of(scorer).judges is not Judges.NOTHING:
         sides.append(f"{cluster.scorer_replicas} scorer")
     return f"replicas: {', '.join(sides)} ({cluster.backend})"
 
@@ -222,33 +154,19 @@ def incidents(side: str, stats: PoolStats) -> str:
     )
 
 
-def reporting(config: Config) -> Reporting:
-    """The part of a config that only the table depends on."""
-    aggregators = tuple(Aggregator.parse(name) for name in config.aggregate)
-    return Reporting(aggregators, config.select, config.missing)
-
-
 def running_arms(item: Solved, config: Config) -> dict[str, bool | None]:
     """Whether pass@1 and the first configured aggregation x best got this problem right.
 
     None where the table leaves the problem out: it was not scored, or could not be graded.
     """
-    how = reporting(config)
-    n = len(item.search.result.candidates)
-    arms: list[tuple[Aggregator | None, str]] = [(None, "first")]
-    if config.strategy.judges:
-        arms += [(aggregator, "best") for aggregator in how.aggregate[:1]]
-    else:
-        arms += [(None, "majority")]
+    verified = arms_of(config.aggregate[:1], ["best"])
+    arms = [Arm("first"), *(verified if config.strategy.judges else [Arm("majority")])]
     right: dict[str, bool | None] = {}
-    for aggregator, selection in arms:
-        arm = f"{aggregator}+{selection}" if aggregator else selection
+    for arm in arms:
         try:
-            choice = choose(item, aggregator, selection, n, how.missing)
+            share, _ = Graded.of(item, [arm.aggregation], config.missing).first(arm)
         except PartError:  # told with the table, when the paid work is done
-            right[arm] = None
+            right[str(arm)] = None
             continue
-        outcome = outcome_of(item, choice)
-        undecided = choice.unscored or outcome in UNDECIDED
-        right[arm] = None if undecided else outcome is Outcome.CORRECT
+        right[str(arm)] = bool(share.right) if share.decided else None
     return right

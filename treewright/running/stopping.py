@@ -1,4 +1,4 @@
-"""How a run is told to stop: once drains, twice aborts; both leave it resumable."""
+"""How a session is told to stop: once drains, twice aborts; both leave the run resumable."""
 
 from __future__ import annotations
 

@@ -15,18 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from search.strategies.best_of_n import BestOfN
+from treewright.arms.columns import Place
 from treewright.comparing.source import Source, read
 from treewright.config.config import Config
 from treewright.config.load import load_runnable
 from treewright.errors import ConfigError
 from treewright.report.charts import accuracy_over_n
-from treewright.report.curves import oracle
 from treewright.report.plot import Plot
 from treewright.report.plot_files import SETTINGS, drawn
 from treewright.studies.choosing import Choosing
-from treewright.studies.choosing_page import page
+from treewright.studies.choosing_page import page, priced
 from treewright.studies.command import common, deliver, described, guarded, parser, worked_off
-from treewright.studies.measures import StudyError
+from treewright.studies.page import StudyError
 from treewright.studies.shown import Family
 
 MODULE = "treewright.studies.aggregations"
@@ -44,23 +44,21 @@ def main(arguments: Sequence[str] | None = None, base: Path = BASE) -> int:
     return guarded(lambda: study(options, " ".join([f"python -m {MODULE}", *arguments]), base))
 
 
-def study(options: argparse.Namespace, command: str, base: Path) -> None:
+async def study(options: argparse.Namespace, command: str, base: Path) -> None:
     """All of it, or an exception."""
     config = load_runnable(str(base), common(options))
     check(config, str(base))
-    (run,) = worked_off([config])
-    assert run.folder is not None
-    source = Source.open("A", run.folder.path)
-    candidates = read(source)
+    (job,) = await worked_off([config])
+    candidates = await read(await Source.open("A", job.run.path))
     if not candidates.largest:
-        why = f"`treewright score {run.folder.path}` says why"
+        why = f"`treewright score {job.run.path}` says why"
         raise StudyError(f"no problem has a solution: {why}")
     found = Choosing.of(candidates)
     pictures = []
     if options.output:
-        pictures = draw(options.output, accuracy_over_n(found.reading, found.curves))
-    family = Family(tuple(found.rows()), found.compared)
-    text = page(found, family, described(run), command, pictures)
+        pictures = draw(options.output, accuracy_over_n(found.run, found.curves))
+    family = Family(tuple(found.family()), found.compared)
+    text = page(found, family, described(job), command, pictures)
     deliver(options, text, figures(found, family))
 
 
@@ -105,19 +103,15 @@ def figures(found: Choosing, family: Family) -> dict[str, Any]:
             for row in family.rows
         ],
         "arms": [
-            {"aggregation": curve.arm.aggregation, "selection": curve.arm.selection,
-             "n": point.n, **asdict(point.found)}
-            for curve in found.curves
-            for point in curve.points
+            Place.STUDY.to_json(point.figures) for curve in found.curves for point in curve.points
         ],
         "oracle": [
             {"n": n, "accuracy": rate, "ci95": [low, high]}
-            for n, rate, low, high in oracle(found.reading, found.sizes)
+            for n, rate, low, high in found.run.oracle(found.run.sizes)
         ],
         "tokens": [
-            {"n": n, "policy": policy, "verifier": verifier}
-            for n in found.sizes
-            for policy, verifier in [found.mean_price(n)]
+            {"n": each.n, "policy": each.policy_tokens, "verifier": each.verifier_tokens}
+            for each in (point.figures for point in priced(found).points)
         ],
         "verifier": {name: asdict(each) for name, each in found.judged.items()},
     }  # fmt: skip

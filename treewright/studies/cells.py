@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from search.strategies import STRATEGIES
+from treewright.arms.arm import Arm
 from treewright.config.config import Config
 from treewright.config.load import load_config
 from treewright.errors import ConfigError, suggest
-from treewright.studies.measures import Rule
 
 BASE = Path(__file__).with_name("strategies.yaml")
 BUDGETS = (2000, 4000, 6000)
@@ -30,27 +30,27 @@ GUARD = 4
 REFERENCES = ("best_of_n", "majority")
 """What every cell is compared with, at the tokens that the cell really spent."""
 
-BEST, WEIGHTED = Rule("best", "history.last"), Rule("weighted", "history.last")
+BEST, WEIGHTED = Arm("best", "history.last"), Arm("weighted", "history.last")
 
 
 @dataclass(frozen=True)
 class Entry:
     """A strategy in the comparison.
 
-    `rules`: how it answers, chosen before any result was seen; the first one is compared. `widths`:
+    `arms`: how it answers, chosen before any result was seen; the first one is compared. `widths`:
     by budget, what its config says beside its kind; under 0 where it has no width. `run`: the width
     of one run whose first n candidates, drawn independently of the others, stand for every width.
     """
 
-    rules: tuple[Rule, ...]
+    arms: tuple[Arm, ...]
     widths: Mapping[int, str]
     run: str = ""
 
 
 ENTRIES: dict[str, Entry] = {
-    "greedy": Entry((Rule("first"),), {0: ""}),
+    "greedy": Entry((Arm("first"),), {0: ""}),
     "best_of_n": Entry((WEIGHTED, BEST), {2000: "n=7", 4000: "n=15", 6000: "n=25"}, run="n=28"),
-    "majority": Entry((Rule("majority"),), {2000: "n=19", 4000: "n=39", 6000: "n=58"}, run="n=72"),
+    "majority": Entry((Arm("majority"),), {2000: "n=19", 4000: "n=39", 6000: "n=58"}, run="n=72"),
     "beam": Entry(
         (WEIGHTED, BEST),
         {
@@ -116,7 +116,7 @@ class Cell:
 
     strategy: str
     budget: int
-    rules: tuple[Rule, ...]
+    arms: tuple[Arm, ...]
     width: str
     draws: int | None
     config: Config
@@ -149,7 +149,7 @@ def _of(name: str, budgets: Sequence[int], common: Sequence[str], base: Path) ->
         width = entry.widths[budget]
         draws = int(width.removeprefix("n=")) if entry.run else None
         config = load_config(base, [*common, *overrides(name, 0 if entry.run else budget)])
-        yield Cell(name, budget, entry.rules, width, draws, config)
+        yield Cell(name, budget, entry.arms, width, draws, config)
 
 
 def overrides(name: str, budget: int) -> list[str]:

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import TypeAlias
 
 from benchmarks.estimators.calibration import calibration
-from scorers.odds import probability
-from search.aggregation import AGGREGATIONS, Aggregator, Scale
+from scorers.log_odds import probability
+from search.aggregation import AGGREGATIONS, Scale
 from search.selection import SELECTIONS
-from treewright.comparing.arm_name import ArmName
-from treewright.comparing.comparison import Comparison, compare
-from treewright.comparing.marks import Marks
+from treewright.arms.arm import Arm, arms_of
+from treewright.arms.comparison import Comparison, compare
+from treewright.arms.graded_run import Curve, GradedRun
+from treewright.arms.marks import Marks
 from treewright.comparing.source import Found
-from treewright.ledger import candidate_tokens
-from treewright.metrics import mean
-from treewright.report.case import case_of
-from treewright.report.curves import Curve, curves, marks, sizes_of
 from treewright.report.differences import is_reference
-from treewright.report.reading import Reading
 from treewright.report.verifier import graded, separation
 
 AGGREGATES = (*AGGREGATIONS, "history.last")
@@ -30,10 +25,6 @@ one entry, and every other aggregation over it orders candidates as `history.las
 
 SMALLER = (8, 16)
 """Numbers of candidates at which arms are compared, beside all there are."""
-
-
-Prices: TypeAlias = dict[str, tuple[int | None, int | None]]
-"""By problem id tokens of policy and verifier, None where nobody counted them."""
 
 
 class Against(StrEnum):
@@ -48,11 +39,11 @@ class Against(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A comparison within the family: an arm over `n` candidates against its reference."""
+class Held:
+    """A comparison within the family: an arm over `n` candidates held against its reference."""
 
     against: Against
-    arm: ArmName
+    arm: Arm
     n: int
     found: Comparison
 
@@ -70,88 +61,54 @@ class Judged:
 class Choosing:
     """Every arm over a finished run of independent draws.
 
-    `reading`: the run as a report reads it; `curves`: its arms at n = 1, 2, 4, … N.
+    `run`: its problems; `curves`: its arms at n = 1, 2, 4, … N; `failures`: problems without a
+    result.
     """
 
-    found: Found
-    reading: Reading
+    run: GradedRun
     curves: tuple[Curve, ...]
-    _prices: dict[tuple[int, bool], Prices] = field(default_factory=dict)
+    failures: int
 
     @classmethod
     def of(cls, found: Found) -> Choosing:
         """Measure all that ships, whatever the run's own config reports."""
-        config = replace(found.source.config, aggregate=AGGREGATES, select=tuple(SELECTIONS))
-        source = replace(found.source, run=replace(found.source.run, config=config))
-        samples = {sample.problem.id: sample for sample in source.dataset.samples}
-        reading = Reading(source, None, AGGREGATES, unjudged="", config="", environment="")
-        for item in found.solved:
-            unread: list[str | None] = [None] * len(item.search.result.candidates)
-            sample = samples[item.problem_id]
-            reading.cases.append(case_of(sample, item, config, AGGREGATES, unread))
-        return cls(found, reading, tuple(curves(reading)))
-
-    @property
-    def sizes(self) -> list[int]:
-        """1, 2, 4, … N."""
-        return sizes_of(self.reading)
-
-    @property
-    def largest(self) -> int:
-        """N."""
-        return self.sizes[-1]
+        free = [name for name in SELECTIONS if not SELECTIONS[name].needs_score]
+        scored = [name for name in SELECTIONS if SELECTIONS[name].needs_score]
+        arms = [arm for name in (*free, *scored) for arm in arms_of(AGGREGATES, [name])]
+        run = found.graded(arms, found.source.config.missing)
+        return cls(run, tuple(run.curves(arms)), found.failures)
 
     @property
     def compared(self) -> list[int]:
         """The sizes at which arms are compared; N is the last."""
-        return [n for n in self.sizes if n in SMALLER or n == self.largest]
-
-    def price(self, n: int, *, judged: bool) -> Prices:
-        """By problem id what the first `n` candidates cost: tokens of policy and verifier."""
-        if (n, judged) not in self._prices:
-            self._prices[n, judged] = {
-                item.problem_id: candidate_tokens(item.search, n, judged=judged)
-                for item in self.found.solved
-            }
-        return self._prices[n, judged]
-
-    def mean_price(self, n: int) -> tuple[float | None, float | None]:
-        """Of the first n candidates and their judgements, over problems."""
-        paid = self.price(n, judged=True).values()
-        return mean(policy for policy, _ in paid), mean(verifier for _, verifier in paid)
+        return [n for n in self.run.sizes if n in SMALLER or n == self.run.largest]
 
     def marks(self, curve: Curve, n: int) -> Marks:
-        """An arm over n candidates, at the price of the first n, as `treewright compare` has it.
+        """An arm over n candidates, as `treewright compare` has it.
 
         What looks at one candidate only is taken at n = 1: over every one of them.
         """
-        size = min(n, SELECTIONS[curve.arm.selection].reads or n)
-        price = self.price(size, judged=curve.arm.aggregation is not None)
-        return replace(
-            marks(self.reading, curve, self.sizes.index(size)),
-            policy={id: policy for id, (policy, _) in price.items()},
-            verifier={id: verifier for id, (_, verifier) in price.items()},
-        )
+        return curve.points[self.run.sizes.index(curve.arm.paid(n))]
 
     @cached_property
     def judged(self) -> dict[str, Judged]:
         """By aggregation how well its scores tell right from wrong."""
-        cases = self.reading.cases
+        cases = self.run.problems
         made = {}
         for name in AGGREGATES:
             apart = separation([case.scores[name] for case in cases], cases)
             pairs = [pair for case in cases for pair in graded(case.scores[name], case)]
-            chances = [chance(score, Aggregator.parse(name).scale) for score, _ in pairs]
+            chances = [chance(score, Arm("best", name).scale) for score, _ in pairs]
             ece = calibration(chances, [right for _, right in pairs]).ece
             made[name] = Judged(apart.within, apart.pooled, ece)
         return made
 
-    def rows(self) -> list[Row]:
+    def family(self) -> list[Held]:
         """The whole family: one set of p values, adjusted together."""
         asked = list(self._asked())
         pairs = [(self.marks(ours, n), self.marks(theirs, m)) for _, ours, n, theirs, m in asked]
         return [
-            Row(against, ours.arm, n, found)
+            Held(against, ours.arm, n, found)
             for (against, ours, n, _, _), found in zip(asked, compare(pairs), strict=True)
         ]
 

@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from search.selection import SELECTIONS
-from treewright.comparing.comparison import Comparison
-from treewright.comparing.telling import interval, points, probability
-from treewright.report.curves import Curve, oracle
-from treewright.running.table import amount, counted, percent
-from treewright.studies.choosing import Against, Choosing, Row
+from search.wording import (
+    DASH,
+    amount,
+    counted,
+    ends,
+    number,
+    percent,
+    points,
+    points_interval,
+    probability,
+    whole,
+)
+from treewright.arms.columns import Place
+from treewright.arms.comparison import Comparison
+from treewright.arms.graded_run import Curve
+from treewright.studies.choosing import Against, Choosing, Held
 from treewright.studies.page import MARKER, paragraphs, table
 from treewright.studies.shown import Family
 
@@ -20,7 +31,7 @@ BY_RULE = (
 )
 ACCURACY = """
 Mean over all n-subsets of a problem's {largest} solutions; `weighted` below n = {largest} over
-random ones (standard error at most {error:.2f} points). Any tie goes to the earliest. `oracle`: any
+random ones (standard error at most {error} points). Any tie goes to the earliest. `oracle`: any
 of the n is right.
 """
 DIFFERENCES = """
@@ -59,10 +70,10 @@ def page(
         pictures: title and link of each plot.
     """
     lines = [
-        f"# Aggregations over {found.largest} solutions",
+        f"# Aggregations over {found.run.largest} solutions",
         "",
-        f"Made by `{command}` from {data}. {found.largest} solutions of each problem are drawn and "
-        "judged once; every arm (an aggregation, a selection, n) chooses among the same ones.",
+        f"Made by `{command}` from {data}. {found.run.largest} solutions of each problem are drawn "
+        "and judged once; every arm (an aggregation, a selection, n) chooses among the same ones.",
         "",
         "## What is shown",
         "",
@@ -84,14 +95,14 @@ def page(
 
 def headline(found: Choosing) -> str:
     """The most accurate arm over all candidates, between one draw and the oracle."""
-    top = max(found.curves, key=lambda curve: curve.top.found.accuracy or 0.0)
-    single = named(found, "first").points[0].found.accuracy
-    vote = named(found, "majority").top.found.accuracy
-    best = f"`{top.arm}`, {percent(top.top.found.accuracy)} % ({ends(top.top.found.ci95)})"
-    ceiling = oracle(found.reading, [found.largest])
+    top = max((curve.figures for curve in found.curves), key=lambda each: each.accuracy or 0.0)
+    single = named(found, "first").points[0].figures.accuracy
+    vote = named(found, "majority").figures.accuracy
+    best = f"`{top.arm}`, {percent(top.accuracy)} % ({ends(top.ci95)})"
+    ceiling = found.run.oracle([found.run.largest])
     any_right = f", and any of them in {percent(ceiling[0][1])} %" if ceiling else ""
     return (
-        f"Highest of {len(found.curves)} arms at n = {found.largest}, picked afterwards: {best}. "
+        f"Highest of {len(found.curves)} arms at n = {top.n}, picked afterwards: {best}. "
         f"One solution is right in {percent(single)} %, `majority` in {percent(vote)} %{any_right}."
     )
 
@@ -103,12 +114,12 @@ def named(found: Choosing, selection: str) -> Curve:
 
 def left_out(found: Choosing) -> Iterator[str]:
     """What is in no accuracy, if anything is."""
-    if found.found.failures:
-        yield f"* {counted(found.found.failures, 'problem')} failed and left out of every figure."
+    if found.failures:
+        yield f"* {counted(found.failures, 'problem')} failed and left out of every figure."
     some = [
-        f"`{curve.arm}` {curve.top.found.problems:.0f}"
+        f"`{curve.arm}` {number(curve.figures.problems, 0)}"
         for curve in found.curves
-        if curve.top.found.unscored or curve.top.found.ungraded
+        if curve.figures.left_out
     ]
     if some:
         yield f"* Not over all problems, for want of a score or a grade: {', '.join(some)}."
@@ -116,41 +127,49 @@ def left_out(found: Choosing) -> Iterator[str]:
 
 def accuracies(found: Choosing) -> Iterator[str]:
     """Every arm at every n, the oracle, and the price."""
-    sizes, largest = found.sizes, found.largest
-    error = max(point.found.error for curve in found.curves for point in curve.points)
+    sizes, largest = found.run.sizes, found.run.largest
+    error = max(point.figures.error for curve in found.curves for point in curve.points)
     yield from ("## Accuracy in %", "")
-    yield from paragraphs(ACCURACY.format(largest=largest, error=100 * error))
+    yield from paragraphs(ACCURACY.format(largest=largest, error=percent(error, 2)))
+    columns, over_n = Place.DOCUMENT.columns, [f"n={n}" for n in sizes]
     lines = [accuracy_line(curve) for curve in found.curves]
-    ceiling = oracle(found.reading, sizes)
+    ceiling = found.run.oracle(sizes)
     if ceiling:
         rates = [percent(rate) for _, rate, _, _ in ceiling]
-        lines.append(("oracle", *rates, ends(ceiling[-1][2:])))
-    header = " | ".join(["arm", *(f"n={n}" for n in sizes), "95 % CI"])
-    yield from table(header, lines)
-    prices = [found.mean_price(n) for n in sizes]
-    header = " | ".join(["tokens per problem", *(f"n={n}" for n in sizes)])
+        blank = [DASH for _ in columns[1:]]
+        lines.append(("oracle", *rates, ends(ceiling[-1][2:]), *blank))
+    yield from table(("arm", *over_n, *(column.heading for column in columns)), lines)
+    prices = [point.figures for point in priced(found).points]
     yield from table(
-        header,
+        ("tokens per problem", *over_n),
         [
-            ("policy, for every arm", *(amount(policy) for policy, _ in prices)),
-            ("verifier, where a score is asked", *(amount(judge) for _, judge in prices)),
+            ("policy, for every arm", *(amount(each.policy_tokens) for each in prices)),
+            (
+                "verifier, where a score is asked",
+                *(amount(each.verifier_tokens) for each in prices),
+            ),
         ],
     )
 
 
 def accuracy_line(curve: Curve) -> tuple[str, ...]:
     """An arm at every n; what looks at one solution only has one accuracy, that of n = 1."""
-    if SELECTIONS[curve.arm.selection].reads == 1:
-        single, *others = curve.points
-        blank = ["–" for _ in others]
-        return f"`{curve.arm}`", percent(single.found.accuracy), *blank, ends(single.found.ci95)
-    rates = [percent(point.found.accuracy) for point in curve.points]
-    return f"`{curve.arm}`", *rates, ends(curve.top.found.ci95)
+    single = SELECTIONS[curve.arm.selection].reads == 1
+    points = curve.points[:1] if single else curve.points
+    rates = [percent(point.figures.accuracy) for point in points]
+    blank = [DASH] * (len(curve.points) - len(rates))
+    told = [column.page_text(points[-1].figures) for column in Place.DOCUMENT.columns]
+    return f"`{curve.arm}`", *rates, *blank, *told
+
+
+def priced(found: Choosing) -> Curve:
+    """An arm that buys every candidate and its judgement."""
+    return next(curve for curve in found.curves if curve.arm.aggregation)
 
 
 def differences(found: Choosing, family: Family) -> Iterator[str]:
     """A table for each reference and selection."""
-    told = DIFFERENCES.format(largest=found.largest, family=len(family.known))
+    told = DIFFERENCES.format(largest=found.run.largest, family=len(family.known))
     yield from ("## Differences", "", *paragraphs(told))
     for against, selection in family.blocks:
         sizes = found.compared
@@ -158,19 +177,19 @@ def differences(found: Choosing, family: Family) -> Iterator[str]:
         start = f"`{selection}`, minus {name}"
         header = [start, *(f"n={n}" for n in sizes), "p", "needed"]
         rows = family.block(against, selection)
-        yield from table(" | ".join(header), [_line(name, rows[name]) for name in rows])
+        yield from table(header, [_line(name, rows[name]) for name in rows])
 
 
-def _line(name: str, rows: Sequence[Row]) -> tuple[str, ...]:
+def _line(name: str, rows: Sequence[Held]) -> tuple[str, ...]:
     """An aggregation at all sizes."""
     top = rows[-1].found
-    needed = "–" if top.problems_needed is None else f"{top.problems_needed:,}"
-    return (f"`{name}`", *(cell(row.found) for row in rows), probability(top.p_holm), needed)
+    cells = [cell(row.found) for row in rows]
+    return f"`{name}`", *cells, probability(top.p_holm), whole(top.problems_needed)
 
 
 def cell(found: Comparison) -> str:
     """`+1.2 (-0.3 to +2.7)`, in bold where it is shown."""
-    text = f"{points(found.difference)} ({interval(found)})"
+    text = f"{points(found.difference)} ({points_interval(found.ci95)})"
     return f"**{text}**" if found.shown else text
 
 
@@ -179,8 +198,8 @@ def grown(found: Choosing, family: Family) -> Iterator[str]:
     rows = [row for row in family.rows if row.against is Against.FEWER]
     if not rows:
         return
-    few, most = found.compared[0], found.largest
-    at = found.sizes.index(few)
+    few, most = found.compared[0], found.run.largest
+    at = found.run.sizes.index(few)
     yield from ("## More solutions, better choice?", "")
     yield from paragraphs(GROWN.format(fewest=few, most=most))
     by_arm = {curve.arm: curve for curve in found.curves}
@@ -193,7 +212,7 @@ def grown(found: Choosing, family: Family) -> Iterator[str]:
         )
         for row in rows
     ]
-    header = f"`best` | n={most} minus n={few} | p | score % n={few} | n={most}"
+    header = ("`best`", f"n={most} minus n={few}", "p", f"score % n={few}", f"n={most}")
     yield from table(header, lines)
 
 
@@ -204,14 +223,4 @@ def verifier(found: Choosing) -> Iterator[str]:
         (f"`{name}`", *(number(value) for value in (each.within, each.pooled, each.ece)))
         for name, each in found.judged.items()
     ]
-    yield from table("aggregation | AUROC within | AUROC pooled | ECE", lines)
-
-
-def ends(ci95: tuple[float, ...] | None) -> str:
-    """`41.2 to 65.0`."""
-    return "–" if ci95 is None else " to ".join(map(percent, ci95))
-
-
-def number(value: float | None) -> str:
-    """Three decimals."""
-    return "–" if value is None else f"{value:.3f}"
+    yield from table(("aggregation", "AUROC within", "AUROC pooled", "ECE"), lines)

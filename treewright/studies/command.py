@@ -6,16 +6,17 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
+from engines.traits import traits_of
 from search.fault import Fault
 from treewright.config.config import Config
 from treewright.config.redaction import scrub
 from treewright.hiding import hiding_streams
-from treewright.running.run_folder import Status
-from treewright.running.series import Run, planned, work_off
+from treewright.running.job import Job
+from treewright.running.series import planned, work_off
 from treewright.studies.page import write
 from treewright.terminal import line
 
@@ -53,11 +54,11 @@ def common(options: argparse.Namespace) -> list[str]:
     return [f"{key}={value}" for key, value in said.items() if value is not None]
 
 
-def guarded(work: Callable[[], None]) -> int:
+def guarded(work: Callable[[], Coroutine[Any, Any, None]]) -> int:
     """Do the work; what a person can mend, or has to go on with, is one line. The exit code."""
     try:
         with hiding_streams():
-            work()
+            asyncio.run(work())
     except (asyncio.CancelledError, KeyboardInterrupt):
         return _unfinished("aborted")
     except Unfinished as error:
@@ -73,34 +74,29 @@ def _unfinished(why: str) -> int:
     return UNFINISHED
 
 
-def worked_off(configs: Sequence[Config], at_once: int = 1) -> list[Run]:
-    """The runs of these configs, with what was missing of them done.
+async def worked_off(configs: Sequence[Config], at_once: int = 1) -> list[Job]:
+    """The jobs of these configs, with what was missing of them done.
 
     Raises:
         Unfinished: some are not at their end.
         SeriesError, DatasetError, ClusterError: they cannot be run.
     """
-    runs = planned(configs)
-    missing = sum(not run.complete for run in runs)
-    print(f"{len(runs)} runs, {missing} not complete", file=sys.stderr, flush=True)
-    runs = work_off(runs, at_once)
-    left = [run for run in runs if not ended(run)]
+    jobs = planned(configs)
+    missing = sum(not job.complete for job in jobs)
+    print(f"{len(jobs)} runs, {missing} not complete", file=sys.stderr, flush=True)
+    jobs = await work_off(jobs, at_once)
+    left = [job for job in jobs if not job.ended]
     if left:
-        raise Unfinished(f"{len(left)} of {len(runs)} runs are not finished")
-    return runs
+        raise Unfinished(f"{len(left)} of {len(jobs)} runs are not finished")
+    return jobs
 
 
-def ended(run: Run) -> bool:
-    """Whether every problem of the run was reached; some may have failed."""
-    return run.folder is not None and run.folder.status() in (Status.COMPLETE, Status.INCOMPLETE)
-
-
-def described(run: Run) -> str:
+def described(job: Job) -> str:
     """The data, the models and the seed, in words."""
-    config, data = run.config, run.config.dataset
-    models = [str(getattr(side, "model", "a double")) for side in (config.policy, config.scorer)]
+    config, data = job.config, job.config.dataset
+    models = [traits_of(side).model or "a double" for side in (config.policy, config.scorer)]
     return (
-        f"{len(run.dataset.samples)} problems of {data.name or data.path}, split {data.split}; "
+        f"{len(job.dataset.samples)} problems of {data.name or data.path}, split {data.split}; "
         f"policy {_shown(models[0])}, verifier {_shown(models[1])}, seed {config.seed}"
     )
 

@@ -20,14 +20,15 @@ from benchmarks.estimators.calibration import auroc, calibration
 from benchmarks.estimators.paired import paired_difference
 from benchmarks.estimators.temperature import fit_temperature, losses
 from benchmarks.grading import Outcome
-from scorers.odds import probability
+from scorers.log_odds import probability
 from scorers.thinkprm import ThinkPrmConfig
 from search.core import Candidate
+from search.wording import counted, number, signed, whole
 from treewright.comparing.source import Source, read
 from treewright.config.fingerprint import differences
 from treewright.errors import ConfigError
 from treewright.report.verifier import GRADED
-from treewright.running.table import counted
+from treewright.studies import page
 from treewright.studies.command import guarded
 from treewright.terminal import clean
 
@@ -94,15 +95,15 @@ class Found:
     test: Tried
 
 
-def study(validation: Path, test: Path) -> Found:
+async def study(validation: Path, test: Path) -> Found:
     """Fit on one run, try on the other.
 
     Raises:
         ConfigError: they are no such pair, or no temperature fits.
     """
-    fitted, tried = (Source.open(label, path) for label, path in (("A", validation), ("B", test)))
+    fitted, tried = await Source.open("A", validation), await Source.open("B", test)
     check(fitted, tried)
-    ours, theirs = solutions(fitted), solutions(tried)
+    ours, theirs = await solutions(fitted), await solutions(tried)
     factor = fit_temperature(*ours.all)
     if factor is None:
         problem = "no temperature fits: its verdicts are all right, or worse than chance"
@@ -143,10 +144,10 @@ def verifier(source: Source) -> ThinkPrmConfig:
     return scorer
 
 
-def solutions(source: Source) -> Solutions:
+async def solutions(source: Source) -> Solutions:
     """What its verifier said of whole solutions. Raises `ConfigError` for a run without any."""
     log_odds, right = [], []
-    for item in read(source).solved:
+    for item in (await read(source)).solved:
         said = [
             (odds(value), outcome is Outcome.CORRECT)
             for candidate, outcome in zip(
@@ -207,26 +208,30 @@ def fit(log_odds: Sequence[float], right: Sequence[bool], temperature: float) ->
 
 def table(found: Found) -> Iterator[str]:
     """The figures as lines of Markdown."""
-    yield f"scorer.decision_temperature: {found.decision_temperature:.2f}"
+    yield f"scorer.decision_temperature: {number(found.decision_temperature, 2)}"
     yield ""
-    yield "| over | problems | solutions | NLL | divided | ECE | divided | AUROC |"
-    yield "|---|---:|---:|---:|---:|---:|---:|---:|"
-    for name, run in (("fitted on", found.validation), ("tried on", found.test)):
-        before, after = run.before, run.after
-        area = "–" if before.auroc is None else f"{before.auroc:.3f}"
-        yield (
-            f"| {name} {run.split} | {run.problems:,} | {run.solutions:,} "
-            f"| {before.nll:.3f} | {after.nll:.3f} | {before.ece:.3f} | {after.ece:.3f} | {area} |"
-        )
-    mean, low, high = found.test.nll_difference
-    yield ""
+    yield from page.table(
+        ("over", "problems", "solutions", "NLL", "divided", "ECE", "divided", "AUROC"),
+        [
+            (f"{name} {run.split}", whole(run.problems), whole(run.solutions), *fits(run))
+            for name, run in (("fitted on", found.validation), ("tried on", found.test))
+        ],
+    )
+    mean, low, high = (signed(value, 3) for value in found.test.nll_difference)
     yield (
-        f"On {found.test.split} dividing changes the NLL by {mean:+.3f} ({low:+.3f} to "
-        f"{high:+.3f}), by paired bootstrap over problems."
+        f"On {found.test.split} dividing changes the NLL by {mean} ({low} to {high}), by paired "
+        "bootstrap over problems."
     )
     if certain := found.validation.certain + found.test.certain:
         yield f"{counted(certain, 'solution')} judged 0 or 1: their log-odds are taken as ±36.7."
     yield "A run keeps the probabilities that it recorded: set the key, and run anew."
+
+
+def fits(run: Tried) -> Iterator[str]:
+    """Before and after in turn; dividing moves no solution past another."""
+    before, after = run.before, run.after
+    values = (before.nll, after.nll, before.ece, after.ece, before.auroc)
+    return map(number, values)
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -247,8 +252,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Print what was found. Returns the exit code."""
     options = parse(arguments)
 
-    def work() -> None:
-        found = study(options.validation, options.test)
+    async def work() -> None:
+        found = await study(options.validation, options.test)
         text = json.dumps(asdict(found)) if options.json else "\n".join(map(clean, table(found)))
         print(text)
 

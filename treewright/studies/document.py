@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from search.wording import DASH, amount, interval, number, percent, signed, whole
+from treewright.arms.columns import everywhere
+from treewright.studies.cell_results import SAME, CellResult, Versus, same_cost
 from treewright.studies.cells import GUARD, REFERENCES
-from treewright.studies.comparing import SAME, Row, Versus, same_cost
 from treewright.studies.page import MARKER, paragraphs, table
 
-RESULTS = "strategy | width | tokens | answer | right % | 95 % | − best-of-n | − majority"
-CANDIDATES = "strategy | pass@N | candidates | answers | steps | ran away | failed"
+RESULTS = ("strategy", "width", "tokens", "answer", "right %", "95 %", "− best-of-n", "− majority")
+CANDIDATES = ("strategy", "pass@N", "candidates", "answers", "steps", "ran away", "failed")
 
 TOLD = """
 **Budgets.** A budget is the mean number of tokens per problem that a strategy is meant to spend, of
@@ -32,73 +34,71 @@ for it, pruned ones too (steps of the same text at the same depth are one).
 """
 
 
-def document(rows: Sequence[Row], data: str, command: str) -> str:
+def document(found: Sequence[CellResult], data: str, command: str) -> str:
     """All that stands above the marker, and the marker."""
-    return "\n".join([*_introduction(rows, data, command), *_sections(rows), MARKER, ""])
+    return "\n".join([*_introduction(found, data, command), *_sections(found), MARKER, ""])
 
 
-def _introduction(rows: Sequence[Row], data: str, command: str) -> Iterator[str]:
-    compared = [each for row in rows for each in row.versus.values() if each is not None]
+def _introduction(found: Sequence[CellResult], data: str, command: str) -> Iterator[str]:
+    compared = [other for each in found for other in each.versus.values() if other is not None]
     told = TOLD.format(
         guard=GUARD,
-        same=f"{SAME:.0%}",
+        same=f"{percent(SAME, 0)}%",
         shown=sum(each.difference.shown for each in compared),
         compared=len(compared),
         by_chance=round(0.05 * len(compared)),
     )
-    yield "# Strategies at equal tokens"
-    yield ""
-    yield f"Made by `{command}` from {data}."
-    yield ""
+    yield from ("# Strategies at equal tokens", "", f"Made by `{command}` from {data}.", "")
     yield from paragraphs(told)
 
 
-def _sections(rows: Sequence[Row]) -> Iterator[str]:
-    for budget in sorted({row.budget for row in rows}):
-        some = [row for row in rows if row.budget == budget]
-        yield f"## {budget:,} tokens per problem" if budget else "## One solution, no search"
-        yield ""
-        yield from table(RESULTS, [_result(row) for row in some])
-        once = {row.strategy: _candidates(row) for row in some}  # the same under every rule
-        yield from table(CANDIDATES, list(once.values()))
+def _sections(found: Sequence[CellResult]) -> Iterator[str]:
+    for budget in sorted({each.cell.budget for each in found}):
+        some = [each for each in found if each.cell.budget == budget]
+        title = f"{whole(budget)} tokens per problem" if budget else "One solution, no search"
+        yield from (f"## {title}", "")
+        header = (*RESULTS, *(column.heading for column in everywhere()))
+        yield from table(header, map(_result, some))
+        once = {each.cell.strategy: _candidates(each) for each in some}  # the same for every arm
+        yield from table(CANDIDATES, once.values())
 
 
-def _result(row: Row) -> tuple[str, ...]:
-    low, high = row.ci95
+def _result(each: CellResult) -> tuple[str, ...]:
+    found = each.found
+    parts = f"{amount(found.policy_tokens)} + {amount(found.verifier_tokens)}"
+    some = f" of {found.problems}" if found.problems < each.searched else ""
     return (
-        row.strategy,
-        row.width or "–",
-        f"{row.tokens:,.0f} ({row.policy:,.0f} + {row.verifier:,.0f})",
-        row.rule,
-        _accuracy(row),
-        f"{100 * low:.1f} – {100 * high:.1f}",
-        *(_versus(row, row.versus[name]) for name in REFERENCES),
+        each.cell.strategy,
+        each.cell.width or DASH,
+        f"{amount(each.tokens)} ({parts})",
+        each.rule,
+        f"{percent(found.accuracy)}{some}",
+        interval(found.ci95),
+        *(_versus(each, each.versus[name]) for name in REFERENCES),
+        *(column.page_text(found) for column in everywhere()),
     )
 
 
-def _accuracy(row: Row) -> str:
-    some = f" of {row.problems}" if row.problems < row.searched else ""
-    return f"{100 * row.accuracy:.1f}{some}"
-
-
-def _versus(row: Row, other: Versus | None) -> str:
+def _versus(each: CellResult, other: Versus | None) -> str:
     if other is None:
-        return "–"
-    found = other.difference
-    interval = f"{100 * found.low:+.1f} … {100 * found.high:+.1f}"
-    interval = f"**{interval}**" if found.shown else interval
-    unequal = "" if same_cost(row, other) else " †"
-    return f"{100 * found.mean:+.1f} ({interval}) n={other.n}{unequal}"
+        return DASH
+    mean, low, high = (
+        signed(100 * value)
+        for value in (other.difference.mean, other.difference.low, other.difference.high)
+    )
+    ends = f"**{low} … {high}**" if other.difference.shown else f"{low} … {high}"
+    unequal = "" if same_cost(each.tokens, other) else " †"
+    return f"{mean} ({ends}) n={other.n}{unequal}"
 
 
-def _candidates(row: Row) -> tuple[str, ...]:
-    found = row.variety
+def _candidates(each: CellResult) -> tuple[str, ...]:
+    found = each.variety
     return (
-        row.strategy,
-        f"{100 * found.pass_at_n:.1f}",
-        f"{found.candidates:.1f}",
-        f"{found.answers:.2f}",
-        f"{found.steps:.1f}",
-        str(row.ran_away),
-        str(row.failures),
+        each.cell.strategy,
+        percent(found.pass_at_n),
+        number(found.candidates, 1),
+        number(found.answers, 2),
+        number(found.steps, 1),
+        str(each.ran_away),
+        str(each.failures),
     )

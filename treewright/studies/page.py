@@ -5,13 +5,19 @@ The command replaces what is above the marker and keeps what is below.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from search.fault import Fault
 from treewright.files.writing import write_text
-from treewright.studies.measures import StudyError
 
 MARKER = "<!-- Written by a person from here on; the command keeps it. -->"
+
+
+class StudyError(Fault):
+    """A comparison that cannot be made or written. One line."""
+
+    exit_code = 2
 
 
 def write(path: Path, text: str) -> None:
@@ -33,13 +39,10 @@ def paragraphs(told: str) -> Iterator[str]:
         yield ""
 
 
-def table(header: str, lines: Sequence[Sequence[str]]) -> Iterator[str]:
-    """`a | b` and rows of cells; the first column is of words, the others of numbers.
-
-    A blank line follows.
-    """
-    yield f"| {header} |"
-    yield f"|---|{'---:|' * header.count('|')}"
-    for line in lines:
-        yield f"| {' | '.join(line)} |"
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], words: int = 1) -> Iterator[str]:
+    """A table; the first columns are of `words`, the others of numbers. A blank line follows."""
+    yield f"| {' | '.join(header)} |"
+    yield f"|{'---|' * words}{'---:|' * (len(header) - words)}"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
     yield ""

@@ -6,10 +6,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from search.selection import SELECTIONS
-from treewright.comparing.comparison import Verdict
-from treewright.comparing.telling import interval, points
-from treewright.running.table import counted
-from treewright.studies.choosing import Against, Row
+from search.wording import counted, points, points_interval, whole
+from treewright.arms.comparison import Verdict
+from treewright.studies.choosing import Against, Held
 
 FEW = 4
 """Names that are always told one by one."""
@@ -20,11 +19,11 @@ SAID = {Verdict.BETTER: "better", Verdict.WORSE: "worse"}
 class Family:
     """All comparisons of a study, and the `sizes` at which arms are compared."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[Held, ...]
     sizes: Sequence[int]
 
     @property
-    def known(self) -> list[Row]:
+    def known(self) -> list[Held]:
         """Those that have a difference: their tests are adjusted together."""
         return [row for row in self.rows if row.found.verdict is not Verdict.NOTHING]
 
@@ -40,9 +39,9 @@ class Family:
             )
         ]
 
-    def block(self, against: Against, selection: str) -> dict[str, list[Row]]:
+    def block(self, against: Against, selection: str) -> dict[str, list[Held]]:
         """By aggregation (or selection, where it needs none) the rows, one per size."""
-        found: dict[str, list[Row]] = {}
+        found: dict[str, list[Held]] = {}
         for row in self.rows:
             if row.against is against and row.arm.selection == selection:
                 found.setdefault(row.arm.aggregation or selection, []).append(row)
@@ -60,7 +59,7 @@ class Family:
         yield from nearest([row for row in self.rows if not row.found.shown])
 
 
-def verdicts(by_name: Mapping[str, Sequence[Row]], sizes: Sequence[int]) -> str:
+def verdicts(by_name: Mapping[str, Sequence[Held]], sizes: Sequence[int]) -> str:
     """`better: min at every n, mean at n = 64; no difference shown: product`."""
     parts = []
     for verdict, word in SAID.items():
@@ -96,25 +95,25 @@ def at(ns: Sequence[int], sizes: Sequence[int]) -> str:
     return "at every n" if whole else f"at n = {', '.join(map(str, ns))}"
 
 
-def harm(rows: Sequence[Row]) -> Iterator[str]:
+def harm(rows: Sequence[Held]) -> Iterator[str]:
     """Whether choosing among more solutions made the choice better or worse."""
     if not rows:
         return
-    few, most = rows[0].found.theirs.n, rows[0].n
+    few, most = rows[0].found.theirs.figures.n, rows[0].n
     by_name = {str(row.arm.aggregation): [row] for row in rows}
     yield f"`best` of {most} solutions against `best` of {few}: {verdicts(by_name, [most])}."
 
 
-def nearest(rows: Sequence[Row]) -> Iterator[str]:
+def nearest(rows: Sequence[Held]) -> Iterator[str]:
     """That what is not shown may be there, and what it would take to show the nearest."""
     known = [(row.found.problems_needed, row) for row in rows if row.found.problems_needed]
     if not known:
         return
     needed, row = min(known, key=lambda pair: pair[0])
     found = row.found
-    ours, theirs = (f"`{side.arm}@{side.n}`" for side in (found.ours, found.theirs))
+    ours, theirs = (f"`{side.arm}@{side.figures.n}`" for side in (found.ours, found.theirs))
     yield (
         f"Not shown is not the same as none. Nearest to being shown: {ours} minus {theirs}, "
-        f"{points(found.difference)} ({interval(found)}), with about {needed:,} problems instead "
-        f"of {found.problems:,}."
+        f"{points(found.difference)} ({points_interval(found.ci95)}), with about {whole(needed)} "
+        f"problems instead of {whole(found.problems)}."
     )

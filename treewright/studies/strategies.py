@@ -8,20 +8,19 @@ The runs are ordinary run folders: the same command again does only what is miss
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-from treewright.journal.journal import Journal
-from treewright.metrics import Solved
-from treewright.running.series import Run
-from treewright.running.session import Session
+from treewright.arms.solved import Solved
+from treewright.running.ending import ending
+from treewright.running.job import Job
+from treewright.running.recorded import RecordedRun
+from treewright.studies.cell_results import CellResult, ladder, results
 from treewright.studies.cells import BASE, BUDGETS, ENTRIES, REFERENCES, Cell, cells
 from treewright.studies.command import common, deliver, described, guarded, parser, worked_off
-from treewright.studies.comparing import Ladder, Row, rows
 from treewright.studies.document import document
-from treewright.studies.measures import StudyError
+from treewright.studies.page import StudyError
 
 MODULE = "treewright.studies.strategies"
 
@@ -33,15 +32,15 @@ def main(arguments: Sequence[str] | None = None, base: Path = BASE) -> int:
     return guarded(lambda: study(options, " ".join([f"python -m {MODULE}", *arguments]), base))
 
 
-def study(options: argparse.Namespace, command: str, base: Path) -> None:
+async def study(options: argparse.Namespace, command: str, base: Path) -> None:
     """All of it, or an exception."""
     strategies = list(dict.fromkeys([*REFERENCES, *options.strategies]))
     table = cells(strategies, options.budgets, common(options), base)
     configs = {cell.config.name: cell.config for cell in table}
-    runs = worked_off(list(configs.values()), options.at_once)
-    found = list(measured(table, runs))
+    jobs = await worked_off(list(configs.values()), options.at_once)
+    found = [row async for row in measured(table, jobs)]
     figures = {"rows": [row.to_json() for row in found]}
-    deliver(options, document(found, described(runs[0]), command), figures)
+    deliver(options, document(found, described(jobs[0]), command), figures)
 
 
 def options_of(arguments: Sequence[str]) -> argparse.Namespace:
@@ -63,17 +62,17 @@ def numbers(listed: str) -> list[int]:
     return [int(name) for name in names(listed)]
 
 
-def measured(table: Sequence[Cell], runs: Sequence[Run]) -> Iterator[Row]:
-    """The rows of all cells, in their order. Each run is read once; references are kept."""
-    by_name = {run.config.name: run for run in runs}
-    kept = {cell.strategy: read(by_name[cell.config.name]) for cell in references(table)}
+async def measured(table: Sequence[Cell], jobs: Sequence[Job]) -> AsyncIterator[CellResult]:
+    """The results of all cells, in their order. Each run is read once; references are kept."""
+    by_name = {job.config.name: job for job in jobs}
+    kept = {cell.strategy: await read(by_name[cell.config.name]) for cell in references(table)}
     ladders = {
-        cell.strategy: Ladder.of(kept[cell.strategy][0], cell.rules[0])
-        for cell in references(table)
+        cell.strategy: ladder(kept[cell.strategy][0], cell.arms[0]) for cell in references(table)
     }
     for cell in table:
-        solved, failures = kept.get(cell.strategy) or read(by_name[cell.config.name])
-        yield from rows(cell, solved, failures, ladders)
+        solved, failures = kept.get(cell.strategy) or await read(by_name[cell.config.name])
+        for found in results(cell, solved, failures, ladders):
+            yield found
 
 
 def references(table: Sequence[Cell]) -> list[Cell]:
@@ -81,18 +80,17 @@ def references(table: Sequence[Cell]) -> list[Cell]:
     return list({cell.strategy: cell for cell in table if cell.strategy in REFERENCES}.values())
 
 
-def read(run: Run) -> tuple[list[Solved], int]:
+async def read(job: Job) -> tuple[list[Solved], int]:
     """What the journal holds: the solved problems, and how many have a failure.
 
     Raises `StudyError` where nothing was solved.
     """
-    assert run.folder is not None
-    with Journal.open(run.folder.journal, readonly=True) as journal:
-        session = Session(run.config, run.dataset, journal)
-        ending = asyncio.run(session.read())
-    if not session.solved:
-        raise StudyError(f"no problem was solved: `treewright score {run.folder.path}` says why")
-    return session.solved, len(ending.failed)
+    run = RecordedRun(job.run, job.config, job.dataset)
+    known = await run.read()
+    run.tell(known.damage)
+    if not known.solved:
+        raise StudyError(f"no problem was solved: `treewright score {job.run.path}` says why")
+    return known.solved, len(ending(job.config, job.dataset, known).failed)
 
 
 if __name__ == "__main__":

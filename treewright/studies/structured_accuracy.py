@@ -21,20 +21,21 @@ from benchmarks.structured import (
     Accuracies,
     AmbiguousBase,
     Answered,
-    Calibration,
+    Numbering,
     Rate,
     calibrate_base,
     measure,
 )
 from engines.tokenizer import HfTokenizer, TokenizerError
 from policies.structured import StructuredConfig
-from search.core import Path as Solution
-from search.core import StopReason
+from search.core import Prefix, StopReason
 from search.structured_protocol import CountTokens, ResponseFormat
+from search.wording import interval, percent
 from treewright.comparing.source import Source
 from treewright.comparing.source import read as replay
 from treewright.errors import ConfigError
-from treewright.running.recorded import Recorded
+from treewright.running.recorded import RecordedRun
+from treewright.studies import page
 from treewright.studies.command import guarded
 from treewright.terminal import clean
 
@@ -50,7 +51,7 @@ class Responses:
     `lengths_checked` says whether the policy's tokenizer was at hand.
     """
 
-    recorded: Recorded
+    recorded: RecordedRun
     answered: tuple[tuple[Answered, ...], ...]
     count_tokens: CountTokens | None
 
@@ -72,18 +73,18 @@ class Responses:
         return measure(answered, config.grading.option_base, rules, self.count_tokens)
 
 
-def read(path: Path) -> Responses:
+async def read(path: Path) -> Responses:
     """Read a run.
 
-    Raises what `Recorded.open` raises, `JournalError`, and `ConfigError` for a run that is not
+    Raises what `RecordedRun` raises, and `ConfigError` for a run that is not
     finished, or of something else than multiple choice.
     """
-    recorded = Recorded.open(path)
+    recorded = await RecordedRun.open(path)
     grading = recorded.config.grading.kind
     if grading != "option":
         hint = "multiple choice is graded with kind option"
         raise ConfigError(str(path), "grading.kind", grading, "has no structured responses", hint)
-    solved = replay(Source("", recorded)).solved
+    solved = (await replay(Source("", recorded))).solved
     samples = {sample.problem.id: sample for sample in recorded.dataset.samples}
     answered = tuple(
         tuple(
@@ -95,7 +96,7 @@ def read(path: Path) -> Responses:
     return Responses(recorded, answered, token_counter(recorded.config.policy))
 
 
-def answer_of(sample: Sample, response: Solution, run: Path) -> Answered:
+def answer_of(sample: Sample, response: Prefix, run: Path) -> Answered:
     """A response beside the options of its question. Raises `ConfigError` where it has none."""
     options = sample.metadata.get("options")
     if not isinstance(options, list) or not sample.answer.isdigit():
@@ -117,7 +118,7 @@ def token_counter(policy: object) -> CountTokens | None:
     return lambda text: len(tokenizer.encode(text))
 
 
-def calibrate(responses: Responses) -> Calibration:
+def calibrate(responses: Responses) -> Numbering:
     """Find the number of the first option, and write it down beside the run.
 
     Raises:
@@ -139,12 +140,12 @@ def calibrate(responses: Responses) -> Calibration:
 def table(responses: Responses) -> Iterator[str]:
     """The figures as lines of Markdown."""
     first, every = responses.accuracies(responses.first), responses.accuracies(responses.all)
-    yield "| | first response [95 %] | all responses |"
-    yield "|---|---|---|"
-    for name, meaning in MEANINGS.items():
-        one, many = getattr(first, name), getattr(every, name)
-        yield f"| {name}: {meaning} | {shown(one)}{interval(one)} | {shown(many)} |"
-    yield ""
+    lines = [
+        (f"{name}: {meaning}", f"{shown(one)}{bracketed(one)}", shown(many))
+        for name, meaning in MEANINGS.items()
+        for one, many in [(getattr(first, name), getattr(every, name))]
+    ]
+    yield from page.table(("", "first response [95 %]", "all responses"), lines, words=3)
     yield f"Rejected, of {every.valid.trials} responses, by the first reason:"
     yield ""
     yield from (f"* {reason}: {count}" for reason, count in every.reasons.items())
@@ -162,12 +163,14 @@ MEANINGS: Mapping[str, str] = {
 
 def shown(rate: Rate) -> str:
     """`43.8 % (28 of 64)`."""
-    return "none" if rate.value is None else f"{rate.value:.1%} ({rate.hits} of {rate.trials})"
+    return (
+        "none" if rate.value is None else f"{percent(rate.value)}% ({rate.hits} of {rate.trials})"
+    )
 
 
-def interval(rate: Rate) -> str:
+def bracketed(rate: Rate) -> str:
     """` [32.3, 55.9]`; nothing of nothing."""
-    return "" if rate.ci95 is None else f" [{rate.ci95[0] * 100:.1f}, {rate.ci95[1] * 100:.1f}]"
+    return "" if rate.ci95 is None else f" [{interval(rate.ci95, ', ')}]"
 
 
 def figures(responses: Responses) -> dict[str, Any]:
@@ -198,8 +201,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Print the figures, or the decision."""
     options = parse(arguments)
 
-    def work() -> None:
-        responses = read(options.run)
+    async def work() -> None:
+        responses = await read(options.run)
         if options.calibrate:
             found = calibrate(responses)
             written = responses.recorded.folder.path / DECISION

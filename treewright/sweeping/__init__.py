@@ -1,1 +1,1 @@
-"""Sweeps: cells of a grid, the generations that they share, and the index of what was found."""
+"""Sweeps: cells of a grid, the runs that they share, and the index of what was found."""

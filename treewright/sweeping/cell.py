@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, get_origin, get_type_hints
+from typing import get_origin, get_type_hints
 
-from search.aggregation import MissingRule
-from treewright.config.checks import check, check_models
+from treewright.config.checks import check_models
 from treewright.config.compose import COMMAND_LINE, FIRST, Override, compose, merge, place
 from treewright.config.config import Config
 from treewright.config.load import config_of
-from treewright.config.schema import INTERPOLATION, fit
 from treewright.config.sweep import EXAMPLE, SWEEP, combinations
-from treewright.config.swept import Combination, shown, text
-from treewright.config.yamlfile import Node
+from treewright.config.swept import Combination, shown
+from treewright.config.yamlfile import Node, node_of
 from treewright.errors import ConfigError
 
 HINTS = get_type_hints(Config)
-REPORTING = ("aggregate", "select", "missing")
-"""What changes no generation and can be exchanged in a config that is made."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +42,7 @@ def load_cells(path: str, overrides: Sequence[str] = ()) -> list[Cell]:
     Raises:
         ConfigError: the config has no sweep or one that cannot be, or a cell cannot be run.
     """
-    tree = compose(path, overrides)
+    tree = compose(path, overrides).tree
     assert isinstance(tree.value, dict)
     if SWEEP not in tree.value:
         hint = f"add one ({EXAMPLE}), or use `treewright run`"
@@ -54,8 +50,8 @@ def load_cells(path: str, overrides: Sequence[str] = ()) -> list[Cell]:
     base = Node({key: node for key, node in tree.value.items() if key != SWEEP}, tree.where)
     found = combinations(tree.value[SWEEP])
     _check_overrides(overrides, found[0])
-    configs = _Configs(Path(path).stem)
-    return [_cell(number, one, base, configs) for number, one in enumerate(found, 1)]
+    name = Path(path).stem
+    return [_cell(number, one, base, name) for number, one in enumerate(found, 1)]
 
 
 def reporting_all(cells: Sequence[Cell]) -> Config:
@@ -66,19 +62,16 @@ def reporting_all(cells: Sequence[Cell]) -> Config:
         key: list(dict.fromkeys(name for config in configs for name in getattr(config, key)))
         for key in ("aggregate", "select")
     }
-    said = {
-        key: Node([Node(name, first.tree.where) for name in names], first.tree.where)
-        for key, names in union.items()
-    }
-    return config_of(merge(first.tree, Node({**said}, first.tree.where)), first.config.name)
+    return config_of(merge(first.tree, node_of(union, first.tree.where)), first.config.name)
 
 
-def _cell(number: int, combination: Combination, base: Node, configs: _Configs) -> Cell:
+def _cell(number: int, combination: Combination, base: Node, name: str) -> Cell:
     tree = base
     for key, node in sorted(combination.leaves.items(), key=_rank):
         tree = merge(tree, _nested(key, node))
     try:
-        config = configs.make(tree, combination)
+        config = config_of(tree, name)
+        check_models(config, partial(place, tree))
     except ConfigError as error:
         told = f"in the cell {' '.join(combination.overrides)}"
         hint = f"{error.hint}; {told}" if error.hint else told
@@ -112,33 +105,3 @@ def _check_overrides(overrides: Sequence[str], combination: Combination) -> None
         if key in combination.leaves:
             hint = f"change its values: {SWEEP}.grid.{key}=[a,b]"
             raise ConfigError(COMMAND_LINE, key, None, "is swept", hint)
-
-
-class _Configs:
-    """Makes configs; of those that differ in what they report only, one in full.
-
-    Making one takes OmegaConf about 0.1 s.
-    """
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._made: dict[tuple[str, ...], Config] = {}
-
-    def make(self, tree: Node, combination: Combination) -> Config:
-        """The config of a tree, checked. Raises `ConfigError`."""
-        swept = {key: node for key, node in combination.leaves.items() if key in REPORTING}
-        rest = tuple(f"{k}={text(n)}" for k, n in combination.leaves.items() if k not in swept)
-        where = partial(place, tree)
-        if rest in self._made and not any(INTERPOLATION in text(n) for n in swept.values()):
-            config = replace(self._made[rest], **{key: _reported(tree, key) for key in swept})
-            check(config, where)
-            return config
-        config = config_of(tree, self._name)
-        check_models(config, where)
-        return self._made.setdefault(rest, config)
-
-
-def _reported(tree: Node, key: str) -> Any:
-    assert isinstance(tree.value, dict)
-    value = fit(tree.value[key], HINTS[key], key)
-    return tuple(value) if isinstance(value, list) else MissingRule(str(value))

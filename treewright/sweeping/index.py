@@ -2,135 +2,107 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from search.fault import Fault
 from search.questions import steered_by
-from treewright.metrics import Arm, Metrics
-from treewright.running.run_folder import RunFolder, RunFolderError
-from treewright.running.series import Run
-from treewright.running.table import by_name
+from treewright.arms.columns import Place
+from treewright.running.job import Job
+from treewright.running.run_folder import RunFolder
 from treewright.sweeping.cell import Cell
-from treewright.sweeping.generation import FAILED, Generation, Result
+from treewright.sweeping.shared_run import FAILED, Figures, SharedRun
 from treewright.terminal import line
 
 FILE = "sweep.json"
 
 
 class Index:
-    """The generations of a sweep, and the file that follows them. It is old or new, never half."""
+    """The runs of a sweep, and the file that follows them. It is old or new, never half."""
 
-    def __init__(self, folder: Path, generations: Sequence[Generation]) -> None:
-        self._files = RunFolder(folder)
-        self.generations = generations
+    def __init__(self, folder: Path, runs: Sequence[SharedRun]) -> None:
+        self.folder = RunFolder(folder)
+        self.runs = runs
 
     @property
     def path(self) -> Path:
         """The file."""
-        return self._files.path / FILE
+        return self.folder.path / FILE
 
-    def make_folder(self) -> Path:
-        """The folder that the runs lie in. Raises `RunFolderError` when it cannot be made."""
-        path = self._files.path
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            hint = "set output_dir or TREEWRIGHT_RUNS to a folder that you may write"
-            raise RunFolderError(f"{path}: cannot be made: {error.strerror}; {hint}") from error
-        return path
-
-    def open(self) -> None:
-        """Read what ended in an earlier session, write the file.
+    async def open(self) -> None:
+        """Read what ended earlier, write the file.
 
         Raises:
             RunWriteError: the file cannot be written.
         """
-        for generation in self.generations:
-            if generation.run.complete:
-                asyncio.run(measured(generation))
+        for run in self.runs:
+            if run.job.complete:
+                await run.measure()
         self.write()
 
-    async def hear(self, run: Run, fault: Exception | None) -> None:
-        """A run of the series began or ended: write the file, the cells of one that ended read."""
-        generation = next(g for g in self.generations if g.run.config is run.config)
-        generation.run, generation.fault = run, fault
-        if generation.ended:
-            await measured(generation)
+    async def hear(self, job: Job, fault: Exception | None) -> None:
+        """A job of the series began or ended: write the file, the cells of one that ended read."""
+        run = next(each for each in self.runs if each.job.config is job.config)
+        run.job, run.fault = job, fault
+        if run.ended:
+            await run.measure()
         self.write()
 
     def close(self) -> None:
         """Write how all runs stand, also those that were cut short."""
-        for generation in self.generations:
-            if not generation.settled:
-                run = generation.run
-                generation.run = Run.of(run.config, run.dataset, run.about)
+        for run in self.runs:
+            if not run.settled:
+                run.job = Job.of(run.job.config, run.job.dataset, run.job.about)
         self.write()
 
     def write(self) -> None:
         """Replace the file."""
-        self._files.write_json(FILE, self.to_json())
+        self.folder.write_json(FILE, self.to_json())
 
     def to_json(self) -> dict[str, Any]:
         """A plain object: the sweep's name and its cells in their order."""
-        cells = [row for generation in self.generations for row in rows(generation)]
+        cells = [row for run in self.runs for row in rows(run)]
         return {
-            "name": self._files.path.name,
-            "generations": len(self.generations),
+            "name": self.folder.path.name,
+            "generations": len(self.runs),
             "cells": sorted(cells, key=lambda row: row["cell"]),
         }
 
-    def results(self) -> list[tuple[Generation, Cell, Result]]:
+    def figures(self) -> list[tuple[SharedRun, Cell, Figures]]:
         """Of every cell of an ended run, in the order of the cells."""
         found = [
-            (generation, cell, generation.results[cell.number])
-            for generation in self.generations
-            for cell in generation.cells
-            if cell.number in generation.results
+            (run, cell, run.figures[cell.number])
+            for run in self.runs
+            for cell in run.cells
+            if cell.number in run.figures
         ]
         return sorted(found, key=lambda entry: entry[1].number)
 
     def faults(self) -> Iterator[tuple[str, Exception]]:
         """What could not be done, with the cells that it stopped."""
-        for generation in self.generations:
-            if generation.fault is not None:
-                numbers = ", ".join(str(cell.number) for cell in generation.cells)
-                yield f"cells {numbers}", generation.fault
-        for _, cell, result in self.results():
-            if result.fault is not None:
-                yield f"cell {cell.number}", result.fault
+        for run in self.runs:
+            if run.fault is not None:
+                numbers = ", ".join(str(cell.number) for cell in run.cells)
+                yield f"cells {numbers}", run.fault
+        for _, cell, figures in self.figures():
+            if figures.fault is not None:
+                yield f"cell {cell.number}", figures.fault
 
 
-async def measured(generation: Generation) -> None:
-    """Read the results of a generation; a run that cannot be read stops no other."""
-    try:
-        await generation.measure()
-    except Fault as error:
-        generation.fault = error
-
-
-def rows(generation: Generation) -> Iterator[dict[str, Any]]:
-    """What the file says of each cell of a generation."""
-    folder = generation.run.folder
-    for cell in generation.cells:
-        result = generation.results.get(cell.number, Result())
-        fault = generation.fault or result.fault
+def rows(run: SharedRun) -> Iterator[dict[str, Any]]:
+    """What the file says of each cell of a run."""
+    folder = run.job.folder
+    for cell in run.cells:
+        figures = run.figures.get(cell.number, Figures())
+        fault = run.fault or figures.fault
         yield {
             "cell": cell.number,
             "overrides": list(cell.overrides),
             "run": str(folder.path) if folder is not None else None,
             "steered_by": steered_by(cell.config.strategy),
-            "status": FAILED if fault else generation.status,
+            "status": FAILED if fault else run.status,
             "fault": line(str(fault)) if fault else None,
-            "problems": result.metrics and result.metrics.problems,
-            "failures": result.metrics and result.metrics.failures,
-            "arms": [asdict(arm) for arm in headline(result.metrics)],
+            "problems": figures.metrics and figures.metrics.problems,
+            "failures": figures.metrics and figures.metrics.failures,
+            "arms": [Place.METRICS.to_json(arm) for arm in figures.tops],
         }
-
-
-def headline(metrics: Metrics | None) -> list[Arm]:
-    """The arms at their largest n."""
-    return [arms[-1] for _, arms in by_name(metrics.arms)] if metrics else []

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from search.questions import steered_by
+from search.wording import DASH, UNKNOWN, amount, whole
+from treewright.arms.columns import Place
+from treewright.arms.measured import Measured
+from treewright.arms.tables import console
 from treewright.config.steering import strategy_told
 from treewright.hiding import hide
-from treewright.metrics import Arm
 from treewright.running.series import by_engines
-from treewright.running.table import amount, interval, left_out, percent, without_answer
-from treewright.sweeping.generation import Generation
-from treewright.sweeping.index import Index, headline
+from treewright.running.table import left_out, without_answer
+from treewright.sweeping.index import Index
 from treewright.sweeping.plan import SweepPlan
+from treewright.sweeping.shared_run import SharedRun
 from treewright.terminal import line
 
 WIDE = 160
@@ -27,31 +28,30 @@ IN_ARM = ("aggregate", "select")
 """Swept keys that the name of an arm tells."""
 
 
-def print_plan(plan: SweepPlan, generations: Sequence[Generation]) -> None:
-    """The cells and the generations they share, then what each generation costs at most."""
+def print_plan(plan: SweepPlan, runs: Sequence[SharedRun]) -> None:
+    """The cells and the runs they share, then what each run costs at most."""
     by_cell = sorted(
-        ((cell, generation) for generation in generations for cell in generation.cells),
-        key=lambda pair: pair[0].number,
+        ((cell, run) for run in runs for cell in run.cells), key=lambda pair: pair[0].number
     )
-    keys = swept(generations)
-    cells = _table(["cell", *keys], ["generation", "status"])
-    for cell, generation in by_cell:
+    keys = swept(runs)
+    cells = _table(["cell", *keys], ["run", "status"])
+    for cell, run in by_cell:
         values = [cell.values[key] for key in keys]
-        _row(cells, [cell.number, *values, generation.number, generation.status])
-    costs = _table(["generation"], ["cells", "strategy", "draws", "judgements", "tokens", "status"])
-    for generation, each in zip(generations, plan.generations, strict=True):
+        _row(cells, [cell.number, *values, run.number, run.status])
+    costs = _table(["run"], ["cells", "strategy", "draws", "judgements", "tokens", "status"])
+    for run, each in zip(runs, plan.runs, strict=True):
         asked = each.plan
         told = [
-            strategy_told(generation.run.config),
+            strategy_told(run.job.config),
             asked.policy.calls,
             asked.scorer.calls,
             tokens(each.tokens),
         ]
-        _row(costs, [generation.number, each.cells, *told, each.status])
-    console = _console()
-    console.print(cells)
-    console.print(costs)
-    console.print(_summary(plan, generations), highlight=False, markup=False)
+        _row(costs, [run.number, each.cells, *told, each.status])
+    shown = console(WIDE)
+    shown.print(cells)
+    shown.print(costs)
+    shown.print(_summary(plan, runs), highlight=False, markup=False)
 
 
 def print_results(index: Index) -> None:
@@ -59,90 +59,80 @@ def print_results(index: Index) -> None:
 
     Cells that come to the same are one row.
     """
-    keys = [key for key in swept(index.generations) if key not in IN_ARM]
-    steers = ["steered by"] if any(map(steering, index.generations)) else []
-    figures = ["arm", "n", "accuracy", "95 % CI", "policy tok", "verifier tok"]
-    table = _table(["cells", *keys], [*steers, *figures, "generation"])
-    steered = {each.number: steering(each) or "–" for each in index.generations}
+    keys = [key for key in swept(index.runs) if key not in IN_ARM]
+    steers = ["steered by"] if any(map(steering, index.runs)) else []
+    columns = Place.SWEEP.columns
+    figures = ["arm", *(column.narrow or column.heading for column in columns)]
+    table = _table(["cells", *keys], [*steers, *figures, "run"])
+    steered = {each.number: steering(each) or DASH for each in index.runs}
     for (number, values, arm), cells in same_arms(index, keys).items():
-        accuracy = [percent(arm.accuracy), interval(arm)]
-        costs = [amount(arm.policy_tokens), amount(arm.verifier_tokens)]
-        shown = ", ".join(map(str, cells))
+        told = [str(arm.arm), *(column.text(arm) for column in columns)]
         by = [steered[number]] if steers else []
-        _row(table, [shown, *values, *by, name(arm), arm.n, *accuracy, *costs, number])
-    console = _console()
-    console.print(table)
-    for note in [*notes(index), *map(_run, index.generations)]:
-        console.print(line(note), highlight=False, markup=False, soft_wrap=True)
+        _row(table, [", ".join(map(str, cells)), *values, *by, *told, number])
+    shown = console(WIDE)
+    shown.print(table)
+    for note in [*notes(index), *map(_run, index.runs)]:
+        shown.print(line(note), highlight=False, markup=False, soft_wrap=True)
 
 
 def same_arms(
     index: Index, keys: Sequence[str]
-) -> dict[tuple[int, tuple[str, ...], Arm], list[int]]:
-    """Numbers of cells by their generation, their values of these keys, and the arm."""
-    found: dict[tuple[int, tuple[str, ...], Arm], list[int]] = {}
-    for generation, cell, result in index.results():
+) -> dict[tuple[int, tuple[str, ...], Measured], list[int]]:
+    """Numbers of cells by their run, their values of these keys, and the arm."""
+    found: dict[tuple[int, tuple[str, ...], Measured], list[int]] = {}
+    for run, cell, figures in index.figures():
         values = tuple(cell.values[key] for key in keys)
-        for arm in headline(result.metrics):
-            found.setdefault((generation.number, values, arm), []).append(cell.number)
+        for arm in figures.tops:
+            found.setdefault((run.number, values, arm), []).append(cell.number)
     return found
 
 
 def notes(index: Index) -> list[str]:
     """What was left out of an accuracy, and where there is no answer, each once."""
     told: dict[tuple[int, str], None] = {}
-    for generation, _, result in index.results():
-        if result.metrics:
-            for note in (*left_out(result.metrics.arms), *without_answer(result.metrics)):
-                told[generation.number, note] = None
-    return [f"generation {number}: {note}" for number, note in told]
+    for run, _, figures in index.figures():
+        if figures.metrics:
+            for note in (*left_out(figures.metrics), *without_answer(figures.metrics)):
+                told[run.number, note] = None
+    return [f"run {number}: {note}" for number, note in told]
 
 
-def name(arm: Arm) -> str:
-    """`min+best`, or `majority` where no score is needed."""
-    return f"{arm.aggregation}+{arm.selection}" if arm.aggregation else arm.selection
+def steering(run: SharedRun) -> str | None:
+    """What steers the searches of a run, None where nothing does."""
+    return steered_by(run.job.config.strategy)
 
 
-def steering(generation: Generation) -> str | None:
-    """What steers the searches of a generation, None where nothing does."""
-    return steered_by(generation.run.config.strategy)
-
-
-def swept(generations: Sequence[Generation]) -> list[str]:
+def swept(runs: Sequence[SharedRun]) -> list[str]:
     """The swept keys."""
-    return list(generations[0].cells[0].values)
+    return list(runs[0].cells[0].values)
 
 
 def tokens(most: int | None) -> str:
     """`at most 1,000`; a dash for doubles, which generate none."""
     if most is None:
-        return "unknown"
-    return f"at most {most:,}" if most else "–"
+        return UNKNOWN
+    return f"at most {amount(most)}" if most else DASH
 
 
-def _summary(plan: SweepPlan, generations: Sequence[Generation]) -> str:
-    missing = [generation.run for generation in generations if not generation.run.complete]
+def _summary(plan: SweepPlan, runs: Sequence[SharedRun]) -> str:
+    missing = [run.job for run in runs if not run.job.complete]
     left = f"{tokens(plan.tokens)} tokens" if plan.tokens else "nothing: doubles only"
     if plan.tokens is None:
         left = "an unknown number of tokens: a part of one's own says nothing of them"
     if not missing:
         left = "nothing"
     return (
-        f"{len(plan.cells)} cells, {len(generations)} generations, "
-        f"{len(generations) - len(missing)} of them complete; "
+        f"{len(plan.cells)} cells, {len(runs)} runs, "
+        f"{len(runs) - len(missing)} of them complete; "
         f"left to generate: {left}, with {len(by_engines(missing))} set(s) of engines"
     )
 
 
-def _run(generation: Generation) -> str:
-    results = [result for result in generation.results.values() if result.metrics]
-    failures = max((result.metrics.failures for result in results if result.metrics), default=0)
+def _run(run: SharedRun) -> str:
+    counted = [each.metrics.failures for each in run.figures.values() if each.metrics]
+    failures = max(counted, default=0)
     failed = f", {failures} problems with failures" if failures else ""
-    return f"generation {generation.number}: {generation.status}{failed}: {generation.run.told}"
-
-
-def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else WIDE)
+    return f"run {run.number}: {run.status}{failed}: {run.job.told}"
 
 
 def _table(folded: Iterable[str], whole: Iterable[str]) -> Table:
@@ -159,7 +149,7 @@ def _row(table: Table, values: Iterable[object]) -> None:
     """A row of plain text: what a config says is no markup."""
     table.add_row(
         *(
-            Text(f"{value:,}" if isinstance(value, int) else line(hide(str(value))))
+            Text(whole(value) if isinstance(value, int) else line(hide(str(value))))
             for value in values
         )
     )

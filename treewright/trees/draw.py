@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rich.console import Console
 from rich.text import Text
 
 from search.tree import ROOT, Fate, Graph
+from search.wording import DASH, amount, number, whole
+from treewright.arms.tables import console
 from treewright.terminal import line
 
-PLAIN_WIDTH = 120
-"""Columns where there is no terminal to ask."""
-DASH = "–"
 LEGEND = "probability of the whole prefix · of the step (if another) · text; ★ leads to the chosen"
 LONGEST_ID = 6
 """Numbers of an id that are shown; of a longer one half as many."""
@@ -26,12 +23,12 @@ Node = Mapping[str, Any]
 
 def draw(graph: Graph) -> None:
     """Print the tree on stdout, a line per path, as wide as the terminal."""
-    console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False)
-    for drawn in lines(graph, console.width // 2):
-        drawn.truncate(console.width, overflow="ellipsis")
-        console.print(drawn)
+    page = console()
+    for drawn in lines(graph, page.width // 2):
+        drawn.truncate(page.width, overflow="ellipsis")
+        page.print(drawn)
     for told in footer(graph):
-        console.print(Text(told, style="dim"))
+        page.print(Text(told, style="dim"))
 
 
 def lines(graph: Graph, room: int) -> Iterator[Text]:
@@ -50,9 +47,9 @@ def lines(graph: Graph, room: int) -> Iterator[Text]:
         guide += "    " if last else "│   "
         below = children(graph, id, guide)
         steps = node["steps"] if len(node["steps"]) > 1 else []
-        for number, step in enumerate(steps, start=1):
-            last = number == len(steps) and not below
-            kept = ("  kept", "dim") if number <= node["kept"] else ""
+        for at, step in enumerate(steps, start=1):
+            last = at == len(steps) and not below
+            kept = ("  kept", "dim") if at <= node["kept"] else ""
             words = f"  {line(step['text'])}"
             yield styled(branch(guide, room, last=last), odds(step["probability"]), kept, words)
         open_ += below
@@ -124,7 +121,7 @@ def odds(probability: float | None) -> tuple[str, str]:
 
 def shown(probability: float | None) -> str:
     """Two decimals; a dash where there is no number."""
-    return DASH if probability is None else f"{probability:.2f}"
+    return number(probability, 2)
 
 
 def footer(graph: Graph) -> Iterator[str]:
@@ -137,8 +134,8 @@ def footer(graph: Graph) -> Iterator[str]:
         spent = [node[side] for node in nodes if node[side]]
         calls, counts = sum(each["calls"] for each in spent), list(map(computed, spent))
         told = [count for count in counts if count is not None]
-        tokens = f"{sum(told):,}" if len(told) == len(counts) else "unknown"
-        yield f"{side}: {calls:,} calls, {tokens} tokens computed"
+        tokens = amount(sum(told) if len(told) == len(counts) else None)
+        yield f"{side}: {whole(calls)} calls, {tokens} tokens computed"
     if graph.graph["exhausted"]:
         yield f"ended by a limit: {line(graph.graph['exhausted'])}"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -10,19 +9,18 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from benchmarks.datasets import Sample
-from search.aggregation import Aggregator
 from search.core import Problem
 from search.questions import steered_by
-from search.tree import Graph, from_json, lineage, to_json, tree_of
+from search.tree import Graph, lineage, to_json, tree_of
+from treewright.arms.arm import Arm, arms_of
+from treewright.arms.graded import Graded
+from treewright.arms.solved import Solved
 from treewright.config.config import Config
 from treewright.errors import ConfigError, suggest
-from treewright.files.reading import MIB, read_json
 from treewright.files.writing import make_folder
-from treewright.journal.journal import Journal
-from treewright.metrics import Solved, choose
 from treewright.running.file_names import file_name
-from treewright.running.recorded import Recorded
-from treewright.running.replay import Replayed
+from treewright.running.recorded import RecordedRun
+from treewright.running.replay import Known
 from treewright.running.run_folder import RunFolder, RunFolderError
 from treewright.running.tracebacks import place
 from treewright.terminal import clean
@@ -31,7 +29,6 @@ from treewright.trees.draw import draw
 
 NEAR = 5
 TREES = "trees"
-LARGEST_TREE = 256 * MIB
 
 
 def as_json(graph: Graph) -> None:
@@ -47,53 +44,43 @@ FORMATS: dict[str, Callable[[Graph], None]] = {
 }
 
 
-def show(path: Path, spelled: str, form: str) -> int:
+async def show(path: Path, spelled: str, form: str) -> int:
     """Print the tree of one problem: its id, the beginning of it, or its number from 1.
 
-    Raises what `Recorded.open` raises, and `ConfigError` for a problem or a format that is not
+    Raises what `RecordedRun` raises, and `ConfigError` for a problem or a format that is not
     there, or a search that has not ended.
     """
     if form not in FORMATS:
         raise ConfigError(
             "command line", "--format", form, "no such format", suggest(form, FORMATS)
         )
-    run = Recorded.open(path)
+    run = await RecordedRun.open(path)
     sample = find(run.dataset.samples, spelled)
-    found = replayed(run, [sample])
-    run.tell()
+    found = await run.read([sample])
+    run.tell(found.damage)
     if not found.solved:
         raise ConfigError("command line", sample.problem.id, None, *why_none(run.folder, found))
     FORMATS[form](tree(sample.problem, found.solved[0], run.config))
     return 0
 
 
-def write_all(path: Path) -> int:
+async def write_all(path: Path) -> int:
     """Write trees/<problem>.json for every problem whose search has ended.
 
-    Raises what `Recorded.open` raises.
+    Raises what `RecordedRun` raises.
     """
-    run = Recorded.open(path)
-    problems = {sample.problem.id: sample.problem for sample in run.dataset.samples}
-    found = replayed(run, run.dataset.samples)
+    run = await RecordedRun.open(path)
+    found = await run.read()
+    run.tell(found.damage)
     make(path)
-    for solved in found.solved:
-        graph = tree(problems[solved.problem_id], solved, run.config)
+    for sample, solved in run.results(found):
+        graph = tree(sample.problem, solved, run.config)
         run.folder.write_json(place_of(solved.problem_id), to_json(graph))
     print(clean(f"{len(found.solved)} trees in {path / TREES}"))
     if without := len(found.failed) + len(found.pending):
         reasons = f"{len(found.failed)} failed, {len(found.pending)} have not ended"
         print(f"{without} problems have no tree: {reasons}", file=sys.stderr)
     return 0
-
-
-def load_tree(path: Path, problem_id: str) -> Graph:
-    """The tree that `write_all` wrote for a problem of a run. Raises `RunFolderError`."""
-    file = path / place_of(problem_id)
-    try:
-        return from_json(read_json(path, place_of(problem_id), LARGEST_TREE))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        hint = f"`treewright tree {path} --all` writes it"
-        raise RunFolderError(f"{file}: cannot be read: {error}; {hint}") from error
 
 
 def find(samples: Sequence[Sample], spelled: str) -> Sample:
@@ -113,12 +100,6 @@ def find(samples: Sequence[Sample], spelled: str) -> Sample:
     raise ConfigError("command line", "PROBLEM", spelled, problem, hint)
 
 
-def replayed(run: Recorded, samples: Sequence[Sample]) -> Replayed:
-    """What the journal holds of these problems."""
-    with Journal.open(run.folder.journal, readonly=True) as journal:
-        return asyncio.run(run.replayed(journal, samples))
-
-
 def tree(problem: Problem, solved: Solved, config: Config) -> Graph:
     """The tree of one search, graded, with the chosen solution marked."""
     graph = tree_of(problem, solved.search)
@@ -126,7 +107,7 @@ def tree(problem: Problem, solved: Solved, config: Config) -> Graph:
     return graph
 
 
-def why_none(folder: RunFolder, found: Replayed) -> tuple[str, str]:
+def why_none(folder: RunFolder, found: Known) -> tuple[str, str]:
     """Why the one problem that was replayed has no tree, and what to do."""
     go_on = f"`treewright resume {folder.path}` goes on"
     if not found.failed:
@@ -145,14 +126,13 @@ def mark(graph: Graph, solved: Solved, config: Config) -> None:
     graph says by what (`chosen_by`), and what steered the search (`steered_by`, None: nothing).
     """
     candidates = solved.search.result.candidates
-    aggregate = Aggregator.parse(config.aggregate[0]) if config.aggregate else None
-    selection = "best" if aggregate else "majority"
-    choice = choose(solved, aggregate, selection, len(candidates), config.missing)
+    arm = next(iter(arms_of(config.aggregate[:1], ["best"])), Arm("majority"))
+    choice = Graded.of(solved, [arm.aggregation], config.missing).choice(arm)
     if choice.index is not None:
         choose_on(graph, candidates[choice.index].path.id)
     for candidate, outcome in zip(candidates, solved.grades.outcomes, strict=True):
         graph.nodes[candidate.path.id]["outcome"] = outcome.value
-    graph.graph["chosen_by"] = f"{aggregate} {selection}" if aggregate else selection
+    graph.graph["chosen_by"] = str(arm).replace("+", " ")
     graph.graph["steered_by"] = steered_by(config.strategy)
 
 

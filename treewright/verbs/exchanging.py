@@ -15,6 +15,7 @@ from treewright.verbs.options import (
     RunPath,
     Trusted,
     checked_overrides,
+    finished,
     trust,
 )
 
@@ -43,7 +44,8 @@ def import_(
     """
     from treewright.exchange.import_sal import import_completions
 
-    return import_completions(file, dataset, name, checked_overrides(overrides), as_json=as_json)
+    overrides = checked_overrides(overrides)
+    return finished(import_completions(file, dataset, name, overrides, as_json=as_json))
 
 
 def export(
@@ -71,4 +73,4 @@ def export(
     trust(trusted, python_path)
     from treewright.exchange.export import export as write
 
-    return write(run, form, output)
+    return finished(write(run, form, output))

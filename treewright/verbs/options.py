@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -60,6 +60,13 @@ def found_runs(said: list[Path]) -> list[Path]:
 
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help=RUN_HELP, callback=found_run)]
+
+
+def finished(work: Coroutine[Any, Any, int]) -> int:
+    """The exit code that the work of a verb comes to. Nothing else starts an event loop."""
+    import asyncio
+
+    return asyncio.run(work)
 
 
 def say(message: str) -> None:

@@ -15,6 +15,7 @@ from treewright.verbs.options import (
     PythonPath,
     RunPath,
     Trusted,
+    finished,
     found_runs,
     split_names,
     trust,
@@ -54,7 +55,7 @@ def score(
     check_told(aggregations, None if select is None else selections, missing)
     from treewright.running.experiment import score as rescore
 
-    return rescore(run, aggregations, selections, missing, as_json=as_json)
+    return finished(rescore(run, aggregations, selections, missing, as_json=as_json))
 
 
 def compare(
@@ -101,7 +102,7 @@ def compare(
     from treewright.comparing.compare import Asked, compare_runs
 
     asked = Asked(split_names(arm), reference, n, missing)
-    return compare_runs(runs, asked, as_json=as_json)
+    return finished(compare_runs(runs, asked, as_json=as_json))
 
 
 def tree(
@@ -139,8 +140,8 @@ def tree(
     from treewright.trees.trees import show, write_all
 
     if problem is None:
-        return write_all(run)
-    return show(run, problem, "json" if as_json else form)
+        return finished(write_all(run))
+    return finished(show(run, problem, "json" if as_json else form))
 
 
 def report(
@@ -168,7 +169,7 @@ def report(
     trust(trusted, python_path)
     from treewright.report.report import report as write
 
-    return write(runs, output)
+    return finished(write(runs, output))
 
 
 def view(
@@ -189,4 +190,4 @@ def view(
     trust(trusted, python_path)
     from treewright.report.view import view as serve
 
-    return serve(run, port)
+    return finished(serve(run, port))

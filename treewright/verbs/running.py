@@ -17,6 +17,7 @@ from treewright.verbs.options import (
     Trusted,
     checked_config,
     checked_overrides,
+    finished,
     say,
     trust,
 )
@@ -57,11 +58,9 @@ def run(
     loaded = load_runnable(checked_config(config), changes)
     for remark in notes(loaded):
         say(f"note: {remark}")
-    from treewright.running.experiment import (
-        run as start,  # after the config's faults: they are told fast
-    )
+    from treewright.running.experiment import go_on, job_of  # after the faults: told fast
 
-    return start(loaded, as_json=as_json)
+    return finished(go_on(job_of(loaded), as_json=as_json))
 
 
 def sweep(
@@ -91,9 +90,13 @@ def sweep(
     """
     trust(trusted, python_path)
     changes = checked_overrides(overrides, limit)
+    from treewright.sweeping.sweep import runs_of, tell_plan
     from treewright.sweeping.sweep import sweep as start
 
-    return start(checked_config(config), changes, at_once=at_once, dry_run=dry_run, as_json=as_json)
+    found = runs_of(checked_config(config), changes)
+    if dry_run:
+        return tell_plan(found, as_json=as_json)
+    return finished(start(found, at_once, as_json=as_json))
 
 
 def resume(
@@ -113,6 +116,6 @@ def resume(
     - `treewright resume runs/quickstart/20261121T101500Z-1a2b3c4d`
     """
     trust(trusted, python_path)
-    from treewright.running.experiment import resume as go_on
+    from treewright.running.experiment import go_on, job_in
 
-    return go_on(run, as_json=as_json)
+    return finished(go_on(job_in(run), as_json=as_json))

@@ -22,7 +22,7 @@ from benchmarks.arithmetic.evaluate import (
     step_scores,
     whole_scores,
 )
-from benchmarks.arithmetic.judging import Reading
+from benchmarks.arithmetic.judging import ReadChain
 from benchmarks.arithmetic.learning import load_checkpoint, set_threads
 from benchmarks.arithmetic.levels.problems import LevelProblem
 from benchmarks.arithmetic.levels.sampling import draw, judge
@@ -103,7 +103,7 @@ def measure(policy: Path, verifier: Path | None, asked: Asked) -> dict[str, Figu
     if verifier:
         readings = judge(*load_checkpoint(verifier), written, asked.chains)
     else:
-        readings = [Reading("", (), None) for _ in written]
+        readings = [ReadChain("", (), None) for _ in written]
     judged = list(zip(written, readings, strict=True))
     groups = [judged[i : i + asked.samples] for i in range(0, len(judged), asked.samples)]
     rows: dict[str, Figures] = {"greedy": by_level(levels, [is_solved(*each) for each in greedy])}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.arithmetic.corpus import verifier_prompt
-from benchmarks.arithmetic.judging import Reading, judge_prompts, mean_reading
+from benchmarks.arithmetic.judging import ReadChain, judge_prompts, mean_reading
 from benchmarks.arithmetic.levels.problems import LevelProblem
 from benchmarks.arithmetic.sampling import Solution, sample_solutions
 
@@ -27,7 +27,7 @@ def draw(
 
 def judge(
     model: Any, tokenizer: Any, written: Sequence[Solution], chains: int = 1
-) -> list[Reading]:
+) -> list[ReadChain]:
     """Returns the verifier's reading of each solution, in order.
 
     One chain is greedy; of several, which are samples, the mean is returned.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from benchmarks.arithmetic.problems import Operation
-from benchmarks.arithmetic.structured.choices import Choice
+from benchmarks.arithmetic.structured.choices import ChoiceProblem
 from benchmarks.arithmetic.structured.reasoning import VERBS, Calculation, solve
 
 NUMBER = r"(-?\d{1,9})"
@@ -24,7 +24,7 @@ END = "end"
 
 
 @dataclass(frozen=True)
-class Held:
+class SectionCheck:
     """What a section should say at one place, and what it says there."""
 
     expected: str
@@ -42,25 +42,25 @@ class Held:
         return word if same == self.expected.rpartition(" ")[0] else self.said
 
 
-def hold(choice: Choice, index: int, text: str) -> list[Held]:
+def hold(choice: ChoiceProblem, index: int, text: str) -> list[SectionCheck]:
     """Returns step `index` (from 0) held against what it should say, up to the first difference.
 
     All steps before it are taken to be right. A text in another form claims nothing.
     """
     if index >= len(SECTIONS):
-        return [Held(END, "none")]
+        return [SectionCheck(END, "none")]
     expect, read = SECTIONS[index]
     said = read(text)
     pairs = zip([*expect(choice), END], ["none"] if said is None else [*said, END], strict=False)
-    held: list[Held] = []
+    held: list[SectionCheck] = []
     for expected, claim in pairs:
-        held.append(Held(expected, claim))
+        held.append(SectionCheck(expected, claim))
         if not held[-1].right:
             break
     return held
 
 
-def check(choice: Choice, steps: Sequence[str]) -> list[bool | None]:
+def check(choice: ChoiceProblem, steps: Sequence[str]) -> list[bool | None]:
     """Labels each step as PRM800K does: True, False for the first error, None after it."""
     labels: list[bool | None] = []
     for index, text in enumerate(steps):
@@ -71,7 +71,7 @@ def check(choice: Choice, steps: Sequence[str]) -> list[bool | None]:
     return labels
 
 
-def _planned(choice: Choice) -> list[str]:
+def _planned(choice: ChoiceProblem) -> list[str]:
     plan = (_operation(each) for each in choice.problem.operations)
     return [f"start {choice.problem.start}", *plan]
 
@@ -80,17 +80,17 @@ def _operation(operation: Operation) -> str:
     return f"{VERBS[operation.symbol].lower()} {operation.operand}"
 
 
-def _calculated(choice: Choice) -> list[str]:
+def _calculated(choice: ChoiceProblem) -> list[str]:
     return [each.text for each in solve(choice).calculations]
 
 
-def _evaluated(choice: Choice) -> list[str]:
+def _evaluated(choice: ChoiceProblem) -> list[str]:
     right = solve(choice)
     read = [f"option {index} is {option}" for index, option in enumerate(right.options)]
     return [f"result {right.result}", *read, f"answer option {right.named}"]
 
 
-def _answered(choice: Choice) -> list[str]:
+def _answered(choice: ChoiceProblem) -> list[str]:
     return [f"option {choice.answer} is {choice.problem.answer}"]
 
 
@@ -132,7 +132,9 @@ def _is_run(sentence: re.Pattern[str], text: str) -> bool:
     return not sentence.sub("", text).strip()
 
 
-SECTIONS: Sequence[tuple[Callable[[Choice], list[str]], Callable[[str], list[str] | None]]] = (
+SECTIONS: Sequence[
+    tuple[Callable[[ChoiceProblem], list[str]], Callable[[str], list[str] | None]]
+] = (
     (_planned, _read_planned),
     (_calculated, _read_calculated),
     (_evaluated, _read_evaluated),

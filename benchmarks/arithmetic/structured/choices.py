@@ -13,7 +13,7 @@ SLIP_RATE = 0.2
 
 
 @dataclass(frozen=True)
-class Choice:
+class ChoiceProblem:
     """A problem with its options in the order in which they are shown; one of them is right."""
 
     problem: ArithmeticProblem
@@ -30,7 +30,7 @@ class Choice:
         return f"{self.problem.question}\nProvided options: {[str(o) for o in self.options]}"
 
 
-def offer(problem: ArithmeticProblem, seed: int) -> Choice:
+def offer(problem: ArithmeticProblem, seed: int) -> ChoiceProblem:
     """Returns the problem with its options.
 
     They and their order depend on the seed and the chain: two wordings of it have the same.
@@ -42,4 +42,4 @@ def offer(problem: ArithmeticProblem, seed: int) -> Choice:
         if claim is not None and claim.result not in options:
             options.append(claim.result)
     rng.shuffle(options)
-    return Choice(problem, tuple(options))
+    return ChoiceProblem(problem, tuple(options))

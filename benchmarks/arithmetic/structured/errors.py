@@ -6,7 +6,7 @@ from random import Random
 
 from benchmarks.arithmetic.errors import OutOfRangeError, in_range, wrong_operand, wrong_result
 from benchmarks.arithmetic.problems import SYMBOLS, Operation
-from benchmarks.arithmetic.structured.choices import Choice
+from benchmarks.arithmetic.structured.choices import ChoiceProblem
 from benchmarks.arithmetic.structured.reasoning import (
     Calculation,
     Reasoning,
@@ -17,7 +17,7 @@ from benchmarks.arithmetic.structured.reasoning import (
 from benchmarks.arithmetic.structured.slips import misjudge
 
 
-def corrupt(rng: Random, choice: Choice) -> Reasoning:
+def corrupt(rng: Random, choice: ChoiceProblem) -> Reasoning:
     """Returns reasoning with one error, of a section and kind drawn uniformly.
 
     What follows the error is honest.
@@ -33,7 +33,7 @@ def corrupt(rng: Random, choice: Choice) -> Reasoning:
             return said
 
 
-def _replan(choice: Choice, start: int, plan: list[Operation]) -> Reasoning:
+def _replan(choice: ChoiceProblem, start: int, plan: list[Operation]) -> Reasoning:
     """The honest reasoning from a wrong plan, which has at least one operation."""
     made = calculate(start, plan)
     for each in made:
@@ -41,7 +41,7 @@ def _replan(choice: Choice, start: int, plan: list[Operation]) -> Reasoning:
     return conclude(choice, start, plan, made)
 
 
-def _wrong_plan(rng: Random, choice: Choice) -> Reasoning:
+def _wrong_plan(rng: Random, choice: ChoiceProblem) -> Reasoning:
     """An operation or operand changed, left out, repeated or swapped with the next."""
     plan = list(choice.problem.operations)
     at = rng.randrange(len(plan))
@@ -59,12 +59,12 @@ def _wrong_plan(rng: Random, choice: Choice) -> Reasoning:
     return _replan(choice, choice.problem.start, plan)
 
 
-def _wrong_start(rng: Random, choice: Choice) -> Reasoning:
+def _wrong_start(rng: Random, choice: ChoiceProblem) -> Reasoning:
     start = max(1, choice.problem.start + rng.choice((-10, -2, -1, 1, 2, 10)))
     return _replan(choice, start, list(choice.problem.operations))
 
 
-def _wrong_calculation(rng: Random, choice: Choice) -> Reasoning:
+def _wrong_calculation(rng: Random, choice: ChoiceProblem) -> Reasoning:
     """A result, or the value carried over, is wrong, or one calculation is left out."""
     start, plan = choice.problem.start, choice.problem.operations
     at = rng.randrange(len(plan))
@@ -84,7 +84,7 @@ def _wrong_calculation(rng: Random, choice: Choice) -> Reasoning:
     return conclude(choice, start, plan, made)
 
 
-def _wrong_evaluation(rng: Random, choice: Choice) -> Reasoning:
+def _wrong_evaluation(rng: Random, choice: ChoiceProblem) -> Reasoning:
     """An option misread as the result or another one named; or another result is said."""
     right = solve(choice)
     if rng.random() < 0.7:
@@ -95,13 +95,13 @@ def _wrong_evaluation(rng: Random, choice: Choice) -> Reasoning:
     return replace(said, calculations=right.calculations)
 
 
-def _wrong_output(rng: Random, choice: Choice) -> Reasoning:
+def _wrong_output(rng: Random, choice: ChoiceProblem) -> Reasoning:
     right = solve(choice)
     others = [index for index in range(len(choice.options)) if index != right.output]
     return replace(right, output=rng.choice(others))
 
 
-KINDS: Mapping[str, Callable[[Random, Choice], Reasoning]] = {
+KINDS: Mapping[str, Callable[[Random, ChoiceProblem], Reasoning]] = {
     "plan": _wrong_plan,
     "start": _wrong_start,
     "calculation": _wrong_calculation,

@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.arithmetic.corpus import verifier_prompt
 from benchmarks.arithmetic.evaluate import command, error_scores, first_error
-from benchmarks.arithmetic.judging import Reading, judge_prompts
+from benchmarks.arithmetic.judging import ReadChain, judge_prompts
 from benchmarks.arithmetic.learning import load_checkpoint
 from benchmarks.arithmetic.splits import read_split
 from benchmarks.arithmetic.structured.checker import check
@@ -48,7 +48,7 @@ def accuracies(tokenizer: Any, responses: Sequence[Response]) -> Accuracies:
     return measure(graded, 0, RULES, lambda text: len(tokenizer.encode(text)))
 
 
-def judge(model: Any, tokenizer: Any, responses: Sequence[Response]) -> list[Reading]:
+def judge(model: Any, tokenizer: Any, responses: Sequence[Response]) -> list[ReadChain]:
     """Returns the verifier's reading of each response, in order."""
     prompts = [
         verifier_prompt(choice.question, read_steps(choice, text)) for choice, text in responses
@@ -56,7 +56,9 @@ def judge(model: Any, tokenizer: Any, responses: Sequence[Response]) -> list[Rea
     return judge_prompts(model, tokenizer, prompts, CHAIN_TOKENS)
 
 
-def verifier_scores(responses: Sequence[Response], readings: Sequence[Reading]) -> dict[str, float]:
+def verifier_scores(
+    responses: Sequence[Response], readings: Sequence[ReadChain]
+) -> dict[str, float]:
     """Returns how well first errors are found, and how many chains cannot be read."""
     steps = [read_steps(choice, text) for choice, text in responses]
     wrong = [
@@ -73,7 +75,7 @@ def verifier_scores(responses: Sequence[Response], readings: Sequence[Reading]) 
 
 
 def selection_scores(
-    responses: Sequence[Response], readings: Sequence[Reading], samples: int
+    responses: Sequence[Response], readings: Sequence[ReadChain], samples: int
 ) -> dict[str, float]:
     """Returns the accuracy of the ways to choose one of `samples` responses to each question.
 
@@ -97,7 +99,7 @@ def selection_scores(
     return each | {"pass@1": each["pass@1"] / samples}
 
 
-SCORES: Mapping[str, Callable[[Reading], float]] = {
+SCORES: Mapping[str, Callable[[ReadChain], float]] = {
     "min": lambda reading: min(reading.steps, default=-1.0),
     "whole": lambda reading: -1.0 if reading.whole is None else reading.whole,
 }

@@ -15,7 +15,7 @@ from benchmarks.arithmetic.corpus import (
 )
 from benchmarks.arithmetic.problems import draw_problem, problems
 from benchmarks.arithmetic.structured.checker import check, hold
-from benchmarks.arithmetic.structured.choices import Choice, offer
+from benchmarks.arithmetic.structured.choices import ChoiceProblem, offer
 from benchmarks.arithmetic.structured.errors import corrupt
 from benchmarks.arithmetic.structured.reasoning import solve
 from benchmarks.arithmetic.structured.responses import break_format, write_response
@@ -26,7 +26,7 @@ from policies.structured import PROMPT_TEMPLATE
 from scorers.step_texts import untagged
 from search.structured_protocol import STEP_ENDS
 
-Response = tuple[Choice, str]
+Response = tuple[ChoiceProblem, str]
 """A question and what the policy wrote."""
 
 RATES = Rates(plan=0.035, calculation=0.06, evaluation=0.03)
@@ -60,13 +60,13 @@ def policy_lessons(seed: int, exclude: frozenset[str], rates: Rates) -> Iterator
         yield Lesson(prompt(choice.question), target)
 
 
-def read_steps(choice: Choice, response: str) -> list[str]:
+def read_steps(choice: ChoiceProblem, response: str) -> list[str]:
     """Returns the steps of a response as the verifier sees them."""
     ends = "|".join(f"(?<={end})" for end in STEP_ENDS)
     return untagged(choice.question, [step for step in re.split(ends, response) if step.strip()], 0)
 
 
-def critique(choice: Choice, steps: Sequence[str]) -> Iterator[Piece]:
+def critique(choice: ChoiceProblem, steps: Sequence[str]) -> Iterator[Piece]:
     """Yields the verification chain up to the first error, then the verdict on the whole.
 
     Each thing that a step should say, derived anew, stands beside what it says. Where they differ
@@ -90,12 +90,12 @@ def critique(choice: Choice, steps: Sequence[str]) -> Iterator[Piece]:
     yield EOS, PLAIN
 
 
-def verifier_lesson(choice: Choice, steps: Sequence[str]) -> Lesson:
+def verifier_lesson(choice: ChoiceProblem, steps: Sequence[str]) -> Lesson:
     """Returns the lesson that judges `steps`, labelled by the exact checker."""
     return Lesson(verifier_prompt(choice.question, steps), tuple(critique(choice, steps)))
 
 
-def synthetic_response(rng: Random, choice: Choice) -> str:
+def synthetic_response(rng: Random, choice: ChoiceProblem) -> str:
     """Returns a response to judge: right, with one error, slipping, malformed or misplaced."""
     kind = rng.choices(("right", "corrupt", "slip", "broken", "swap"), (30, 40, 20, 6, 4))[0]
     if kind == "right":

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from benchmarks.arithmetic.problems import Operation
-from benchmarks.arithmetic.structured.choices import Choice
+from benchmarks.arithmetic.structured.choices import ChoiceProblem
 
 VERBS = {"+": "Add", "-": "Subtract", "*": "Multiply by", "/": "Divide by"}
 
@@ -79,7 +79,7 @@ def calculate(start: int, plan: Sequence[Operation]) -> tuple[Calculation, ...]:
 
 
 def conclude(
-    choice: Choice, start: int, plan: Sequence[Operation], made: Sequence[Calculation]
+    choice: ChoiceProblem, start: int, plan: Sequence[Operation], made: Sequence[Calculation]
 ) -> Reasoning:
     """Returns the reasoning that goes on honestly from these calculations.
 
@@ -93,7 +93,7 @@ def conclude(
     return Reasoning(start, tuple(plan), tuple(made), result, read, named, named)
 
 
-def solve(choice: Choice) -> Reasoning:
+def solve(choice: ChoiceProblem) -> Reasoning:
     """Returns the right reasoning."""
     start, plan = choice.problem.start, choice.problem.operations
     return conclude(choice, start, plan, calculate(start, plan))

@@ -11,7 +11,7 @@ from benchmarks.arithmetic.errors import (
     wrong_result,
 )
 from benchmarks.arithmetic.problems import Operation
-from benchmarks.arithmetic.structured.choices import Choice
+from benchmarks.arithmetic.structured.choices import ChoiceProblem
 from benchmarks.arithmetic.structured.reasoning import Calculation, Reasoning, conclude
 
 
@@ -34,7 +34,7 @@ class Rates:
         return Rates(self.plan * factor, self.calculation * factor, self.evaluation * factor)
 
 
-def slip(rng: Random, choice: Choice, rates: Rates) -> Reasoning:
+def slip(rng: Random, choice: ChoiceProblem, rates: Rates) -> Reasoning:
     """Returns reasoning with slips at these rates, each followed by right sentences."""
     while True:
         plan = _plan(rng, choice, rates.plan)
@@ -48,7 +48,7 @@ def slip(rng: Random, choice: Choice, rates: Rates) -> Reasoning:
         return misjudge(rng, reasoning) if rng.random() < rates.evaluation else reasoning
 
 
-def _plan(rng: Random, choice: Choice, rate: float) -> list[Operation]:
+def _plan(rng: Random, choice: ChoiceProblem, rate: float) -> list[Operation]:
     plan = []
     for index, operation in enumerate(choice.problem.operations):
         if rng.random() >= rate:

@@ -26,26 +26,25 @@
     return JSON.parse(await new Response(plain).text());
   }
 
-  // A row of the file as a node; a node of several steps becomes a chain, one link per step.
+  // A node of several steps becomes a chain, one link per step. A field without a value is not there.
   function links(data) {
-    const text = (number) => (number === NONE ? "" : data.texts[number]);
+    const text = (number) => (number === undefined ? "" : data.texts[number]);
     const ends = [], all = [];
-    for (const row of data.nodes) {
-      const [id, parent, fate, rank, chosen, outcome, prefix, unjudged, stop, reason, ours, theirs,
-        answer, steps] = row;
-      let above = parent === NONE ? null : ends[parent];
-      steps.forEach(([words, probability, status, critique], at) => {
-        const last = at === steps.length - 1;
+    for (const node of data.nodes) {
+      const { id, rank = NONE, chosen = false, prefix = null, policy = null, verifier = null } = node;
+      let above = node.parent === undefined ? null : ends[node.parent];
+      node.steps.forEach((step, at) => {
+        const last = at === node.steps.length - 1, probability = step.probability ?? null;
         const link = {
           key: last ? id : `${id}@${at + 1}`, id, above, below: [], last,
           depth: above ? above.depth + 1 : 1,
-          words: text(words), status: text(status), critique: text(critique), probability,
-          shown: last && prefix !== null ? prefix : probability,
-          prefix: last ? prefix : null, fate: text(fate), chosen: chosen === 1, rank,
-          outcome: last ? text(outcome) : "", unjudged: last ? text(unjudged) : "",
-          stop: last ? text(stop) : "", reason: last ? text(reason) : "",
-          policy: last ? ours : null, verifier: last ? theirs : null,
-          answer: last ? text(answer) : "",
+          words: text(step.text), status: text(step.status), critique: text(step.critique),
+          probability, shown: last && prefix !== null ? prefix : probability,
+          prefix: last ? prefix : null, fate: text(node.fate), chosen, rank,
+          outcome: last ? text(node.outcome) : "", unjudged: last ? text(node.unjudged) : "",
+          stop: last ? text(node.stop) : "", reason: last ? text(node.reason) : "",
+          policy: last ? policy : null, verifier: last ? verifier : null,
+          answer: last ? text(node.answer) : "",
         };
         if (above) above.below.push(link);
         all.push(link);

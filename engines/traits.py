@@ -1,0 +1,108 @@
+"""What a policy or a scorer says of itself, by its config, so that nobody need guess."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+from engines.config import Ability, EngineConfig, Machine
+from search.custom import PartError, raised
+from search.findings import Finding
+
+
+class Judges(StrEnum):
+    """What a scorer's verdicts are on."""
+
+    STEPS = "steps"
+    OUTCOME = "outcome"
+    """Finished solutions only, each as a whole."""
+    NOTHING = "nothing"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traits:
+    """What a part is like. The defaults are those of a part that says nothing: unknown."""
+
+    model: str | None = None
+    """The checkpoint that it loads, a folder or a name on the hub; its files count by content."""
+    engine: EngineConfig | None = None
+    """What runs that model, where an engine of ours does."""
+    machine: Machine | None = None
+    """What one replica takes; with an engine left out, for the engine says it."""
+    remote: bool | None = None
+    """Whether its model runs on another machine."""
+    most_tokens: int | None = None
+    """The most that one call may generate: a solution, or a judgement with all its retries."""
+    asks: frozenset[Ability] = frozenset()
+    """What its engine must be able to do."""
+    text_limit: tuple[str, int] | None = None
+    """The key that limits one text, `sampling.max_tokens`, and the tokens that it allows."""
+    temperature: float | None = None
+    """Of a policy's draws; at 0 all children of a path are equal."""
+    whole: bool = False
+    """Whether a policy's step is a whole solution."""
+    judges: Judges = Judges.UNKNOWN
+    judges_key: str = "kind"
+    """The key that decides what it judges."""
+    goes_on: bool = False
+    """Whether a scorer is told of earlier judgements, and may go on from them."""
+    option_base: int | None = None
+    """The number of the first option that a scorer tells its model, where it tells one."""
+
+    @property
+    def needs(self) -> Machine | None:
+        """What one replica takes of its machine; None where nobody knows."""
+        return self.engine.machine if self.engine else self.machine
+
+    @property
+    def max_model_len(self) -> int | None:
+        """The longest prompt plus generation that its engine was told."""
+        return self.engine.max_model_len if self.engine else None
+
+
+DOUBLE = Traits(machine=Machine(), remote=False, most_tokens=0)
+"""A part without a model."""
+
+
+class Part(Protocol):
+    """The config of a policy or a scorer: a frozen dataclass in a module with a `build`."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """A part that says what it is like."""
+
+    @property
+    def traits(self) -> Traits:
+        """What it is like, as it is configured."""
+        ...
+
+
+@runtime_checkable
+class Examined(Protocol):
+    """A part that `doctor` can examine."""
+
+    def examine(self, questions: Sequence[str], *, feedback: bool) -> Iterator[Finding]:
+        """What is amiss with it here, found without starting it.
+
+        `questions`: all that will be asked, none where they are not here. `feedback`: whether the
+        search shows the policy what was said of an earlier attempt.
+        """
+        ...
+
+
+def traits_of(part: object) -> Traits:
+    """What a part says of itself. Raises `PartError` where that is not `Traits`."""
+    try:
+        told: object = part.traits if isinstance(part, Telling) else Traits()
+        problem = f"is {told!r}, it must be Traits"
+    except Exception as error:  # noqa: BLE001 - code of one's own may raise anything
+        told, problem = None, f"raised {raised(error)}"
+    if isinstance(told, Traits):
+        return told
+    raise PartError(f"{type(part).__name__}.traits {problem}", "docs/custom_parts.md explains it")

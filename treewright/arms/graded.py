@@ -1,0 +1,105 @@
+"""A searched problem as arms see it: answers, grades, scores and prices; no texts, no tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from benchmarks.estimators.bank import DRAWS
+from benchmarks.estimators.chances import Chances
+from benchmarks.estimators.expected import Share
+from benchmarks.estimators.subsets import subset_chances
+from benchmarks.grading import Outcome
+from search.aggregation import Aggregator, MissingRule
+from search.core import Missing, Score
+from search.seeds import call_seed
+from search.selection import SELECTIONS, Choice, Option
+from treewright.arms.arm import Arm
+from treewright.arms.solved import UNDECIDED, Solved
+from treewright.ledger import Price, is_flat, prices
+
+
+@dataclass(frozen=True)
+class Graded:
+    """One problem; what stands per candidate is aligned with `outcomes`.
+
+    `groups`: which answers are the same. `scores`: by aggregation. `prices[n]`: tokens of policy
+    and verifier for the first n candidates, with their judgements. `flat`: candidates share no work
+    with paths that were pruned, so that a part of them costs less than all.
+    """
+
+    id: str
+    outcomes: tuple[Outcome, ...]
+    groups: tuple[int | None, ...]
+    scores: dict[str, tuple[Score, ...]]
+    prices: tuple[Price, ...]
+    flat: bool
+
+    @classmethod
+    def of(cls, solved: Solved, aggregations: Iterable[str | None], missing: MissingRule) -> Graded:
+        """Score its candidates. Raises `PartError` for a custom aggregation that fails."""
+        candidates = solved.search.result.candidates
+        scoring = [Aggregator.parse(name) for name in aggregations if name]
+        return Graded(
+            id=solved.problem_id,
+            outcomes=solved.grades.outcomes,
+            groups=solved.grades.groups,
+            scores={
+                str(aggregator): tuple(aggregator.score(each, missing) for each in candidates)
+                for aggregator in scoring
+            },
+            prices=prices(solved.search),
+            flat=is_flat(solved.search),
+        )
+
+    @cached_property
+    def right(self) -> list[bool]:
+        """Which candidates are right."""
+        return [outcome is Outcome.CORRECT for outcome in self.outcomes]
+
+    @cached_property
+    def undecided(self) -> list[bool]:
+        """Which candidates the grader could not tell."""
+        return [outcome in UNDECIDED for outcome in self.outcomes]
+
+    def price(self, n: int, *, judged: bool) -> Price:
+        """Of the first n; the verifier is free where nobody asks for a score (`judged`)."""
+        policy, verifier = self.prices[min(n, len(self.outcomes))]
+        return policy, verifier if judged or not self.flat else 0
+
+    def options(self, arm: Arm, n: int | None = None) -> list[Option]:
+        """The first n candidates (None: all), as the arm's selection sees them."""
+        groups = self.groups[:n]
+        missing = (Missing("none"),) * len(groups)
+        scores = self.scores[arm.aggregation][:n] if arm.aggregation else missing
+        return [Option(group, score) for group, score in zip(groups, scores, strict=True)]
+
+    def choice(self, arm: Arm, n: int | None = None) -> Choice:
+        """What the arm chooses of the first n candidates (None: all)."""
+        return SELECTIONS[arm.selection].choose(self.options(arm, n), arm.scale)
+
+    def first(self, arm: Arm, n: int | None = None) -> tuple[Share, Choice]:
+        """How the arm fares, and what it chooses, with the first n candidates alone (None: all)."""
+        choice = self.choice(arm, n)
+        outcome = Outcome.ABSTAINED if choice.index is None else self.outcomes[choice.index]
+        ungraded = not choice.unscored and outcome in UNDECIDED
+        share = Share(
+            right=outcome is Outcome.CORRECT,
+            decided=not choice.unscored and not ungraded,
+            abstained=not choice.unscored and outcome is Outcome.ABSTAINED,
+            unscored=choice.unscored,
+            ungraded=ungraded,
+        )
+        return share, choice
+
+    def subsets(self, arm: Arm, sizes: Sequence[int], draws: int = DRAWS) -> list[Chances]:
+        """What the arm chooses from all n-subsets, by size; from all where there are fewer."""
+        return subset_chances(
+            arm.selection,
+            self.options(arm),
+            arm.scale,
+            [min(n, len(self.outcomes)) for n in sizes],
+            seed=call_seed(0, self.id),
+            draws=draws,
+        )

@@ -1,0 +1,52 @@
+"""The ports as a pool of replicas serves them. Each reply was checked where its port is hosted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import cast
+
+from search.ports import (
+    Failure,
+    Policy,
+    PolicyCall,
+    PolicyReply,
+    Scorer,
+    ScorerCall,
+    ScorerReply,
+)
+from treewright.cluster.pool import Pool
+
+
+class PooledPolicy(Policy):
+    """The Policy port over a pool. Its calls name the prefix cache `cache`."""
+
+    def __init__(self, pool: Pool, cache: str = "") -> None:
+        self.pool = pool
+        self.cache = cache
+
+    async def extend(self, batch: Sequence[PolicyCall]) -> list[PolicyReply | Failure]:
+        """`replies[i]` answers `batch[i]`."""
+        outcomes = await self.pool.ask([replace(call, cache=self.cache) for call in batch])
+        return cast(list[PolicyReply | Failure], outcomes)
+
+    async def close(self) -> None:
+        """Stop the replicas, whoever else asks them."""
+        await self.pool.close()
+
+
+class PooledScorer(Scorer):
+    """The Scorer port over a pool. Its calls name the prefix cache `cache`."""
+
+    def __init__(self, pool: Pool, cache: str = "") -> None:
+        self.pool = pool
+        self.cache = cache
+
+    async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:
+        """`replies[i]` answers `batch[i]`."""
+        outcomes = await self.pool.ask([replace(call, cache=self.cache) for call in batch])
+        return cast(list[ScorerReply | Failure], outcomes)
+
+    async def close(self) -> None:
+        """Stop the replicas, whoever else asks them."""
+        await self.pool.close()

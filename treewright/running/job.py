@@ -1,0 +1,125 @@
+"""A job: a run that is to be made or gone on with, begun or not."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.datasets import Dataset
+from treewright.config.config import Config
+from treewright.config.fingerprint import fingerprint, identity_of
+from treewright.config.kinds import SECTIONS
+from treewright.config.load import to_yaml
+from treewright.config.stand_in import facts_of
+from treewright.files.writing import make_folder
+from treewright.journal.journal import Journal
+from treewright.running.ending import Ending
+from treewright.running.lock import RunLock
+from treewright.running.run_folder import RunFolder, RunWriteError, Status, environment
+from treewright.running.session import Session, Site
+from treewright.running.tracebacks import write_tracebacks
+from treewright.terminal import clean
+
+ENDED = (Status.COMPLETE, Status.INCOMPLETE)
+
+
+@dataclass(frozen=True)
+class Job:
+    """The config and the data of a run, and its folder: None until it has begun.
+
+    `about`: what tells it from the others of its name, empty where nothing need.
+    """
+
+    config: Config
+    dataset: Dataset
+    folder: RunFolder | None
+    about: str = ""
+
+    @classmethod
+    def of(cls, config: Config, dataset: Dataset, about: str = "") -> Job:
+        """With the newest run of this config over this data, where there is one."""
+        identity = fingerprint(config, dataset.digest)
+        folder = RunFolder.find(Path(config.output_dir), config.name, identity)
+        return cls(config, dataset, folder, about)
+
+    @property
+    def told(self) -> str:
+        """The run's folder, and what tells it from the others."""
+        where = "no run" if self.folder is None else str(self.folder.path)
+        return f"{where} ({self.about})" if self.about else where
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left to be asked."""
+        return self.folder is not None and self.folder.status() is Status.COMPLETE
+
+    @property
+    def ended(self) -> bool:
+        """Whether every problem was reached; some may have failed."""
+        return self.folder is not None and self.folder.status() in ENDED
+
+    @property
+    def run(self) -> RunFolder:
+        """The folder of a job that has begun."""
+        assert self.folder is not None
+        return self.folder
+
+    def begun(self) -> Job:
+        """With a run folder, which says what it is."""
+        if self.folder is not None:
+            return self
+        config, digest = self.config, self.dataset.digest
+        identity = fingerprint(config, digest)
+        folder = RunFolder.create(Path(config.output_dir), config.name, identity)
+        make_folder(folder.path, "journal")
+        write_config(folder, config)
+        folder.write_json("env.json", environment())
+        folder.write_json(
+            "manifest.json",
+            {
+                "name": config.name,
+                "fingerprint": identity,
+                "identity": identity_of(config, digest),
+                "created": datetime.now(UTC).isoformat(timespec="seconds"),
+                "parts": {name: facts_of(name, getattr(config, name)) for name in SECTIONS},
+            },
+        )
+        return replace(self, folder=folder)
+
+    @contextmanager
+    def at_work(self) -> Iterator[Journal]:
+        """The run's journal, under its lock; whatever ends the block early shows in STATUS."""
+        run = self.run
+        with RunLock(run.path), Journal.open(run.journal) as journal:
+            if damage := journal.counts.damage():
+                print(clean(f"{run.path}: {damage}"), file=sys.stderr)
+            run.set_status(Status.RUNNING)
+            write_config(run, self.config)  # reporting and cluster may be others than before
+            try:
+                yield journal
+            except (asyncio.CancelledError, KeyboardInterrupt):
+                run.set_status(Status.INTERRUPTED)
+                raise
+            except BaseException:
+                with suppress(RunWriteError):  # what went wrong first is what is told
+                    run.set_status(Status.INCOMPLETE)
+                raise
+
+    async def finish(self, journal: Journal, site: Site | None = None) -> Ending:
+        """A session at the run; its figures and what was raised are written, then how it ended."""
+        ending = await Session(self.config, self.dataset, journal).finish(site)
+        self.run.write_json("metrics.json", ending.metrics.to_json())
+        write_tracebacks(self.run, ending.failed, journal.failed)
+        self.run.set_status(ending.status)
+        return ending
+
+
+def write_config(folder: RunFolder, config: Config) -> None:
+    """The config, as it was said and in full."""
+    folder.write_text("config.yaml", to_yaml(config, resolved=False))
+    folder.write_text("config.resolved.yaml", to_yaml(config, resolved=True))
