@@ -3,7 +3,7 @@
 The policy learns from right solutions alone. The verifier starts from a policy's weights and learns
 to work a claim out, to quote the claims in its prompt, then to judge solutions, samples of the
 policy among them. The checkpoint is written at every progress line, so that a run that is stopped
-leaves what it had; `--start` goes on from it.
+leaves what it had; `--start` takes its weights, and begins with the first stage again.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ from benchmarks.arithmetic.vocabulary import build_tokenizer
 
 HOME = Path(__file__).parent
 POLICY = Schedule(steps=4900, tokens=2048, rate=3e-3)
-VERIFIER = Schedule(steps=4000, tokens=1536, rate=2e-3)
+VERIFIER = Schedule(steps=9000, tokens=1536, rate=2e-3)
+"""About 40 minutes of one core, estimated. After 5,200 steps in six runs step F1 was 0.61 on 40
+validation problems, 5 % of the chains were unreadable, and all figures were still improving."""
 THREADS = 1
 """Where other programs use the processor too, two threads wait for each other; one does not."""
 SAMPLES = 4_000
