@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from typing import TypeAlias, TypeVar
 
-from search.account import Charged
 from search.contract import StrategyError
 from search.core import Feedback, Judgement, Place, Prefix, Spent
+from search.flow_history import Charged
 from search.keys import content, policy_digest, policy_key, scorer_digest, scorer_key
 from search.ports import (
     Earlier,

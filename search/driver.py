@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TypeVar
 
-from search.account import Account
 from search.calls import Calls, Costs
 from search.contract import (
     StrategyError,
@@ -34,6 +33,7 @@ from search.core import (
     Spending,
     Spent,
 )
+from search.flow_history import FlowHistory
 from search.gather import gather
 from search.keys import clock_key
 from search.ports import (
@@ -108,7 +108,7 @@ async def drive(
     scorer that fails gives `Missing` judgements and the search goes on.
     """
     calls = Calls(policy, scorer, memory, run_seed)
-    result, _ = await _Search(calls, memory, Stopwatch(now)).run(flow, Account(goes_on))
+    result, _ = await _Search(calls, memory, Stopwatch(now)).run(flow, FlowHistory(goes_on))
     check_drawn(result.candidates, calls.paths)
     ranks: dict[Place, int] = {}
     for rank, candidate in enumerate(result.candidates):
@@ -127,7 +127,7 @@ class _Search:
         self.memory = memory
         self.stopwatch = stopwatch
 
-    async def run(self, flow: Flow, account: Account) -> tuple[Result, Spending]:
+    async def run(self, flow: Flow, history: FlowHistory) -> tuple[Result, Spending]:
         """The flow's result and what its own questions spent; what it has paid for is free."""
         check_flow(flow)
         reply: Reply | None = None
@@ -141,29 +141,29 @@ class _Search:
                 problem = f"the strategy raised {type(error).__name__}, which would end the program"
                 raise StrategyError(f"{problem}; raise an error of its own") from error
             check_question(question)
-            reply = await self.answer(question, account)
+            reply = await self.answer(question, history)
             spent += reply.spent
 
-    async def answer(self, question: Question, account: Account) -> Reply:
+    async def answer(self, question: Question, history: FlowHistory) -> Reply:
         match question:
             case Extend():
-                return await self.extend(question, account)
+                return await self.extend(question, history)
             case Judge():
-                return await self.judge(question, account)
+                return await self.judge(question, history)
             case Grow():
-                return await self.grow(question, account)
+                return await self.grow(question, history)
             case Fork():
-                return await self.fork(question, account)
+                return await self.fork(question, history)
             case Clock():
                 return await self.clock(question)
 
-    async def extend(self, question: Extend, account: Account) -> Extended:
+    async def extend(self, question: Extend, history: FlowHistory) -> Extended:
         replies = await gather(
             self.calls.draw(
                 path,
                 child,
                 question.until,
-                account.charged,
+                history.charged,
                 greedy=question.greedy,
                 feedback=question.feedback,
             )
@@ -172,19 +172,19 @@ class _Search:
         children = rows([reply.path for reply in replies], question.n)
         return Extended(children, Spending(policy=total(reply.spent for reply in replies)))
 
-    async def judge(self, question: Judge, account: Account) -> Judged:
+    async def judge(self, question: Judge, history: FlowHistory) -> Judged:
         replies = await gather(
-            self.calls.judge(path, account.charged, earlier)
-            for path, earlier in zip(question.paths, self.earlier(question, account), strict=True)
+            self.calls.judge(path, history.charged, earlier)
+            for path, earlier in zip(question.paths, self.earlier(question, history), strict=True)
         )
         judgements = tuple(reply.judgement for reply in replies)
-        account.hear(question.paths, judgements)
+        history.hear(question.paths, judgements)
         return Judged(judgements, Spending(verifier=total(reply.spent for reply in replies)))
 
-    def earlier(self, question: Judge, account: Account) -> Iterable[Earlier | None]:
+    def earlier(self, question: Judge, history: FlowHistory) -> Iterable[Earlier | None]:
         """What the judgement of each path may go on from."""
         if question.earlier is None:
-            return list(map(account.earlier, question.paths))
+            return list(map(history.earlier, question.paths))
         return [None if path is None else self.judged(path) for path in question.earlier]
 
     def judged(self, path: Prefix) -> Earlier:
@@ -194,12 +194,12 @@ class _Search:
             raise StrategyError(f"the strategy goes on from path {path.id!r}, which was not judged")
         return Earlier(path, judgement)
 
-    async def grow(self, question: Grow, account: Account) -> Grown:
+    async def grow(self, question: Grow, history: FlowHistory) -> Grown:
         replies = await gather(
-            self.draw_and_judge(path, child, question.feedback, account)
+            self.draw_and_judge(path, child, question.feedback, history)
             for path, child in places(question)
         )
-        account.hear(
+        history.hear(
             [drawn.path for drawn, _ in replies], [judged.judgement for _, judged in replies]
         )
         return Grown(
@@ -212,20 +212,20 @@ class _Search:
         )
 
     async def draw_and_judge(
-        self, path: Prefix, child: int, feedback: Feedback | None, account: Account
+        self, path: Prefix, child: int, feedback: Feedback | None, history: FlowHistory
     ) -> tuple[PolicyReply, ScorerReply]:
-        charged = account.charged
+        charged = history.charged
         drawn = await self.calls.draw(path, child, Until.STEP, charged, feedback=feedback)
-        earlier = account.earlier(drawn.path)
+        earlier = history.earlier(drawn.path)
         return drawn, await self.calls.judge(drawn.path, charged, earlier)
 
-    async def fork(self, question: Fork, account: Account) -> Forked:
+    async def fork(self, question: Fork, history: FlowHistory) -> Forked:
         """All flows at once; what two of them ask is charged to both, whichever was first."""
-        accounts = [account.fork() for _ in question.flows]
+        histories = [history.fork() for _ in question.flows]
         ended = await gather(
-            self.run(flow, own) for flow, own in zip(question.flows, accounts, strict=True)
+            self.run(flow, own) for flow, own in zip(question.flows, histories, strict=True)
         )
-        account.join(accounts)
+        history.join(histories)
         spent = sum((spent for _, spent in ended), Spending())
         return Forked(tuple(result for result, _ in ended), spent)
 

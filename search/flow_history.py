@@ -22,7 +22,7 @@ Heard: TypeAlias = tuple[Prefix, Earlier | None, Judgement]
 
 
 @dataclass
-class Account:
+class FlowHistory:
     """What a flow was told. `goes_on`: whether a verification may go on from an earlier one."""
 
     goes_on: bool = False
