@@ -131,6 +131,8 @@ def _leaves(value: Any, key: str) -> Iterator[tuple[str, Any]]:
     """Dotted keys and plain values of a dataclass; lists stay whole."""
     for f in fields(value):
         item, name = getattr(value, f.name), join(key, f.name)
+        if f.metadata.get("unsaid") and item == f.default:
+            continue  # a run from before there was this key is still the same
         if isinstance(item, EngineConfig):
             yield from ((join(name, key), value) for key, value in item.identity().items())
         elif is_dataclass(item):
