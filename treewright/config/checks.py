@@ -16,7 +16,7 @@ from search.selection import SELECTIONS
 from treewright.config.combination import check_combination
 from treewright.config.compose import COMMAND_LINE
 from treewright.config.config import Config
-from treewright.config.kinds import kind_of
+from treewright.config.kinds import kind_of, sides
 from treewright.config.parts import check_members
 from treewright.config.schema import join
 from treewright.config.stand_in import StandIn
@@ -102,8 +102,8 @@ def check_models(config: Config, where: Where) -> None:
 
     What a part of one's own calls its model is its own affair.
     """
-    for section, part in (("policy", config.policy), ("scorer", config.scorer)):
-        traits, key = traits_of(part), f"{section}.model"
+    for section, traits in sides(config).items():
+        key = f"{section}.model"
         if traits.engine is None:
             continue
         if traits.model is not None and (problem := traits.engine.lacks(traits.model)):
@@ -187,8 +187,8 @@ def _check_steering(config: Config, where: Where) -> None:
 
 def _check_backend(config: Config, where: Where) -> None:
     """Engines share no process: they load in threads, and one's fault would end the other."""
-    sides = {"policy": traits_of(config.policy).engine, "scorer": traits_of(config.scorer).engine}
-    engines = [name for name, engine in sides.items() if engine and engine.own_process]
+    said = sides(config).items()
+    engines = [name for name, its in said if its.engine and its.engine.own_process]
     if config.cluster.backend == "inline" and engines:
         key, problem = "cluster.backend", f"runs doubles only, and {engines[0]} has an engine"
         raise ConfigError(where(key), key, "inline", problem, "use cluster.backend=ray")

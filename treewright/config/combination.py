@@ -9,7 +9,7 @@ from search.aggregation import Aggregator, Over
 from search.questions import Declared, judges_prefixes
 from search.strategies.steered import Steered
 from treewright.config.config import Config
-from treewright.config.kinds import kind_of
+from treewright.config.kinds import kind_of, sides
 from treewright.errors import ConfigError
 
 LESS_THAN_STEPS = {
@@ -118,10 +118,9 @@ def _check_option_base(config: Config, where: Where) -> None:
 
 def _check_abilities(config: Config, where: Where) -> None:
     """An engine must be able to do what its part asks of it."""
-    for section, part in (("policy", config.policy), ("scorer", config.scorer)):
-        traits = traits_of(part)
+    for section, traits in sides(config).items():
         lacking = sorted(traits.asks - traits.engine.can) if traits.engine else []
         if traits.engine and lacking:
-            key, kind = f"{section}.engine.kind", kind_of(section, part)
+            key, kind = f"{section}.engine.kind", kind_of(section, getattr(config, section))
             problem = f"cannot give {', '.join(lacking)}, which {section} {kind} needs"
             raise ConfigError(where(key), key, traits.engine.kind, problem, "use engine.kind=vllm")
