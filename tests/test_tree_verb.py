@@ -1,6 +1,8 @@
 """`treewright tree`: which problem is meant, every format, and what has no tree."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -165,3 +167,12 @@ def test_the_way_to_the_chosen_solution_is_marked_and_nothing_else(
         assert sorted(node["id"] for node in chosen) == sorted(way)
         answered = any(node.get("outcome") in ("correct", "incorrect") for node in tree["nodes"])
         assert bool(chosen) == answered
+
+
+def test_a_tree_is_drawn_without_what_only_figures_need(finished: str) -> None:
+    """The choice of an arm is no estimate: numpy alone takes a fifth of the verb's time."""
+    code = (
+        f"import sys; from treewright.cli import main; main(['tree', {finished!r}, '1']); "
+        "sys.exit(len({'numpy', 'matplotlib', 'ray', 'torch'} & {*sys.modules}))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

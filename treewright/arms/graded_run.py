@@ -11,8 +11,10 @@ from benchmarks.estimators.bank import DRAWS
 from benchmarks.estimators.chances import Chances
 from benchmarks.estimators.expected import Share, expected
 from benchmarks.estimators.pass_at_k import pass_at_k
+from benchmarks.estimators.subsets import subset_chances
 from search.aggregation import MissingRule, Scale
 from search.core import Missing
+from search.seeds import call_seed
 from treewright.arms.arm import Arm, powers_of_two
 from treewright.arms.graded import Graded
 from treewright.arms.marks import Marks
@@ -96,7 +98,17 @@ class GradedRun:
 
         Where nothing asks for a score, neither the arm nor the search, the verifier is free.
         """
-        by_problem = [problem.subsets(arm, sizes, subsets) for problem in self.problems]
+        by_problem = [
+            subset_chances(
+                arm.selection,
+                problem.options(arm),
+                arm.scale,
+                [min(n, len(problem.outcomes)) for n in sizes],
+                seed=call_seed(0, problem.id),
+                draws=subsets,
+            )
+            for problem in self.problems
+        ]
         judged = arm.aggregation is not None or not self.draws
         made = []
         for at, n in enumerate(sizes):
