@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from search.fault import Fault
-from treewright.config.fingerprint import installed
 from treewright.files.opening import UnsafeFile, is_plain_file
 from treewright.files.reading import read_inside, read_json
 from treewright.files.writing import write_bytes, write_text
@@ -186,6 +185,8 @@ def environment() -> dict[str, Any]:
 
     Interpreter, platform and the versions of what can change an output.
     """
+    from treewright.config.fingerprint import installed  # a refusal needs nothing of configs
+
     return {
         "python": sys.version.split()[0],
         "platform": platform.platform(),
