@@ -12,14 +12,15 @@ from typing import Any
 from search.aggregation import MissingRule
 from treewright.arms.arm import Arm, arm_named, arms_named
 from treewright.arms.comparison import Comparison, compare
+from treewright.comparing.found import Found, read
 from treewright.comparing.pairing import check_arm, check_once, check_same_data, check_size
-from treewright.comparing.source import Found, Source, read
 from treewright.comparing.telling import print_comparisons
 from treewright.config.checks import check_missing, unjudged
 from treewright.config.compose import COMMAND_LINE
 from treewright.config.fingerprint import differences
 from treewright.config.kinds import kind_of
 from treewright.errors import ConfigError
+from treewright.running.recorded import RecordedRun
 
 LABELS = string.ascii_uppercase
 REFERENCE = Arm("majority")
@@ -56,7 +57,7 @@ async def compare_runs(paths: Sequence[Path], asked: Asked, *, as_json: bool = F
         raise ConfigError(COMMAND_LINE, "RUN", len(paths), f"are over {len(LABELS)} runs")
     if asked.missing:
         check_missing(asked.missing, lambda key: COMMAND_LINE)
-    sources = [await Source.open(*each) for each in zip(LABELS, paths, strict=False)]
+    sources = [await RecordedRun.open(*each) for each in zip(paths, LABELS, strict=False)]
     check_once(sources)
     check_same_data(sources, asked.missing)
     plans = planned(sources, asked)
@@ -69,7 +70,7 @@ async def compare_runs(paths: Sequence[Path], asked: Asked, *, as_json: bool = F
     return 0
 
 
-def planned(sources: Sequence[Source], asked: Asked) -> list[Plan]:
+def planned(sources: Sequence[RecordedRun], asked: Asked) -> list[Plan]:
     """What is compared with what. Raises `ConfigError` for an arm that a run does not have.
 
     Arms of one run are compared with its `majority`, or with the reference that was said. Of
@@ -97,7 +98,7 @@ def planned(sources: Sequence[Source], asked: Asked) -> list[Plan]:
     return plans
 
 
-def same(first: Source, name: Arm) -> Arm:
+def same(first: RecordedRun, name: Arm) -> Arm:
     """The first run's arm that another run's is compared with."""
     return REFERENCE.at(name.n) if name.aggregation and unjudged(first.config) else name
 

@@ -12,7 +12,7 @@ from search.wording import counted, number, percent, points, points_interval, pr
 from treewright.arms.columns import Place
 from treewright.arms.comparison import Comparison, Side, Verdict
 from treewright.arms.tables import console, table
-from treewright.comparing.source import Found
+from treewright.comparing.found import Found
 from treewright.config.fingerprint import differences
 from treewright.config.labels import with_values
 from treewright.config.steering import strategy_told

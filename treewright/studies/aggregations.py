@@ -16,13 +16,14 @@ from typing import Any
 
 from search.strategies.best_of_n import BestOfN
 from treewright.arms.columns import Place
-from treewright.comparing.source import Source, read
+from treewright.comparing.found import read
 from treewright.config.config import Config
 from treewright.config.load import load_runnable
 from treewright.errors import ConfigError
 from treewright.report.charts import accuracy_over_n
 from treewright.report.plot import Plot
 from treewright.report.plot_files import SETTINGS, drawn
+from treewright.running.recorded import RecordedRun
 from treewright.studies.choosing import Choosing
 from treewright.studies.choosing_page import page, priced
 from treewright.studies.command import common, deliver, described, guarded, parser, worked_off
@@ -49,7 +50,7 @@ async def study(options: argparse.Namespace, command: str, base: Path) -> None:
     config = load_runnable(str(base), common(options))
     check(config, str(base))
     (job,) = await worked_off([config])
-    candidates = await read(await Source.open("A", job.run.path))
+    candidates = await read(await RecordedRun.open(job.run.path, "A"))
     if not candidates.largest:
         why = f"`treewright score {job.run.path}` says why"
         raise StudyError(f"no problem has a solution: {why}")

@@ -31,8 +31,7 @@ from policies.structured import StructuredConfig
 from search.core import Prefix, StopReason
 from search.structured_protocol import CountTokens, ResponseFormat
 from search.wording import interval, percent
-from treewright.comparing.source import Source
-from treewright.comparing.source import read as replay
+from treewright.comparing.found import read as replay
 from treewright.errors import ConfigError
 from treewright.running.recorded import RecordedRun
 from treewright.studies import page
@@ -84,7 +83,7 @@ async def read(path: Path) -> Responses:
     if grading != "option":
         hint = "multiple choice is graded with kind option"
         raise ConfigError(str(path), "grading.kind", grading, "has no structured responses", hint)
-    solved = (await replay(Source("", recorded))).solved
+    solved = (await replay(recorded)).solved
     samples = {sample.problem.id: sample for sample in recorded.dataset.samples}
     answered = tuple(
         tuple(
