@@ -96,7 +96,8 @@ class VllmEngine:
                 arguments = engine_arguments(model, config, device)
                 starting = _start_in_process if device == "cpu" else _start_async
                 facts = {"model": model, "device": device, "dtype": str(arguments["dtype"])}
-                return cls(*await starting(arguments, frozenset(eos_ids)), facts=facts)
+                server, longest, words = await starting(arguments, frozenset(eos_ids))
+                return cls(server, longest, words, facts)
         except Exception as error:
             raise EngineError(f"{model}: the engine does not start: {one_line(error)}") from error
 

@@ -123,11 +123,6 @@ def to_json(graph: Graph) -> dict[str, Any]:
     return data
 
 
-def from_json(data: Mapping[str, Any]) -> Graph:
-    """The inverse of `to_json`."""
-    return nx.node_link_graph(data, edges="edges")
-
-
 def _parent(path: Prefix, drawn: Mapping[str, Prefix]) -> Prefix | None:
     """The nearest drawn path that this one continues, None for the root."""
     for place in path.line[1:]:

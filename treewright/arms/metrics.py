@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from search.aggregation import MissingRule
@@ -37,7 +37,7 @@ class Metrics:
             "problems": self.problems,
             "failures": self.failures,
             "arms": [Place.METRICS.to_json(arm) for arm in self.arms],
-            "ledger": self.ledger.to_json(),
+            "ledger": asdict(self.ledger),
             "exhausted": self.exhausted,
         }
 

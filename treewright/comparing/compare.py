@@ -86,16 +86,20 @@ def planned(sources: Sequence[RecordedRun], asked: Asked) -> list[Plan]:
             reference = said or (same(first, name) if others else REFERENCE.at(asked.n))
             if others or told or name != reference:
                 plans.append(Plan(run, name, reference))
-    for plan in plans:
-        check_arm(sources[plan.run], plan.arm)
-        check_arm(first, plan.reference)
-        if plan.run == 0 and plan.arm == plan.reference:
-            hint = "--reference names another"
-            raise ConfigError(COMMAND_LINE, "--arm", str(plan.arm), "is the reference itself", hint)
     if not plans:
         hint = "name arms with --arm, or give another run"
         raise ConfigError(str(first.path), "has no arm but the reference", None, "", hint)
+    for plan in plans:
+        _check_plan(plan, sources)
     return plans
+
+
+def _check_plan(plan: Plan, sources: Sequence[RecordedRun]) -> None:
+    check_arm(sources[plan.run], plan.arm)
+    check_arm(sources[0], plan.reference)
+    if plan.run == 0 and plan.arm == plan.reference:
+        hint = "--reference names another"
+        raise ConfigError(COMMAND_LINE, "--arm", str(plan.arm), "is the reference itself", hint)
 
 
 def same(first: RecordedRun, name: Arm) -> Arm:
