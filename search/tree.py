@@ -117,9 +117,9 @@ def lineage(graph: Graph, id: str) -> list[str]:
     return line
 
 
-def to_json(graph: Graph) -> dict[str, Any]:
+def to_json(graph: Graph) -> dict[str, object]:
     """Node-link data: `graph`, `nodes` and `edges`."""
-    data: dict[str, Any] = nx.node_link_data(graph, edges="edges")
+    data: dict[str, object] = nx.node_link_data(graph, edges="edges")
     return data
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 from search.aggregation import MissingRule
 from treewright.arms.arm import Arm
@@ -31,7 +30,7 @@ class Metrics:
     ledger: Ledger
     exhausted: dict[str, int] = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """A plain object; the same figures always give the same bytes."""
         return {
             "problems": self.problems,

@@ -7,7 +7,6 @@ import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from search.aggregation import MissingRule
 from treewright.arms.arm import Arm, arm_named, arms_named
@@ -125,7 +124,7 @@ def compared(plans: Sequence[Plan], runs: Sequence[Found], missing: str | None) 
     return compare([(marks[ours], marks[theirs]) for ours, theirs in pairs])
 
 
-def to_json(rows: Sequence[Comparison], runs: Sequence[Found]) -> dict[str, Any]:
+def to_json(rows: Sequence[Comparison], runs: Sequence[Found]) -> dict[str, object]:
     """The runs, and one row per comparison. `differs`: the keys in which a run is not the first."""
     first = runs[0].source
     return {

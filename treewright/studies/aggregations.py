@@ -12,7 +12,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from search.strategies.best_of_n import BestOfN
 from treewright.arms.columns import Place
@@ -95,7 +94,7 @@ def draw(output: Path, plots: Sequence[Plot]) -> list[tuple[str, str]]:
     return [(plot.title, f"{folder.name}/{plot.id}.png") for plot in plots]
 
 
-def figures(found: Choosing, family: Family) -> dict[str, Any]:
+def figures(found: Choosing, family: Family) -> dict[str, object]:
     """As plain objects: `rows` are the comparisons, `arms` the accuracies they are made of."""
     return {
         "rows": [

@@ -14,7 +14,6 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from benchmarks.datasets import Sample
 from benchmarks.structured import (
@@ -172,7 +171,7 @@ def bracketed(rate: Rate) -> str:
     return "" if rate.ci95 is None else f" [{interval(rate.ci95, ', ')}]"
 
 
-def figures(responses: Responses) -> dict[str, Any]:
+def figures(responses: Responses) -> dict[str, object]:
     """The same as one JSON object."""
     return {
         "questions": len(responses.answered),
