@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias, get_args, get_origin
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from search.custom import raised
 from treewright.config import environment
@@ -20,7 +20,6 @@ from treewright.config.location import FILES, find
 from treewright.config.schema import (
     INTERPOLATION,
     default_of,
-    dotted,
     fit,
     hints_of,
     is_enum,
@@ -28,13 +27,11 @@ from treewright.config.schema import (
     unwrap,
 )
 from treewright.config.yamldump import to_plain
-from treewright.config.yamlfile import node_of
+from treewright.config.yamlfile import Path, dotted, node_of
 from treewright.errors import ConfigError
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
-
-Path: TypeAlias = tuple[str | int, ...]
 
 FIELD = re.compile(r"([A-Za-z_][\w.\[\]]*): (.*)", re.DOTALL)
 """How a dataclass reports a bad field."""
@@ -119,7 +116,7 @@ class _Making:
         """One value of the type `hint`. Raises `ConfigError`."""
         key = dotted(path)
         if isinstance(said, str) and INTERPOLATION in said:
-            said = fit(node_of(self._resolved(path), self._where(key)), hint, key)
+            said = fit(node_of(self._resolved(path), self._where(key), path), hint, key)
         if said == UNGIVEN:
             problem = f"{UNGIVEN} stands for a value that must be given"
             raise ConfigError(self._where(key), key, None, problem, "give one")

@@ -96,11 +96,6 @@ def dotted_keys(kind: type, key: str) -> Iterator[str]:
             yield from dotted_keys(inner, join(key, f.name))
 
 
-def dotted(path: Iterable[str | int]) -> str:
-    """The key of a place: `policy.few_shots[0].question`."""
-    return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in path).removeprefix(".")
-
-
 @cache
 def hints_of(kind: type) -> Mapping[str, Any]:
     """The types of a dataclass's fields, by name."""
