@@ -13,7 +13,7 @@ from search.aggregation import AGGREGATIONS, Aggregator, MissingRule
 from search.custom import PartError, is_import_path
 from search.questions import Declared
 from search.selection import SELECTIONS
-from treewright.config.combination import check_combination
+from treewright.config.combination import check_combination, check_outcome_only
 from treewright.config.compose import COMMAND_LINE
 from treewright.config.config import Config
 from treewright.config.kinds import kind_of
@@ -38,8 +38,6 @@ def check(config: Config, where: Where) -> None:
     check_members(config.strategy, where("strategy.kind"))
     _check_steering(config, where)
     _check_tolerance(config, where)
-    check_aggregate(config.aggregate, where)
-    check_select(config.select, where)
     _check_reporting(config, where)
     check_combination(config, where)
     _check_backend(config, where)
@@ -47,6 +45,12 @@ def check(config: Config, where: Where) -> None:
         problem = f"makes {config.strategy.candidates:,} candidates of a problem"
         hint = f"at most {MOST_CANDIDATES:,} fit in memory"
         raise ConfigError(where("strategy.n"), "strategy", None, problem, hint)
+
+
+def check_reported(config: Config, where: Where) -> None:
+    """The part of `check` that hangs on what is reported; the rest of the config is checked."""
+    _check_reporting(config, where)
+    check_outcome_only(config, where)
 
 
 def unjudged(config: Config) -> str:
@@ -163,6 +167,8 @@ def _check_tolerance(config: Config, where: Where) -> None:
 
 
 def _check_reporting(config: Config, where: Where) -> None:
+    check_aggregate(config.aggregate, where)
+    check_select(config.select, where)
     needing = scoring(config.select)
     reason = unjudged(config)
     if reason and (needing or config.aggregate):

@@ -23,6 +23,7 @@ from treewright.config.schema import (
     fit,
     hints_of,
     is_enum,
+    items_of,
     join,
     unwrap,
 )
@@ -116,7 +117,9 @@ class _Making:
         """One value of the type `hint`. Raises `ConfigError`."""
         key = dotted(path)
         if isinstance(said, str) and INTERPOLATION in said:
-            said = fit(node_of(self._resolved(path), self._where(key), path), hint, key)
+            said = fit(
+                node_of(self._resolved(path), f"{self._where(key)}, resolved", path), hint, key
+            )
         if said == UNGIVEN:
             problem = f"{UNGIVEN} stands for a value that must be given"
             raise ConfigError(self._where(key), key, None, problem, "give one")
@@ -130,7 +133,8 @@ class _Making:
         if isinstance(said, Mapping):
             return self.values(said, dict.fromkeys(said, inner[-1]), path)
         if isinstance(said, list):
-            items = [self.value(each, inner[0], (*path, i)) for i, each in enumerate(said)]
+            hints = items_of(kind, len(said))
+            items = [self.value(each, hints[i], (*path, i)) for i, each in enumerate(said)]
             return (get_origin(kind) or list)(items)
         return float(said) if kind is float and said is not None else said
 

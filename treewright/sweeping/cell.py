@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_origin, get_type_hints
 
 from search.aggregation import MissingRule
-from treewright.config.checks import check, check_models
+from treewright.config.checks import check_models, check_reported
 from treewright.config.compose import COMMAND_LINE, FIRST, Override, compose, merge, place
 from treewright.config.config import Config
 from treewright.config.load import config_of
@@ -106,7 +106,7 @@ class _Making:
             for key, each in fitted.items()
         }
         config = replace(made, written={**made.written, **fitted}, **values)
-        check(config, where)
+        check_reported(config, where)
         return config
 
 
