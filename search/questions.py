@@ -7,7 +7,7 @@ journal and the ports.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import cache
@@ -175,7 +175,7 @@ class Declared:
     @classmethod
     def of(cls, strategy: Strategy) -> Self:
         """Ask it; a member of another type than it must have says nothing."""
-        hints = _hints(cls)
+        hints = _hints()
         said = {f.name: getattr(strategy, f.name, f.default) for f in fields(cls)}
         said = {name: value for name, value in said.items() if isinstance(value, hints[name])}
         silent = {"draws_alike": strategy.candidates > 1, "steered_by": said.get("aggregate")}
@@ -183,7 +183,9 @@ class Declared:
         return cls(**said | unsaid)
 
 
-_hints = cache(get_type_hints)
+@cache
+def _hints() -> Mapping[str, Any]:
+    return get_type_hints(Declared)
 
 
 def judges_prefixes(strategy: Strategy) -> bool:

@@ -102,6 +102,16 @@ def test_what_is_referred_to_is_fitted_to_its_field(
         assert (found, type(found)) == (value, type(value))
 
 
+@pytest.mark.parametrize(
+    "override", ["grading={kind: '${oc.env:UNSET,exact}'}", "aggregate=['${strategy.aggregate}']"]
+)
+def test_a_reference_within_yaml_of_the_command_line_is_written_so_that_it_is_read_again(
+    load: Load, override: str
+) -> None:
+    config = load(BASE, override)
+    assert load(to_yaml(config, resolved=False)) == config
+
+
 def test_a_mapping_that_is_said_in_part_keeps_the_rest_of_its_default(load: Load) -> None:
     config = load(BASE, "strategy={kind: mcts, widen: {c: 2}}")
     assert isinstance(config.strategy, Mcts)
