@@ -47,6 +47,8 @@ class Traits:
     judges: Judges = Judges.UNKNOWN
     judges_key: str = "kind"
     """The key that decides what it judges."""
+    goes_on: bool = False
+    """Whether a scorer is told of earlier judgements, and may go on from them."""
     option_base: int | None = None
     """The number of the first option that a scorer tells its model, where it tells one."""
 

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from types import NoneType
 from typing import Any, ClassVar, Literal
 
 from engines import checkpoint
@@ -52,7 +53,7 @@ class VllmConfig(EngineConfig):
     """
 
     kind: Literal["vllm"] = "vllm"
-    """Who makes the tokens: `vllm`, or `scripted`, which has keys of its own."""
+    """Who makes the tokens; each kind has keys of its own."""
     device: str = "auto"
     """`auto` finds out what there is; `cpu` or `cuda`."""
     dtype: str = "auto"
@@ -150,17 +151,19 @@ class VllmConfig(EngineConfig):
         return {**super().identity(), **{f"extra.{name}": self.extra[name] for name in further}}
 
     def amiss(self) -> Iterator[tuple[str, str, str]]:
-        """Names that the installed vLLM does not know."""
-        known = argument_names() if self.extra else frozenset()
-        for name in self.extra if known else ():
+        """Names that the installed vLLM does not know, and values that are plainly none of it."""
+        known = arguments() if self.extra else {}
+        for name, value in self.extra.items() if known else ():
             if name not in known:
                 near = get_close_matches(name, known, 1)
                 hint = f"did you mean {near[0]}?" if near else "see `vllm serve --help=listgroup`"
                 yield f"extra.{name}", "is no argument of the installed vLLM", hint
+            elif not is_taken(value, known[name]):
+                yield f"extra.{name}", f"{value!r} is not what vLLM takes", f"it is {known[name]}"
 
     def notes(self) -> Iterator[str]:
         """Names that nobody could check."""
-        if self.extra and not argument_names():
+        if self.extra and not arguments():
             names = ", ".join(self.extra)
             yield f"extra: vLLM is not installed here, so its names are unchecked: {names}"
 
@@ -172,17 +175,33 @@ KEYS: Mapping[str, str] = {
 """What `extra` may not say, and what to use."""
 
 
+PLAIN: Mapping[str, tuple[type, ...]] = {
+    **{"bool": (bool,), "int": (int,), "float": (int, float), "str": (str,)},
+    "None": (NoneType,),
+}
+"""Annotations, and what they hold in YAML."""
+
+
+def is_taken(value: object, annotation: str) -> bool:
+    """Whether an argument may have this value, as far as its annotation is plain."""
+    kinds = [PLAIN.get(name, (object,)) for name in annotation.split(" | ")]
+    return any(isinstance(value, kind) for kind in kinds)
+
+
 @cache
-def argument_names() -> frozenset[str]:
-    """The fields of the installed vLLM's `EngineArgs`, read from its source; none without vLLM."""
+def arguments() -> Mapping[str, str]:
+    """The fields of the installed vLLM's `EngineArgs` and their types, as its source says them.
+
+    None without vLLM.
+    """
     found = find_spec("vllm")
     source = (
         Path(found.origin).parent / "engine" / "arg_utils.py" if found and found.origin else None
     )
     if source is None or not source.is_file():
-        return frozenset()
+        return {}
     tree = ast.parse(source.read_bytes())
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
     own = next((each.body for each in classes if each.name == "EngineArgs"), [])
-    targets = [node.target for node in own if isinstance(node, ast.AnnAssign)]
-    return frozenset(target.id for target in targets if isinstance(target, ast.Name))
+    said = [node for node in own if isinstance(node, ast.AnnAssign)]
+    return {ast.unparse(node.target): ast.unparse(node.annotation) for node in said}

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from engines.engine import Engine, Finish, Generation, Refused, Request, Sampling
 from engines.loop_guard import LoopGuard, loop_across
+from scorers.continuing import NOTHING, Begun, Odds, silent
 from scorers.log_odds import log_odds, log_sum
 from scorers.prompt import VerifierPrompt
 from scorers.readings import ChainReading
@@ -28,6 +29,7 @@ CUT = {
     Finish.ABORT: "aborted by the engine",
 }
 """The ways in which a chain is cut before its end, and what is said where nothing was read."""
+SILENT = "went on from an earlier chain and judged no further step"
 
 ASKED_ITSELF = re.compile(
     rf"\s{{0,8}}(?P<question>{re.escape(QUESTION)})[\s*]{{0,4}}(?:Yes|No)?\W{{0,4}}\Z",
@@ -58,11 +60,17 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A chain that was read. `prefix` holds the log-odds of Yes, that the whole prefix is right."""
+    """A chain that was read. `prefix` holds the log-odds of Yes, that the whole prefix is right.
+
+    `begun`: whether an earlier chain is its beginning. `ids` and `odds`: as it was written.
+    """
 
     reading: ChainReading
     prefix: float
     spent: Spent
+    begun: bool = False
+    ids: tuple[int, ...] = ()
+    odds: Odds = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +87,7 @@ class Draft:
     """A chain as it was written. `cut` is the finish of one that was cut before its end."""
 
     ids: tuple[int, ...]
+    odds: Odds
     reading: ChainReading
     cut: Finish | None
     spent: Spent
@@ -101,26 +110,33 @@ class ChainVerifier:
     early_stop: bool
     min_mass: float
 
-    async def verify(self, sheet: Sheet, temperature: float, seed: int) -> Chain | Unread | Refused:
-        """Write one chain and read it."""
-        draft = await self._write(sheet, temperature, seed)
+    async def verify(
+        self, sheet: Sheet, temperature: float, seed: int, begun: Begun = NOTHING
+    ) -> Chain | Unread | Refused:
+        """Write one chain, after what is begun of it, and read it.
+
+        One that says nothing beyond what was begun is not read: it went on from there to no end.
+        """
+        draft = await self._write(sheet, temperature, seed, begun)
         if isinstance(draft, Refused):
             return draft
         aborted = draft.cut is Finish.ABORT
         if draft.cut and (aborted or draft.reading.empty):
             return unread(CUT[draft.cut], draft.spent, aborted=aborted)
-        return await self._answer(sheet, draft)
+        if silent(draft.reading, begun):
+            return unread(SILENT, draft.spent)
+        return await self._answer(sheet, draft, begun)
 
-    async def _write(self, sheet: Sheet, temperature: float, seed: int) -> Draft | Refused:
+    async def _write(
+        self, sheet: Sheet, temperature: float, seed: int, begun: Begun
+    ) -> Draft | Refused:
         """The chain up to its end, a limit, or the first step that it calls incorrect.
 
         The early stop ends it at the token `incorrect`. Where that turns out to be no verdict on a
         step, or one of which it is not sure yet on which, the chain goes on from there; after
         `FALSE_HALTS` of them the token stops it no more.
         """
-        ids: tuple[int, ...] = ()
-        odds: tuple[Mapping[int, float], ...] = ()
-        spent = Spent()
+        ids, odds, spent = begun.ids, begun.odds, Spent()
         halts_left = FALSE_HALTS if self.early_stop else 0
         while True:
             prompt, room = sheet.prompt + ids, sheet.room - len(ids)
@@ -142,7 +158,7 @@ class ChainVerifier:
                 ids, odds, cut = ids[:looped], odds[:looped], Finish.LOOP
             reading = self._read(sheet, ids, odds, cut)
             if cut or not halted or (reading.error is not None and reading.sure):
-                return Draft(ids, reading, cut, spent)
+                return Draft(ids, odds, reading, cut, spent)
             halts_left -= 1
 
     def _loop_across(self, ids: tuple[int, ...], begin: int) -> int | None:
@@ -154,7 +170,7 @@ class ChainVerifier:
         self,
         sheet: Sheet,
         ids: tuple[int, ...],
-        odds: tuple[Mapping[int, float], ...],
+        odds: Odds,
         cut: Finish | None,
     ) -> ChainReading:
         return self.reader.read(
@@ -180,7 +196,7 @@ class ChainVerifier:
             loop_repeats=self.loop_guard.repeats,
         )
 
-    async def _answer(self, sheet: Sheet, draft: Draft) -> Chain | Unread | Refused:
+    async def _answer(self, sheet: Sheet, draft: Draft, begun: Begun) -> Chain | Unread | Refused:
         """Have the closing question answered, by one token, and read the answer."""
         labels = self.verdict_ids.whole
         request = Request(
@@ -197,7 +213,8 @@ class ChainVerifier:
         odds = log_odds(answer.logprobs[0], self.verdict_ids.yes, self.verdict_ids.no)
         if odds is None or math.exp(log_sum(answer.logprobs[0], labels)) < self.min_mass:
             return unread(f"neither Yes nor No at its end: P(Yes)+P(No) < {self.min_mass:g}", spent)
-        return Chain(draft.reading, odds, spent)
+        ids = draft.ids[: draft.reading.tokens]
+        return Chain(draft.reading, odds, spent, begun.steps > 0, ids, draft.odds)
 
     def _closed(self, draft: Draft) -> tuple[int, ...]:
         """The chain's tokens and the closing question, in the form that ThinkPRM was trained on.

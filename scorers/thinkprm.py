@@ -8,8 +8,9 @@ closing question; the step probabilities, from the boxed verdicts, are read here
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
 
 from engines.config import Ability, EngineConfig
 from engines.engine import Engine, Refused, Stepping
@@ -19,18 +20,21 @@ from engines.traits import Judges, Traits
 from engines.vllm_config import VllmConfig
 from scorers.chain import Chain, ChainVerifier, Sheet, Unread
 from scorers.combining import COMBINATIONS, Combine, combine
+from scorers.continuing import Begun, Continuing, Final, attempts, is_rechecked
 from scorers.examining import examine
+from scorers.inheriting import inherited
 from scorers.prompt import LEADS, Prefill, VerifierPrompt, highest_label
 from scorers.step_texts import STEPS, Steps, step_texts
 from scorers.verdict_ids import UnfitTokenizer, VerdictIds
 from scorers.verdicts import ChainReader
-from search.checks import check_choice, check_count, check_number, fault
-from search.core import Judgement, Spent
+from search.checks import UNSAID, check_choice, check_count, check_number, fault
+from search.core import ChainStart, Judgement, Origin, Spent
 from search.findings import Finding
 from search.gather import gather
 from search.ports import Failure, FailureKind, ScorerCall, ScorerReply
 from search.seeds import call_seed
 
+AfterIncorrect: TypeAlias = Literal["rejudge", "inherit"]
 COLDEST = 0.001
 """The least decision temperature: below it all that a verifier says would be 0 or 1."""
 CLOSING_ROOM = 4
@@ -87,6 +91,19 @@ class ThinkPrmConfig:
     case_variants: bool = True
     """Count `Correct`, ` correct`, `CORRECT`, `yes` and the like towards the trained spellings;
     without it a verdict in another spelling has no probability."""
+    incremental: bool = field(default=False, metadata=UNSAID)
+    """A verification goes on from the chain of an earlier judged prefix, and judges only the steps
+    after what that chain called correct; the closing question is answered anew."""
+    recheck_every: int | None = field(default=None, metadata=UNSAID)
+    """With `incremental` or `inherit`, a path is judged whole whenever its number of steps reaches
+    another multiple of this; null: never for that reason."""
+    final: Final = field(default="incremental", metadata=UNSAID)
+    """Whether a finished solution may go on from an earlier chain, or inherit, as any other path
+    (`incremental`) or is judged `whole`."""
+    after_incorrect: AfterIncorrect = field(default="rejudge", metadata=UNSAID)
+    """What becomes of a path whose beginning was judged and has a step called incorrect, P(correct)
+    below 0.5: it is judged again (`rejudge`), or takes that judgement over and the verifier is not
+    asked (`inherit`)."""
 
     def __post_init__(self) -> None:
         check_choice("prefill", self.prefill, list(LEADS))
@@ -107,6 +124,10 @@ class ThinkPrmConfig:
         check_number("min_mass", self.min_mass, high=1.0)
         check_number("temperature", self.first_temperature, high=2.0)
         check_number("retry_temperature", self.retry_temperature, high=2.0)
+        if self.recheck_every is not None:
+            check_count("recheck_every", self.recheck_every, hint="null: never")
+        check_choice("final", self.final, Final)
+        check_choice("after_incorrect", self.after_incorrect, AfterIncorrect)
         self._check_sampling()
 
     def _check_sampling(self) -> None:
@@ -122,13 +143,15 @@ class ThinkPrmConfig:
     @property
     def traits(self) -> Traits:
         """All chains to their limit, all retries, and one token to read each final verdict."""
+        attempts = 1 + self.incremental + self.retries
         return Traits(
             model=self.model,
             engine=self.engine,
             asks=frozenset({Ability.TOKEN_IDS, Ability.SEEDS, Ability.LOGPROBS}),
-            most_tokens=(1 + self.retries) * self.chains * (self.max_tokens + 1),
+            most_tokens=attempts * self.chains * (self.max_tokens + 1),
             text_limit=("max_tokens", self.max_tokens),
             judges=Judges.STEPS,
+            goes_on=self.incremental or self.after_incorrect == "inherit",
             option_base=self.option_base if self.steps == "untagged" else None,
         )
 
@@ -156,10 +179,12 @@ class ThinkPrm:
         self._engine = engine
         self._prompt = VerifierPrompt(tokenizer, config.prefill, config.model)
         self._reserve = len(self._prompt.closing("", thought=False)) + CLOSING_ROOM
+        reader = ChainReader(tokenizer, verdict_ids)
+        self._continuing = Continuing(reader, verdict_ids, self._prompt.lead)
         self._verifier = ChainVerifier(
             engine,
             self._prompt,
-            ChainReader(tokenizer, verdict_ids),
+            reader,
             verdict_ids,
             tokenizer.eos_ids,
             config.top_p,
@@ -183,6 +208,10 @@ class ThinkPrm:
     async def _judge(self, call: ScorerCall) -> ScorerReply | Failure:
         if not call.path.steps:
             return Failure.about(call.path, FailureKind.INVALID, "it has no steps to judge")
+        if is_rechecked(call, self._config.recheck_every, self._config.final):
+            call = replace(call, earlier=None)
+        if self._config.after_incorrect == "inherit" and (taken := inherited(call)):
+            return ScorerReply(taken, Spent())
         try:
             sheet = self._sheet(call)
         except TokenizerError as error:
@@ -193,8 +222,9 @@ class ThinkPrm:
 
     async def _verify(self, call: ScorerCall, sheet: Sheet) -> ScorerReply | Failure:
         unread: list[Unread] = []
-        for attempt in range(1 + self._config.retries):
-            outcomes = await self._attempt(sheet, call.seed, attempt)
+        for attempt, begun in attempts(self._begun(call, sheet), self._config.retries):
+            written = await self._attempt(sheet, call.seed, attempt, begun)
+            outcomes = written.values()
             if refused := [outcome for outcome in outcomes if isinstance(outcome, Refused)]:
                 told = min(refused, key=lambda refusal: refusal.again)
                 kind = FailureKind.UNAVAILABLE if told.again else FailureKind.INVALID
@@ -205,16 +235,32 @@ class ThinkPrm:
                 message = "a verification chain was aborted by the engine"
                 return Failure.about(call.path, FailureKind.UNAVAILABLE, message)
             unread += lost
-            if chains := [outcome for outcome in outcomes if isinstance(outcome, Chain)]:
+            if chains := {k: each for k, each in written.items() if isinstance(each, Chain)}:
                 return self._reply(chains, unread)
         return ScorerReply(Judgement.missing(why(unread)), total(unread))
 
-    def _reply(self, chains: Sequence[Chain], unread: Sequence[Unread]) -> ScorerReply:
-        """The judgement of the chains that were read; the others are paid for as well."""
+    def _begun(self, call: ScorerCall, sheet: Sheet) -> list[Begun]:
+        """What each chain begins with: nothing, or what it goes on from."""
         config = self._config
-        readings, prefixes = [chain.reading for chain in chains], [chain.prefix for chain in chains]
+        earlier = call.earlier if config.incremental else None
+        return self._continuing.all_begun(earlier, call.path, config.chains, sheet.room)
+
+    def _reply(self, chains: Mapping[int, Chain], unread: Sequence[Unread]) -> ScorerReply:
+        """The judgement of the chains that were read; the others are paid for as well."""
+        config, read = self._config, list(chains.values())
+        readings, prefixes = [chain.reading for chain in read], [chain.prefix for chain in read]
         judgement = combine(readings, prefixes, config.combine, config.decision_temperature)
-        return ScorerReply(judgement, total([*chains, *unread]))
+        if config.incremental:
+            origin = Origin.INCREMENTAL if any(chain.begun for chain in read) else Origin.WHOLE
+            starts = tuple(self._start(chains.get(k)) for k in range(config.chains))
+            judgement = replace(judgement, origin=origin, starts=starts)
+        return ScorerReply(judgement, total([*read, *unread]))
+
+    def _start(self, chain: Chain | None) -> ChainStart:
+        """What a longer path's chain may begin with; nothing of one that could not be read."""
+        if chain is None:
+            return ChainStart()
+        return self._continuing.start(chain.ids, chain.odds, chain.reading)
 
     def _sheet(self, call: ScorerCall) -> Sheet:
         question = call.path.problem.question
@@ -226,14 +272,15 @@ class ThinkPrm:
         return Sheet(prompt, room, len(texts), highest_label(texts), call.cache)
 
     async def _attempt(
-        self, sheet: Sheet, seed: int, attempt: int
-    ) -> list[Chain | Unread | Refused]:
+        self, sheet: Sheet, seed: int, attempt: int, begun: Mapping[int, Begun]
+    ) -> dict[int, Chain | Unread | Refused]:
         config = self._config
         temperature = config.retry_temperature if attempt else config.first_temperature
-        return await gather(
-            self._verifier.verify(sheet, temperature, call_seed(seed, attempt, chain))
-            for chain in range(config.chains)
+        written = await gather(
+            self._verifier.verify(sheet, temperature, call_seed(seed, attempt, k), begun[k])
+            for k in begun
         )
+        return dict(zip(begun, written, strict=True))
 
     def _too_long(self, prompt: int) -> str:
         return (

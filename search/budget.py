@@ -9,8 +9,8 @@ again ends elsewhere.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from search.contract import StrategyError
@@ -23,6 +23,11 @@ class Exhausted(Exception):
     """Thrown into a search at the question that it may not ask any more; the message says why."""
 
 
+def counted(used: Callable[[Spending], int]) -> int | None:
+    """A field of `Budget`: the most of what replies spent, counted so; null sets no limit."""
+    return field(default=None, metadata={"used": used})
+
+
 @dataclass(frozen=True)
 class Budget:
     """The most that the search of one problem may spend; `null` sets no limit.
@@ -30,13 +35,15 @@ class Budget:
     Tokens are what the models computed: prompt tokens that were not cached, and generated ones.
     """
 
-    policy_tokens: int | None = None
+    policy_tokens: int | None = counted(lambda spent: spent.policy.computed)
     """Tokens of the policy."""
-    verifier_tokens: int | None = None
+    verifier_tokens: int | None = counted(lambda spent: spent.verifier.computed)
     """Tokens of the verifier."""
-    total_tokens: int | None = None
+    total_tokens: int | None = counted(
+        lambda spent: spent.policy.computed + spent.verifier.computed
+    )
     """Tokens of both together."""
-    calls: int | None = None
+    calls: int | None = counted(lambda spent: spent.policy.calls + spent.verifier.calls)
     """Engine requests of both sides together."""
     seconds: float | None = None
     """Seconds of wall time while the search was at work: the only limit that is not reproducible,
@@ -54,17 +61,10 @@ class Budget:
 
     def spent_up(self, spent: Spending) -> LimitReached | None:
         """The limit that is reached; None when there is none."""
-        policy, verifier = spent.policy.computed, spent.verifier.computed
-        used = {
-            "policy_tokens": policy,
-            "verifier_tokens": verifier,
-            "total_tokens": policy + verifier,
-            "calls": spent.policy.calls + spent.verifier.calls,
-        }
-        for name, count in used.items():
+        for name, used in COUNTED.items():
             limit = getattr(self, name)
-            if limit is not None and count >= limit:
-                return LimitReached(name, count, limit)
+            if limit is not None and used(spent) >= limit:
+                return LimitReached(name, used(spent), limit)
         return None
 
     def timed_out(self, seconds: float) -> LimitReached | None:
@@ -101,8 +101,8 @@ class Bounded(ABC):
         """The search itself; where `Exhausted` is thrown in, it returns its result so far."""
 
 
-COUNTED = tuple(field.name for field in fields(Budget) if field.name != "seconds")
-"""The limits that count what replies spent."""
+COUNTED = {each.name: each.metadata["used"] for each in fields(Budget) if each.metadata}
+"""The limits that count what replies spent, each with how it counts it."""
 
 
 def bounded(flow: Flow, budget: Budget, *name: str) -> Flow:

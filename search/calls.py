@@ -14,8 +14,10 @@ from typing import TypeAlias, TypeVar
 
 from search.contract import StrategyError
 from search.core import Feedback, Judgement, Place, Prefix, Spent
+from search.flow_history import Charged
 from search.keys import content, policy_digest, policy_key, scorer_digest, scorer_key
 from search.ports import (
+    Earlier,
     Failure,
     FailureKind,
     Memory,
@@ -30,8 +32,6 @@ from search.questions import Until
 from search.replies import policy_reply, scorer_reply
 from search.seeds import call_seed
 
-Charged: TypeAlias = set[str]
-"""Keys that a flow has paid for: what it asks again costs it nothing."""
 Answer: TypeAlias = tuple[ScorerReply, Failure | None]
 T = TypeVar("T")
 
@@ -69,6 +69,8 @@ class Calls:
         self.order: list[PolicyCall | Prefix] = []
         """What was answered, in its order: each draw, and each path that was judged, once."""
         self.judgements: dict[str, Judgement] = {}
+        self.earlier: dict[str, Prefix] = {}
+        """By the id of a judged path, the one whose judgement its own could go on from."""
         self.failures: dict[str, Failure] = {}
         self._drawn: dict[str, Spent] = {}
         self._draws: dict[Place, tuple[str, asyncio.Future[PolicyReply]]] = {}
@@ -128,7 +130,9 @@ class Calls:
         self.order.append(call)
         return reply
 
-    async def judge(self, path: Prefix, charged: Charged) -> ScorerReply:
+    async def judge(
+        self, path: Prefix, charged: Charged, earlier: Earlier | None = None
+    ) -> ScorerReply:
         """The judgement, remembered, made, or on its way; `Missing` when the scorer failed.
 
         A path that the policy rejects costs the scorer nothing: it is `Missing` at once.
@@ -137,8 +141,11 @@ class Calls:
             self._judge(path, Judgement.missing("the policy rejects it"))
             return ScorerReply(self.judgements[path.id], Spent())
         said = content(path)
-        call = ScorerCall(path, call_seed(self.run_seed, path.problem.id, said, "judge"))
+        seed = call_seed(self.run_seed, path.problem.id, said, "judge")
+        call = ScorerCall(path, seed, earlier=earlier)
         key, id = scorer_key(call, said), path.id
+        if earlier:
+            self.earlier[id] = earlier.path
         if key not in self._answers:
             self._answers[key] = self._answer(key, scorer_digest(call, said), call)
         self._judged.setdefault(key, {})[id] = path
@@ -189,7 +196,7 @@ class Calls:
         for key, paths in self._judged.items():
             payer = min(paths.values(), key=lambda path: (ranks.get(path.place, inf), path.place))
             reply, _ = self._answers[key].result()
-            verifier[payer.id] = reply.spent
+            verifier[payer.id] = verifier.get(payer.id, Spent()) + reply.spent
         return Costs(self._drawn, verifier)
 
 

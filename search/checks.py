@@ -10,6 +10,10 @@ import math
 from difflib import get_close_matches
 from typing import Any, get_args
 
+UNSAID = {"unsaid": True}
+"""Metadata of a field that came later: at its default it says nothing, and no fingerprint has it.
+"""
+
 
 def fault(field: str, value: object, allowed: str, hint: str = "") -> ValueError:
     """The error to raise for a field; a long value is shortened."""

@@ -50,6 +50,7 @@ def check_question(question: Any) -> None:
                 _check_type("asked with greedy", question.greedy, bool)
         case Judge():
             _check_paths(question.paths)
+            _check_earlier(question)
         case Fork():
             _check_type("asked with flows", question.flows, tuple)  # each is checked when it starts
         case Clock():
@@ -128,6 +129,17 @@ def _check_paths(paths: Any) -> None:
     for path in paths:
         if not isinstance(path, Prefix):
             raise StrategyError(f"the strategy named {shown(path)} where a Prefix is expected")
+
+
+def _check_earlier(question: Judge) -> None:
+    _check_type("asked with earlier", question.earlier, tuple | None)
+    if question.earlier is not None:
+        _check_paths(tuple(path for path in question.earlier if path is not None))
+        if len(question.earlier) != len(question.paths):
+            raise StrategyError(
+                f"the strategy asked with {len(question.earlier)} earlier paths for "
+                f"{len(question.paths)}; leave it out"
+            )
 
 
 def _check_apart(paths: Sequence[Prefix]) -> None:

@@ -182,6 +182,29 @@ class StepVerdict:
             check_probability(self.probability)
 
 
+class Origin(StrEnum):
+    """How a judgement came about."""
+
+    WHOLE = "whole"
+    """Every step was judged for it."""
+    INCREMENTAL = "incremental"
+    """A chain of it begins with one of an earlier judgement: only the rest was judged for it."""
+    INHERITED = "inherited"
+    """Nothing was asked: a prefix of the path was called incorrect before."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainStart:
+    """The start of a verification chain, from which that of a longer prefix may go on.
+
+    It ends with a verdict; all its verdicts are *correct*. `odds`: log-odds of *correct* by
+    position in `token_ids`, where a verdict is decided. Empty where a chain has no such start.
+    """
+
+    token_ids: tuple[int, ...] = ()
+    odds: tuple[tuple[int, float], ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """`verdicts[i]` judges `path.steps[i]`.
@@ -196,6 +219,9 @@ class Judgement:
     prefix: Score
     chains: int = 0
     """How many verification chains were read into this judgement."""
+    origin: Origin = Origin.WHOLE
+    starts: tuple[ChainStart, ...] = ()
+    """That of chain k, in their order; none where no verification goes on from another."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.prefix, Missing):

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TypeVar
 
-from search.calls import Calls, Charged, Costs
+from search.calls import Calls, Costs
 from search.contract import (
     StrategyError,
     check_drawn,
@@ -33,9 +33,11 @@ from search.core import (
     Spending,
     Spent,
 )
+from search.flow_history import FlowHistory
 from search.gather import gather
 from search.keys import clock_key
 from search.ports import (
+    Earlier,
     Failure,
     Memory,
     Policy,
@@ -71,9 +73,9 @@ class Searched:
     """What a finished search leaves.
 
     Its result; by path id what each path cost, every path that was drawn, why the scorer gave no
-    reply for it, how it was judged, and the call that drew it; and all that was answered, each draw
-    and each judged path, in the order in which it was. (A path that the scorer refuses as
-    invalid has a reply: it is Missing.)
+    reply for it, how it was judged, the call that drew it, and the path from whose judgement that
+    of it could go on; and all that was answered, each draw and each judged path, in the order in
+    which it was. (A path that the scorer refuses as invalid has a reply: it is Missing.)
     """
 
     result: Result
@@ -82,6 +84,7 @@ class Searched:
     failures: dict[str, Failure] = field(default_factory=dict)
     judgements: dict[str, Judgement] = field(default_factory=dict)
     asked: dict[str, PolicyCall] = field(default_factory=dict)
+    earlier: dict[str, Prefix] = field(default_factory=dict)
     order: Sequence[PolicyCall | Prefix] = field(default=(), repr=False, compare=False)
 
 
@@ -92,24 +95,27 @@ async def drive(
     memory: Memory,
     run_seed: int,
     now: Callable[[], float] = time.monotonic,
+    *,
+    goes_on: bool = False,
 ) -> Searched:
     """Run `flow` to its result.
 
-    `now` tells the seconds since some moment, for a search that asks for the time.
+    `now` tells the seconds since some moment, for a search that asks for the time. `goes_on`:
+    whether the scorer is told of earlier judgements (`engines.traits.Traits.goes_on`).
 
     Raises `SearchFailed` when the policy fails, `ReplayError` when the journal holds another
     question at the same place, `StrategyError` when the flow asks or returns what it may not. A
     scorer that fails gives `Missing` judgements and the search goes on.
     """
     calls = Calls(policy, scorer, memory, run_seed)
-    result, _ = await _Search(calls, memory, Stopwatch(now)).run(flow, set())
+    result, _ = await _Search(calls, memory, Stopwatch(now)).run(flow, FlowHistory(goes_on))
     check_drawn(result.candidates, calls.paths)
     ranks: dict[Place, int] = {}
     for rank, candidate in enumerate(result.candidates):
         for place in candidate.path.line:
             ranks.setdefault(place, rank)
     costs = calls.costs(ranks)
-    drawn = calls.paths, calls.failures, calls.judgements, calls.asked
+    drawn = calls.paths, calls.failures, calls.judgements, calls.asked, calls.earlier
     return Searched(result, costs, *drawn, calls.order)
 
 
@@ -121,8 +127,8 @@ class _Search:
         self.memory = memory
         self.stopwatch = stopwatch
 
-    async def run(self, flow: Flow, charged: Charged) -> tuple[Result, Spending]:
-        """The flow's result and what its own questions spent; what is in `charged` is free."""
+    async def run(self, flow: Flow, history: FlowHistory) -> tuple[Result, Spending]:
+        """The flow's result and what its own questions spent; what it has paid for is free."""
         check_flow(flow)
         reply: Reply | None = None
         spent = Spending()
@@ -135,29 +141,29 @@ class _Search:
                 problem = f"the strategy raised {type(error).__name__}, which would end the program"
                 raise StrategyError(f"{problem}; raise an error of its own") from error
             check_question(question)
-            reply = await self.answer(question, charged)
+            reply = await self.answer(question, history)
             spent += reply.spent
 
-    async def answer(self, question: Question, charged: Charged) -> Reply:
+    async def answer(self, question: Question, history: FlowHistory) -> Reply:
         match question:
             case Extend():
-                return await self.extend(question, charged)
+                return await self.extend(question, history)
             case Judge():
-                return await self.judge(question, charged)
+                return await self.judge(question, history)
             case Grow():
-                return await self.grow(question, charged)
+                return await self.grow(question, history)
             case Fork():
-                return await self.fork(question, charged)
+                return await self.fork(question, history)
             case Clock():
                 return await self.clock(question)
 
-    async def extend(self, question: Extend, charged: Charged) -> Extended:
+    async def extend(self, question: Extend, history: FlowHistory) -> Extended:
         replies = await gather(
             self.calls.draw(
                 path,
                 child,
                 question.until,
-                charged,
+                history.charged,
                 greedy=question.greedy,
                 feedback=question.feedback,
             )
@@ -166,17 +172,35 @@ class _Search:
         children = rows([reply.path for reply in replies], question.n)
         return Extended(children, Spending(policy=total(reply.spent for reply in replies)))
 
-    async def judge(self, question: Judge, charged: Charged) -> Judged:
-        replies = await gather(self.calls.judge(path, charged) for path in question.paths)
-        return Judged(
-            tuple(reply.judgement for reply in replies),
-            Spending(verifier=total(reply.spent for reply in replies)),
-        )
-
-    async def grow(self, question: Grow, charged: Charged) -> Grown:
+    async def judge(self, question: Judge, history: FlowHistory) -> Judged:
         replies = await gather(
-            self.draw_and_judge(path, child, question.feedback, charged)
+            self.calls.judge(path, history.charged, earlier)
+            for path, earlier in zip(question.paths, self.earlier(question, history), strict=True)
+        )
+        judgements = tuple(reply.judgement for reply in replies)
+        history.hear(question.paths, judgements)
+        return Judged(judgements, Spending(verifier=total(reply.spent for reply in replies)))
+
+    def earlier(self, question: Judge, history: FlowHistory) -> Iterable[Earlier | None]:
+        """What the judgement of each path may go on from."""
+        if question.earlier is None:
+            return list(map(history.earlier, question.paths))
+        return [None if path is None else self.judged(path) for path in question.earlier]
+
+    def judged(self, path: Prefix) -> Earlier:
+        """How a path was judged. Raises `StrategyError` where it was not."""
+        judgement = self.calls.judgements.get(path.id)
+        if judgement is None:
+            raise StrategyError(f"the strategy goes on from path {path.id!r}, which was not judged")
+        return Earlier(path, judgement)
+
+    async def grow(self, question: Grow, history: FlowHistory) -> Grown:
+        replies = await gather(
+            self.draw_and_judge(path, child, question.feedback, history)
             for path, child in places(question)
+        )
+        history.hear(
+            [drawn.path for drawn, _ in replies], [judged.judgement for _, judged in replies]
         )
         return Grown(
             rows([drawn.path for drawn, _ in replies], question.n),
@@ -188,18 +212,20 @@ class _Search:
         )
 
     async def draw_and_judge(
-        self, path: Prefix, child: int, feedback: Feedback | None, charged: Charged
+        self, path: Prefix, child: int, feedback: Feedback | None, history: FlowHistory
     ) -> tuple[PolicyReply, ScorerReply]:
+        charged = history.charged
         drawn = await self.calls.draw(path, child, Until.STEP, charged, feedback=feedback)
-        return drawn, await self.calls.judge(drawn.path, charged)
+        earlier = history.earlier(drawn.path)
+        return drawn, await self.calls.judge(drawn.path, charged, earlier)
 
-    async def fork(self, question: Fork, charged: Charged) -> Forked:
+    async def fork(self, question: Fork, history: FlowHistory) -> Forked:
         """All flows at once; what two of them ask is charged to both, whichever was first."""
-        ledgers = [set(charged) for _ in question.flows]
+        histories = [history.fork() for _ in question.flows]
         ended = await gather(
-            self.run(flow, ledger) for flow, ledger in zip(question.flows, ledgers, strict=True)
+            self.run(flow, own) for flow, own in zip(question.flows, histories, strict=True)
         )
-        charged.update(*ledgers)
+        history.join(histories)
         spent = sum((spent for _, spent in ended), Spending())
         return Forked(tuple(result for result, _ in ended), spent)
 

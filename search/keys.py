@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from urllib.parse import quote
 
-from search.core import Feedback, Prefix
-from search.ports import PolicyCall, ScorerCall
+from search.core import Feedback, Judgement, Prefix
+from search.ports import PolicyCall, ScorerCall, saying
 
 
 def policy_key(call: PolicyCall) -> str:
@@ -22,9 +22,11 @@ def policy_key(call: PolicyCall) -> str:
 def scorer_key(call: ScorerCall, said: str = "") -> str:
     """What a scorer call is about: paths that say the same have one key.
 
-    `said` is the content of its path, where that is known already.
+    So they do as long as they go on from the same earlier judgement. `said` is the content of its
+    path, where that is known already.
     """
-    return f"scorer/{_quoted(call.path.problem.id)}/{said or content(call.path)}"
+    key = f"scorer/{_quoted(call.path.problem.id)}/{said or content(call.path)}"
+    return f"{key}/{_digest(*_earlier_parts(call))}" if call.earlier else key
 
 
 def content(path: Prefix) -> str:
@@ -41,7 +43,15 @@ def policy_digest(call: PolicyCall) -> str:
 
 def scorer_digest(call: ScorerCall, said: str = "") -> str:
     """A hash of everything in the call but the place of its path; `said` as for `scorer_key`."""
-    return _digest("scorer", said or content(call.path), call.seed)
+    return _digest("scorer", said or content(call.path), call.seed, *_earlier_parts(call))
+
+
+def beginnings(path: Prefix) -> list[str]:
+    """A hash of the first step, of the first two, and so on, of all."""
+    marks: list[str] = []
+    for step in path.steps:
+        marks.append(_digest(marks[-1] if marks else path.problem.id, saying(step)))
+    return marks
 
 
 def clock_key(reading: Sequence[str]) -> str:
@@ -58,11 +68,23 @@ def _quoted(name: str) -> str:
 
 
 def _feedback_parts(feedback: Feedback) -> tuple[object, ...]:
+    return (_path_parts(feedback.attempt), *_judgement_parts(feedback.judgement))
+
+
+def _earlier_parts(call: ScorerCall) -> tuple[object, ...]:
+    if call.earlier is None:
+        return ()
+    judgement = call.earlier.judgement
+    starts = tuple((start.token_ids, start.odds) for start in judgement.starts)
+    return (call.earlier.shared(call.path), *_judgement_parts(judgement), starts)
+
+
+def _judgement_parts(judgement: Judgement) -> tuple[object, ...]:
     verdicts = tuple(
         (verdict.probability, verdict.status.value, verdict.critique)
-        for verdict in feedback.judgement.verdicts
+        for verdict in judgement.verdicts
     )
-    return (_path_parts(feedback.attempt), verdicts, feedback.judgement.prefix)
+    return (verdicts, judgement.prefix)
 
 
 def _path_parts(path: Prefix) -> tuple[object, ...]:
@@ -70,7 +92,7 @@ def _path_parts(path: Prefix) -> tuple[object, ...]:
 
 
 def _step_parts(path: Prefix) -> tuple[object, ...]:
-    return tuple((step.text, step.token_ids, step.stop.value) for step in path.steps)
+    return tuple(map(saying, path.steps))
 
 
 def _digest(*parts: object) -> str:

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import takewhile
 from traceback import format_exception
 from typing import Protocol, runtime_checkable
 
-from search.core import Feedback, Judgement, Prefix, Spent
+from search.core import Feedback, Judgement, Prefix, Spent, Step
 from search.fault import Fault
 from search.questions import Until
 
@@ -100,12 +101,34 @@ class PolicyReply:
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """How a path was judged earlier that begins as another one does."""
+
+    path: Prefix
+    judgement: Judgement
+
+    def shared(self, path: Prefix) -> int:
+        """How many steps both paths begin with."""
+        pairs = zip(self.path.steps, path.steps, strict=False)
+        return sum(1 for _ in takewhile(lambda pair: saying(pair[0]) == saying(pair[1]), pairs))
+
+
+def saying(step: Step) -> tuple[str, tuple[int, ...], str]:
+    """What tells a step from others, wherever in a tree it is."""
+    return (step.text, step.token_ids, step.stop.value)
+
+
+@dataclass(frozen=True, slots=True)
 class ScorerCall:
-    """Judge every step of `path`. `cache` as in `PolicyCall`."""
+    """Judge every step of `path`. `cache` as in `PolicyCall`.
+
+    `earlier`: what a scorer that goes on from earlier judgements may go on from.
+    """
 
     path: Prefix
     seed: int
     cache: str = ""
+    earlier: Earlier | None = None
 
 
 @dataclass(frozen=True, slots=True)

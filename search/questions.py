@@ -53,9 +53,14 @@ class Extended:
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Judge every step of each path."""
+    """Judge every step of each path.
+
+    `earlier[i]`, for a replay: the judged path whose verification that of `paths[i]` may go on
+    from, or none. A strategy leaves it to the driver, which looks for the nearest.
+    """
 
     paths: tuple[Prefix, ...]
+    earlier: tuple[Prefix | None, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

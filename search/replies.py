@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
+from math import isfinite
 from typing import Any
 
 from search.contract import shown
 from search.core import (
+    ChainStart,
     Judgement,
     Missing,
+    Origin,
     Prefix,
     Spent,
     Step,
@@ -118,19 +121,19 @@ def _check_step(number: int, step: Any, *, last: bool) -> None:
     _kind(f"step {number}: text", step.text, str)
     _kind(f"step {number}: stop", step.stop, StopReason)
     _kind(f"step {number}: token_ids", step.token_ids, tuple)
-    _check_tokens(number, step.token_ids)
+    _check_tokens(f"step {number}", step.token_ids)
     if not last and step.stop is not StopReason.STEP_END:
         raise Unfit(f"step {number}: stop {step.stop} is the end, and more steps follow")
     if step.logprob is not None:
         _check_logprob(number, step.logprob, ROUNDING * max(1, len(step.token_ids)))
 
 
-def _check_tokens(number: int, token_ids: tuple[Any, ...]) -> None:
+def _check_tokens(name: str, token_ids: tuple[Any, ...]) -> None:
     """Quick for the many that are in order, and told by the first that is not."""
     whole = set(map(type, token_ids)) <= {int}
     if not whole or not 0 <= min(token_ids, default=0) <= max(token_ids, default=0) <= MOST:
         for token in token_ids:
-            _count(f"step {number}: token id", token)
+            _count(f"{name}: token id", token)
 
 
 def _check_logprob(number: int, logprob: Any, most: float) -> None:
@@ -147,11 +150,25 @@ def _check_judgement(judgement: Any, steps: int) -> None:
     for number, verdict in enumerate(judgement.verdicts, start=1):
         _check_verdict(number, verdict)
     _count("chains", judgement.chains)
+    _kind("origin", judgement.origin, Origin)
+    _kind("starts", judgement.starts, tuple)
+    for number, start in enumerate(judgement.starts, start=1):
+        _check_start(f"start {number}", start)
     if isinstance(judgement.prefix, Missing):
         _kind("why prefix is missing", judgement.prefix.reason, str)
         _kind("whether it is transient", judgement.prefix.transient, bool)
     else:
         _check_probability("prefix", judgement.prefix)
+
+
+def _check_start(name: str, start: Any) -> None:
+    _kind(name, start, ChainStart)
+    _kind(f"{name}: token_ids", start.token_ids, tuple)
+    _check_tokens(name, start.token_ids)
+    for position, odds in start.odds:
+        _count(f"{name}: position", position)
+        if position >= len(start.token_ids) or type(odds) is not float or not isfinite(odds):
+            raise Unfit(f"{name}: {shown((position, odds))} must be a position and finite log-odds")
 
 
 def _check_verdict(number: int, verdict: Any) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from search.aggregation import MissingRule
 from search.budget import Budget
 from search.questions import Strategy
-from search.strategies import STRATEGIES
+from search.strategies import STRATEGIES, strategy_class
 from search.strategies.mcts_select import Widening
 
 Fields: TypeAlias = Mapping[str, st.SearchStrategy[Any]]
@@ -184,7 +184,7 @@ def valid(drawn: dict[str, Any]) -> dict[str, Any]:
 
 
 def field_names(kind: str) -> set[str]:
-    found: Any = STRATEGIES[kind]
+    found: Any = strategy_class(kind)
     return {each.name for each in fields(found)}
 
 
@@ -193,14 +193,14 @@ def space(kind: str) -> st.SearchStrategy[Strategy]:
     common = {name: drawn for name, drawn in COMMON.items() if name in field_names(kind)}
 
     def strategy(drawn: dict[str, Any]) -> Strategy:
-        return STRATEGIES[kind](**valid(drawn))
+        return strategy_class(kind)(**valid(drawn))
 
     return st.fixed_dictionaries({**common, **ENTRIES[kind].fields}).map(strategy)
 
 
 def entry_of(strategy: Strategy) -> Entry:
     """The entry of a strategy's kind."""
-    return next(ENTRIES[kind] for kind, found in STRATEGIES.items() if type(strategy) is found)
+    return next(ENTRIES[kind] for kind in STRATEGIES if type(strategy) is strategy_class(kind))
 
 
 def common(strategy: Strategy, name: str, without: T) -> T:

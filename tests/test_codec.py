@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search.core import (
+    ChainStart,
     Judgement,
     Missing,
+    Origin,
     Prefix,
     Problem,
     Spent,
@@ -48,12 +50,41 @@ steps = st.builds(
 )
 spents = st.builds(Spent, *[st.integers(0, 2**40)] * len(fields(Spent)))
 missing = st.builds(Missing, texts, st.booleans())
+starts = st.builds(
+    lambda ids, odds: ChainStart(ids, tuple(enumerate(odds[: len(ids)]))),
+    st.lists(st.integers(0, 2**31)).map(tuple),
+    st.lists(numbers),
+)
 judgements = st.builds(
     Judgement,
     verdicts=st.lists(verdicts, max_size=4).map(tuple),
     prefix=st.floats(0, 1) | missing,
     chains=st.integers(0, 9),
+    origin=st.sampled_from(Origin),
+    starts=st.lists(starts, max_size=3).map(tuple),
 )
+
+
+CONTINUED = Judgement((), 0.5, 1, Origin.INCREMENTAL, (ChainStart((7, 8), ((1, 2.5),)),))
+
+
+def test_a_judgement_that_goes_on_from_none_is_told_as_it_always_was() -> None:
+    whole = Judgement((), 0.5, 1)
+    assert codec.encode_judgement(whole) == {"verdicts": [], "prefix": 0.5, "chains": 1}
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        {"ids": [1]},
+        {"ids": [1], "odds": [[1, 0.5]]},
+        {"ids": [1], "odds": [[0]]},
+        {"ids": [1], "odds": [[0, None]]},
+    ],
+)
+def test_a_start_with_odds_that_are_none_of_its_tokens_is_refused(start: codec.Json) -> None:
+    with pytest.raises(ValueError, match=r"odds|position"):
+        codec.decode_start(start)
 
 
 def through_json(data: codec.Json) -> codec.Json:
@@ -108,7 +139,8 @@ def test_the_steps_of_the_call_are_shared_not_copied() -> None:
     [
         (Step, codec.encode_step(Step("", (), StopReason.EOS))),
         (StepVerdict, codec.encode_verdict(StepVerdict(None, VerdictStatus.MISSING))),
-        (Judgement, codec.encode_judgement(Judgement.missing("x"))),
+        (Judgement, codec.encode_judgement(CONTINUED)),
+        (ChainStart, codec.encode_start(ChainStart())),
         (Spent, codec.encode_spent(Spent())),
     ],
 )

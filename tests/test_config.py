@@ -9,7 +9,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]  # PyYAML ships no types
 
 from search.aggregation import MissingRule
-from search.strategies import STRATEGIES
+from search.strategies import STRATEGIES, strategy_class
 from treewright.config.fingerprint import identity_of
 from treewright.config.load import load_config, to_yaml
 from treewright.errors import ConfigError
@@ -118,7 +118,7 @@ def test_a_section_whose_kind_changes_starts_anew(load: Load) -> None:
 
 @pytest.mark.parametrize("kind", STRATEGIES)
 def test_every_strategy_can_be_configured(load: Load, kind: str) -> None:
-    assert type(load(BASE, f"strategy.kind={kind}").strategy) is STRATEGIES[kind]
+    assert type(load(BASE, f"strategy.kind={kind}").strategy) is strategy_class(kind)
 
 
 # --- Composition ----------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml  # type: ignore[import-untyped]  # PyYAML ships no types
 
-from search.strategies import STRATEGIES
+from search.strategies import strategy_class
 from search.strategies.beam import Beam
 from search.strategies.presets import PRESETS
 from treewright.config.fingerprint import fingerprint
@@ -20,7 +20,7 @@ PRESET = BASE.replace("{kind: best_of_n, n: 4}", "\n  preset: rebase_code\n  wid
 def test_every_preset_is_a_strategy_with_its_rules_and_sizes(load: Load, name: str) -> None:
     preset = PRESETS[name]
     config = load(BASE.replace("kind: best_of_n, n: 4", f"preset: {name}"))
-    assert type(config.strategy) is STRATEGIES[preset.kind]
+    assert type(config.strategy) is strategy_class(preset.kind)
     for field, value in {**preset.sizes, **preset.rules}.items():
         assert to_plain(getattr(config.strategy, field)) == to_plain(value), field
 

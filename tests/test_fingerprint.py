@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from treewright.config.fingerprint import differences, fingerprint, identity_of, model_digest
+from scorers.thinkprm import ThinkPrmConfig
+from treewright.config.fingerprint import (
+    _leaves,
+    differences,
+    fingerprint,
+    identity_of,
+    model_digest,
+)
 from written_configs import BASE, QWEN, Load
 
 
@@ -96,3 +103,14 @@ def test_a_large_file_counts_by_size_and_both_ends(tmp_path: Path) -> None:
 def test_the_versions_of_the_engine_count_only_where_there_is_one(load: Load) -> None:
     assert [key for key in identity_of(load(BASE), "") if "vllm" in key] == []
     assert "versions.vllm" in identity_of(load(QWEN), "")
+
+
+def test_a_key_that_came_later_counts_only_where_it_is_set() -> None:
+    """So a run that was made before there was the key can still be resumed."""
+    said = dict(_leaves(ThinkPrmConfig("m"), "scorer"))
+    later = {"scorer.incremental", "scorer.recheck_every", "scorer.final", "scorer.after_incorrect"}
+    assert later.isdisjoint(said)
+    assert dict(_leaves(ThinkPrmConfig("m", incremental=True), "scorer")) == {
+        **said,
+        "scorer.incremental": True,
+    }

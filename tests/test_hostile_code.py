@@ -25,7 +25,7 @@ from scorers.scripted import ScriptedScorerConfig, build as build_scorer
 from search.core import Candidate, Prefix, Result
 from search.questions import Until, extend, judge
 from search.selection import Choice
-from search.strategies import STRATEGIES
+from search.strategies import STRATEGIES, strategy_class
 
 with File({marker!r}).open("a") as file:
     file.write("imported\\n")
@@ -54,7 +54,8 @@ def earliest(options, scale):
     return Choice(0 if options and options[0].group is not None else None)
 
 
-for name, kind in STRATEGIES.items():
+for name in STRATEGIES:
+    kind = strategy_class(name)
     globals()["Own_" + name] = dataclass(frozen=True)(type("Own_" + name, (kind,), {{
         "__module__": __name__, "__qualname__": "Own_" + name}}))
 """

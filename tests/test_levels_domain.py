@@ -14,14 +14,20 @@ from hypothesis import strategies as st
 from benchmarks.arithmetic.checker import check, is_solved
 from benchmarks.arithmetic.learning import encode
 from benchmarks.arithmetic.levels import splits
+from benchmarks.arithmetic.levels.critique import build_verifier_tokenizer, critique
 from benchmarks.arithmetic.levels.errors import corrupt
-from benchmarks.arithmetic.levels.evaluate import CHAIN_TOKENS
-from benchmarks.arithmetic.levels.lessons import critique, policy_lessons, verifier_lesson
+from benchmarks.arithmetic.levels.lessons import (
+    STAGES,
+    Stage,
+    drill,
+    policy_lessons,
+    staged,
+    verifier_lesson,
+)
 from benchmarks.arithmetic.levels.problems import LEVELS, LevelProblem, draw_problem, problems
-from benchmarks.arithmetic.levels.train import POLICY_TOKENS
-from benchmarks.arithmetic.levels.working import digits, work_out
+from benchmarks.arithmetic.levels.sampling import CHAIN_TOKENS, POLICY_TOKENS
+from benchmarks.arithmetic.levels.working import columns
 from benchmarks.arithmetic.problems import Operation, write_solution
-from benchmarks.arithmetic.vocabulary import build_tokenizer
 from benchmarks.datasets.config import DatasetConfig
 from benchmarks.datasets.load import load_dataset
 from engines.tokenizer import HfTokenizer
@@ -85,47 +91,85 @@ def test_the_dataset_gives_the_problems_with_their_answers_and_levels() -> None:
 
 @given(st.sampled_from("+-*/"), st.integers(min_value=0, max_value=9999), st.integers(2, 99), SEEDS)
 @settings(max_examples=200)
-def test_a_working_is_of_true_equations_that_spell_the_result(
+def test_columns_are_true_equations_that_agree_with_the_right_result_and_no_other(
     symbol: str, value: int, operand: int, seed: int
 ) -> None:
-    value += operand if symbol == "-" else 0
-    operation = Operation(symbol, operand)
-    lines = work_out(operation, value).split(", ")
-    equations = [line for line in lines if "=" in line]
-    for left, right in (line.split(" = ") for line in equations):
-        assert eval(left) == eval(right)
-    assert operation.apply(value) == spelt(symbol, operation, equations, value)
+    """A quotient is exact, as on a right track: it is checked by multiplying back."""
+    value = value + operand if symbol == "-" else value * operand if symbol == "/" else value
+    operation, rng = Operation(symbol, operand), random.Random(seed)
+    right = operation.apply(value)
+    wrong = max(0, right + rng.choice((-1, 1)) * 10 ** rng.randrange(len(str(right)) + 1))
+    for claimed in {right, wrong, right // 10, rng.randrange(100_000)}:
+        worked = list(columns(operation, value, claimed))
+        for equations, total, _ in worked:
+            lines = f"{equations}{total}".split(maxsplit=1)[1].split(", ")
+            assert all(eval(left) == eval(right) for left, right in (e.split(" = ") for e in lines))
+        agree = [total[-1] == expected[-1] for _, total, expected in worked]
+        assert all(agree[:-1])
+        assert agree[-1] == (claimed == right)
 
 
-def spelt(symbol: str, operation: Operation, equations: list[str], value: int) -> int:
-    """The number that the results of the equations spell, read as the critique's reader would."""
-    if symbol == "/":
-        return int("".join(line.split(" * ")[1].split(" + ")[0] for line in equations))
-    results = [line.split(" = ")[1].split(" - ")[0] for line in equations]
-    if symbol == "*" and operation.operand > 9:
-        results = results[2 * len(digits(value)) :]
-    return int(results[-1] + "".join(result[-1] for result in reversed(results[:-1])))
-
-
-def test_a_critique_works_a_step_out_before_it_judges_and_ends_at_the_first_error() -> None:
+def test_a_critique_checks_a_step_before_it_judges_and_ends_at_the_first_error() -> None:
     operations = (Operation("+", 85), Operation("*", 26), Operation("-", 7))
     problem = LevelProblem("expression", 37, operations, "What is (37 + 85) * 26 - 7?", 3)
     steps = ["37 + 85 = 122", "122 * 26 = 3162", "3162 - 7 = 3155. The answer is \\boxed{3155}"]
     text = "".join(piece for piece, _ in critique(problem, steps))
     assert text.split("\n\n")[1:] == [
-        "Step 1: 37 + 85: 7 + 5 + 0 = 12, 3 + 8 + 1 = 12, = 122, claimed 122. "
-        "The step is \\boxed{correct}",
-        "Step 2: 122 * 26: 2 * 6 + 0 = 12, 2 * 6 + 1 = 13, 1 * 6 + 1 = 7, "
-        "2 * 2 + 0 = 4, 2 * 2 + 0 = 4, 1 * 2 + 0 = 2, 732 + 2440, "
-        "2 + 0 + 0 = 2, 3 + 4 + 0 = 7, 7 + 4 + 0 = 11, 0 + 2 + 1 = 3, = 3172, claimed 3162. "
-        "The step is \\boxed{incorrect}\n</think>\n"
-        "Is the solution correct? No<｜end▁of▁sentence｜>",
+        "Step 1: 37 + 85 = 122, asked 37 + 85: ones 7 + 5 + 0 = 12 2, tens 3 + 8 + 1 = 12 2, "
+        "hundreds 0 + 0 + 1 = 1 1. The step is \\boxed{correct}",
+        "Step 2: 122 * 26 = 3162, asked 122 * 26: "
+        "ones 2 * 6 + 0 = 12, 0 * 2 + 0 = 0, 2 + 0 + 0 = 2 2, "
+        "tens 2 * 6 + 1 = 13, 2 * 2 + 0 = 4, 3 + 4 + 0 = 7 6. The step is \\boxed{incorrect}"
+        "\n</think>\nIs the solution correct? No<｜end▁of▁sentence｜>",
     ]
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ("37 + 58 = 95", "37 + 58 = 95, asked 37 + 85 final."),
+        ("38 + 85 = 123", "38 + 85 = 123, asked 37 + 85 final."),
+        (
+            "37 + 85 = 122. The answer is \\boxed{12}",
+            "37 + 85 = 122 final 12, asked 37 + 85 final.",
+        ),
+        ("I do not know", "none, asked 37 + 85 final."),
+    ],
+)
+def test_a_step_that_does_something_else_is_judged_without_working(step: str, said: str) -> None:
+    problem = LevelProblem("expression", 37, (Operation("+", 85),), "What is 37 + 85?", 1)
+    text = "".join(piece for piece, _ in critique(problem, [step]))
+    assert f"Step 1: {said} The step is \\boxed{{incorrect}}" in text
+
+
+def test_lessons_without_a_problem_weigh_only_what_can_be_told_from_the_prompt() -> None:
+    """The numbers of a drill without a prompt are random, and so is what is asked."""
+    rng = random.Random(0)
+    hidden, shown, copied = (drill(rng, kind) for kind in ("check", "quote", "copy"))
+    assert not hidden.prompt
+    for text, weight in hidden.pieces:
+        assert (weight == 0) == ("asked" in text or "Step" in text or text.count(" = ") == 1)
+    for lesson in (shown, copied):
+        for text, weight in lesson.pieces:
+            if weight and " = " in text and not text.endswith("="):
+                assert text in lesson.prompt
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_each_stage_teaches_from_problems_that_are_not_held_out(stage: Stage) -> None:
+    rng = random.Random(1)
+    sample = (PROBLEMS[0], PROBLEMS[0].solution())
+    held_out = frozenset(problem.key for problem in PROBLEMS)
+    lessons = [staged(rng, stage, held_out, [sample]) for _ in range(40)]
+    judged = [lesson for lesson in lessons if "Is the solution correct?" in lesson.pieces[-3][0]]
+    assert 5 <= len(judged) <= 35
+    asked = {problem.question for problem in PROBLEMS[1:]}
+    assert not any(question in lesson.prompt for lesson in judged for question in asked)
 
 
 @cache
 def reader() -> tuple[HfTokenizer, ChainReader, VerdictIds]:
-    tokenizer = HfTokenizer(build_tokenizer("verifier"))
+    tokenizer = HfTokenizer(build_verifier_tokenizer())
     ids = VerdictIds.of(tokenizer)
     return tokenizer, ChainReader(tokenizer, ids), ids
 
@@ -152,7 +196,7 @@ def test_a_made_up_solution_has_an_error(seed: int) -> None:
 
 
 def test_what_a_model_may_write_holds_the_longest_right_text_of_the_splits() -> None:
-    tokenizer = build_tokenizer("verifier")
+    tokenizer = build_verifier_tokenizer()
     longest = sorted(splits.read_split("test"), key=lambda problem: len(problem.operations))[-20:]
     for problem in longest:
         solution = problem.solution()

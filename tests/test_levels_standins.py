@@ -8,8 +8,8 @@ from typing import Any
 from benchmarks.arithmetic.checker import is_solved
 from benchmarks.arithmetic.learning import load_checkpoint
 from benchmarks.arithmetic.levels.evaluate import HOME
+from benchmarks.arithmetic.levels.sampling import draw
 from benchmarks.arithmetic.levels.splits import read_split
-from benchmarks.arithmetic.levels.train import draw
 from benchmarks.arithmetic.vocabulary import build_tokenizer
 from engines.tokenizer import HfTokenizer
 from scorers.prompt import user_message

@@ -74,7 +74,6 @@ def test_its_table_is_the_one_that_it_had(
     }
 
 
-@pytest.mark.xfail(reason="the digest of our own source still counts for such a kind")
 def test_a_part_of_ours_that_a_run_named_by_its_path_may_have_changed_since(
     runs: Path, say: Callable[..., Said]
 ) -> None:

@@ -46,7 +46,7 @@ from search.questions import (
     Strategy,
     Until,
 )
-from search.strategies import STRATEGIES
+from search.strategies import strategy_class
 from search.strategies.beam import Beam
 from search.strategies.beam_rules import RULES
 from search.strategies.dvts import Siblings
@@ -307,7 +307,7 @@ def test_where_slots_shrink_the_first_n_to_finish_are_all(
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_says_something_of_every_field(name: str) -> None:
-    preset, strategy = PRESETS[name], STRATEGIES[PRESETS[name].kind]
+    preset, strategy = PRESETS[name], strategy_class(PRESETS[name].kind)
     said = {*preset.rules, *preset.sizes}
     sizes = {"paths", "children", "width", "depth", "temperature", "aggregate"}
     known = {one.name for one in fields(strategy)}  # type: ignore[arg-type]  # all are dataclasses

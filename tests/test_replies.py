@@ -85,7 +85,7 @@ BAD_DRAWS: dict[str, tuple[Any, str]] = {
     "nothing": (None, "None (NoneType) must be a list of replies"),
     "no reply": ([], "0 replies to 1 call"),
     "two replies": (costs() * 2, "2 replies to 1 call"),
-    "a path": ([CHILD], "(Path) must be of type PolicyReply"),
+    "a path": ([CHILD], "(Prefix) must be of type PolicyReply"),
     "a judgement": (judged(), "(ScorerReply) must be of type PolicyReply"),
     "a failure of no kind": ([Failure("bad", "x")], "a failure's kind: 'bad' (str)"),  # type: ignore[arg-type]  # as a custom part may
     "no path": ([PolicyReply(None, Spent())], "path: None (NoneType)"),  # type: ignore[arg-type]

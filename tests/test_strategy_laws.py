@@ -22,7 +22,7 @@ from search.driver import Searched, drive
 from search.gather import gather
 from search.limit import LimitReached
 from search.memory import DictMemory
-from search.strategies import STRATEGIES
+from search.strategies import STRATEGIES, strategy_class
 from search_laws import LAWS
 from strategy_spaces import COMMON, ENTRIES, common, field_names
 from watched_searches import (
@@ -138,7 +138,7 @@ each_bounded_kind = pytest.mark.parametrize(
 
 @each_bounded_kind
 def test_a_search_whose_time_was_up_at_once_has_drawn_nothing(kind: str) -> None:
-    case = Case(STRATEGIES[kind](), "1 + 1?", 9, ScriptedPolicyConfig(), ScriptedScorerConfig())
+    case = Case(strategy_class(kind)(), "1 + 1?", 9, ScriptedPolicyConfig(), ScriptedScorerConfig())
     late = search(with_budget(case, Budget(seconds=1.0)), now=ticking())
     timed_out = LimitReached("seconds", 1.0, 1.0, "not reproducible")
     assert late == Searched(Result((), (), timed_out), Costs(), {})

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,13 +15,14 @@ from benchmarks.arithmetic.splits import read_split
 from engines.vllm_config import VllmConfig
 from scorers.thinkprm import ThinkPrmConfig, build
 from search.core import (
+    Origin,
     Prefix,
     Problem,
     Step,
     StopReason,
     VerdictStatus,
 )
-from search.ports import ScorerCall, ScorerReply
+from search.ports import Earlier, ScorerCall, ScorerReply
 
 ROOT = Path(__file__).resolve().parents[1]
 VERIFIER = ROOT / "benchmarks" / "arithmetic" / "verifier"
@@ -59,21 +59,45 @@ def cases() -> list[Case]:
     return found
 
 
-async def judge(model: str) -> list[Any]:
-    """The replies to all cases, in one batch."""
+@dataclass(frozen=True)
+class Replies:
+    """To all cases, whole; and to the right ones in two parts, the last step gone on to."""
+
+    whole: list[ScorerReply]
+    begun: list[ScorerReply]
+    gone_on: list[ScorerReply]
+
+
+async def judge(model: str) -> Replies:
+    """The replies, each kind in one batch."""
     engine = VllmConfig(max_num_seqs=64)
-    scorer = await build(ThinkPrmConfig(model, engine=engine, max_tokens=400))
+    scorer = await build(ThinkPrmConfig(model, engine=engine, max_tokens=400, incremental=True))
+
+    async def ask(calls: list[ScorerCall]) -> list[ScorerReply]:
+        found = await scorer.judge(calls)
+        told = [reply for reply in found if isinstance(reply, ScorerReply)]
+        assert len(told) == len(calls), found
+        return told
+
     try:
-        return list(await scorer.judge([case.call for case in cases()]))
+        right = [case.call for case in cases() if case.error is None]
+        parents = [replace(each.path, steps=each.path.steps[:-1]) for each in right]
+        begun = await ask([ScorerCall(path, 1) for path in parents])
+        earlier = [Earlier(path, each.judgement) for path, each in zip(parents, begun, strict=True)]
+        calls = [replace(call, earlier=each) for call, each in zip(right, earlier, strict=True)]
+        return Replies(await ask([case.call for case in cases()]), begun, await ask(calls))
     finally:
         await scorer.close()
 
 
 @pytest.fixture(scope="module")
-def replies() -> list[ScorerReply]:
-    found = asyncio.run(judge(str(VERIFIER)))
-    assert all(isinstance(reply, ScorerReply) for reply in found), found
-    return found
+def judged() -> Replies:
+    return asyncio.run(judge(str(VERIFIER)))
+
+
+@pytest.fixture(scope="module")
+def replies(judged: Replies) -> list[ScorerReply]:
+    return judged.whole
 
 
 def read(replies: list[ScorerReply]) -> list[tuple[Case, ScorerReply]]:
@@ -135,3 +159,19 @@ def test_costs_are_counted_and_the_closing_question_finds_the_chain_cached(
         assert reply.spent.calls >= 2
         assert reply.spent.generated > 0
         assert 0 < reply.spent.cached < reply.spent.prompt
+
+
+def test_a_verification_that_goes_on_writes_the_rest_and_says_mostly_the_same(
+    judged: Replies,
+) -> None:
+    whole = [reply for case, reply in zip(cases(), judged.whole, strict=True) if case.error is None]
+    pairs = list(zip(judged.gone_on, judged.begun, whole, strict=True))
+    went_on = [each for each in pairs if each[0].judgement.origin is Origin.INCREMENTAL]
+    assert len(went_on) >= 0.5 * len(pairs)  # the others closed at once, and were written whole
+    for reply, begun, anew in went_on:
+        first_steps = begun.judgement.verdicts
+        if first_error(begun) is None:
+            assert reply.judgement.verdicts[: len(first_steps)] == first_steps
+            assert reply.spent.generated < anew.spent.generated
+    agreed = [first_error(reply) == first_error(anew) for reply, _, anew in pairs]
+    assert sum(agreed) >= 0.75 * len(agreed)

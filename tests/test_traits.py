@@ -12,12 +12,13 @@ import pytest
 from engines import vllm_config
 from engines.byte_tokenizer import END, ByteTokenizer
 from engines.engine import Request, Sampling
-from engines.scripted import answer
-from engines.vllm_config import VllmConfig, argument_names
+from engines.scripted import ScriptedConfig, answer
+from engines.vllm_config import VllmConfig, arguments, is_taken
 from engines.vllm_setup import engine_arguments
 from search.aggregation import MissingRule
 from search.budget import Budget
 from search.custom import PartError
+from search.findings import Health
 from search.questions import Declared
 from search.strategies.steered import Steered
 from treewright.cli import main
@@ -131,6 +132,13 @@ def test_a_scripted_engine_needs_no_vllm_and_may_share_the_process() -> None:
         load_config("quickstart", ["policy.engine={kind: scripted, threads: 2}"])
 
 
+def test_another_kind_of_engine_starts_its_section_anew_and_the_same_kind_does_not() -> None:
+    scripted: Any = load_config("quickstart", ["policy.engine.kind=scripted"])
+    assert scripted.policy.engine == ScriptedConfig()  # without the keys that vllm has in the file
+    same: Any = load_config("quickstart", ["policy.engine.kind=vllm"])
+    assert same.policy.engine.max_num_seqs == 64
+
+
 def test_a_scripted_engine_goes_on_with_the_text_that_the_prompt_ends_in() -> None:
     text = (*ByteTokenizer().encode("one\n\ntwo"), END)
     asked = Sampling(max_tokens=99)
@@ -140,7 +148,7 @@ def test_a_scripted_engine_goes_on_with_the_text_that_the_prompt_ends_in() -> No
     assert answer([text], Request((1,), only)) == (7,)
 
 
-@pytest.mark.skipif(not argument_names(), reason="vLLM is not installed")
+@pytest.mark.skipif(not arguments(), reason="vLLM is not installed")
 def test_a_further_argument_is_handed_to_vllm_and_counts_unless_it_cannot_matter() -> None:
     changes = ["policy.engine.extra={hf_overrides: {a: [1, 'x']}, log_level: debug}"]
     config: Any = load_runnable("quickstart", changes)
@@ -152,6 +160,13 @@ def test_a_further_argument_is_handed_to_vllm_and_counts_unless_it_cannot_matter
     assert added == {"policy.engine.extra.hf_overrides"}
     with pytest.raises(ConfigError, match="did you mean enable_prefix_caching"):
         load_runnable("quickstart", ["policy.engine.extra={enable_prefix_cachin: true}"])
+    with pytest.raises(ConfigError, match="max_logprobs: 'many' is not what vLLM takes; it is int"):
+        load_runnable("quickstart", ["policy.engine.extra.max_logprobs=many"])
+    config = load_config("quickstart", ["policy.engine.extra.max_logprobs=many"])
+    found = next(each for each in examine_config(config) if each.check == "policy engine")
+    assert (found.health, found.advice) == (Health.FAIL, "it is int")
+    assert all(is_taken(value, "float | None") for value in (0, 0.5, None))
+    assert is_taken(5, "str | LoadFormats")
 
 
 @pytest.mark.parametrize(
@@ -163,7 +178,7 @@ def test_a_further_argument_with_a_key_of_its_own_is_refused(name: str, use: str
 
 
 def test_without_vllm_the_names_are_said_to_be_unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vllm_config, "argument_names", frozenset)
+    monkeypatch.setattr(vllm_config, "arguments", dict)
     config = load_runnable("quickstart", ["policy.engine.extra={nonsense: 1}"])
     assert any("unchecked: nonsense" in note for note in notes(config))
 

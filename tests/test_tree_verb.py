@@ -1,6 +1,8 @@
 """`treewright tree`: which problem is meant, every format, and what has no tree."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -165,3 +167,13 @@ def test_the_way_to_the_chosen_solution_is_marked_and_nothing_else(
         assert sorted(node["id"] for node in chosen) == sorted(way)
         answered = any(node.get("outcome") in ("correct", "incorrect") for node in tree["nodes"])
         assert bool(chosen) == answered
+
+
+def test_a_tree_and_a_table_are_drawn_without_what_only_subsets_need(finished: str) -> None:
+    """The choice of an arm is no estimate: numpy alone takes a tenth of the verbs' time."""
+    code = (
+        "import sys; from treewright.cli import main; "
+        f"main(['tree', {finished!r}, '1']); main(['score', {finished!r}]); "
+        "sys.exit(len({'numpy', 'matplotlib', 'ray', 'torch'} & {*sys.modules}))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

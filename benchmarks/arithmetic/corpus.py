@@ -16,17 +16,21 @@ SYSTEM_SHARE = 0.2
 SYSTEM = r"Please reason step by step, and put your final answer within \boxed{}."
 
 
+Piece = tuple[str, float]
+"""A target text and the loss weight of its tokens."""
+PLAIN, DECISIVE = 1.0, 10.0
+"""The weight of most texts and of verdicts: without it, the others hide the ones that matter."""
+
+
 @dataclass(frozen=True)
 class Lesson:
-    """One training text: the prompt, then pieces of target text.
+    """One training text: the prompt up to where the model writes, then pieces of target text.
 
-    Attributes:
-        prompt: the text up to where the model writes; it has no loss.
-        pieces: (text, decisive): decisive pieces are verdicts and get the larger loss weight.
+    The prompt has no loss.
     """
 
     prompt: str
-    pieces: tuple[tuple[str, bool], ...]
+    pieces: tuple[Piece, ...]
 
 
 def policy_prompt(question: str, system: str = "") -> str:
@@ -43,23 +47,23 @@ def verifier_prompt(question: str, steps: Sequence[str]) -> str:
 
 def critique(
     problem: ArithmeticProblem, steps: Sequence[str], labels: Sequence[bool | None]
-) -> Iterator[tuple[str, bool]]:
+) -> Iterator[Piece]:
     """Yields the verification chain up to the first error, then the verdict on the whole.
 
     Each step shows the result that the problem asks for (derived anew) beside the claimed one;
     `final` marks the problem's last operation, and a claim that boxes an answer.
     """
-    yield "Let's verify step by step:", False
+    yield "Let's verify step by step:", PLAIN
     for index, (text, label) in enumerate(zip(steps, labels, strict=True)):
         if label is None:
             break
         expected, claimed = expected_text(problem, index), claimed_text(text)
-        yield f"\n\nStep {index + 1}: {expected}, claimed {claimed}. The step is \\boxed{{", False
-        yield "correct" if label else "incorrect", True
-        yield "}", False
-    yield "\n</think>\nIs the solution correct?", False
-    yield (" No" if False in labels else " Yes"), True
-    yield EOS, False
+        yield f"\n\nStep {index + 1}: {expected}, claimed {claimed}. The step is \\boxed{{", PLAIN
+        yield "correct" if label else "incorrect", DECISIVE
+        yield "}", PLAIN
+    yield "\n</think>\nIs the solution correct?", PLAIN
+    yield (" No" if False in labels else " Yes"), DECISIVE
+    yield EOS, PLAIN
 
 
 def expected_text(problem: ArithmeticProblem, index: int) -> str:
@@ -84,7 +88,7 @@ def policy_lessons(seed: int, exclude: frozenset[str], rate: float) -> Iterator[
     for problem in problems(seed, exclude):
         system = SYSTEM if rng.random() < SYSTEM_SHARE else ""
         text = write_solution(slip(rng, problem, rate)) + IM_END
-        yield Lesson(policy_prompt(problem.question, system), ((text, False),))
+        yield Lesson(policy_prompt(problem.question, system), ((text, PLAIN),))
 
 
 def verifier_lesson(problem: ArithmeticProblem, steps: Sequence[str]) -> Lesson:

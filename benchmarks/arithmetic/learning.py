@@ -12,10 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.arithmetic.corpus import Lesson
+from benchmarks.arithmetic.corpus import DECISIVE, Lesson
 
-VERDICT_WEIGHT = 10.0
-"""Loss weight of a verdict token: without it, the other tokens hide the one that matters."""
 POOL = 64 * 16
 """Lessons that are sorted by length together; large, so that batches hold like lengths."""
 WARM_UP = 0.03
@@ -108,10 +106,10 @@ def encode(tokenizer: Any, lesson: Lesson) -> tuple[list[int], list[float]]:
     """Returns the token ids of a lesson and the loss weight of each: 0 on the prompt."""
     ids = tokenizer.encode(lesson.prompt, add_special_tokens=False)
     weights = [0.0] * len(ids)
-    for text, decisive in lesson.pieces:
+    for text, weight in lesson.pieces:
         piece = tokenizer.encode(text, add_special_tokens=False)
         ids += piece
-        weights += [VERDICT_WEIGHT if decisive else 1.0] * len(piece)
+        weights += [weight] * len(piece)
     return ids, weights
 
 
@@ -224,7 +222,7 @@ def wrong_probabilities(
     rows = sorted((encode(tokenizer, lesson) for lesson in lessons), key=lambda row: len(row[0]))
     for group in grouped(rows, 16_384):
         ids, weights = (tensor.to(model.device) for tensor in pad(group, tokenizer.pad_token_id))
-        decisive = (weights == VERDICT_WEIGHT) & ((ids == right) | (ids == wrong))
+        decisive = (weights == DECISIVE) & ((ids == right) | (ids == wrong))
         with torch.inference_mode():
             hidden = model.model(input_ids=ids[:, :-1], use_cache=False).last_hidden_state
             logits = model.lm_head(hidden[decisive[:, 1:]])[:, [right, wrong]]

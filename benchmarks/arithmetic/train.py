@@ -4,10 +4,8 @@ Both commands end by writing a Hugging Face checkpoint (weights, tokenizer, chat
 verifier starts from the weights of a trained policy and learns to judge that policy's samples.
 """
 
-import argparse
 import random
 import sys
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -28,13 +26,12 @@ from benchmarks.arithmetic.learning import (
     learn,
     load_checkpoint,
     new_model,
-    set_threads,
-    wrong_probabilities,
 )
 from benchmarks.arithmetic.problems import problems
 from benchmarks.arithmetic.sampling import sample_solutions
 from benchmarks.arithmetic.splits import held_out_keys, read_split
-from benchmarks.arithmetic.vocabulary import build_tokenizer, save_tokenizer
+from benchmarks.arithmetic.training import judging, make, name_special_tokens, parser, solving
+from benchmarks.arithmetic.vocabulary import build_tokenizer
 
 HOME = Path(__file__).parent
 POLICY = Schedule(steps=2000, tokens=4096, rate=3e-3)
@@ -53,15 +50,11 @@ def train_policy(schedule: Schedule, seed: int, device: str, slip_rate: float) -
     lessons = policy_lessons(seed, held_out_keys(), slip_rate)
     watched = read_split("validation")[:WATCHED]
 
-    def watch(model: Any) -> str:
-        parts = []
-        for name, temperature in (("pass@1", 1.0), ("greedy", 0.0)):
-            solutions = sample_solutions(model, tokenizer, watched, temperature, seed)
-            solved = sum(is_solved(problem, steps) for problem, steps in solutions)
-            parts.append(f"{name} {solved / WATCHED:.2f}")
-        return " ".join(parts)
+    def solved(model: Any, temperature: float) -> list[bool]:
+        solutions = sample_solutions(model, tokenizer, watched, temperature, seed)
+        return [is_solved(problem, steps) for problem, steps in solutions]
 
-    learn(model, batches(tokenizer, lessons, schedule.tokens, seed), schedule, watch)
+    learn(model, batches(tokenizer, lessons, schedule.tokens, seed), schedule, solving(solved))
     return model
 
 
@@ -87,63 +80,26 @@ def train_verifier(schedule: Schedule, seed: int, device: str, policy: Path) -> 
         SAMPLED_SHARE,
     )
     judged = [verifier_lesson(problem, steps) for problem, steps in watched if steps]
-
-    def watch(model: Any) -> str:
-        wrong, right = wrong_probabilities(model, tokenizer, judged)
-        return f"p(incorrect | wrong) {wrong:.3f} p(incorrect | right) {right:.3f}"
-
-    learn(model, batches(tokenizer, lessons, schedule.tokens, seed), schedule, watch)
+    stream = batches(tokenizer, lessons, schedule.tokens, seed)
+    learn(model, stream, schedule, judging(tokenizer, judged))
     return model
-
-
-def name_special_tokens(model: Any, tokenizer: Any) -> None:
-    """Makes the model's configuration name this tokenizer's special tokens."""
-    for config in (model.config, model.generation_config):
-        config.bos_token_id = tokenizer.bos_token_id
-        config.eos_token_id = tokenizer.eos_token_id
-        config.pad_token_id = tokenizer.pad_token_id
-
-
-def save(model: Any, tokenizer: Any, directory: Path) -> None:
-    """Writes a Hugging Face checkpoint: weights and configuration, tokenizer, chat template."""
-    model.cpu().save_pretrained(directory)
-    (directory / "model.safetensors").chmod(0o644)
-    save_tokenizer(tokenizer, directory)
-
-
-def parse(arguments: list[str] | None) -> argparse.Namespace:
-    """Returns the parsed command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.arithmetic.train")
-    parser.add_argument("role", choices=("policy", "verifier"))
-    parser.add_argument("--out", type=Path, help="checkpoint folder (default: beside this file)")
-    parser.add_argument("--policy", type=Path, default=HOME / "policy",
-                        help="policy checkpoint that the verifier starts from")  # fmt: skip
-    parser.add_argument("--seed", type=int, default=0)
-    length = parser.add_mutually_exclusive_group()
-    length.add_argument("--steps", type=int, help="optimiser steps")
-    length.add_argument("--minutes", type=float, help="train by the clock: not reproducible")
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--threads", type=int, help="CPU threads (default: PyTorch's choice)")
-    parser.add_argument("--slip-rate", type=float, default=SLIP_RATE,
-                        help="policy: mean share of wrong steps in its training")  # fmt: skip
-    return parser.parse_args(arguments)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Trains and saves one checkpoint."""
-    options = parse(arguments)
-    if options.threads:
-        set_threads(options.threads)
-    schedule = POLICY if options.role == "policy" else VERIFIER
-    schedule = replace(schedule, steps=options.steps or schedule.steps, minutes=options.minutes)
-    if options.role == "policy":
-        model = train_policy(schedule, options.seed, options.device, options.slip_rate)
-    else:
-        model = train_verifier(schedule, options.seed, options.device, options.policy)
-    out = options.out or HOME / options.role
-    save(model, build_tokenizer(options.role), out)
-    print(f"wrote {out}")
-    return 0
+    asked = parser("benchmarks.arithmetic.train")
+    asked.add_argument("--policy", type=Path, default=HOME / "policy",
+                       help="policy checkpoint that the verifier starts from")  # fmt: skip
+    asked.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    asked.add_argument("--slip-rate", type=float, default=SLIP_RATE,
+                       help="policy: mean share of wrong steps in its training")  # fmt: skip
+    options = asked.parse_args(arguments)
+    seed, device = options.seed, options.device
+    roles = {
+        "policy": (POLICY, lambda plan: train_policy(plan, seed, device, options.slip_rate)),
+        "verifier": (VERIFIER, lambda plan: train_verifier(plan, seed, device, options.policy)),
+    }
+    return make(options, HOME, roles, build_tokenizer)
 
 
 if __name__ == "__main__":

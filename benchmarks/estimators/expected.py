@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from benchmarks.estimators.chances import Chances
 from benchmarks.estimators.wilson import Z95
+
+if TYPE_CHECKING:  # it takes numpy, which what is over no subsets needs not
+    from benchmarks.estimators.chances import Chances
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from search.questions import Strategy
-from search.strategies.backtrack import Backtrack
-from search.strategies.beam import Beam
-from search.strategies.best_first import BestFirst
-from search.strategies.best_of_n import BestOfN
-from search.strategies.dvts import Dvts
-from search.strategies.greedy import Greedy
-from search.strategies.majority import Majority
-from search.strategies.mcts import Mcts
-from search.strategies.particles import Particles
-from search.strategies.rebase import Rebase
-from search.strategies.sequential import Sequential
+from importlib import import_module
 
-STRATEGIES: dict[str, type[Strategy]] = {
-    "best_of_n": BestOfN,
-    "majority": Majority,
-    "greedy": Greedy,
-    "beam": Beam,
-    "dvts": Dvts,
-    "mcts": Mcts,
-    "rebase": Rebase,
-    "particles": Particles,
-    "best_first": BestFirst,
-    "backtrack": Backtrack,
-    "sequential": Sequential,
+from search.questions import Strategy
+
+STRATEGIES = {
+    "best_of_n": "search.strategies.best_of_n:BestOfN",
+    "majority": "search.strategies.majority:Majority",
+    "greedy": "search.strategies.greedy:Greedy",
+    "beam": "search.strategies.beam:Beam",
+    "dvts": "search.strategies.dvts:Dvts",
+    "mcts": "search.strategies.mcts:Mcts",
+    "rebase": "search.strategies.rebase:Rebase",
+    "particles": "search.strategies.particles:Particles",
+    "best_first": "search.strategies.best_first:BestFirst",
+    "backtrack": "search.strategies.backtrack:Backtrack",
+    "sequential": "search.strategies.sequential:Sequential",
 }
+
+
+def strategy_class(kind: str) -> type[Strategy]:
+    """The class of a listed strategy; only its module is imported."""
+    module, _, name = STRATEGIES[kind].partition(":")
+    found: type[Strategy] = getattr(import_module(module), name)
+    return found

@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from search.questions import Strategy
-from search.strategies import STRATEGIES
+from search.strategies import strategy_class
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def make(name: str, **given: Any) -> Strategy:
     if name not in PRESETS:
         raise ValueError(f"preset: {name!r} is none; {_hint(name, PRESETS)}")
     preset = PRESETS[name]
-    strategy: Any = STRATEGIES[preset.kind]
+    strategy: Any = strategy_class(preset.kind)
     known = [field.name for field in fields(strategy)]
     for field, value in given.items():
         if field not in known:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from benchmarks.estimators.bank import DRAWS
-from benchmarks.estimators.chances import Chances
 from benchmarks.estimators.expected import Share
-from benchmarks.estimators.subsets import subset_chances
 from benchmarks.grading import Outcome
 from search.aggregation import Aggregator, MissingRule
 from search.core import Missing, Score
-from search.seeds import call_seed
 from search.selection import SELECTIONS, Choice, Option
 from treewright.arms.arm import Arm
 from treewright.arms.solved import UNDECIDED, Solved
@@ -92,14 +88,3 @@ class Graded:
             ungraded=ungraded,
         )
         return share, choice
-
-    def subsets(self, arm: Arm, sizes: Sequence[int], draws: int = DRAWS) -> list[Chances]:
-        """What the arm chooses from all n-subsets, by size; from all where there are fewer."""
-        return subset_chances(
-            arm.selection,
-            self.options(arm),
-            arm.scale,
-            [min(n, len(self.outcomes)) for n in sizes],
-            seed=call_seed(0, self.id),
-            draws=draws,
-        )

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from benchmarks.estimators.bank import DRAWS
-from benchmarks.estimators.chances import Chances
 from benchmarks.estimators.expected import Share, expected
-from benchmarks.estimators.pass_at_k import pass_at_k
 from search.aggregation import MissingRule, Scale
 from search.core import Missing
+from search.seeds import call_seed
 from treewright.arms.arm import Arm, powers_of_two
 from treewright.arms.graded import Graded
 from treewright.arms.marks import Marks
 from treewright.arms.measured import Measured
 from treewright.arms.solved import Solved
+
+if TYPE_CHECKING:  # what takes numpy waits until subsets are asked for: a table asks for none
+    from benchmarks.estimators.chances import Chances
 
 MANY = 200
 """Problems beyond which half the subsets do: over so many their error is below 0.3 points."""
@@ -91,12 +91,26 @@ class GradedRun:
             tied=sum(choice.tied for _, choice in found.values()),
         )
 
-    def over_subsets(self, arm: Arm, sizes: Sequence[int], subsets: int = DRAWS) -> list[Marks]:
+    def over_subsets(self, arm: Arm, sizes: Sequence[int], *, halved: bool = False) -> list[Marks]:
         """The arm at these sizes, each over all n-subsets, at the price of the first n candidates.
 
         Where nothing asks for a score, neither the arm nor the search, the verifier is free.
+        `halved`: where they are many, half as many subsets are drawn.
         """
-        by_problem = [problem.subsets(arm, sizes, subsets) for problem in self.problems]
+        from benchmarks.estimators.bank import DRAWS
+        from benchmarks.estimators.subsets import subset_chances
+
+        by_problem = [
+            subset_chances(
+                arm.selection,
+                problem.options(arm),
+                arm.scale,
+                [min(n, len(problem.outcomes)) for n in sizes],
+                seed=call_seed(0, problem.id),
+                draws=DRAWS // 2 if halved else DRAWS,
+            )
+            for problem in self.problems
+        ]
         judged = arm.aggregation is not None or not self.draws
         made = []
         for at, n in enumerate(sizes):
@@ -112,13 +126,15 @@ class GradedRun:
 
     def curves(self, arms: Iterable[Arm]) -> list[Curve]:
         """These arms at all sizes; none where no search returned a candidate."""
-        subsets = DRAWS if len(self.problems) <= MANY else DRAWS // 2
+        halved = len(self.problems) > MANY
         sizes = self.sizes
         arms = arms if sizes else []
-        return [Curve(arm, tuple(self.over_subsets(arm, sizes, subsets))) for arm in arms]
+        return [Curve(arm, tuple(self.over_subsets(arm, sizes, halved=halved))) for arm in arms]
 
     def oracle(self, sizes: Sequence[int]) -> list[tuple[int, float, float, float]]:
         """(n, pass@n, and its 95 % interval) over the problems with a graded candidate."""
+        from benchmarks.estimators.pass_at_k import pass_at_k
+
         made = []
         for n in sizes:
             shares = [
@@ -140,6 +156,6 @@ class GradedRun:
         for problem, each in zip(self.problems, found, strict=True):
             scores = problem.scores[str(arm.aggregation)]
             values = [0.0 if isinstance(score, Missing) else float(score) for score in scores]
-            total += float(each.chosen @ np.asarray(values))
+            total += float(each.chosen @ values)
             weight += float(each.chosen.sum())
         return total / weight if weight else None

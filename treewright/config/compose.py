@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from engines.registry import DEFAULT
 from search.strategies.presets import PRESETS
 from treewright.config.location import exists, find_config
 from treewright.config.trust import in_a_run
@@ -22,6 +23,7 @@ COMMAND_LINE = "command line"
 MOST_FILES = 50
 KIND = "kind"
 PRESET = "preset"
+ENGINE = "engine"
 FIRST = (PRESET, KIND)
 """Overrides of these come before those of other keys, in this order: they start a section anew."""
 FOLDED = "{"
@@ -53,17 +55,18 @@ def overridden(tree: Node, overrides: Sequence[str]) -> Node:
     return tree
 
 
-def merge(base: Node, top: Node) -> Node:
-    """`top` over `base`; neither is changed."""
+def merge(base: Node, top: Node, unsaid: str = "") -> Node:
+    """`top` over `base`; neither is changed. `unsaid`: the kind of a mapping that says none."""
     if isinstance(top.value, dict):
         base = _unfolded(base)
     if not isinstance(base.value, dict) or not isinstance(top.value, dict):
         return top
-    if _starts_anew(base, top):
+    if _starts_anew(base, top, unsaid):
         return top
     entries = dict(base.value)
     for key, node in top.value.items():
-        entries[key] = merge(entries[key], node) if key in entries else node
+        unsaid = DEFAULT if key == ENGINE else ""
+        entries[key] = merge(entries[key], node, unsaid) if key in entries else node
     return Node(entries, base.where)
 
 
@@ -223,12 +226,12 @@ def _check_kinds(said: Mapping[tuple[str, ...], str]) -> None:
             raise ConfigError(COMMAND_LINE, key, kind, problem, "leave one of the two out")
 
 
-def _starts_anew(base: Node, top: Node) -> bool:
+def _starts_anew(base: Node, top: Node, unsaid: str) -> bool:
     """Whether `top` says another kind or another preset than `base`; `preset: null` is none."""
     preset = _text(top, PRESET)
     if preset is not None and preset != (_text(base, PRESET) or ""):
         return True
-    kind, before = _text(top, KIND), kind_said(base)
+    kind, before = _text(top, KIND), kind_said(base) or unsaid
     return bool(kind and before) and kind != before
 
 

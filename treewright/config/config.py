@@ -10,6 +10,7 @@ from benchmarks.datasets import DatasetConfig
 from benchmarks.grading import GradingConfig
 from search.aggregation import MissingRule
 from treewright.cluster.config import ClusterConfig
+from treewright.config.environment import OUTPUT_DIR
 
 if TYPE_CHECKING:
     from engines.traits import Part
@@ -30,7 +31,7 @@ class Config:
     """Names the folder of the runs; left out, it is the name of the config file."""
     seed: int = 0
     """From 0 up. The seed of every call is a hash of it, of the problem and of the path."""
-    output_dir: str = "${oc.env:TREEWRIGHT_RUNS,runs}"
+    output_dir: str = OUTPUT_DIR
     """The folder in which runs are kept, as `output_dir/name/…`."""
     python_path: tuple[str, ...] = ()
     """Folders in which custom parts (`my_module:MyStrategy`) are looked for, before the current

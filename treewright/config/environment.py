@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from treewright.config.redaction import SECRET_VARIABLE
 from treewright.hiding import keep_secret
 
-OWN = ("TREEWRIGHT_RUNS",)
+RUNS = "TREEWRIGHT_RUNS"
 """What Treewright's defaults read: where runs are written."""
+OUTPUT_DIR = f"${{oc.env:{RUNS},runs}}"
 _open = True
 _UNSAID = "_DEFAULT_MARKER_"
 
@@ -32,7 +33,7 @@ def variable(name: str, default: object = _UNSAID) -> str | None:
     As OmegaConf's own resolver does it. Raises ValueError where the environment is closed, KeyError
     for a variable that is not there.
     """
-    if not _open and name not in OWN:
+    if not _open and name != RUNS:
         raise ValueError(
             f"reads {name} of the environment, which a run's folder may not without --trust"
         )

@@ -87,7 +87,7 @@ def _by_name(identity: Mapping[str, str]) -> dict[str, str]:
     """
     said = dict(identity)
     for section, kinds in SECTIONS.items():
-        paths = {_digest(path): name for name, path in kinds.items() if isinstance(path, str)}
+        paths = {_digest(path): name for name, path in kinds.items()}
         if name := paths.get(said.get(f"{section}.kind", "")):
             said[f"{section}.kind"] = _digest(name)
             said.pop(f"{section}.source", None)
@@ -131,6 +131,8 @@ def _leaves(value: Any, key: str) -> Iterator[tuple[str, Any]]:
     """Dotted keys and plain values of a dataclass; lists stay whole."""
     for f in fields(value):
         item, name = getattr(value, f.name), join(key, f.name)
+        if f.metadata.get("unsaid") and item == f.default:
+            continue  # a run from before there was this key is still the same
         if isinstance(item, EngineConfig):
             yield from ((join(name, key), value) for key, value in item.identity().items())
         elif is_dataclass(item):

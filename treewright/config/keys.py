@@ -19,6 +19,7 @@ WORDS = {
     float: "number",
     str: "text",
     NoneType: "`null`",
+    Any: "value",
 }
 
 

@@ -24,7 +24,7 @@ from treewright.config.stand_in import StandIn
 IMPORTED = "imported"
 PARTS = "treewright.exchange.imported"
 
-SECTIONS: Mapping[str, Mapping[str, str | type]] = {
+SECTIONS: Mapping[str, Mapping[str, str]] = {
     "policy": {**POLICIES, IMPORTED: f"{PARTS}:ImportedFile"},
     "scorer": {**SCORERS, IMPORTED: f"{PARTS}:ImportedFile"},
     "strategy": {**STRATEGIES, IMPORTED: f"{PARTS}:Imported"},
@@ -49,16 +49,19 @@ def settings_class(section: str, kind: str) -> type:
 
     Raises `PartError` for a custom kind that cannot be used.
     """
-    kind = listed_as(section, kind)
-    if is_own_code(section, kind):
-        return custom_class(section, kind)
-    listed = SECTIONS[section].get(kind, kind)
-    return listed if isinstance(listed, type) else _imported(listed)
+    listed = SECTIONS[section].get(listed_as(section, kind))
+    return _imported(listed) if listed else custom_class(section, kind)
 
 
 def of_kind(base: Any, kind: object = None) -> Any:
     """The dataclass behind a mapping in a section: of its kind if it is an engine, else `base`."""
     return _imported(ENGINES[str(kind or DEFAULT)]) if base is EngineConfig else base
+
+
+def engines_like(part: type) -> dict[type, str]:
+    """Where a dataclass is of a kind of engine, those of all kinds, each with its kind."""
+    kinds = {_imported(path): kind for kind, path in ENGINES.items()}
+    return kinds if part in kinds else {}
 
 
 def _imported(path: str) -> type:
@@ -69,21 +72,9 @@ def _imported(path: str) -> type:
     return found
 
 
-def shipped(section: str) -> frozenset[str]:
-    """The import paths that mean parts of Treewright: these are no stranger's code."""
-    listed = SECTIONS[section].values()
-    paths = (each if isinstance(each, str) else path_of(each) for each in listed)
-    return frozenset(paths)
-
-
 def is_own_code(section: str, kind: str) -> bool:
-    """Whether a kind is a part that Treewright does not bring."""
-    return is_import_path(kind) and kind not in shipped(section)
-
-
-def path_of(part: type) -> str:
-    """The import path of a class."""
-    return f"{part.__module__}:{part.__qualname__}"
+    """Whether a kind is a part that Treewright does not bring: it may be a stranger's code."""
+    return is_import_path(listed_as(section, kind))
 
 
 def kind_of(section: str, settings: object) -> str:
@@ -91,5 +82,4 @@ def kind_of(section: str, settings: object) -> str:
     if isinstance(settings, StandIn):
         return settings.kind
     own = type(settings)
-    path = path_of(own)
-    return next((k for k, listed in SECTIONS[section].items() if listed in (own, path)), path)
+    return listed_as(section, f"{own.__module__}:{own.__qualname__}")

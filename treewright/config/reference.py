@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from engines.vllm_config import VllmConfig
 from treewright.config.config import Config
 from treewright.config.keys import Key, keys
-from treewright.config.kinds import SECTIONS, settings_class
+from treewright.config.kinds import SECTIONS, engines_like, settings_class
 from treewright.config.load import KEYS
 from treewright.config.schema import join, required
 from treewright.config.sentences import paragraphs, summary
@@ -56,7 +56,7 @@ def page() -> str:
         lines += _kinds(name)
     lines += _heading(2, "Mappings within sections")
     for part, places in parts().items():
-        lines += [*_heading(3, _title(places)), *_mapping(part)]
+        lines += [*_heading(3, _title(part, places)), *_mapping(part)]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -81,10 +81,11 @@ def _collect(kind: type, section: str, found: dict[type, list[str]]) -> None:
     for key in keys(kind).values():
         if key.part is None:
             continue
-        place, places = join(section, key.name), found.setdefault(key.part, [])
-        if place not in places:
-            places.append(place)
-        _collect(key.part, place, found)
+        for part in engines_like(key.part) or (key.part,):
+            place, places = join(section, key.name), found.setdefault(part, [])
+            if place not in places:
+                places.append(place)
+            _collect(part, place, found)
 
 
 def _file() -> Iterator[str]:
@@ -152,11 +153,13 @@ def _values(key: Key) -> str:
         return f"[mapping]({_anchor(key.name)})"
     if key.part is None:
         return key.values
-    return key.values.replace("mapping", f"[mapping]({_anchor(_title(parts()[key.part]))})", 1)
+    anchor = _anchor(_title(key.part, parts()[key.part]))
+    return key.values.replace("mapping", f"[mapping]({anchor})", 1)
 
 
-def _title(places: Iterable[str]) -> str:
-    return ", ".join(f"`{place}`" for place in places)
+def _title(part: type, places: Iterable[str]) -> str:
+    kind = engines_like(part).get(part)
+    return ", ".join(f"`{place}`" for place in places) + (f": `{kind}`" if kind else "")
 
 
 def _kind_link(section: str, kind: str) -> str:

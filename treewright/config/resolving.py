@@ -117,9 +117,8 @@ class _Making:
         """One value of the type `hint`. Raises `ConfigError`."""
         key = dotted(path)
         if isinstance(said, str) and INTERPOLATION in said:
-            said = fit(
-                node_of(self._resolved(path), f"{self._where(key)}, resolved", path), hint, key
-            )
+            there = f"{self._where(key)}, resolved"
+            said = fit(node_of(self._resolved(said, path), there, path), hint, key)
         if said == UNGIVEN:
             problem = f"{UNGIVEN} stands for a value that must be given"
             raise ConfigError(self._where(key), key, None, problem, "give one")
@@ -147,8 +146,10 @@ class _Making:
         except (Exception, SystemExit) as error:  # a custom part's own checks may raise anything
             raise explain(error, dotted(path), self._where) from error
 
-    def _resolved(self, path: Path) -> object:
+    def _resolved(self, said: str, path: Path) -> object:
         """What the text at a place comes to, plain."""
+        if said == environment.OUTPUT_DIR:  # nearly every config says it, and no other `${…}`
+            return environment.variable(environment.RUNS, "runs")
         from omegaconf import DictConfig, ListConfig, OmegaConf
         from omegaconf.errors import OmegaConfBaseException
 

@@ -18,7 +18,9 @@ STRATEGY = {
     "draws_alike": (bool,),
     "steered_by": (str, NoneType),
 }
-SCORER = {"outcome_only": (bool,)}
+SCORER = {"outcome_only": (bool,), "goes_on": (bool,)}
+OPTIONAL = {"goes_on"}
+"""What is said only where it is true."""
 FACTS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
     "policy": {},
     "scorer": SCORER,
@@ -43,7 +45,8 @@ class StandIn:
     def traits(self) -> Traits:
         """What a reader needs to know of a scorer."""
         outcome = self.facts.get("outcome_only", False)
-        return Traits(judges=Judges.OUTCOME if outcome else Judges.UNKNOWN)
+        judges = Judges.OUTCOME if outcome else Judges.UNKNOWN
+        return Traits(judges=judges, goes_on=self.facts.get("goes_on", False))
 
     def __getattr__(self, name: str) -> Any:
         for known in (vars(self).get("facts", {}), vars(self).get("settings", {})):
@@ -55,13 +58,15 @@ class StandIn:
 def facts_of(section: str, part: Any) -> dict[str, Any]:
     """What the manifest keeps of a part."""
     if section == "scorer":
-        return {"outcome_only": traits_of(part).judges is Judges.OUTCOME}
+        said = traits_of(part)
+        told = {"outcome_only": said.judges is Judges.OUTCOME}
+        return told | ({"goes_on": True} if said.goes_on else {})
     if section == "policy":
         return {}
     told = {name: getattr(part, name) for name in ("candidates", "draws", "judges")}
-    said = Declared.of(part)
-    told |= {"judges_prefixes": said.judges_prefixes, "draws_alike": said.draws_alike}
-    return {**told, "steered_by": said.steered_by}
+    declared = Declared.of(part)
+    told |= {"judges_prefixes": declared.judges_prefixes, "draws_alike": declared.draws_alike}
+    return {**told, "steered_by": declared.steered_by}
 
 
 def recorded_facts(section: str, manifest: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -69,10 +74,10 @@ def recorded_facts(section: str, manifest: Mapping[str, Any]) -> dict[str, Any] 
     parts = manifest.get("parts")
     told = parts.get(section) if isinstance(parts, dict) else None
     wanted = FACTS[section]
-    if not isinstance(told, dict) or told.keys() != wanted.keys():
+    if not isinstance(told, dict) or told.keys() - OPTIONAL != wanted.keys() - OPTIONAL:
         return None
     for name, value in told.items():
-        if type(value) not in wanted[name]:
+        if type(value) not in wanted.get(name, ()):
             return None
         if type(value) is int and not 1 <= value <= MOST:
             return None

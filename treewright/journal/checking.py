@@ -6,7 +6,7 @@ Each check returns its value, or raises ValueError with a few words that say wha
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 LARGEST_COUNT = 2**53
@@ -15,12 +15,12 @@ LARGEST_ID = 2**31
 LONGEST_SHOWN = 40
 
 
-def fields(value: Any, *names: str) -> dict[str, Any]:
-    """An object with these keys and no others."""
+def fields(value: Any, *names: str, optional: Collection[str] = ()) -> dict[str, Any]:
+    """An object with these keys and no others, but perhaps the optional ones."""
     if not isinstance(value, dict):
         raise ValueError(f"{shown(value)} is not an object with {', '.join(names)}")
-    if value.keys() != set(names):
-        odd = sorted(value.keys() ^ set(names))[0]
+    if odds := (value.keys() - set(optional)) ^ set(names):
+        odd = sorted(odds)[0]
         lacks = "lacks" if odd in names else "has the unknown key"
         raise ValueError(f"an object {lacks} {shown(odd)}")
     return value

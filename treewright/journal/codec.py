@@ -12,8 +12,10 @@ import sys
 from typing import Any, TypeAlias
 
 from search.core import (
+    ChainStart,
     Judgement,
     Missing,
+    Origin,
     Prefix,
     Score,
     Spent,
@@ -33,6 +35,7 @@ SURROGATE_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 """Two code points that every JSON reader joins into one."""
 COUNTS = len(Spent.__slots__)
 STOPS = {reason.value: reason for reason in StopReason}
+ORIGINS = {origin.value: origin for origin in Origin}
 STATUSES = {status.value: status for status in VerdictStatus}
 
 
@@ -97,21 +100,52 @@ def decode_step(data: Json) -> Step:
 
 
 def encode_judgement(judgement: Judgement) -> Json:
-    """A judgement; `prefix` is a number, or an object that says why there is none."""
-    return {
+    """A judgement; `prefix` is a number, or an object that says why there is none.
+
+    `origin` and `starts` stand there only where they say something.
+    """
+    data: Json = {
         "verdicts": [encode_verdict(verdict) for verdict in judgement.verdicts],
         "prefix": encode_score(judgement.prefix),
         "chains": judgement.chains,
     }
+    if judgement.origin is not Origin.WHOLE:
+        data["origin"] = judgement.origin.value
+    if judgement.starts:
+        data["starts"] = [encode_start(start) for start in judgement.starts]
+    return data
 
 
 def decode_judgement(data: Json) -> Judgement:
     """The inverse of `encode_judgement`."""
-    checking.fields(data, "verdicts", "prefix", "chains")
-    verdicts = tuple(map(decode_verdict, checking.items(data["verdicts"], "verdicts")))
+    checking.fields(data, "verdicts", "prefix", "chains", optional=("origin", "starts"))
     return Judgement(
-        verdicts, decode_score(data["prefix"]), checking.count(data["chains"], "chains")
+        tuple(map(decode_verdict, checking.items(data["verdicts"], "verdicts"))),
+        decode_score(data["prefix"]),
+        checking.count(data["chains"], "chains"),
+        checking.choice(data.get("origin", Origin.WHOLE.value), "origin", ORIGINS),
+        tuple(map(decode_start, checking.items(data.get("starts", []), "starts"))),
     )
+
+
+def encode_start(start: ChainStart) -> Json:
+    """The start of a chain: its tokens, and the log-odds of its verdicts by position."""
+    return {"ids": list(start.token_ids), "odds": [list(pair) for pair in start.odds]}
+
+
+def decode_start(data: Json) -> ChainStart:
+    """The inverse of `encode_start`."""
+    checking.fields(data, "ids", "odds")
+    ids, odds = tuple(checking.ids(data["ids"], "ids")), checking.items(data["odds"], "odds")
+    return ChainStart(ids, tuple(decode_odds(each, len(ids)) for each in odds))
+
+
+def decode_odds(data: Any, tokens: int) -> tuple[int, float]:
+    """The position of a verdict among so many tokens, and its log-odds."""
+    pair = checking.items(data, "odds")
+    if len(pair) != 2:
+        raise ValueError(f"odds are {checking.shown(data)}, not a position and a number")
+    return checking.count(pair[0], "a position", tokens - 1), checking.number(pair[1], "log-odds")
 
 
 def encode_verdict(verdict: StepVerdict) -> Json:

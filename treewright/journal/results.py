@@ -6,6 +6,7 @@ is asked again in its order, the journal answers, and each answer is held to the
 
 A path that was asked about is told as `[place, of, length]`: its place in the tree, and the first
 `length` steps of the path `of` that was drawn before; or with its own steps in place of the two.
+So is, as `earlier`, the path whose judgement another one could go on from.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from search.core import Candidate, Feedback, Judgement, Prefix, Problem, Pruned,
 from search.driver import Searched
 from search.limit import LimitReached
 from search.ports import PolicyCall
-from search.questions import Flow, Until, extend, judge
+from search.questions import Flow, Judge, Until, extend
 from treewright.journal import checking
 from treewright.journal.codec import (
     Json,
@@ -53,7 +54,7 @@ def encode_result(searched: Searched) -> Json:
             child = searched.paths[_child_id(event)]
             drawn[child.id] = child
         else:
-            asked.append({"judge": _place(event, drawn)})
+            asked.append(_judge(event, drawn, searched))
     result = searched.result
     return {
         "asked": asked,
@@ -68,7 +69,7 @@ def check_result(data: Json) -> None:
     checking.fields(data, "asked", "candidates", "pruned", "exhausted")
     for event in checking.items(data["asked"], "asked"):
         if isinstance(event, dict) and "judge" in event:
-            checking.fields(event, "judge")
+            checking.fields(event, "judge", optional=("earlier",))
         else:
             checking.fields(event, "draw", "child", "until", "greedy", "feedback")
     for candidate in checking.items(data["candidates"], "candidates"):
@@ -127,9 +128,13 @@ class _Again:
 
     def judge(self, event: Json) -> Generator[Any, Any, None]:
         path = self.path(event["judge"])
+        earlier = self.path(event["earlier"]) if "earlier" in event else None
+        if earlier is not None and earlier.id not in self.judged:
+            raise ValueError(f"path {checking.shown(earlier.id)} was not judged before")
 
         def asking() -> Generator[Any, Any, None]:
-            (self.judged[path.id],) = yield from judge([path])
+            reply = yield Judge((path,), (earlier,))
+            (self.judged[path.id],) = reply.judgements
 
         return asking()
 
@@ -195,6 +200,12 @@ def _draw(call: PolicyCall, drawn: Mapping[str, Prefix], searched: Searched) -> 
             "judgement": _judgement(shown.judgement, shown.attempt, searched),
         },
     }
+
+
+def _judge(path: Prefix, drawn: Mapping[str, Prefix], searched: Searched) -> Json:
+    earlier = searched.earlier.get(path.id)
+    told = {} if earlier is None else {"earlier": _place(earlier, drawn)}
+    return {"judge": _place(path, drawn), **told}
 
 
 def _place(path: Prefix, drawn: Mapping[str, Prefix]) -> list[Any]:

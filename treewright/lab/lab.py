@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from benchmarks.grading import Grader, Grades, open_grader
+from engines.traits import traits_of
 from search.aggregation import Aggregator
 from search.core import Problem
 from search.driver import Searched, drive
@@ -155,7 +156,14 @@ class AsyncLab:
         await self.start()
         assert self._engines is not None
         ports, seed = self._engines.ports, self.config.seed
-        searched = await drive(how(problem), ports.policy, ports.scorer, DictMemory(), seed)
+        searched = await drive(
+            how(problem),
+            ports.policy,
+            ports.scorer,
+            DictMemory(),
+            seed,
+            goes_on=traits_of(self.config.scorer).goes_on,
+        )
         return await self._chosen(problem, searched, aggregator, chooser)
 
     async def _chosen(

@@ -13,8 +13,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from search import wording
 from search.wording import counted, points, points_interval
-from treewright import wording
 from treewright.arms.columns import Place, everywhere
 from treewright.arms.comparison import Comparison
 from treewright.report.chapter import Chapter

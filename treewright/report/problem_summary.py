@@ -9,7 +9,7 @@ from itertools import accumulate
 
 from benchmarks.datasets import Sample
 from benchmarks.grading import Outcome
-from search.core import Candidate, Missing, Score
+from search.core import Candidate, Missing, Origin, Score
 from search.driver import Searched
 from search.limit import LimitReached
 from search.questions import judges_prefixes
@@ -30,13 +30,15 @@ class Chains:
     """What became of the verification chains, over all paths that were judged.
 
     `judged`: paths with a judgement; `chains`: chains that were read into one. `unread`: judgements
-    without a probability, by reason. `steps`: step verdicts by status.
+    without a probability, by reason. `steps`: step verdicts by status. `reused`: judgements of
+    which an earlier one was a part, by origin; none that was made whole.
     """
 
     judged: int = 0
     chains: int = 0
     unread: Counter[str] = field(default_factory=Counter)
     steps: Counter[str] = field(default_factory=Counter)
+    reused: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: Chains) -> None:
         """Count those of another problem as well."""
@@ -44,6 +46,7 @@ class Chains:
         self.chains += other.chains
         self.unread.update(other.unread)
         self.steps.update(other.steps)
+        self.reused.update(other.reused)
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,8 @@ def chains(searched: Searched) -> Chains:
     for judgement in searched.judgements.values():
         counted.judged += 1
         counted.chains += judgement.chains
+        if judgement.origin is not Origin.WHOLE:
+            counted.reused[judgement.origin.value] += 1
         if isinstance(judgement.prefix, Missing):
             counted.unread[judgement.prefix.reason] += 1
         counted.steps.update(verdict.status.value for verdict in judgement.verdicts)

@@ -36,6 +36,7 @@ class Controller:
     """Searches problems with a strategy over two ports. `on_done` hears each problem as it ends.
 
     With `keep_results` each search is recorded so that it can be replayed without its strategy.
+    `goes_on`: as for `search.driver.drive`.
     """
 
     strategy: Strategy
@@ -47,6 +48,7 @@ class Controller:
     seed: int
     on_done: Callable[[Solved | Failed], None]
     keep_results: bool = False
+    goes_on: bool = False
 
     async def search_all(
         self, samples: Sequence[Sample], in_flight: int, stop: asyncio.Event
@@ -70,7 +72,8 @@ class Controller:
         problem = sample.problem
         try:
             flow = self.strategy(problem)
-            searched = await drive(flow, self.policy, self.scorer, self.memory, self.seed)
+            ports = self.policy, self.scorer, self.memory
+            searched = await drive(flow, *ports, self.seed, goes_on=self.goes_on)
             grades = await self.grading.grade(sample, searched)
             if self.keep_results:
                 await self.journal.append(RESULT, problem.id, encode_result(searched))

@@ -10,6 +10,7 @@ from typing import Any
 from benchmarks.datasets import Sample
 from benchmarks.grading import Grader
 from benchmarks.grading_pool import GradingError
+from engines.traits import traits_of
 from search.core import Problem, Spending
 from search.driver import drive
 from search.ports import Failure, ReplayError
@@ -73,13 +74,17 @@ class RecordedStrategy:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """Answers searches from the journal. `noted`: by key the failures that are not asked again."""
+    """Answers searches from the journal.
+
+    `noted`: by key the failures that are not asked again. `goes_on`: as for `search.driver.drive`.
+    """
 
     strategy: Strategy
     journal: Journal
     grading: Grading
     seed: int
     noted: Mapping[str, Failure]
+    goes_on: bool = False
 
     @classmethod
     def of(
@@ -95,7 +100,8 @@ class Replay:
             strategy = RecordedStrategy(journal, strategy)
         grading = Grading(config.grading, grader, journal, readonly=reading)
         noted = noted_failures(journal, final=not reading)
-        return cls(strategy, journal, grading, config.seed, noted)
+        goes_on = traits_of(config.scorer).goes_on
+        return cls(strategy, journal, grading, config.seed, noted, goes_on)
 
     async def all(self, samples: Iterable[Sample]) -> Known:
         """What the journal holds of these. Whoever shares the event loop has a turn after each.
@@ -125,7 +131,7 @@ class Replay:
         scorer = SparedScorer(ports, self.noted)
         try:
             flow = self.strategy(problem)
-            searched = await drive(flow, ports, scorer, memory, self.seed)
+            searched = await drive(flow, ports, scorer, memory, self.seed, goes_on=self.goes_on)
             grades = await self.grading.grade(sample, searched)
         except ResultError as error:
             raise journal.not_ours(RESULT, problem.id, error) from error

@@ -109,6 +109,7 @@ class Session:
             seed=self.config.seed,
             on_done=lambda item: self.done(item, site),
             keep_results=steered_by_own_code(self.config),
+            goes_on=traits_of(self.config.scorer).goes_on,
         )
         in_flight = self.config.cluster.problems_in_flight
         await controller.search_all(self.known.pending, in_flight, site.stop)

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from search.strategies import STRATEGIES
+from search.strategies import strategy_class
 from treewright.arms.arm import Arm
 from treewright.config.config import Config
 from treewright.config.load import load_config
@@ -159,7 +159,7 @@ def overrides(name: str, budget: int) -> list[str]:
     said += [f"strategy.{setting}" for setting in (entry.run or entry.widths[budget]).split()]
     if budget:
         said.append(f"strategy.budget.total_tokens={GUARD * budget}")
-    if not STRATEGIES[name]().judges:
+    if not strategy_class(name)().judges:
         said += ["aggregate=[]", "select=[first,majority]"]
     return said
 

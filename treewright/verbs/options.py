@@ -105,7 +105,10 @@ def checked_overrides(given: Sequence[str] | None, limit: int | None = None) -> 
     overrides = list(given or ())
     for text in overrides:
         if text.startswith("-") and "=" not in text:
-            raise ConfigError("command line", text, None, "no such option", suggest(text, OPTIONS))
+            elsewhere = text in OPTIONS
+            problem = "no option of this command" if elsewhere else "no such option"
+            hint = "--help lists those" if elsewhere else suggest(text, OPTIONS)
+            raise ConfigError("command line", text, None, problem, hint)
     return overrides if limit is None else [*overrides, f"dataset.limit={limit}"]
 
 

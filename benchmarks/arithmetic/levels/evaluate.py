@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.arithmetic.checker import is_solved
-from benchmarks.arithmetic.corpus import verifier_prompt
 from benchmarks.arithmetic.evaluate import (
     Judged,
     best,
@@ -23,18 +22,13 @@ from benchmarks.arithmetic.evaluate import (
     step_scores,
     whole_scores,
 )
-from benchmarks.arithmetic.judging import ReadChain, judge_prompts, mean_reading
+from benchmarks.arithmetic.judging import ReadChain
 from benchmarks.arithmetic.learning import load_checkpoint, set_threads
 from benchmarks.arithmetic.levels.problems import LevelProblem
+from benchmarks.arithmetic.levels.sampling import draw, judge
 from benchmarks.arithmetic.levels.splits import read_split
-from benchmarks.arithmetic.levels.train import draw
-from benchmarks.arithmetic.sampling import Solution
 
 HOME = Path(__file__).parent
-CHAIN_TOKENS = 1200
-"""The longest right chain of the splits has about 1,000 tokens."""
-CHAIN_TEMPERATURE = 0.6
-"""Of chains of which several are drawn, as in ThinkPRM's paper."""
 Figures = Mapping[str, float]
 
 
@@ -89,27 +83,6 @@ VERIFIER: dict[str, Callable[[Sequence[Judged]], float]] = {
 """Figures of the samples of one problem: what the policy writes, what the verifier chooses."""
 
 
-def judge(path: Path, written: Sequence[Solution], chains: int = 1) -> list[ReadChain]:
-    """Returns the verifier's reading of each solution, in order.
-
-    One chain is greedy; of several, which are samples, the mean is returned.
-    """
-    prompts = [verifier_prompt(problem.question, steps) for problem, steps in written]
-    verifier, temperature = load_checkpoint(path), CHAIN_TEMPERATURE if chains > 1 else 0.0
-    drawn = [
-        judge_prompts(*verifier, prompts, CHAIN_TOKENS, temperature, seed) for seed in range(chains)
-    ]
-    return [
-        mean_reading(each, len(steps)) if chains > 1 else each[0]
-        for each, (_, steps) in zip(zip(*drawn, strict=True), written, strict=True)
-    ]
-
-
-def unjudged(written: Sequence[Solution]) -> list[ReadChain]:
-    """Returns empty readings, where there is no verifier."""
-    return [ReadChain("", (), None) for _ in written]
-
-
 def by_level(levels: Sequence[int], values: Sequence[float]) -> dict[str, float]:
     """Returns the mean of each level and of all."""
     groups = defaultdict(list)
@@ -127,7 +100,10 @@ def measure(policy: Path, verifier: Path | None, asked: Asked) -> dict[str, Figu
     greedy = draw(*writer, drawn, 0.0, asked.seed)
     repeated = [problem for problem in drawn for _ in range(asked.samples)]
     written = draw(*writer, repeated, asked.temperature, asked.seed)
-    readings = judge(verifier, written, asked.chains) if verifier else unjudged(written)
+    if verifier:
+        readings = judge(*load_checkpoint(verifier), written, asked.chains)
+    else:
+        readings = [ReadChain("", (), None) for _ in written]
     judged = list(zip(written, readings, strict=True))
     groups = [judged[i : i + asked.samples] for i in range(0, len(judged), asked.samples)]
     rows: dict[str, Figures] = {"greedy": by_level(levels, [is_solved(*each) for each in greedy])}

@@ -2,28 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from random import Random
 
-from benchmarks.arithmetic.checker import check
+from benchmarks.arithmetic.checker import Claim, check
 from benchmarks.arithmetic.corpus import (
+    PLAIN,
     SYSTEM,
     SYSTEM_SHARE,
     Lesson,
-    claimed_text,
+    Piece,
     cut,
     policy_prompt,
     verifier_prompt,
 )
-from benchmarks.arithmetic.levels.errors import corrupt
-from benchmarks.arithmetic.levels.problems import LevelProblem, draw_problem, problems
-from benchmarks.arithmetic.levels.working import work_out
-from benchmarks.arithmetic.problems import ArithmeticProblem, write_solution
+from benchmarks.arithmetic.levels.critique import (
+    LEAD,
+    READ,
+    asked,
+    checked,
+    critique,
+    quoted,
+    verdict,
+)
+from benchmarks.arithmetic.levels.errors import corrupt, wrong_result
+from benchmarks.arithmetic.levels.problems import LEVELS, LevelProblem, draw_problem, problems
+from benchmarks.arithmetic.problems import ArithmeticProblem, Operation, write_solution
 from benchmarks.arithmetic.sampling import Solution
-from benchmarks.arithmetic.vocabulary import EOS, IM_END
+from benchmarks.arithmetic.vocabulary import IM_END
 
-CUT_SHARE = 0.2
+CUT_SHARE = 0.3
 """Share of the verifier's lessons on a solution that is not finished."""
+ENDED_SHARE = 0.7
+"""Share of its lessons on a wrong solution that end at the error or soon after."""
+SAMPLED_SHARE = 0.5
+"""Share of its lessons on solutions that judge samples of the policy, once there are any."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the verifier's training: what it is taught in how many lessons.
+
+    Attributes:
+        lessons: how many; the last stage has no end.
+        kinds: shares of claims to check, random claims to quote, claims to quote and to check, and
+            solutions to judge.
+        levels: shares of the levels of those solutions' problems.
+        sampled: whether some of the solutions are samples of the policy.
+    """
+
+    lessons: int
+    kinds: tuple[float, float, float, float]
+    levels: tuple[float, float, float, float, float]
+    sampled: bool = False
+
+
+STAGES = (
+    Stage(6_000, (0.50, 0.00, 0.00, 0.50), (3, 2, 0.5, 0, 0)),
+    Stage(2_000, (0.05, 0.00, 0.48, 0.47), (3, 2, 0.5, 0, 0)),
+    Stage(6_000, (0.02, 0.59, 0.12, 0.27), (3, 2, 0.5, 0, 0)),
+    Stage(0, (0.02, 0.29, 0.24, 0.45), (3, 3, 2, 1, 0.5), sampled=True),
+)
+"""Working first, then reading: to judge whole solutions from the first on teaches neither."""
+CLAIMS = (2, 10)
+"""Claims of a lesson without a problem."""
 
 
 def policy_lessons(seed: int, exclude: frozenset[str]) -> Iterator[Lesson]:
@@ -32,38 +75,91 @@ def policy_lessons(seed: int, exclude: frozenset[str]) -> Iterator[Lesson]:
     for problem in problems(seed, exclude):
         system = SYSTEM if rng.random() < SYSTEM_SHARE else ""
         text = write_solution(problem.solution()) + IM_END
-        yield Lesson(policy_prompt(problem.question, system), ((text, False),))
+        yield Lesson(policy_prompt(problem.question, system), ((text, PLAIN),))
 
 
-def critique(problem: ArithmeticProblem, steps: Sequence[str]) -> Iterator[tuple[str, bool]]:
-    """Yields the verification chain up to the first error, then the verdict on the whole.
+def verifier_lessons(
+    seed: int, exclude: frozenset[str], written: Callable[[], Sequence[Solution]]
+) -> Iterator[Lesson]:
+    """Yields verifier lessons without end, stage by stage; `written` gives the policy's samples."""
+    rng = Random(seed)
+    for stage in STAGES:
+        samples = [each for each in written() if each[1]] if stage.sampled else []
+        count = 0
+        while stage is STAGES[-1] or count < stage.lessons:
+            yield staged(rng, stage, exclude, samples)
+            count += 1
 
-    Each step is worked out in single-digit equations before its result, which then stands beside
-    the claimed one; `final` marks the problem's last operation, and a claim that boxes an answer.
-    Verdicts are decisive.
+
+def staged(
+    rng: Random, stage: Stage, exclude: frozenset[str], samples: Sequence[Solution]
+) -> Lesson:
+    """Returns a lesson of a stage."""
+    kind = rng.choices(("check", "copy", "quote", "judge"), stage.kinds)[0]
+    if kind != "judge":
+        return drill(rng, kind)
+    if samples and rng.random() < SAMPLED_SHARE:
+        problem, steps = rng.choice(samples)
+    else:
+        problem = new_problem(rng, stage, exclude)
+        steps = synthetic_solution(rng, problem)
+    return verifier_lesson(problem, ended(rng, problem, cut(rng, steps, CUT_SHARE)))
+
+
+def new_problem(rng: Random, stage: Stage, exclude: frozenset[str]) -> LevelProblem:
+    """Returns a problem of a stage's levels that is not in `exclude`."""
+    while True:
+        problem = draw_problem(rng, rng.choices(list(LEVELS), stage.levels)[0])
+        if problem.key not in exclude:
+            return problem
+
+
+def ended(rng: Random, problem: ArithmeticProblem, steps: Sequence[str]) -> Sequence[str]:
+    """Returns the steps, in `ENDED_SHARE` of the cases those up to the first error and few more.
+
+    A critique ends there: what follows is a long prompt with nothing to learn.
     """
     labels = check(problem, list(steps))
-    yield "Let's verify step by step:", False
-    for index, (text, label) in enumerate(zip(steps, labels, strict=True)):
-        if label is None:
-            break
-        worked, claimed = worked_text(problem, index), claimed_text(text)
-        yield f"\n\nStep {index + 1}: {worked}, claimed {claimed}. The step is \\boxed{{", False
-        yield "correct" if label else "incorrect", True
-        yield "}", False
-    yield "\n</think>\nIs the solution correct?", False
-    yield (" No" if False in labels else " Yes"), True
-    yield EOS, False
+    if False not in labels or rng.random() > ENDED_SHARE:
+        return steps
+    return steps[: labels.index(False) + 1 + rng.choice((0, 0, 1, 2))]
 
 
-def worked_text(problem: ArithmeticProblem, index: int) -> str:
-    """Returns step `index` (from 0) worked out, for example `12 * 3: 2 * 3 + 0 = 6, …, = 36`."""
-    if index >= len(problem.operations):
-        return "no step"
-    operation, value = problem.operations[index], problem.values[index]
-    final = " final" if index == len(problem.operations) - 1 else ""
-    asked = f"{value} {operation.symbol} {operation.operand}"
-    return f"{asked}: {work_out(operation, value)}, = {problem.values[index + 1]}{final}"
+def drill(rng: Random, kind: str) -> Lesson:
+    """Returns some claims that have no problem, half of them wrong, for one skill.
+
+    To `check` is learned without a prompt; to `quote` with the claims in it; to `copy` is to quote
+    numbers that follow from nothing, so that there is no other way to them.
+    """
+    claims, pieces = list[Claim](), list[Piece]()
+    for step in range(1, rng.randint(*CLAIMS) + 1):
+        problem = draw_problem(rng, rng.randint(1, 5))
+        index = rng.randrange(len(problem.operations))
+        operation, value = problem.operations[index], problem.values[index]
+        result = problem.values[index + 1]
+        if rng.random() < 0.5:
+            result = wrong_result(rng, operation, value)
+        if kind == "copy":
+            operation = Operation(operation.symbol, any_number(rng))
+            value, result = any_number(rng), any_number(rng)
+        claims.append(claim := Claim(value, operation, result, None))
+        pieces.append((f"\n\nStep {step}:", 0.0))  # a critique would have ended at an error
+        pieces += [(text, 0.0 if kind == "check" else weight) for text, weight in quoted(claim)]
+        if kind == "copy":
+            pieces += [(",", READ), (" asked", 0.0)]
+            continue
+        pieces.append((f", asked{asked(problem, index).removesuffix(' final')}", 0.0))
+        pieces += checked(problem, index, claim)
+        pieces += verdict(result == problem.values[index + 1])
+    if kind == "check":
+        return Lesson("", tuple(pieces))
+    texts = [claim.operation.claim(claim.value, claim.result) for claim in claims]
+    return Lesson(verifier_prompt("", texts), ((LEAD, 0.0), *pieces))
+
+
+def any_number(rng: Random) -> int:
+    """Returns a number of 1 to 4 digits."""
+    return rng.randrange(10 ** rng.choice((1, 2, 2, 3, 3, 4)))
 
 
 def verifier_lesson(problem: ArithmeticProblem, steps: Sequence[str]) -> Lesson:
@@ -83,20 +179,3 @@ def synthetic_solution(rng: Random, problem: LevelProblem) -> list[str]:
     if kind == "shuffle":
         rng.shuffle(steps)
     return draw_problem(rng, problem.level).solution() if kind == "swap" else steps
-
-
-def synthetic_lessons(seed: int, exclude: frozenset[str]) -> Iterator[Lesson]:
-    """Yields verifier lessons without end on solutions with errors made by `errors`."""
-    rng = Random(seed)
-    for problem in problems(seed, exclude):
-        steps = synthetic_solution(rng, problem)
-        yield verifier_lesson(problem, cut(rng, steps, CUT_SHARE))
-
-
-def sampled_lessons(seed: int, solutions: Sequence[Solution]) -> Iterator[Lesson]:
-    """Yields verifier lessons without end on the policy's own solutions, in random order."""
-    rng = Random(seed)
-    while True:
-        for problem, steps in rng.sample(solutions, len(solutions)):
-            if steps:
-                yield verifier_lesson(problem, cut(rng, steps, CUT_SHARE))

@@ -1,79 +1,79 @@
-"""An operation worked out in true single-digit equations, as one does it on paper.
+"""A claimed result checked in single-digit equations, column by column from the right.
 
-Sums, differences and products go from the last digit to the first and carry; a division goes from
-the first to the last with remainders. Each equation is easier than the operation itself: that is
-what makes a longer critique a better one.
+Sums and products are worked out with their carries; a difference is checked by adding back, a
+quotient by multiplying back. After each column stands the digit that it should give, and the first
+that differs ends the check: each equation is easier than the operation itself, which is what makes
+a longer critique a better one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from itertools import zip_longest
+from collections.abc import Iterator
 
 from benchmarks.arithmetic.problems import Operation
 
+PLACES = ("ones", "tens", "hundreds", "thousands", "myriads")
+"""The columns from the right; all further ones are called as the last."""
+MOST_DIGITS = 6
+"""A longer claim is not worked out."""
+INVERSE = {"-": "+", "/": "*"}
 
-def work_out(operation: Operation, value: int) -> str:
-    """Returns the equations that give `operation.apply(value)`, for example `7 + 5 + 0 = 12`.
 
-    `value` is 0 or more, a difference is not negative, and a division may leave a remainder.
+def columns(operation: Operation, value: int, claimed: int) -> Iterator[tuple[str, str, str]]:
+    """Yields (equations, sum, digit that it should end with) of each column up to a wrong one.
+
+    Args:
+        operation: with a factor or divisor of at most two digits.
+        value: 0 or more.
+        claimed: the result to check, 0 or more.
     """
-    return ", ".join(WORKINGS[operation.symbol](value, operation.operand))
+    symbol = INVERSE.get(operation.symbol, operation.symbol)
+    first, target = (value, claimed) if symbol == operation.symbol else (claimed, value)
+    work = _sum(first, operation.operand) if symbol == "+" else _product(first, operation.operand)
+    length = max(len(str(target)), len(str(first)), len(str(operation.operand)))
+    for place, (equations, total, carried) in enumerate(work):
+        expected = digit(target, place)
+        name = PLACES[min(place, len(PLACES) - 1)]
+        yield f" {name} {equations} =", f" {total}", f" {expected}"
+        if total % 10 != expected or (place + 1 >= length and not carried):
+            return
 
 
-def digits(number: int) -> list[int]:
-    """Returns the decimal digits of a number that is not negative, the last digit first."""
-    return [int(digit) for digit in reversed(str(number))]
+def digit(number: int, place: int) -> int:
+    """Returns a decimal digit, place 0 being the ones; 0 beyond the number's length."""
+    power: int = 10**place
+    return number // power % 10
 
 
-def _sum(value: int, operand: int) -> Iterator[str]:
-    """Digit + digit + carry = two digits, the first of which is the next carry."""
-    carry = 0
-    for upper, lower in zip_longest(digits(value), digits(operand), fillvalue=0):
+def _sum(first: int, second: int) -> Iterator[tuple[str, int, bool]]:
+    """Yields without end: digit + digit + carry, their sum, whether a carry is left."""
+    carry = place = 0
+    while True:
+        upper, lower = digit(first, place), digit(second, place)
         total = upper + lower + carry
-        yield f"{upper} + {lower} + {carry} = {total}"
-        carry = total // 10
+        yield f"{upper} + {lower} + {carry}", total, total > 9
+        carry, place = total // 10, place + 1
 
 
-def _difference(value: int, operand: int) -> Iterator[str]:
-    """Digit - digit - borrow = digit, `- 10` where ten are borrowed from the next."""
-    borrow = 0
-    for upper, lower in zip_longest(digits(value), digits(operand), fillvalue=0):
-        rest = upper - lower - borrow
-        taken = " - 10" if rest < 0 else ""
-        yield f"{upper} - {lower} - {borrow} = {rest % 10}{taken}"
-        borrow = int(rest < 0)
+def _product(first: int, factor: int) -> Iterator[tuple[str, int, bool]]:
+    """Yields without end: digit * factor + carry, the product, whether a carry is left.
 
-
-def _product(value: int, operand: int) -> Iterator[str]:
-    """The products with each digit of the operand; where there are two, their sum."""
-    partial = []
-    for place, factor in enumerate(digits(operand)):
-        carry = 0
-        for digit in digits(value):
-            total = digit * factor + carry
-            yield f"{digit} * {factor} + {carry} = {total}"
-            carry = total // 10
-        partial.append(value * factor * 10**place)
-    total = partial[0]
-    for each in partial[1:]:
-        yield f"{total} + {each}"
-        yield from _sum(total, each)
-        total += each
-
-
-def _division(value: int, operand: int) -> Iterator[str]:
-    """Remainder and next digit = divisor * digit of the quotient + remainder."""
-    rest = 0
-    for digit in reversed(digits(value)):
-        part = rest * 10 + digit
-        yield f"{part} = {operand} * {part // operand} + {part % operand}"
-        rest = part % operand
-
-
-WORKINGS: Mapping[str, Callable[[int, int], Iterator[str]]] = {
-    "+": _sum,
-    "-": _difference,
-    "*": _product,
-    "/": _division,
-}
+    A factor of two digits gives two products in a column, each with its own carry, and their sum.
+    """
+    tens, ones = divmod(factor, 10)
+    carries, place = [0, 0, 0], 0
+    while True:
+        low = digit(first, place) * ones + carries[0]
+        equation = f"{digit(first, place)} * {ones} + {carries[0]}"
+        if not tens:
+            yield equation, low, low > 9
+            carries[0], place = low // 10, place + 1
+            continue
+        above = digit(first, place - 1) if place else 0
+        high = above * tens + carries[1]
+        equation += f" = {low}, {above} * {tens} + {carries[1]} = {high}"
+        total = low % 10 + high % 10 + carries[2]
+        equation += f", {low % 10} + {high % 10} + {carries[2]}"
+        carries, place = [low // 10, high // 10, total // 10], place + 1
+        more = digit(first, place - 1) if place else 0
+        yield equation, total, bool(any(carries) or more * tens)

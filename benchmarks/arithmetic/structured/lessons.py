@@ -4,7 +4,15 @@ import re
 from collections.abc import Iterator, Sequence
 from random import Random
 
-from benchmarks.arithmetic.corpus import Lesson, cut, policy_prompt, verifier_prompt
+from benchmarks.arithmetic.corpus import (
+    DECISIVE,
+    PLAIN,
+    Lesson,
+    Piece,
+    cut,
+    policy_prompt,
+    verifier_prompt,
+)
 from benchmarks.arithmetic.problems import draw_problem, problems
 from benchmarks.arithmetic.structured.checker import check, hold
 from benchmarks.arithmetic.structured.choices import ChoiceProblem, offer
@@ -48,7 +56,7 @@ def policy_lessons(seed: int, exclude: frozenset[str], rates: Rates) -> Iterator
         broken = rng.random() < BROKEN_SHARE
         text = break_format(rng, said) if broken else write_response(said)
         pieces = enumerate(DECISIONS.split(text + IM_END))
-        target = tuple((piece, index % 2 == 1) for index, piece in pieces)
+        target = tuple((piece, DECISIVE if index % 2 else PLAIN) for index, piece in pieces)
         yield Lesson(prompt(choice.question), target)
 
 
@@ -58,28 +66,28 @@ def read_steps(choice: ChoiceProblem, response: str) -> list[str]:
     return untagged(choice.question, [step for step in re.split(ends, response) if step.strip()], 0)
 
 
-def critique(choice: ChoiceProblem, steps: Sequence[str]) -> Iterator[tuple[str, bool]]:
+def critique(choice: ChoiceProblem, steps: Sequence[str]) -> Iterator[Piece]:
     """Yields the verification chain up to the first error, then the verdict on the whole.
 
     Each thing that a step should say, derived anew, stands beside what it says. Where they differ
     the step ends. Whether it goes on (`;`) or ends (`.`) is as decisive as the verdict.
     """
     labels = check(choice, steps)
-    yield "Let's verify step by step:", False
+    yield "Let's verify step by step:", PLAIN
     for index, (text, label) in enumerate(zip(steps, labels, strict=True)):
         if label is None:
             break
-        yield f"\n\nStep {index + 1}:", False
+        yield f"\n\nStep {index + 1}:", PLAIN
         held = hold(choice, index, text)
         for each in held:
-            yield f" {each.expected}, claimed {each.claimed}", False
-            yield (";" if each is not held[-1] else "."), True
-        yield " The step is \\boxed{", False
-        yield "correct" if label else "incorrect", True
-        yield "}", False
-    yield "\n</think>\nIs the solution correct?", False
-    yield (" No" if False in labels else " Yes"), True
-    yield EOS, False
+            yield f" {each.expected}, claimed {each.claimed}", PLAIN
+            yield (";" if each is not held[-1] else "."), DECISIVE
+        yield " The step is \\boxed{", PLAIN
+        yield "correct" if label else "incorrect", DECISIVE
+        yield "}", PLAIN
+    yield "\n</think>\nIs the solution correct?", PLAIN
+    yield (" No" if False in labels else " Yes"), DECISIVE
+    yield EOS, PLAIN
 
 
 def verifier_lesson(choice: ChoiceProblem, steps: Sequence[str]) -> Lesson:

@@ -5,10 +5,8 @@ sections. The verifier starts from the trained structured policy and learns to j
 Both commands write a Hugging Face checkpoint.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -20,9 +18,7 @@ from benchmarks.arithmetic.learning import (
     batches,
     learn,
     load_checkpoint,
-    set_threads,
     widened,
-    wrong_probabilities,
 )
 from benchmarks.arithmetic.problems import problems
 from benchmarks.arithmetic.splits import held_out_keys, read_split
@@ -39,7 +35,7 @@ from benchmarks.arithmetic.structured.lessons import (
 )
 from benchmarks.arithmetic.structured.sampling import sample_responses
 from benchmarks.arithmetic.structured.vocabulary import build_structured_tokenizer
-from benchmarks.arithmetic.train import name_special_tokens, save
+from benchmarks.arithmetic.training import judging, make, name_special_tokens, parser, solving
 from benchmarks.structured import option_answer
 
 HOME = Path(__file__).parent
@@ -59,17 +55,12 @@ def train_policy(schedule: Schedule, seed: int, start: Path) -> Any:
     lessons = policy_lessons(seed, held_out_keys(), RATES)
     asked = [offer(problem, seed) for problem in read_split("validation")[:WATCHED]]
 
-    def watch(model: Any) -> str:
-        parts = []
-        for name, temperature in (("pass@1", 1.0), ("greedy", 0.0)):
-            texts = sample_responses(model, tokenizer, asked, temperature, seed)
-            answers = [option_answer(text, 0) for text in texts]
-            right = [str(choice.answer) for choice in asked]
-            solved = sum(map(str.__eq__, right, map(str, answers)))
-            parts.append(f"{name} {solved / WATCHED:.2f}")
-        return " ".join(parts)
+    def solved(model: Any, temperature: float) -> list[bool]:
+        texts = sample_responses(model, tokenizer, asked, temperature, seed)
+        answers = [str(option_answer(text, 0)) for text in texts]
+        return [said == str(each.answer) for said, each in zip(answers, asked, strict=True)]
 
-    learn(model, batches(tokenizer, lessons, schedule.tokens, seed), schedule, watch)
+    learn(model, batches(tokenizer, lessons, schedule.tokens, seed), schedule, solving(solved))
     return model
 
 
@@ -93,13 +84,8 @@ def train_verifier(schedule: Schedule, seed: int, start: Path) -> Any:
         sampled_lessons(seed + 3, responses),
         SAMPLED_SHARE,
     )
-    judged = lessons_on(watched)
-
-    def watch(model: Any) -> str:
-        wrong, right = wrong_probabilities(model, tokenizer, judged)
-        return f"p(incorrect | wrong) {wrong:.3f} p(incorrect | right) {right:.3f}"
-
-    learn(model, batches(tokenizer, lessons, schedule.tokens, seed), schedule, watch)
+    stream = batches(tokenizer, lessons, schedule.tokens, seed)
+    learn(model, stream, schedule, judging(tokenizer, lessons_on(watched)))
     return model
 
 
@@ -109,35 +95,18 @@ def lessons_on(responses: Sequence[Response]) -> list[Lesson]:
     return [verifier_lesson(choice, found) for choice, found in steps if found]
 
 
-def parse(arguments: list[str] | None) -> argparse.Namespace:
-    """Returns the parsed command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.arithmetic.structured.train")
-    parser.add_argument("role", choices=("policy", "verifier"))
-    parser.add_argument("--out", type=Path, help="checkpoint folder (default: beside this file)")
-    parser.add_argument("--start", type=Path, help="checkpoint that it starts from (default: the "
-                        "arithmetic policy; for the verifier, the structured policy)")  # fmt: skip
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, help="optimiser steps")
-    parser.add_argument("--threads", type=int, help="CPU threads (default: PyTorch's choice)")
-    return parser.parse_args(arguments)
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Trains and saves one checkpoint."""
-    options = parse(arguments)
-    if options.threads:
-        set_threads(options.threads)
-    policy = options.role == "policy"
-    schedule = POLICY if policy else VERIFIER
-    schedule = replace(schedule, steps=options.steps or schedule.steps)
-    train, start = (
-        (train_policy, HOME.parent / "policy") if policy else (train_verifier, HOME / "policy")
-    )
-    model = train(schedule, options.seed, options.start or start)
-    out = options.out or HOME / options.role
-    save(model, build_structured_tokenizer(options.role), out)
-    print(f"wrote {out}")
-    return 0
+    asked = parser("benchmarks.arithmetic.structured.train")
+    asked.add_argument("--start", type=Path, help="checkpoint that it starts from (default: the "
+                       "arithmetic policy; for the verifier, the structured policy)")  # fmt: skip
+    options = asked.parse_args(arguments)
+    seed, start = options.seed, options.start
+    roles = {
+        "policy": (POLICY, lambda plan: train_policy(plan, seed, start or HOME.parent / "policy")),
+        "verifier": (VERIFIER, lambda plan: train_verifier(plan, seed, start or HOME / "policy")),
+    }
+    return make(options, HOME, roles, build_structured_tokenizer)
 
 
 if __name__ == "__main__":
