@@ -88,6 +88,8 @@ def test_what_a_mapping_cannot_say_is_one_line(
         (["strategy.widen=${policy.faults}"], "strategy.widen", r"strategy.widen.\w+: no such key"),
         (["seed=${strategy.kind}"], "seed", "'strategy.kind' not found"),
         (["name=${.seed}"], "name", "0"),
+        (["name=${strategy.exploration}", "strategy.exploration=2"], "name", "2"),
+        (["seed=1", "strategy.exploration=${seed}", "fail_on_error=.nan"], "x", "must be finite"),
     ],
 )
 def test_what_is_referred_to_is_fitted_to_its_field(

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields, is_dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from engines.traits import Judges, traits_of
 from search.aggregation import AGGREGATIONS, Aggregator, MissingRule
@@ -18,7 +15,6 @@ from treewright.config.compose import COMMAND_LINE
 from treewright.config.config import Config
 from treewright.config.kinds import kind_of
 from treewright.config.parts import check_members
-from treewright.config.schema import join
 from treewright.config.stand_in import StandIn
 from treewright.errors import ConfigError, suggest
 
@@ -31,9 +27,6 @@ Where = Callable[[str], str]
 
 def check(config: Config, where: Where) -> None:
     """Refuse the first thing that cannot be. `where` places a dotted key. Raises `ConfigError`."""
-    for key, number in _numbers(config, ""):
-        if not math.isfinite(number):
-            raise ConfigError(where(key), key, number, "must be finite", "give a number")
     _check_name(config, where)
     check_members(config.strategy, where("strategy.kind"))
     _check_steering(config, where)
@@ -203,15 +196,3 @@ def _check_backend(config: Config, where: Where) -> None:
 def scoring(select: Sequence[str]) -> list[str]:
     """Those of the selections that choose by a score."""
     return [name for name in select if SELECTIONS[name].needs_score]
-
-
-def _numbers(value: Any, key: str) -> Iterator[tuple[str, float]]:
-    """Every float of a tree of dataclasses with its dotted key."""
-    if isinstance(value, float):
-        yield key, value
-    elif is_dataclass(value):
-        for f in fields(value):
-            yield from _numbers(getattr(value, f.name), join(key, f.name))
-    elif isinstance(value, (list, tuple)):
-        for index, item in enumerate(value):
-            yield from _numbers(item, f"{key}[{index}]")

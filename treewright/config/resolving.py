@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cached_property
+from math import isfinite
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from search.custom import raised
@@ -135,7 +136,11 @@ class _Making:
             hints = items_of(kind, len(said))
             items = [self.value(each, hints[i], (*path, i)) for i, each in enumerate(said)]
             return (get_origin(kind) or list)(items)
-        return float(said) if kind is float and said is not None else said
+        if kind is float and type(said) is int:
+            said = float(said)
+        if isinstance(said, float) and not isfinite(said):
+            raise ConfigError(self._where(key), key, said, "must be finite", "give a number")
+        return said
 
     def _dataclass(self, kind: Any, said: Mapping[str, Any], path: Path) -> object:
         values = self.values(said, hints_of(kind), path)
