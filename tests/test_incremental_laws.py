@@ -22,7 +22,7 @@ from search.driver import Searched, drive
 from search.memory import DictMemory
 from search.ports import Failure, PolicyCall, PolicyReply, ScorerCall, ScorerReply
 from search.questions import Flow
-from search.strategies import STRATEGIES
+from search.strategies import strategy_class
 from treewright.journal.codec import decode_scorer_reply, encode_scorer_reply
 from treewright.journal.results import encode_result, search_again
 from watched_searches import RUN_SEED, Case, Counting, await_it, cases, each_kind
@@ -192,7 +192,7 @@ def test_a_strategy_that_judges_prefixes_goes_on(kind: str) -> None:
         judgement
         for seed in range(3)
         for judgement in found(
-            Case(STRATEGIES[kind](), f"{seed} + 1?", 99, policy, ScriptedScorerConfig()),
+            Case(strategy_class(kind)(), f"{seed} + 1?", 99, policy, ScriptedScorerConfig()),
             MODES["incremental"],
         ).judgements.values()
     ]
