@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from search.fault import Fault
 from search.ports import Closing
@@ -129,6 +129,19 @@ class Stepping(Protocol):
         ...
 
 
+Facts: TypeAlias = Mapping[str, str | int | float]
+"""What serves, in plain words and numbers: `model`, `device`, `dtype`."""
+
+
+@runtime_checkable
+class Describing(Protocol):
+    """An engine, or a port that has one, that can say what it serves and on what."""
+
+    def describe(self) -> Facts:
+        """As it was started, on its device and in its number format."""
+        ...
+
+
 class Engine(Closing, Protocol):
     """Generates. Cancelling the awaiting task aborts its requests in the engine."""
 
@@ -140,6 +153,25 @@ class Engine(Closing, Protocol):
     async def generate(self, batch: Sequence[Request]) -> list[Generation | Refused]:
         """`generations[i]` answers `batch[i]`. Raises `EngineError` when the engine is dead."""
         ...
+
+
+class EnginePort:
+    """A port with an engine of its own, which speaks for it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def engine_steps(self) -> int:
+        """See `Stepping`; 0 where the engine cannot tell."""
+        return self.engine.engine_steps() if isinstance(self.engine, Stepping) else 0
+
+    def describe(self) -> Facts:
+        """See `Describing`; nothing where the engine says nothing."""
+        return self.engine.describe() if isinstance(self.engine, Describing) else {}
+
+    async def close(self) -> None:
+        """Free the engine."""
+        await self.engine.close()
 
 
 def refusal(request: Request, max_model_len: int, vocab_size: int) -> Refused | None:

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 from engines.engine import (
     EngineError,
+    Facts,
     Finish,
     Generation,
     Refused,
@@ -67,8 +68,11 @@ async def serve(model: str, config: VllmConfig) -> tuple[HfTokenizer, VllmEngine
 class VllmEngine:
     """The Engine port, served by vLLM."""
 
-    def __init__(self, server: Server, max_model_len: int, vocab_size: int) -> None:
+    def __init__(
+        self, server: Server, max_model_len: int, vocab_size: int, facts: Facts | None = None
+    ) -> None:
         self._server = server
+        self._facts = facts or {}
         self._max_model_len = max_model_len
         self._vocab_size = vocab_size
 
@@ -91,7 +95,9 @@ class VllmEngine:
                 device = await asyncio.to_thread(find_device, config.device)
                 arguments = engine_arguments(model, config, device)
                 starting = _start_in_process if device == "cpu" else _start_async
-                return cls(*await starting(arguments, frozenset(eos_ids)))
+                facts = {"model": model, "device": device, "dtype": str(arguments["dtype"])}
+                server, longest, words = await starting(arguments, frozenset(eos_ids))
+                return cls(server, longest, words, facts)
         except Exception as error:
             raise EngineError(f"{model}: the engine does not start: {one_line(error)}") from error
 
@@ -110,6 +116,10 @@ class VllmEngine:
     def engine_steps(self) -> int:
         """See `Stepping`."""
         return self._server.engine_steps()
+
+    def describe(self) -> Facts:
+        """See `Describing`."""
+        return self._facts
 
     async def close(self) -> None:
         """Free everything. Idempotent."""

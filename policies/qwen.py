@@ -14,12 +14,12 @@ from engines.config import Ability, EngineConfig
 from engines.engine import (
     Engine,
     EngineError,
+    EnginePort,
     Finish,
     Generation,
     Refused,
     Request,
     Sampling,
-    Stepping,
 )
 from engines.loop_guard import LoopGuard
 from engines.tokenizer import Tokenizer, TokenizerError
@@ -71,7 +71,7 @@ class PolicySampling:
 
 @dataclass(frozen=True)
 class QwenConfig:
-    """The keys of `policy:` for kind `qwen`."""
+    """A causal model with a chat template, Qwen2.5 say, that writes solutions step by step."""
 
     model: str
     """The checkpoint that proposes: a folder, or a name on the Hugging Face hub."""
@@ -117,12 +117,12 @@ class QwenConfig:
         return examine(self, questions, feedback=feedback)
 
 
-class Qwen:
+class Qwen(EnginePort):
     """Draws steps from a chat model."""
 
     def __init__(self, config: QwenConfig, engine: Engine, tokenizer: Tokenizer) -> None:
+        super().__init__(engine)
         self.config = config
-        self.engine = engine
         self.tokenizer = tokenizer
         self.prompt = ChatPrompt(
             tokenizer,
@@ -140,14 +140,6 @@ class Qwen:
             EngineError: the engine is dead.
         """
         return await gather(self._reply(call) for call in batch)
-
-    def engine_steps(self) -> int:
-        """See `Stepping`; 0 where the engine cannot tell."""
-        return self.engine.engine_steps() if isinstance(self.engine, Stepping) else 0
-
-    async def close(self) -> None:
-        """Free the engine."""
-        await self.engine.close()
 
     async def _reply(self, call: PolicyCall) -> PolicyReply | Failure:
         try:

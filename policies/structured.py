@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from engines.engine import Engine
+from engines.engine import Engine, EnginePort
 from engines.tokenizer import Tokenizer
 from policies.qwen import PolicySampling, Qwen, QwenConfig
 from policies.segmentation import Segmentation
@@ -84,7 +84,7 @@ PROMPT_TEMPLATE = (
 
 @dataclass(frozen=True)
 class StructuredConfig(QwenConfig):
-    """The keys of `policy:` for kind `structured`: those of `qwen`, and two.
+    """A model as of `qwen`, asked to plan, monitor and evaluate between tags before its output.
 
     A rejected response is a matter of grading. Step by step a rejected opening ends its path
     (`invalid`): nothing is drawn from it, and no verifier is asked.
@@ -108,13 +108,14 @@ class StructuredConfig(QwenConfig):
         check_count("redraws", self.redraws, least=0, hint="0 keeps the first draw")
 
 
-class Structured:
+class Structured(EnginePort):
     """Draws sections, or whole responses.
 
     `rejected` counts the draws that broke the format, by their first reason.
     """
 
     def __init__(self, config: StructuredConfig, engine: Engine, tokenizer: Tokenizer) -> None:
+        super().__init__(engine)
         self.qwen = Qwen(config, engine, tokenizer)
         self.rejected: Counter[Reason] = Counter()
         self._config = config
@@ -126,14 +127,6 @@ class Structured:
             EngineError: the engine is dead.
         """
         return await gather(self._reply(call) for call in batch)
-
-    def engine_steps(self) -> int:
-        """See `Stepping`."""
-        return self.qwen.engine_steps()
-
-    async def close(self) -> None:
-        """Free the engine."""
-        await self.qwen.close()
 
     async def _reply(self, call: PolicyCall) -> PolicyReply | Failure:
         """The first draw that keeps the format, or the last one, with all that was spent."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from engines.config import Ability, EngineConfig
-from engines.engine import Engine, Refused, Stepping
+from engines.engine import Engine, EnginePort, Refused
 from engines.loop_guard import LoopGuard
 from engines.tokenizer import Tokenizer, TokenizerError
 from engines.traits import Judges, Traits
@@ -43,7 +43,7 @@ CLOSING_ROOM = 4
 
 @dataclass(frozen=True)
 class ThinkPrmConfig:
-    """How a ThinkPRM verifier is run."""
+    """A generative verifier, ThinkPRM, that writes a critique with a verdict on every step."""
 
     model: str
     """The checkpoint that judges: a folder, or a name on the Hugging Face hub."""
@@ -167,7 +167,7 @@ class ThinkPrmConfig:
         return 0.0 if self.chains == 1 else 0.6
 
 
-class ThinkPrm:
+class ThinkPrm(EnginePort):
     """Judges solutions with chains of one verifier model.
 
     Raises `UnfitTokenizer` when the model is no ThinkPRM.
@@ -175,8 +175,8 @@ class ThinkPrm:
 
     def __init__(self, config: ThinkPrmConfig, engine: Engine, tokenizer: Tokenizer) -> None:
         verdict_ids = VerdictIds.of(tokenizer, config.model, variants=config.case_variants)
+        super().__init__(engine)
         self._config = config
-        self._engine = engine
         self._prompt = VerifierPrompt(tokenizer, config.prefill, config.model)
         self._reserve = len(self._prompt.closing("", thought=False)) + CLOSING_ROOM
         reader = ChainReader(tokenizer, verdict_ids)
@@ -196,14 +196,6 @@ class ThinkPrm:
     async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:
         """`replies[i]` answers `batch[i]`. Raises `EngineError` when the engine is dead."""
         return await gather(self._judge(call) for call in batch)
-
-    def engine_steps(self) -> int:
-        """See `Stepping`; 0 where the engine cannot tell."""
-        return self._engine.engine_steps() if isinstance(self._engine, Stepping) else 0
-
-    async def close(self) -> None:
-        """Free the engine."""
-        await self._engine.close()
 
     async def _judge(self, call: ScorerCall) -> ScorerReply | Failure:
         if not call.path.steps:
@@ -267,7 +259,7 @@ class ThinkPrm:
         written = [step.text for step in call.path.steps]
         texts = step_texts(self._config.steps, question, written, self._config.option_base)
         prompt = self._prompt.ids(question, texts)
-        free = self._engine.max_model_len - len(prompt) - self._reserve
+        free = self.engine.max_model_len - len(prompt) - self._reserve
         room = min(self._config.max_tokens, free)
         return Sheet(prompt, room, len(texts), highest_label(texts), call.cache)
 
@@ -285,7 +277,7 @@ class ThinkPrm:
     def _too_long(self, prompt: int) -> str:
         return (
             f"its verification prompt has {prompt} tokens and the verifier's context "
-            f"{self._engine.max_model_len}: raise scorer.engine.max_model_len or shorten the steps"
+            f"{self.engine.max_model_len}: raise scorer.engine.max_model_len or shorten the steps"
         )
 
 

@@ -117,15 +117,10 @@ def lineage(graph: Graph, id: str) -> list[str]:
     return line
 
 
-def to_json(graph: Graph) -> dict[str, Any]:
+def to_json(graph: Graph) -> dict[str, object]:
     """Node-link data: `graph`, `nodes` and `edges`."""
-    data: dict[str, Any] = nx.node_link_data(graph, edges="edges")
+    data: dict[str, object] = nx.node_link_data(graph, edges="edges")
     return data
-
-
-def from_json(data: Mapping[str, Any]) -> Graph:
-    """The inverse of `to_json`."""
-    return nx.node_link_graph(data, edges="edges")
 
 
 def _parent(path: Prefix, drawn: Mapping[str, Prefix]) -> Prefix | None:

@@ -23,14 +23,15 @@ from search.aggregation import MissingRule
 from treewright.arms.arm import Arm
 from treewright.arms.graded import Graded
 from treewright.arms.marks import Marks
-from treewright.comparing.source import Found, Source, read
+from treewright.comparing.found import Found, read
+from treewright.running.recorded import RecordedRun
 
 # --- What an arm finds ----------------------------------------------------------------------------
 
 
 def found(folder: str) -> Found:
     async def go() -> Found:
-        return await read(await Source.open("A", Path(folder)))
+        return await read(await RecordedRun.open(Path(folder), "A"))
 
     return asyncio.run(go())
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.estimators.pass_at_k import mean_pass_at_k, none_of, pass_at_k
+from benchmarks.estimators.pass_at_k import none_of, pass_at_k
 
 
 @st.composite
@@ -46,19 +46,10 @@ def test_pass_at_1_is_the_share_of_right_candidates_and_pass_at_n_whether_one_is
     assert [pass_at_k(8, correct, 8) for correct in (0, 1, 8)] == [0.0, 1.0, 1.0]
 
 
-def test_the_mean_weighs_problems_alike_whatever_their_candidates() -> None:
-    assert mean_pass_at_k([4, 2], [4, 0], 2) == pytest.approx(0.5)
-
-
 @pytest.mark.parametrize(("total", "correct", "k"), [(4, 5, 1), (4, -1, 1), (4, 2, 5), (4, 2, -1)])
 def test_counts_that_make_no_sense_are_refused(total: int, correct: int, k: int) -> None:
     with pytest.raises(ValueError, match="candidates"):
         pass_at_k(total, correct, k)
-
-
-def test_the_mean_over_no_problem_is_refused() -> None:
-    with pytest.raises(ValueError, match="no problem"):
-        mean_pass_at_k([], [], 1)
 
 
 def test_what_is_remembered_cannot_be_changed() -> None:

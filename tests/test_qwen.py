@@ -378,6 +378,15 @@ def test_a_dead_engine_raises() -> None:
         reply(Dead(""))
 
 
+def test_it_says_of_itself_what_its_engine_says() -> None:
+    class Told(Recital):
+        def describe(self) -> dict[str, str | int | float]:
+            return {"device": "cpu"}
+
+    assert Qwen(config(), Recital(STEPS), BYTES).describe() == {}
+    assert Qwen(config(), Told(STEPS), BYTES).describe() == {"device": "cpu"}
+
+
 def test_an_unforeseen_error_fails_its_call_alone_in_one_line() -> None:
     class Moody(ByteTokenizer):
         def chat(self, messages: Any) -> tuple[int, ...]:

@@ -10,7 +10,6 @@ import pytest
 from reported_runs import Finish, block, page, reported, words
 from treewright.arms.standing import Standing
 from treewright.cli import main
-from treewright.comparing.source import Source
 from treewright.report.drawing import SHAPES
 from treewright.report.escaping import unpacked, visible
 from treewright.report.headline import over_others
@@ -19,6 +18,7 @@ from treewright.report.plot_files import MARKERS, PALETTE
 from treewright.report.report import letters, measured, place, plots, plots_of
 from treewright.report.reported_run import ReportedRun, processes_for, read
 from treewright.report.shard import replayed
+from treewright.running.recorded import RecordedRun
 
 
 def test_the_report_is_one_file_that_names_no_address(finish: Finish) -> None:
@@ -188,7 +188,7 @@ def test_runs_are_lettered_beyond_z() -> None:
 def test_many_processes_read_what_one_reads(finish: Finish) -> None:
     """Each takes every second problem; what they found is put back in the order of the data."""
     run = finish("scorer.faults.fail=0.2", problems=9)
-    source = asyncio.run(Source.open("A", run))
+    source = asyncio.run(RecordedRun.open(run, "A"))
     alone, shared = (
         asyncio.run(replayed(source, ["min", "last"], processes)) for processes in (1, 2)
     )

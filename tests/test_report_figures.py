@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from dataclasses import asdict
 
 import pytest
 
@@ -77,7 +78,7 @@ def test_cost_has_what_was_spent_on_problems_that_failed(
     monkeypatch.setattr(reported_run, "processes_for", lambda _: processes)
     spent = chapter(asyncio.run(read("A", run))).ledger
     metrics = json.loads((run / "metrics.json").read_text())
-    assert spent.to_json() == metrics["ledger"]
+    assert asdict(spent) == metrics["ledger"]
     assert 0 < metrics["failures"] < 6
     assert spent.policy.failed
 

@@ -10,7 +10,8 @@ import pytest
 
 from hostile_runs import Bench, Told, bench, contents
 from own_parts import forget
-from treewright.hiding import REDACTED, forget_secrets, hide, hide_in, keep_secret
+from treewright import hiding
+from treewright.hiding import REDACTED, hide, hide_in, keep_secret
 
 CANARY = "canary-\"4f/1c'9e&-of-the-account"
 SPELLINGS = ("4f/1c", "4f%2F1c")
@@ -50,10 +51,9 @@ OVERRIDES = (
 
 
 @pytest.fixture(autouse=True)
-def no_secrets() -> Iterator[None]:
-    forget_secrets()
-    yield
-    forget_secrets()
+def no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hiding, "_known", set())
+    monkeypatch.setattr(hiding, "_pattern", None)
 
 
 @pytest.fixture

@@ -18,8 +18,9 @@ from treewright.arms.comparison import Comparison, Side, Verdict
 from treewright.arms.graded import Graded
 from treewright.arms.measured import Measured
 from treewright.arms.solved import Solved
-from treewright.comparing.source import Found, Source, read
+from treewright.comparing.found import Found, read
 from treewright.config.load import load_config
+from treewright.running.recorded import RecordedRun
 from treewright.studies.aggregations import main
 from treewright.studies.choosing import AGGREGATES, Against, Choosing, Held, chance
 from treewright.studies.command import worked_off
@@ -67,7 +68,7 @@ def finished(folder: Path) -> Found:
 
         async def worked() -> Found:
             (job,) = await worked_off([load_config("base.yaml")])
-            return await read(await Source.open("A", job.run.path))
+            return await read(await RecordedRun.open(job.run.path, "A"))
 
         return asyncio.run(worked())
 

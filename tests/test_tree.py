@@ -2,6 +2,7 @@
 
 import json
 
+import networkx as nx
 import pytest
 
 from search.calls import Costs
@@ -22,7 +23,7 @@ from search.core import (
 from search.driver import Searched
 from search.ports import PolicyCall
 from search.questions import Until
-from search.tree import Graph, from_json, lineage, to_json, tree_of
+from search.tree import Graph, lineage, to_json, tree_of
 from treewright.running.file_names import file_name
 from treewright.trees.diagram import dot_escaped, mermaid_escaped, to_dot, to_mermaid
 from treewright.trees.draw import draw
@@ -114,7 +115,7 @@ def test_a_whole_solution_is_one_node_with_its_steps(graph: Graph) -> None:
 
 def test_a_graph_survives_json(graph: Graph) -> None:
     data = json.loads(json.dumps(to_json(graph), allow_nan=False))
-    again = from_json(data)
+    again = nx.node_link_graph(data, edges="edges")
     assert dict(again.nodes(data=True)) == dict(graph.nodes(data=True))
     assert list(again.edges) == list(graph.edges)
     assert again.graph == graph.graph

@@ -36,13 +36,6 @@ def keep_secret(value: str) -> None:
         _pattern = re.compile("|".join(map(re.escape, longest_first)))
 
 
-def forget_secrets() -> None:
-    """Know none any more."""
-    global _pattern
-    _known.clear()
-    _pattern = None
-
-
 def hide(text: str) -> str:
     """The text without the secrets that are known, those that it was cut inside of included."""
     if _pattern is None:

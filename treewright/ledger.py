@@ -7,7 +7,7 @@ elsewhere. What it cost is unknown (None), and so is every sum that it is part o
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import TypeAlias
 
 from search.core import Candidate, Spent, place_id
@@ -58,10 +58,6 @@ class Ledger:
             account([(search.costs.policy, search.result.candidates) for search in searches]),
             account([(search.costs.verifier, search.result.candidates) for search in searches]),
         )
-
-    def to_json(self) -> dict[str, dict[str, int | None]]:
-        """A plain object."""
-        return {"policy": asdict(self.policy), "verifier": asdict(self.verifier)}
 
 
 def account(searches: Sequence[tuple[Mapping[str, Spent], Sequence[Candidate]]]) -> Account:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
-from statistics import fmean
 
 import numpy as np
 
@@ -23,14 +21,6 @@ def pass_at_k(candidates: int, correct: int, k: int) -> float:
     if not 0 <= correct <= candidates:
         raise ValueError(f"{correct} of {candidates} candidates cannot be correct")
     return float(1.0 - none_of(candidates, k)[correct])
-
-
-def mean_pass_at_k(candidates: Sequence[int], correct: Sequence[int], k: int) -> float:
-    """The mean over problems; the lists are aligned. Raises ValueError over no problem."""
-    if not candidates:
-        raise ValueError("pass@k of no problem is not a number")
-    pairs = zip(candidates, correct, strict=True)
-    return fmean(pass_at_k(total, right, k) for total, right in pairs)
 
 
 @lru_cache(maxsize=1024)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from statistics import fmean
-from typing import Any
 
 from benchmarks.estimators.holm import holm
 from benchmarks.estimators.paired import Difference, paired_difference
@@ -85,7 +84,7 @@ class Comparison:
         """Whether a difference is shown."""
         return self.verdict in (Verdict.BETTER, Verdict.WORSE)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """A plain object."""
         sides = {"ours": self.ours.to_json(), "theirs": self.theirs.to_json()}
         return {**asdict(self), **sides}

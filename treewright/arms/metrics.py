@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field
 
 from search.aggregation import MissingRule
 from treewright.arms.arm import Arm
@@ -31,13 +30,13 @@ class Metrics:
     ledger: Ledger
     exhausted: dict[str, int] = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """A plain object; the same figures always give the same bytes."""
         return {
             "problems": self.problems,
             "failures": self.failures,
             "arms": [Place.METRICS.to_json(arm) for arm in self.arms],
-            "ledger": self.ledger.to_json(),
+            "ledger": asdict(self.ledger),
             "exhausted": self.exhausted,
         }
 

@@ -87,8 +87,7 @@ class Pool:
         self._affinity = Affinity(limits.slack)
         self._ids = count()
         self._scheduled = False
-        self._calls = self._replies = self._failures = 0
-        self._retries = self._deaths = self._duplicates = self._lost = 0
+        self._replies = self._retries = self._deaths = self._duplicates = self._lost = 0
 
     async def start(self) -> None:
         """Start all replicas; returns when the first is ready, or when none will ever be."""
@@ -118,9 +117,7 @@ class Pool:
     def stats(self) -> PoolStats:
         """The figures now."""
         return PoolStats(
-            calls=self._calls,
             replies=self._replies,
-            failures=self._failures,
             retries=self._retries,
             deaths=self._deaths,
             duplicates=self._duplicates,
@@ -136,7 +133,6 @@ class Pool:
 
     def _admit(self, call: Call) -> Ticket:
         ticket = Ticket(next(self._ids), call, asyncio.get_running_loop().create_future())
-        self._calls += 1
         if self.extinct is not None:
             self._fail(ticket, FailureKind.UNAVAILABLE, f"no replica is left: {self.extinct}")
         else:
@@ -159,7 +155,6 @@ class Pool:
     def _answer(self, ticket: Ticket, outcome: Outcome) -> None:
         if not ticket.answer.done():
             self._replies += 1
-            self._failures += isinstance(outcome, Failure)
             ticket.answer.set_result(outcome)
 
     def _fail(self, ticket: Ticket, kind: FailureKind, cause: str) -> None:

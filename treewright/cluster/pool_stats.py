@@ -16,9 +16,7 @@ class PoolStats:
     `load`: in flight, by replica. `infos`: what each replica said of itself, empty until it has.
     """
 
-    calls: int
     replies: int
-    failures: int
     retries: int
     deaths: int
     duplicates: int

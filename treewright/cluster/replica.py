@@ -8,12 +8,12 @@ a cache and may die at any time; `treewright.cluster.pool` replaces it and asks 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from importlib import import_module
-from typing import Protocol, TypeAlias, cast, runtime_checkable
+from typing import Protocol, TypeAlias, cast
 
-from engines.engine import EngineError, Stepping
+from engines.engine import Describing, EngineError, Stepping
 from search.fault import Fault
 from search.ports import (
     Closing,
@@ -87,15 +87,6 @@ class Replica(Protocol):
 
     async def stop(self) -> None:
         """Free everything, dead or alive. Idempotent."""
-        ...
-
-
-@runtime_checkable
-class Describing(Protocol):
-    """A port that can say what it serves and on what: `model`, `device`, …."""
-
-    def describe(self) -> Mapping[str, str | int | float]:
-        """Plain facts, shown by `stats()`."""
         ...
 
 

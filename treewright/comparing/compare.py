@@ -7,19 +7,19 @@ import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from search.aggregation import MissingRule
 from treewright.arms.arm import Arm, arm_named, arms_named
 from treewright.arms.comparison import Comparison, compare
+from treewright.comparing.found import Found, read
 from treewright.comparing.pairing import check_arm, check_once, check_same_data, check_size
-from treewright.comparing.source import Found, Source, read
 from treewright.comparing.telling import print_comparisons
 from treewright.config.checks import check_missing, unjudged
 from treewright.config.compose import COMMAND_LINE
 from treewright.config.fingerprint import differences
 from treewright.config.kinds import kind_of
 from treewright.errors import ConfigError
+from treewright.running.recorded import RecordedRun
 
 LABELS = string.ascii_uppercase
 REFERENCE = Arm("majority")
@@ -56,7 +56,7 @@ async def compare_runs(paths: Sequence[Path], asked: Asked, *, as_json: bool = F
         raise ConfigError(COMMAND_LINE, "RUN", len(paths), f"are over {len(LABELS)} runs")
     if asked.missing:
         check_missing(asked.missing, lambda key: COMMAND_LINE)
-    sources = [await Source.open(*each) for each in zip(LABELS, paths, strict=False)]
+    sources = [await RecordedRun.open(*each) for each in zip(paths, LABELS, strict=False)]
     check_once(sources)
     check_same_data(sources, asked.missing)
     plans = planned(sources, asked)
@@ -69,7 +69,7 @@ async def compare_runs(paths: Sequence[Path], asked: Asked, *, as_json: bool = F
     return 0
 
 
-def planned(sources: Sequence[Source], asked: Asked) -> list[Plan]:
+def planned(sources: Sequence[RecordedRun], asked: Asked) -> list[Plan]:
     """What is compared with what. Raises `ConfigError` for an arm that a run does not have.
 
     Arms of one run are compared with its `majority`, or with the reference that was said. Of
@@ -85,19 +85,23 @@ def planned(sources: Sequence[Source], asked: Asked) -> list[Plan]:
             reference = said or (same(first, name) if others else REFERENCE.at(asked.n))
             if others or told or name != reference:
                 plans.append(Plan(run, name, reference))
-    for plan in plans:
-        check_arm(sources[plan.run], plan.arm)
-        check_arm(first, plan.reference)
-        if plan.run == 0 and plan.arm == plan.reference:
-            hint = "--reference names another"
-            raise ConfigError(COMMAND_LINE, "--arm", str(plan.arm), "is the reference itself", hint)
     if not plans:
         hint = "name arms with --arm, or give another run"
         raise ConfigError(str(first.path), "has no arm but the reference", None, "", hint)
+    for plan in plans:
+        _check_plan(plan, sources)
     return plans
 
 
-def same(first: Source, name: Arm) -> Arm:
+def _check_plan(plan: Plan, sources: Sequence[RecordedRun]) -> None:
+    check_arm(sources[plan.run], plan.arm)
+    check_arm(sources[0], plan.reference)
+    if plan.run == 0 and plan.arm == plan.reference:
+        hint = "--reference names another"
+        raise ConfigError(COMMAND_LINE, "--arm", str(plan.arm), "is the reference itself", hint)
+
+
+def same(first: RecordedRun, name: Arm) -> Arm:
     """The first run's arm that another run's is compared with."""
     return REFERENCE.at(name.n) if name.aggregation and unjudged(first.config) else name
 
@@ -120,7 +124,7 @@ def compared(plans: Sequence[Plan], runs: Sequence[Found], missing: str | None) 
     return compare([(marks[ours], marks[theirs]) for ours, theirs in pairs])
 
 
-def to_json(rows: Sequence[Comparison], runs: Sequence[Found]) -> dict[str, Any]:
+def to_json(rows: Sequence[Comparison], runs: Sequence[Found]) -> dict[str, object]:
     """The runs, and one row per comparison. `differs`: the keys in which a run is not the first."""
     first = runs[0].source
     return {

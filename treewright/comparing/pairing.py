@@ -7,16 +7,17 @@ from dataclasses import fields
 from typing import Any
 
 from treewright.arms.arm import Arm
-from treewright.comparing.source import Found, Source
+from treewright.comparing.found import Found
 from treewright.config.checks import unjudged
 from treewright.config.compose import COMMAND_LINE
 from treewright.errors import ConfigError
+from treewright.running.recorded import RecordedRun
 
 ONLY_SPEED = ("workers",)
 """Keys of `grading` that change no grade."""
 
 
-def check_same_data(sources: Sequence[Source], missing: str | None) -> None:
+def check_same_data(sources: Sequence[RecordedRun], missing: str | None) -> None:
     """All runs asked the same problems and grade alike.
 
     Args:
@@ -41,7 +42,7 @@ def check_same_data(sources: Sequence[Source], missing: str | None) -> None:
             raise _refusal(first, other, told, f"--missing {rules[0]} is for both")
 
 
-def check_arm(source: Source, name: Arm) -> None:
+def check_arm(source: RecordedRun, name: Arm) -> None:
     """The run can answer in this way at all. Raises `ConfigError`."""
     if name.aggregation and (reason := unjudged(source.config)):
         hint = "an arm without an aggregation: majority"
@@ -64,7 +65,7 @@ def check_size(found: Found, name: Arm) -> None:
             raise ConfigError(str(found.source.path), str(name), None, problem, hint)
 
 
-def check_once(sources: Sequence[Source]) -> None:
+def check_once(sources: Sequence[RecordedRun]) -> None:
     """No run is there twice. Raises `ConfigError`."""
     seen = set()
     for source in sources:
@@ -90,6 +91,6 @@ def _said(value: object) -> str:
     return "null" if value is None else str(value)
 
 
-def _refusal(first: Source, other: Source, problem: str, hint: str) -> ConfigError:
+def _refusal(first: RecordedRun, other: RecordedRun, problem: str, hint: str) -> ConfigError:
     where = f"{other.path} and {first.path}"
     return ConfigError(where, "cannot be paired", None, problem, hint)

@@ -12,7 +12,7 @@ from search.wording import counted, number, percent, points, points_interval, pr
 from treewright.arms.columns import Place
 from treewright.arms.comparison import Comparison, Side, Verdict
 from treewright.arms.tables import console, table
-from treewright.comparing.source import Found
+from treewright.comparing.found import Found
 from treewright.config.fingerprint import differences
 from treewright.config.labels import with_values
 from treewright.config.steering import strategy_told
@@ -99,21 +99,22 @@ class Page:
             total = counted(len(family), "difference")
             yield f"Of {total} {len(shown) or 'none'} {verb} shown."
         for kind in (Verdict.BETTER, Verdict.WORSE):
-            largest = [row for row in shown if row.verdict is kind]
-            if largest:
-                yield self.largest(max(largest, key=lambda row: abs(row.difference or 0)))
+            yield from self.largest([row for row in shown if row.verdict is kind])
         if len(shown) < len(family):
             yield self.unshown([row for row in family if not row.shown])
         if self.rows and all(row.ours.figures.n == row.theirs.figures.n == 1 for row in self.rows):
             yield "Every problem has one candidate: all ways to choose among them are the same."
 
-    def largest(self, row: Comparison) -> str:
-        """`min+best is better than majority by 9.4 points …`."""
+    def largest(self, alike: Sequence[Comparison]) -> Iterator[str]:
+        """Of differences of one kind the largest: `min+best is better than majority by 9.4 …`."""
+        if not alike:
+            return
+        row = max(alike, key=lambda row: abs(row.difference or 0))
         ratio = row.cost_ratio
         cost = "" if ratio is None else f", at {number(ratio, 2)} times the tokens"
         found = "" if row.ci95 is None else f"95 % CI {points_interval(row.ci95)}, "
         size = percent(abs(row.difference or 0))
-        return (
+        yield (
             f"{self.arm(row.ours)} is {row.verdict} than {self.arm(row.theirs)} by {size} points "
             f"({found}p {probability(row.p_holm)}, {counted(row.problems, 'problem')}){cost}."
         )

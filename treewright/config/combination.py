@@ -23,7 +23,7 @@ Where = Callable[[str], str]
 def check_combination(config: Config, where: Where) -> None:
     """Refuse parts that make no sense with one another. Raises `ConfigError`."""
     _check_verifier(config, where)
-    _check_outcome_only(config, where)
+    check_outcome_only(config, where)
     _check_lookahead(config, where)
     _check_temperature(config, where)
     _check_letters(config, where)
@@ -47,7 +47,7 @@ def _check_verifier(config: Config, where: Where) -> None:
     raise ConfigError(where(key), key, scorer, problem, hint)
 
 
-def _check_outcome_only(config: Config, where: Where) -> None:
+def check_outcome_only(config: Config, where: Where) -> None:
     """Without a verdict on any step there is nothing to aggregate but the whole."""
     if not outcome_only(config):
         return

@@ -16,8 +16,6 @@ from search.custom import admit, importing_from
 from treewright.config import environment
 from treewright.config.location import exists, is_run
 
-TRUST_HINT = "read its code, then say --trust, or --python-path DIR for a folder of your own"
-
 
 @dataclass(frozen=True, slots=True)
 class Trust:

@@ -45,10 +45,7 @@ def over_majority(found: Sequence[Curve], placed: Sequence[Standing], best: int)
     at = next((at for at, each in enumerate(found) if str(each.arm) == "majority"), best)
     gap = placed[at].gap
     if at == best:
-        asked = [each for curve, each in zip(found, placed, strict=True) if curve.arm.aggregation]
-        if asked and all(each.gap is None for each in asked):
-            return ["No arm that asks the verifier has an accuracy."]
-        return ["No arm that asks the verifier does better."] if asked else []
+        return _nothing_gained(found, placed)
     if gap is None:
         return []
     ci95 = placed[at].ci95
@@ -60,6 +57,14 @@ def over_majority(found: Sequence[Curve], placed: Sequence[Standing], best: int)
         known += f", for it is the best of {len(found)} arms"
     told = true_minus(f"{points(-gap)} points{sure}")
     return [f"Over majority, which needs no verifier: {told}{cost}, {known}."]
+
+
+def _nothing_gained(found: Sequence[Curve], placed: Sequence[Standing]) -> list[str]:
+    """That the vote is the best; nothing where no arm asks the verifier."""
+    asked = [each for curve, each in zip(found, placed, strict=True) if curve.arm.aggregation]
+    if asked and all(each.gap is None for each in asked):
+        return ["No arm that asks the verifier has an accuracy."]
+    return ["No arm that asks the verifier does better."] if asked else []
 
 
 def over_others(found: Sequence[Curve], placed: Sequence[Standing]) -> list[str]:

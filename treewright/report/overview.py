@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 from treewright.arms.comparison import Comparison, compare
 from treewright.arms.graded_run import Curve
-from treewright.comparing.source import Source
 from treewright.report.chapter import Chapter
 from treewright.report.charts import ACCURACY, BAND, SOLUTIONS, spots
 from treewright.report.plot import Axis, Plot, Series
+from treewright.running.recorded import RecordedRun
 
 PREFERRED = ("weighted", "best", "majority")
 """Which arm stands for a run, where it has it: the first of these, by its first aggregation."""
 
 
-def different_data(sources: Sequence[Source]) -> list[str]:
+def different_data(sources: Sequence[RecordedRun]) -> list[str]:
     """That the runs asked different problems, so that their figures say nothing of each other."""
     first = sources[0]
     others = [

@@ -47,7 +47,7 @@ async def report(paths: Sequence[Path], output: Path | None = None) -> int:
 def tell(page: ReportPage) -> None:
     """Say on stderr what of its runs cannot be shown, and what is amiss with their journals."""
     for made in page.chapters:
-        made.reading.source.run.tell(made.reading.damage)
+        made.reading.source.tell(made.reading.damage)
 
 
 def place(paths: Sequence[Path], output: Path | None) -> Path:

@@ -11,13 +11,13 @@ from search.core import Spending
 from search.ports import Failure, FailureKind
 from treewright.arms.arm import Arm, arms_of
 from treewright.arms.graded_run import GradedRun
-from treewright.comparing.source import Source
 from treewright.config.checks import unjudged as no_verifier
 from treewright.files.opening import UnsafeFile
 from treewright.files.reading import bytes_in, read_inside
 from treewright.report.problem_summary import ProblemSummary
 from treewright.report.shard import replayed
 from treewright.running.controller import Failed
+from treewright.running.recorded import RecordedRun
 from treewright.running.run_folder import RunFolder, Status
 
 REFERENCE = "last"
@@ -38,7 +38,7 @@ class ReportedRun:
     `called`: the config's name and, beside runs of the same name, what differs.
     """
 
-    source: Source
+    source: RecordedRun
     status: Status | None
     aggregations: tuple[str, ...]
     unjudged: str
@@ -91,7 +91,7 @@ async def read(label: str, path: Path) -> ReportedRun:
         NotResumable: its data or its questions are no longer those of the run.
         JournalError: its journal cannot be read, or another version wrote it.
     """
-    source = await Source.open(label, path)
+    source = await RecordedRun.open(path, label)
     why = no_verifier(source.config)
     scored = [str(Aggregator.parse(name)) for name in source.config.aggregate]
     names = () if why else tuple(dict.fromkeys((*scored, REFERENCE)))
@@ -111,7 +111,7 @@ async def read(label: str, path: Path) -> ReportedRun:
         for row in source.dataset.bad_rows
     ]
     reading.pending, reading.lost = found.pending, found.lost
-    reading.damage = source.run.damage(found.counts, found.pending)
+    reading.damage = source.damage(found.counts, found.pending)
     return reading
 
 

@@ -13,13 +13,13 @@ from benchmarks.datasets import Sample
 from search.calls import Costs
 from search.core import Spending
 from treewright.arms.solved import Solved
-from treewright.comparing.source import Source
 from treewright.config.trust import Trust, trust_said, trusting
 from treewright.journal.damage import JournalCounts
 from treewright.journal.journal import Journal
 from treewright.report.problem_summary import ProblemSummary, summary_of
 from treewright.running.controller import Failed
 from treewright.running.ending import unjudged
+from treewright.running.recorded import RecordedRun
 from treewright.running.wasted import lost
 
 
@@ -40,7 +40,7 @@ class Shard:
     counts: JournalCounts = field(default_factory=JournalCounts)
 
 
-async def replayed(source: Source, aggregations: Sequence[str], processes: int) -> Shard:
+async def replayed(source: RecordedRun, aggregations: Sequence[str], processes: int) -> Shard:
     """All problems of a run, in so many processes."""
     if processes < 2:
         return await _replay(source, aggregations, 0, 1)
@@ -68,15 +68,17 @@ def shard_of(
 
 
 async def _opened(path: Path, aggregations: Sequence[str], start: int, stride: int) -> Shard:
-    return await _replay(await Source.open("", path), aggregations, start, stride)
+    return await _replay(await RecordedRun.open(path), aggregations, start, stride)
 
 
-async def _replay(source: Source, aggregations: Sequence[str], start: int, stride: int) -> Shard:
+async def _replay(
+    source: RecordedRun, aggregations: Sequence[str], start: int, stride: int
+) -> Shard:
     """One problem after the other, so that one search is in memory at a time."""
     config, part = source.config, Shard()
     booked: dict[str, Costs] = {}
     numbered = list(enumerate(source.dataset.samples))[start::stride]
-    async with source.run.replay() as replay:
+    async with source.replay() as replay:
         journal = replay.journal
         for number, sample in numbered:
             found = await replay.one(sample)

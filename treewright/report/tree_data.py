@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import Any, TypeAlias
 
 from search.core import Judgement, Spent
 from search.driver import Searched
 from search.tree import ROOT, Graph
+from treewright.journal.codec import Json
 from treewright.ledger import known
 from treewright.report.escaping import packed, unpacked, visible
 
@@ -22,7 +22,6 @@ SHORT = 40
 CUT = "… [cut] …"
 SAMPLED = 16
 """Trees by which the number of whole solutions is chosen, at least."""
-Json: TypeAlias = dict[str, Any]
 """A JSON object; a field that is not there has no value."""
 
 

@@ -12,6 +12,9 @@ from pathlib import Path
 from benchmarks.datasets import Dataset, Sample, load_dataset
 from benchmarks.grading import GradingConfig, open_grader
 from search.fault import Fault
+from search.strategies.best_of_n import BestOfN
+from search.strategies.majority import Majority
+from treewright.arms.arm import Arm, arms_of
 from treewright.arms.solved import Solved
 from treewright.config.config import Config
 from treewright.config.fingerprint import asked_identity, differences
@@ -37,7 +40,7 @@ class RecordedRun:
 
     Made of a config and data that are at hand, it is one's own. `identity`: what its manifest says
     that it was made with. `left_out`: aggregations and selections of its config that are not
-    reported.
+    reported. `label`: its letter, where several are compared.
     """
 
     folder: RunFolder
@@ -45,9 +48,10 @@ class RecordedRun:
     dataset: Dataset
     identity: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    label: str = ""
 
     @classmethod
-    async def open(cls, said: Path) -> RecordedRun:
+    async def open(cls, said: Path, label: str = "") -> RecordedRun:
         """The run that is meant: its folder, or what `find_run` takes for it.
 
         Raises:
@@ -69,7 +73,23 @@ class RecordedRun:
                 f"{said}: cannot be read: the run was made with another {', '.join(changed)}; "
                 "restore that"
             )
-        return cls(folder, config, dataset, identity, left_out)
+        return cls(folder, config, dataset, identity, left_out, label)
+
+    @property
+    def path(self) -> Path:
+        """Its folder."""
+        return self.folder.path
+
+    @property
+    def draws_independently(self) -> bool:
+        """Whether its candidates are independent draws, so that any n of them are best-of-n."""
+        strategy = self.config.strategy
+        return isinstance(strategy, (BestOfN, Majority)) and strategy.stop == "none"
+
+    @property
+    def arms(self) -> list[Arm]:
+        """The arms that its config reports, over all candidates."""
+        return arms_of(self.config.aggregate, self.config.select)
 
     @asynccontextmanager
     async def replay(self) -> AsyncIterator[Replay]:

@@ -146,7 +146,7 @@ class RunFolder:
         """Replace the status."""
         self.write_text("STATUS", f"{status}\n")
 
-    def write_json(self, name: str, value: Mapping[str, Any]) -> None:
+    def write_json(self, name: str, value: Mapping[str, object]) -> None:
         """Write a JSON file atomically; a NaN is an error, not JSON."""
         text = json.dumps(hide_in(value), indent=2, allow_nan=False) + "\n"
         self._write(name, lambda: write_bytes(self.path, name, text.encode()))
@@ -180,7 +180,7 @@ def is_identity(told: object) -> bool:
     )
 
 
-def environment() -> dict[str, Any]:
+def environment() -> dict[str, object]:
     """What env.json records.
 
     Interpreter, platform and the versions of what can change an output.

@@ -12,17 +12,17 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from search.strategies.best_of_n import BestOfN
 from treewright.arms.columns import Place
-from treewright.comparing.source import Source, read
+from treewright.comparing.found import read
 from treewright.config.config import Config
 from treewright.config.load import load_runnable
 from treewright.errors import ConfigError
 from treewright.report.charts import accuracy_over_n
 from treewright.report.plot import Plot
 from treewright.report.plot_files import SETTINGS, drawn
+from treewright.running.recorded import RecordedRun
 from treewright.studies.choosing import Choosing
 from treewright.studies.choosing_page import page, priced
 from treewright.studies.command import common, deliver, described, guarded, parser, worked_off
@@ -49,7 +49,7 @@ async def study(options: argparse.Namespace, command: str, base: Path) -> None:
     config = load_runnable(str(base), common(options))
     check(config, str(base))
     (job,) = await worked_off([config])
-    candidates = await read(await Source.open("A", job.run.path))
+    candidates = await read(await RecordedRun.open(job.run.path, "A"))
     if not candidates.largest:
         why = f"`treewright score {job.run.path}` says why"
         raise StudyError(f"no problem has a solution: {why}")
@@ -94,7 +94,7 @@ def draw(output: Path, plots: Sequence[Plot]) -> list[tuple[str, str]]:
     return [(plot.title, f"{folder.name}/{plot.id}.png") for plot in plots]
 
 
-def figures(found: Choosing, family: Family) -> dict[str, Any]:
+def figures(found: Choosing, family: Family) -> dict[str, object]:
     """As plain objects: `rows` are the comparisons, `arms` the accuracies they are made of."""
     return {
         "rows": [

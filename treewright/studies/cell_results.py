@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from benchmarks.estimators.paired import Difference
 from treewright.arms.arm import Arm
@@ -56,7 +55,7 @@ class CellResult:
         arm = self.found.arm
         return f"{arm.selection} of {arm.aggregation}" if arm.aggregation else arm.selection
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """A plain object."""
         versus = {name: other and asdict(other) for name, other in self.versus.items()}
         return {

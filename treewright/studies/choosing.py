@@ -15,7 +15,7 @@ from treewright.arms.arm import Arm, arms_of
 from treewright.arms.comparison import Comparison, compare
 from treewright.arms.graded_run import Curve, GradedRun
 from treewright.arms.marks import Marks
-from treewright.comparing.source import Found
+from treewright.comparing.found import Found
 from treewright.report.differences import is_reference
 from treewright.report.verifier import graded, separation
 

@@ -6,9 +6,8 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from engines.traits import traits_of
 from search.fault import Fault
@@ -54,7 +53,7 @@ def common(options: argparse.Namespace) -> list[str]:
     return [f"{key}={value}" for key, value in said.items() if value is not None]
 
 
-def guarded(work: Callable[[], Coroutine[Any, Any, None]]) -> int:
+def guarded(work: Callable[[], Coroutine[object, object, None]]) -> int:
     """Do the work; what a person can mend, or has to go on with, is one line. The exit code."""
     try:
         with hiding_streams():
@@ -108,7 +107,7 @@ def _shown(model: str) -> str:
     return str(path.relative_to(installed)) if path.is_relative_to(installed) else model
 
 
-def deliver(options: argparse.Namespace, text: str, figures: dict[str, Any]) -> None:
+def deliver(options: argparse.Namespace, text: str, figures: Mapping[str, object]) -> None:
     """Write the page, or print it or the figures, as the options say.
 
     Raises `StudyError` where the page cannot be written.

@@ -24,10 +24,11 @@ from scorers.log_odds import probability
 from scorers.thinkprm import ThinkPrmConfig
 from search.core import Candidate
 from search.wording import counted, number, signed, whole
-from treewright.comparing.source import Source, read
+from treewright.comparing.found import read
 from treewright.config.fingerprint import differences
 from treewright.errors import ConfigError
 from treewright.report.verifier import GRADED
+from treewright.running.recorded import RecordedRun
 from treewright.studies import page
 from treewright.studies.command import guarded
 from treewright.terminal import clean
@@ -43,7 +44,7 @@ class Solutions:
     `log_odds` that the whole solution is right, as the run recorded it, and whether it is `right`.
     """
 
-    source: Source
+    source: RecordedRun
     log_odds: tuple[tuple[float, ...], ...]
     right: tuple[tuple[bool, ...], ...]
 
@@ -101,7 +102,7 @@ async def study(validation: Path, test: Path) -> Found:
     Raises:
         ConfigError: they are no such pair, or no temperature fits.
     """
-    fitted, tried = await Source.open("A", validation), await Source.open("B", test)
+    fitted, tried = await RecordedRun.open(validation, "A"), await RecordedRun.open(test, "B")
     check(fitted, tried)
     ours, theirs = await solutions(fitted), await solutions(tried)
     factor = fit_temperature(*ours.all)
@@ -112,7 +113,7 @@ async def study(validation: Path, test: Path) -> Found:
     return Found(own * factor, held_against(ours, factor), held_against(theirs, factor))
 
 
-def check(fitted: Source, tried: Source) -> None:
+def check(fitted: RecordedRun, tried: RecordedRun) -> None:
     """Whether one tells how sure the other should be. Raises `ConfigError`."""
     where = str(fitted.path)
     data = fitted.config.dataset
@@ -135,7 +136,7 @@ def check(fitted: Source, tried: Source) -> None:
         raise ConfigError(where, "scorer.chains", config.chains, problem, "fit with chains: 1")
 
 
-def verifier(source: Source) -> ThinkPrmConfig:
+def verifier(source: RecordedRun) -> ThinkPrmConfig:
     """The scorer of a run. Raises `ConfigError` where it has no decision temperature."""
     scorer = source.config.scorer
     if not isinstance(scorer, ThinkPrmConfig):
@@ -144,7 +145,7 @@ def verifier(source: Source) -> ThinkPrmConfig:
     return scorer
 
 
-async def solutions(source: Source) -> Solutions:
+async def solutions(source: RecordedRun) -> Solutions:
     """What its verifier said of whole solutions. Raises `ConfigError` for a run without any."""
     log_odds, right = [], []
     for item in (await read(source)).solved:

@@ -70,15 +70,17 @@ def verdicts(by_name: Mapping[str, Sequence[Held]], sizes: Sequence[int]) -> str
         if where:
             said = ", ".join(f"{among(names, by_name)} {place}" for place, names in where.items())
             parts.append(f"{word}: {said}")
+    return "; ".join([*parts, *_silent(by_name)])
+
+
+def _silent(by_name: Mapping[str, Sequence[Held]]) -> Iterator[str]:
+    """What is shown of nobody, and what has no problem to show it with."""
     silent = [name for name, rows in by_name.items() if not any(row.found.shown for row in rows)]
     blank = [name for name in silent if not any(row.found.problems for row in by_name[name])]
-    for names, word in (
-        ([name for name in silent if name not in blank], Verdict.NOT_SHOWN),
-        (blank, Verdict.NOTHING),
-    ):
+    heard = [name for name in silent if name not in blank]
+    for names, word in ((heard, Verdict.NOT_SHOWN), (blank, Verdict.NOTHING)):
         if names:
-            parts.append(f"{word}: {among(names, by_name)}")
-    return "; ".join(parts)
+            yield f"{word}: {among(names, by_name)}"
 
 
 def among(names: Sequence[str], everyone: Collection[str]) -> str:

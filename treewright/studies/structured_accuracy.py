@@ -14,7 +14,6 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from benchmarks.datasets import Sample
 from benchmarks.structured import (
@@ -31,8 +30,7 @@ from policies.structured import StructuredConfig
 from search.core import Prefix, StopReason
 from search.structured_protocol import CountTokens, ResponseFormat
 from search.wording import interval, percent
-from treewright.comparing.source import Source
-from treewright.comparing.source import read as replay
+from treewright.comparing.found import read as replay
 from treewright.errors import ConfigError
 from treewright.running.recorded import RecordedRun
 from treewright.studies import page
@@ -84,7 +82,7 @@ async def read(path: Path) -> Responses:
     if grading != "option":
         hint = "multiple choice is graded with kind option"
         raise ConfigError(str(path), "grading.kind", grading, "has no structured responses", hint)
-    solved = (await replay(Source("", recorded))).solved
+    solved = (await replay(recorded)).solved
     samples = {sample.problem.id: sample for sample in recorded.dataset.samples}
     answered = tuple(
         tuple(
@@ -173,7 +171,7 @@ def bracketed(rate: Rate) -> str:
     return "" if rate.ci95 is None else f" [{interval(rate.ci95, ', ')}]"
 
 
-def figures(responses: Responses) -> dict[str, Any]:
+def figures(responses: Responses) -> dict[str, object]:
     """The same as one JSON object."""
     return {
         "questions": len(responses.answered),

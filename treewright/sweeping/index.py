@@ -59,7 +59,7 @@ class Index:
         """Replace the file."""
         self.folder.write_json(FILE, self.to_json())
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """A plain object: the sweep's name and its cells in their order."""
         cells = [row for run in self.runs for row in rows(run)]
         return {

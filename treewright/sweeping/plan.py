@@ -58,7 +58,7 @@ class SweepPlan:
         ordered = sorted(cells, key=lambda cell: cell["cell"])
         return cls(runs[0].job.config.name, ordered, planned, missing)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """A plain object."""
         runs = [asdict(run) for run in self.runs]
         told = {"name": self.name, "cells": self.cells, "generations": runs}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -62,7 +62,7 @@ def found_runs(said: list[Path]) -> list[Path]:
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help=RUN_HELP, callback=found_run)]
 
 
-def finished(work: Coroutine[Any, Any, int]) -> int:
+def finished(work: Coroutine[object, object, int]) -> int:
     """The exit code that the work of a verb comes to. Nothing else starts an event loop."""
     import asyncio
 

@@ -21,6 +21,11 @@ from treewright.verbs.options import (
     trust,
 )
 
+Missing = Annotated[
+    str | None,
+    typer.Option(metavar="RULE", help="For steps without a verdict: skip|worst|fail."),
+]
+
 
 def score(
     run: RunPath,
@@ -30,10 +35,7 @@ def score(
     select: Annotated[
         str | None, typer.Option(metavar="X,Y", help="Selections, e.g. first,best,majority.")
     ] = None,
-    missing: Annotated[
-        str | None,
-        typer.Option(metavar="RULE", help="For steps without a verdict: skip|worst|fail."),
-    ] = None,
+    missing: Missing = None,
     as_json: Json = False,
     trusted: Trusted = False,
     python_path: PythonPath = None,
@@ -77,10 +79,7 @@ def compare(
     n: Annotated[
         int | None, typer.Option("--n", min=1, metavar="N", help="Candidates looked at, not all.")
     ] = None,
-    missing: Annotated[
-        str | None,
-        typer.Option(metavar="RULE", help="For steps without a verdict: skip|worst|fail."),
-    ] = None,
+    missing: Missing = None,
     as_json: Json = False,
     trusted: Trusted = False,
     python_path: PythonPath = None,

@@ -1,0 +1,53 @@
+"""What a run that is compared found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from search.aggregation import MissingRule
+from treewright.arms.arm import Arm
+from treewright.arms.graded_run import GradedRun
+from treewright.arms.solved import Solved
+from treewright.errors import ConfigError
+from treewright.running.recorded import RecordedRun
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the journal of a finished run holds.
+
+    `failures`: problems that have no result and will not be in any pair.
+    """
+
+    source: RecordedRun
+    solved: list[Solved]
+    failures: int
+
+    def graded(self, arms: Iterable[Arm], missing: MissingRule) -> GradedRun:
+        """Its problems, scored for these arms."""
+        draws = self.source.draws_independently
+        return GradedRun.of(self.solved, arms, missing, self.source.label, draws=draws)
+
+    @property
+    def largest(self) -> int:
+        """How many candidates a problem has at most."""
+        return max((len(item.search.result.candidates) for item in self.solved), default=0)
+
+
+async def read(source: RecordedRun) -> Found:
+    """Replay the run from its journal, asking nobody and writing nothing.
+
+    Raises:
+        ConfigError: some problems have no result yet: those that have one are the quick ones.
+        JournalError: the journal cannot be read, or another version wrote it.
+    """
+    known = await source.read()
+    if known.pending:
+        left, total = len(known.pending), len(source.dataset.samples)
+        problem = f"{left} of {total} problems have no result"
+        problem += f" ({known.damage})" if known.damage else ""
+        hint = f"`treewright resume {source.path}` goes on"
+        raise ConfigError(str(source.path), "is not finished", None, problem, hint)
+    source.tell(known.damage)
+    return Found(source, known.solved, len(known.failed))
