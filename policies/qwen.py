@@ -71,7 +71,7 @@ class PolicySampling:
 
 @dataclass(frozen=True)
 class QwenConfig:
-    """The keys of `policy:` for kind `qwen`."""
+    """A causal model with a chat template, Qwen2.5 say, that writes solutions step by step."""
 
     model: str
     """The checkpoint that proposes: a folder, or a name on the Hugging Face hub."""

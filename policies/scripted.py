@@ -31,7 +31,7 @@ from search.seeds import call_seed
 
 @dataclass(frozen=True)
 class ScriptedPolicyConfig:
-    """What the scripted solutions are like."""
+    """Solutions made by chance, without a model: a double for tests and trials."""
 
     accuracy: float = 0.5
     """Chance in [0, 1] that a solution that is not cut has no wrong step."""

@@ -14,7 +14,7 @@ from search.ports import Failure, PolicyCall, PolicyReply
 
 @dataclass(frozen=True)
 class SimulatedPolicyConfig(ScriptedPolicyConfig):
-    """What the scripted solutions are like, and how long they take."""
+    """Scripted solutions that take as long as a model would: a double for measuring schedules."""
 
     timing: Timing = field(default_factory=Timing)
     """How long the tokens of a solution take."""

@@ -84,7 +84,7 @@ PROMPT_TEMPLATE = (
 
 @dataclass(frozen=True)
 class StructuredConfig(QwenConfig):
-    """The keys of `policy:` for kind `structured`: those of `qwen`, and two.
+    """A model as of `qwen`, asked to plan, monitor and evaluate between tags before its output.
 
     A rejected response is a matter of grading. Step by step a rejected opening ends its path
     (`invalid`): nothing is drawn from it, and no verifier is asked.

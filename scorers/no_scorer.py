@@ -12,7 +12,7 @@ from search.ports import Failure, Scorer, ScorerCall, ScorerReply
 
 @dataclass(frozen=True)
 class NoScorerConfig:
-    """There is nothing to set."""
+    """Nobody judges, and there is nothing to set."""
 
     @property
     def traits(self) -> Traits:

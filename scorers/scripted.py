@@ -30,7 +30,7 @@ MARGIN = 2.0
 
 @dataclass(frozen=True)
 class ScriptedScorerConfig:
-    """What the scripted judgements are like."""
+    """Judgements made by chance, without a model: a double for tests and trials."""
 
     skill: float = 0.9
     """Chance in [0, 1] that a step is judged as what it is."""

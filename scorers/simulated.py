@@ -11,7 +11,7 @@ from search.ports import Failure, ScorerCall, ScorerReply
 
 @dataclass(frozen=True)
 class SimulatedScorerConfig(ScriptedScorerConfig):
-    """What the scripted judgements are like, and how long they take."""
+    """Scripted judgements that take as long as a model would: a double for measuring schedules."""
 
     timing: Timing = field(default_factory=Timing)
     """How long the tokens of a judgement take."""

@@ -43,7 +43,7 @@ CLOSING_ROOM = 4
 
 @dataclass(frozen=True)
 class ThinkPrmConfig:
-    """How a ThinkPRM verifier is run."""
+    """A generative verifier, ThinkPRM, that writes a critique with a verdict on every step."""
 
     model: str
     """The checkpoint that judges: a folder, or a name on the Hugging Face hub."""

@@ -7,9 +7,10 @@ journal and the ports.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from functools import cache
 from typing import Any, Protocol, Self, TypeAlias, get_type_hints
 
 from search.core import Feedback, Judgement, Prefix, Problem, Result, Spending
@@ -179,12 +180,17 @@ class Declared:
     @classmethod
     def of(cls, strategy: Strategy) -> Self:
         """Ask it; a member of another type than it must have says nothing."""
-        hints = get_type_hints(cls)
+        hints = _hints()
         said = {f.name: getattr(strategy, f.name, f.default) for f in fields(cls)}
         said = {name: value for name, value in said.items() if isinstance(value, hints[name])}
         silent = {"draws_alike": strategy.candidates > 1, "steered_by": said.get("aggregate")}
         unsaid = {name: value for name, value in silent.items() if not hasattr(strategy, name)}
         return cls(**said | unsaid)
+
+
+@cache
+def _hints() -> Mapping[str, Any]:
+    return get_type_hints(Declared)
 
 
 def judges_prefixes(strategy: Strategy) -> bool:

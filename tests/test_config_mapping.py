@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from pathlib import Path
+from typing import cast
 
+import numpy as np
 import pytest
 import yaml  # type: ignore[import-untyped]  # PyYAML ships no types
 
+from search.aggregation import MissingRule
+from search.budget import Budget
 from search.strategies.mcts import Mcts
 from treewright.config.load import config_from, to_yaml
 from treewright.errors import ConfigError
 from written_configs import BASE, QWEN, Load
 
 SAID = yaml.safe_load(BASE)
+CIRCLE: dict[str, object] = {}
+CIRCLE["kind"] = CIRCLE
+MANY: list[object] = reduce(lambda inner, _: [inner] * 10, range(7), cast(list[object], ["min"]))
 
 
 @pytest.mark.parametrize("text", [BASE, QWEN], ids=["doubles", "engines"])
@@ -29,15 +37,30 @@ def test_a_mapping_may_hold_paths_tuples_and_texts_that_look_like_numbers(tmp_pa
     assert (config.name, config.dataset.path, config.aggregate) == ("007", str(data), ("min",))
 
 
+def test_numbers_of_numpy_and_members_of_enums_are_what_they_say() -> None:
+    said = {"seed": np.int64(3), "fail_on_error": np.float32(0.5), "missing": MissingRule.SKIP}
+    config = config_from({**SAID, **said})
+    assert (config.seed, config.fail_on_error, config.missing) == (3, 0.5, MissingRule.SKIP)
+    assert (type(config.seed), type(config.fail_on_error)) == (int, float)
+
+
 @pytest.mark.parametrize(
     ("said", "overrides", "told"),
     [
         ({"seed": "x"}, [], "Python: seed: x: must be a whole number"),
         ({"sead": 1}, [], "Python: sead: no such key; did you mean seed?"),
         ({"seed": 1}, ["seed=x"], "command line: seed: x: must be a whole number"),
-        ({"seed": {1, 2}}, [], r"Python: \{1, 2\}: is a set; give texts, numbers, true or false"),
-        ({"aggregate": ["min"] * 10_001}, [], "Python: holds more than 10000 values or 256 KiB"),
-        ({"name": "a" * 300_000}, [], "Python: holds more than 10000 values or 256 KiB"),
+        ({"seed": {1, 2}}, [], "Python: seed: is of type set; give texts, numbers, true or false"),
+        ({"aggregate": ["min"] * 10_001}, [], "Python: aggregate: holds more than 10000 values"),
+        ({"aggregate": MANY}, [], r"Python: aggregate.* holds more than"),
+        ({"grading": CIRCLE}, [], "Python: grading: is nested deeper than 50 levels"),
+        ({"seed": 10**5000}, [], "Python: seed: has more than 30 digits"),
+        (
+            {"strategy": {"kind": "best_of_n", "budget": Budget()}},
+            [],
+            "strategy.budget: is of type",
+        ),
+        ({"name": "a" * 300_000}, [], "Python: holds more than 256 KiB"),
     ],
 )
 def test_what_a_mapping_cannot_say_is_one_line(
@@ -65,6 +88,8 @@ def test_what_a_mapping_cannot_say_is_one_line(
         (["strategy.widen=${policy.faults}"], "strategy.widen", r"strategy.widen.\w+: no such key"),
         (["seed=${strategy.kind}"], "seed", "'strategy.kind' not found"),
         (["name=${.seed}"], "name", "0"),
+        (["name=${strategy.exploration}", "strategy.exploration=2"], "name", "2"),
+        (["seed=1", "strategy.exploration=${seed}", "fail_on_error=.nan"], "x", "must be finite"),
     ],
 )
 def test_what_is_referred_to_is_fitted_to_its_field(
@@ -77,6 +102,16 @@ def test_what_is_referred_to_is_fitted_to_its_field(
     else:
         found = getattr(load(BASE, *said), key)
         assert (found, type(found)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    "override", ["grading={kind: '${oc.env:UNSET,exact}'}", "aggregate=['${strategy.aggregate}']"]
+)
+def test_a_reference_within_yaml_of_the_command_line_is_written_so_that_it_is_read_again(
+    load: Load, override: str
+) -> None:
+    config = load(BASE, override)
+    assert load(to_yaml(config, resolved=False)) == config
 
 
 def test_a_mapping_that_is_said_in_part_keeps_the_rest_of_its_default(load: Load) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swept_doubles import Write, error
-from treewright.config.load import load_config
+from treewright.config.load import config_of, load_config
 from treewright.config.sweep import combinations
 from treewright.config.yamlfile import parse_yaml
 from treewright.sweeping.cell import load_cells
@@ -160,3 +160,21 @@ def test_a_command_line_may_not_say_one_value_for_what_is_swept(
 ) -> None:
     told = error(capsys, "sweep", "sweep.yaml", "aggregate=min")
     assert told.startswith("error: command line: aggregate: is swept")
+
+
+def test_cells_that_differ_in_what_they_report_make_one_config_in_full(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("\n  grid: {missing: [skip, worst], aggregate: [min, [max, last]], seed: [0, 1]}\n")
+    made: list[int] = []
+
+    def counted(*given: Any) -> Any:
+        made.append(1)
+        return config_of(*given)
+
+    monkeypatch.setattr("treewright.sweeping.cell.config_of", counted)
+    cells = load_cells("sweep.yaml")
+    assert (len(cells), len(made)) == (8, 2)
+    alone = [config_of(cell.tree, "mine") for cell in cells]
+    assert [cell.config for cell in cells] == alone
+    assert [cell.config.written for cell in cells] == [config.written for config in alone]

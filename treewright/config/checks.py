@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields, is_dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from engines.traits import Judges, traits_of
 from search.aggregation import AGGREGATIONS, Aggregator, MissingRule
 from search.custom import PartError, is_import_path
 from search.questions import Declared
 from search.selection import SELECTIONS
-from treewright.config.combination import check_combination
+from treewright.config.combination import check_combination, check_outcome_only
 from treewright.config.compose import COMMAND_LINE
 from treewright.config.config import Config
-from treewright.config.kinds import kind_of
+from treewright.config.kinds import kind_of, sides
 from treewright.config.parts import check_members
-from treewright.config.schema import join
 from treewright.config.stand_in import StandIn
 from treewright.errors import ConfigError, suggest
 
@@ -31,15 +27,10 @@ Where = Callable[[str], str]
 
 def check(config: Config, where: Where) -> None:
     """Refuse the first thing that cannot be. `where` places a dotted key. Raises `ConfigError`."""
-    for key, number in _numbers(config, ""):
-        if not math.isfinite(number):
-            raise ConfigError(where(key), key, number, "must be finite", "give a number")
     _check_name(config, where)
     check_members(config.strategy, where("strategy.kind"))
     _check_steering(config, where)
     _check_tolerance(config, where)
-    check_aggregate(config.aggregate, where)
-    check_select(config.select, where)
     _check_reporting(config, where)
     check_combination(config, where)
     _check_backend(config, where)
@@ -47,6 +38,12 @@ def check(config: Config, where: Where) -> None:
         problem = f"makes {config.strategy.candidates:,} candidates of a problem"
         hint = f"at most {MOST_CANDIDATES:,} fit in memory"
         raise ConfigError(where("strategy.n"), "strategy", None, problem, hint)
+
+
+def check_reported(config: Config, where: Where) -> None:
+    """The part of `check` that hangs on what is reported; the rest of the config is checked."""
+    _check_reporting(config, where)
+    check_outcome_only(config, where)
 
 
 def unjudged(config: Config) -> str:
@@ -102,8 +99,8 @@ def check_models(config: Config, where: Where) -> None:
 
     What a part of one's own calls its model is its own affair.
     """
-    for section, part in (("policy", config.policy), ("scorer", config.scorer)):
-        traits, key = traits_of(part), f"{section}.model"
+    for section, traits in sides(config).items():
+        key = f"{section}.model"
         if traits.engine is None:
             continue
         if traits.model is not None and (problem := traits.engine.lacks(traits.model)):
@@ -163,6 +160,8 @@ def _check_tolerance(config: Config, where: Where) -> None:
 
 
 def _check_reporting(config: Config, where: Where) -> None:
+    check_aggregate(config.aggregate, where)
+    check_select(config.select, where)
     needing = scoring(config.select)
     reason = unjudged(config)
     if reason and (needing or config.aggregate):
@@ -187,8 +186,8 @@ def _check_steering(config: Config, where: Where) -> None:
 
 def _check_backend(config: Config, where: Where) -> None:
     """Engines share no process: they load in threads, and one's fault would end the other."""
-    sides = {"policy": traits_of(config.policy).engine, "scorer": traits_of(config.scorer).engine}
-    engines = [name for name, engine in sides.items() if engine and engine.own_process]
+    said = sides(config).items()
+    engines = [name for name, its in said if its.engine and its.engine.own_process]
     if config.cluster.backend == "inline" and engines:
         key, problem = "cluster.backend", f"runs doubles only, and {engines[0]} has an engine"
         raise ConfigError(where(key), key, "inline", problem, "use cluster.backend=ray")
@@ -197,15 +196,3 @@ def _check_backend(config: Config, where: Where) -> None:
 def scoring(select: Sequence[str]) -> list[str]:
     """Those of the selections that choose by a score."""
     return [name for name in select if SELECTIONS[name].needs_score]
-
-
-def _numbers(value: Any, key: str) -> Iterator[tuple[str, float]]:
-    """Every float of a tree of dataclasses with its dotted key."""
-    if isinstance(value, float):
-        yield key, value
-    elif is_dataclass(value):
-        for f in fields(value):
-            yield from _numbers(getattr(value, f.name), join(key, f.name))
-    elif isinstance(value, (list, tuple)):
-        for index, item in enumerate(value):
-            yield from _numbers(item, f"{key}[{index}]")

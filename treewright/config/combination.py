@@ -9,7 +9,7 @@ from search.aggregation import Aggregator, Over
 from search.questions import Declared, judges_prefixes
 from search.strategies.steered import Steered
 from treewright.config.config import Config
-from treewright.config.kinds import kind_of
+from treewright.config.kinds import kind_of, sides
 from treewright.errors import ConfigError
 
 LESS_THAN_STEPS = {
@@ -23,7 +23,7 @@ Where = Callable[[str], str]
 def check_combination(config: Config, where: Where) -> None:
     """Refuse parts that make no sense with one another. Raises `ConfigError`."""
     _check_verifier(config, where)
-    _check_outcome_only(config, where)
+    check_outcome_only(config, where)
     _check_lookahead(config, where)
     _check_temperature(config, where)
     _check_letters(config, where)
@@ -47,7 +47,7 @@ def _check_verifier(config: Config, where: Where) -> None:
     raise ConfigError(where(key), key, scorer, problem, hint)
 
 
-def _check_outcome_only(config: Config, where: Where) -> None:
+def check_outcome_only(config: Config, where: Where) -> None:
     """Without a verdict on any step there is nothing to aggregate but the whole."""
     if not outcome_only(config):
         return
@@ -118,10 +118,9 @@ def _check_option_base(config: Config, where: Where) -> None:
 
 def _check_abilities(config: Config, where: Where) -> None:
     """An engine must be able to do what its part asks of it."""
-    for section, part in (("policy", config.policy), ("scorer", config.scorer)):
-        traits = traits_of(part)
+    for section, traits in sides(config).items():
         lacking = sorted(traits.asks - traits.engine.can) if traits.engine else []
         if traits.engine and lacking:
-            key, kind = f"{section}.engine.kind", kind_of(section, part)
+            key, kind = f"{section}.engine.kind", kind_of(section, getattr(config, section))
             problem = f"cannot give {', '.join(lacking)}, which {section} {kind} needs"
             raise ConfigError(where(key), key, traits.engine.kind, problem, "use engine.kind=vllm")

@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from engines.config import EngineConfig
-from engines.traits import traits_of
 from treewright.config.config import Config
-from treewright.config.kinds import SECTIONS, kind_of
+from treewright.config.kinds import SECTIONS, kind_of, sides
 from treewright.config.schema import join
 from treewright.config.sources import steering_sources
 from treewright.config.stand_in import StandIn
@@ -105,16 +104,12 @@ def _content(path: Path) -> bytes:
 
 def _models(config: Config) -> dict[str, Any]:
     """Local models by content, in place of their path."""
-    found = {}
-    for section in ("policy", "scorer"):
-        model = traits_of(getattr(config, section)).model
-        if model is not None and Path(model).is_dir():
-            found[f"{section}.model"] = model_digest(Path(model))
-    return found
+    models = {section: Path(its.model) for section, its in sides(config).items() if its.model}
+    return {f"{name}.model": model_digest(path) for name, path in models.items() if path.is_dir()}
 
 
 def _versions(config: Config) -> dict[str, Any]:
-    engines = (traits_of(part).engine for part in (config.policy, config.scorer))
+    engines = (traits.engine for traits in sides(config).values())
     libraries = {"treewright"}.union(*(engine.libraries for engine in engines if engine))
     return {f"versions.{name}": installed(name) for name in libraries}
 

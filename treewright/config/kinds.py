@@ -10,16 +10,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import is_dataclass
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engines.config import EngineConfig
 from engines.registry import DEFAULT, ENGINES
+from engines.traits import Traits, traits_of
 from policies.registry import POLICIES
 from scorers.registry import SCORERS
 from search.custom import is_import_path
 from search.strategies import STRATEGIES
 from treewright.config.parts import custom_class
 from treewright.config.stand_in import StandIn
+
+if TYPE_CHECKING:
+    from treewright.config.config import Config
 
 IMPORTED = "imported"
 PARTS = "treewright.exchange.imported"
@@ -75,6 +79,11 @@ def _imported(path: str) -> type:
 def is_own_code(section: str, kind: str) -> bool:
     """Whether a kind is a part that Treewright does not bring: it may be a stranger's code."""
     return is_import_path(listed_as(section, kind))
+
+
+def sides(config: Config) -> dict[str, Traits]:
+    """The sections with a model, and what they say of themselves."""
+    return {"policy": traits_of(config.policy), "scorer": traits_of(config.scorer)}
 
 
 def kind_of(section: str, settings: object) -> str:

@@ -33,7 +33,7 @@ from treewright.config.sweep import SWEEP
 from treewright.config.trust import guarded, trust_said
 from treewright.config.unknown import Unknown
 from treewright.config.yamldump import dump, to_plain
-from treewright.config.yamlfile import LARGEST_FILE, MOST_NODES, Node, node_of
+from treewright.config.yamlfile import LARGEST_FILE, Node, node_of
 from treewright.errors import ConfigError
 from treewright.files.reading import read_inside
 
@@ -88,8 +88,8 @@ def config_from(
     Raises `ConfigError`, its place being `Python`; also for more than a run's file can keep.
     """
     tree = node_of(said, PYTHON)
-    if tree.size > MOST_NODES or len(str(said)) > LARGEST_FILE:
-        problem = f"holds more than {MOST_NODES} values or {LARGEST_FILE // 1024} KiB"
+    if len(str(said)) > LARGEST_FILE:
+        problem = f"holds more than {LARGEST_FILE // 1024} KiB"
         raise ConfigError(PYTHON, "", None, problem, "a config is short")
     return config_of(overridden(tree, overrides), name)
 

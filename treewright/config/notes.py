@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks.grading import GradingConfig
-from engines.traits import Judges, Traits, traits_of
+from engines.traits import Judges, traits_of
 from search.budget import Bounded, Budget
 from search.questions import Declared, Strategy
 from search.strategies.waves import Waves
 from treewright.config.checks import scoring, unjudged
 from treewright.config.config import Config
-from treewright.config.kinds import kind_of
+from treewright.config.kinds import kind_of, sides
 
 
 def notes(config: Config) -> list[str]:
@@ -67,7 +67,7 @@ def _stop(config: Config) -> Iterator[str]:
 
 def _context(config: Config) -> Iterator[str]:
     """A limit of tokens that no prompt fits beside."""
-    for side, traits in sides(config):
+    for side, traits in sides(config).items():
         context, (key, longest) = traits.max_model_len, traits.text_limit or ("", 0)
         if context and longest >= context:
             room = f"{side}.engine.max_model_len {context} has no room for a prompt beside it"
@@ -89,11 +89,6 @@ def _feedback(config: Config) -> Iterator[str]:
 
 def _engines(config: Config) -> Iterator[str]:
     """What the engines say of their keys."""
-    for side, traits in sides(config):
+    for side, traits in sides(config).items():
         for note in traits.engine.notes() if traits.engine else ():
             yield f"{side}.engine.{note}"
-
-
-def sides(config: Config) -> tuple[tuple[str, Traits], ...]:
-    """The sections with a model, and what they say of themselves."""
-    return ("policy", traits_of(config.policy)), ("scorer", traits_of(config.scorer))

@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias, get_args, get_origin
+from math import isfinite
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from search.custom import raised
 from treewright.config import environment
@@ -20,21 +21,19 @@ from treewright.config.location import FILES, find
 from treewright.config.schema import (
     INTERPOLATION,
     default_of,
-    dotted,
     fit,
     hints_of,
     is_enum,
+    items_of,
     join,
     unwrap,
 )
 from treewright.config.yamldump import to_plain
-from treewright.config.yamlfile import node_of
+from treewright.config.yamlfile import Path, dotted, node_of
 from treewright.errors import ConfigError
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
-
-Path: TypeAlias = tuple[str | int, ...]
 
 FIELD = re.compile(r"([A-Za-z_][\w.\[\]]*): (.*)", re.DOTALL)
 """How a dataclass reports a bad field."""
@@ -119,7 +118,8 @@ class _Making:
         """One value of the type `hint`. Raises `ConfigError`."""
         key = dotted(path)
         if isinstance(said, str) and INTERPOLATION in said:
-            said = fit(node_of(self._resolved(said, path), self._where(key)), hint, key)
+            there = f"{self._where(key)}, resolved"
+            said = fit(node_of(self._resolved(said, path), there, path), hint, key)
         if said == UNGIVEN:
             problem = f"{UNGIVEN} stands for a value that must be given"
             raise ConfigError(self._where(key), key, None, problem, "give one")
@@ -133,9 +133,14 @@ class _Making:
         if isinstance(said, Mapping):
             return self.values(said, dict.fromkeys(said, inner[-1]), path)
         if isinstance(said, list):
-            items = [self.value(each, inner[0], (*path, i)) for i, each in enumerate(said)]
+            hints = items_of(kind, len(said))
+            items = [self.value(each, hints[i], (*path, i)) for i, each in enumerate(said)]
             return (get_origin(kind) or list)(items)
-        return float(said) if kind is float and said is not None else said
+        if kind is float and type(said) is int:
+            said = float(said)
+        if isinstance(said, float) and not isfinite(said):
+            raise ConfigError(self._where(key), key, said, "must be finite", "give a number")
+        return said
 
     def _dataclass(self, kind: Any, said: Mapping[str, Any], path: Path) -> object:
         values = self.values(said, hints_of(kind), path)

@@ -41,6 +41,8 @@ def fit(node: Node, hint: Any, key: str) -> Plain:
     Text with `${` passes as it is: what it stands for is known, and checked, only later.
     """
     optional, kind = unwrap(hint)
+    for opening in opened_by(kind):
+        node = unfold(node, opening, key)
     if isinstance(node.value, str) and INTERPOLATION in node.value:
         return node.value
     if optional and _is_null(node):
@@ -52,8 +54,18 @@ def fit(node: Node, hint: Any, key: str) -> Plain:
     if get_origin(kind) is dict:
         return _dict(node, get_args(kind)[1], key)
     if get_origin(kind) in (list, tuple):
-        return _list(node, get_args(kind)[0], key)
+        return _list(node, kind, key)
     return _scalar(node, kind, key)
+
+
+def opened_by(kind: Any) -> str:
+    """How a value of this type begins where a command line spells it in YAML."""
+    if kind is Any:
+        return "{["
+    if get_origin(kind) in (list, tuple):
+        return "["
+    mapping = get_origin(kind) is dict or (isinstance(kind, type) and is_dataclass(kind))
+    return "{" if mapping else ""
 
 
 def check_keys(
@@ -96,11 +108,6 @@ def dotted_keys(kind: type, key: str) -> Iterator[str]:
             yield from dotted_keys(inner, join(key, f.name))
 
 
-def dotted(path: Iterable[str | int]) -> str:
-    """The key of a place: `policy.few_shots[0].question`."""
-    return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in path).removeprefix(".")
-
-
 @cache
 def hints_of(kind: type) -> Mapping[str, Any]:
     """The types of a dataclass's fields, by name."""
@@ -123,7 +130,6 @@ def is_enum(kind: Any) -> bool:
 
 
 def _mapping(node: Node, kind: type, key: str) -> dict[str, Any]:
-    node = unfold(node, "{", key)
     kind = _of_kind(node, kind, key)
     hints = hints_of(kind)
     entries = check_keys(node, (f.name for f in fields(kind)), key, dotted_keys(kind, key))
@@ -147,35 +153,41 @@ def _of_kind(node: Node, base: type, key: str) -> Any:
 
 def _untyped(node: Node, key: str) -> Plain:
     """A value of which nothing is known: by the rules of YAML, what is quoted a text."""
-    node = unfold(unfold(node, "{", key), "[", key)
     if isinstance(node.value, dict):
         return _dict(node, Any, key)
     if isinstance(node.value, list):
-        return [_untyped(item, f"{key}[{index}]") for index, item in enumerate(node.value)]
+        return [fit(item, Any, f"{key}[{index}]") for index, item in enumerate(node.value)]
     return _typed(node.value) if node.plain else node.value
 
 
 def _dict(node: Node, kind: Any, key: str) -> dict[str, Any]:
-    node = unfold(node, "{", key)
     if not isinstance(node.value, dict):
         raise ConfigError(node.where, key, _shown(node), "must be a mapping", "write {name: value}")
     return {name: fit(child, kind, join(key, name)) for name, child in node.value.items()}
 
 
 def _list(node: Node, kind: Any, key: str) -> list[Any]:
-    items = _split(node, key)
-    if not isinstance(items.value, list):
+    """A list; a command line may also spell it `a,b`, or nothing for none."""
+    items = node.value
+    if isinstance(items, str) and node.where == COMMAND_LINE:
+        parts = [part.strip() for part in items.split(",")] if items else []
+        items = [Node(part, node.where, plain=True) for part in parts]
+    if not isinstance(items, list):
         raise ConfigError(node.where, key, _shown(node), "must be a list", "write [a, b]")
-    return [fit(item, kind, f"{key}[{index}]") for index, item in enumerate(items.value)]
+    hints = items_of(kind, len(items))
+    if len(hints) != len(items):
+        problem = f"has {len(items)} items, it must have {len(hints)}"
+        raise ConfigError(node.where, key, None, problem)
+    return [
+        fit(item, hint, f"{key}[{at}]")
+        for at, (item, hint) in enumerate(zip(items, hints, strict=True))
+    ]
 
 
-def _split(node: Node, key: str) -> Node:
-    """A list as a command line spells it: `[a, b]`, `a,b`, or nothing for none."""
-    node = unfold(node, "[", key)
-    if not isinstance(node.value, str) or node.where != COMMAND_LINE:
-        return node
-    parts = [part.strip() for part in node.value.split(",")] if node.value else []
-    return Node([Node(part, node.where, plain=True) for part in parts], node.where)
+def items_of(kind: Any, count: int) -> tuple[Any, ...]:
+    """The types of the items of a list that has so many."""
+    hints = get_args(kind) or (Any,)
+    return hints if get_origin(kind) is tuple and hints[-1] is not ... else hints[:1] * count
 
 
 def unfold(node: Node, opening: str, key: str) -> Node:

@@ -8,11 +8,14 @@ A scalar stays the text that was written; the type of its field decides what it 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from itertools import chain
-from pathlib import Path
-from typing import Any, NoReturn
+from numbers import Integral, Real
+from pathlib import Path as File
+from pathlib import PurePath
+from typing import Any, NoReturn, TypeAlias
 
 import yaml  # type: ignore[import-untyped]  # PyYAML, which OmegaConf brings, ships no types
 
@@ -22,6 +25,10 @@ from treewright.errors import ConfigError, suggest
 LARGEST_FILE = 256 * 1024
 DEEPEST = 50
 MOST_NODES = 10_000
+MOST_DIGITS = 30
+"""Of a whole number; none that a key takes has as many."""
+Path: TypeAlias = tuple[str | int, ...]
+"""Where a value stands: the keys and the numbers of items above it."""
 BINARY_HINT = "give a YAML text file in UTF-8"
 
 
@@ -35,27 +42,54 @@ class Node:
     size: int = field(default=1, repr=False)
 
 
-def node_of(value: object, where: str) -> Node:
-    """Plain data as a node, each scalar as YAML spells it.
+def node_of(value: object, where: str, path: Path = ()) -> Node:
+    """Plain data as a node, each scalar as YAML spells it; NumPy's numbers are numbers.
 
-    Raises `ConfigError` for what YAML has no word for.
+    `path` is where the value stands. Raises `ConfigError` for what a config has no word for.
     """
+    value = value.value if isinstance(value, Enum) else value
+    if len(path) > DEEPEST:
+        raise _unsaid(where, path[:1], f"is nested deeper than {DEEPEST} levels")
     if isinstance(value, Mapping):
-        named = {str(key): node_of(each, where) for key, each in value.items()}
-        return Node(named, where, size=1 + sum(each.size for each in named.values()))
+        named = {str(key): node_of(each, where, (*path, str(key))) for key, each in value.items()}
+        return _of_children(named, named.values(), where, path)
     if isinstance(value, list | tuple):
-        items = [node_of(each, where) for each in value]
-        return Node(items, where, size=1 + sum(each.size for each in items))
-    if isinstance(value, str | Path):
+        items = [node_of(each, where, (*path, at)) for at, each in enumerate(value)]
+        return _of_children(items, items, where, path)
+    if isinstance(value, str | PurePath):
         return Node(str(value), where)
-    if value is None or isinstance(value, bool | int | float):
-        spelled = json.dumps(value).replace("NaN", ".nan").replace("Infinity", ".inf")
-        return Node(spelled, where, plain=True)
-    hint = "give texts, numbers, true or false, lists and mappings"
-    raise ConfigError(where, "", repr(value), f"is a {type(value).__name__}", hint)
+    if isinstance(value, Integral):
+        value = value if isinstance(value, bool) else int(value)
+        if abs(value) >= 10**MOST_DIGITS:
+            raise _unsaid(where, path, f"has more than {MOST_DIGITS} digits")
+    elif isinstance(value, Real):
+        value = float(value)
+    elif value is not None:
+        raise _unsaid(where, path, f"is of type {type(value).__name__}")
+    spelled = json.dumps(value).replace("NaN", ".nan").replace("Infinity", ".inf")
+    return Node(spelled, where, plain=True)
 
 
-def read_yaml(path: Path, shown: str) -> Node:
+def _of_children(
+    value: list[Node] | dict[str, Node], children: Collection[Node], where: str, path: Path
+) -> Node:
+    size = 1 + sum(child.size for child in children)
+    if size > MOST_NODES:
+        raise _unsaid(where, path, f"holds more than {MOST_NODES} values")
+    return Node(value, where, size=size)
+
+
+def _unsaid(where: str, path: Path, problem: str) -> ConfigError:
+    hint = "give texts, numbers, true or false, lists and mappings, no more than a file would hold"
+    return ConfigError(where, dotted(path), None, problem, hint)
+
+
+def dotted(path: Path) -> str:
+    """The key of a place: `policy.few_shots[0].question`."""
+    return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in path).removeprefix(".")
+
+
+def read_yaml(path: File, shown: str) -> Node:
     """The file's one document, a mapping. `shown` names the file in errors."""
     return parse_yaml(_read_text(path, shown), shown)
 
@@ -85,7 +119,7 @@ def parse_value(text: str, shown: str, *, key: str = "", numbered: bool = False)
         raise ConfigError(shown, key, None, f"not YAML: {error}", BINARY_HINT) from None
 
 
-def _read_text(path: Path, shown: str) -> str:
+def _read_text(path: File, shown: str) -> str:
     try:
         if path.is_dir():
             raise ConfigError(shown, "", None, "is a directory", "give a YAML file in it")
@@ -116,7 +150,7 @@ def decoded(data: bytes, shown: str) -> str:
         ) from None
 
 
-def _neighbours(path: Path) -> str:
+def _neighbours(path: File) -> str:
     folder = path.parent
     found = sorted(chain(folder.glob("*.yaml"), folder.glob("*.yml"))) if folder.is_dir() else []
     names = [str(folder / neighbour.name) for neighbour in found if neighbour.is_file()][:20]

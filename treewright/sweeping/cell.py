@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import get_origin, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
-from treewright.config.checks import check_models
+from search.aggregation import MissingRule
+from treewright.config.checks import check_models, check_reported
 from treewright.config.compose import COMMAND_LINE, FIRST, Override, compose, merge, place
 from treewright.config.config import Config
 from treewright.config.load import config_of
+from treewright.config.schema import INTERPOLATION, fit
 from treewright.config.sweep import EXAMPLE, SWEEP, combinations
-from treewright.config.swept import Combination, shown
+from treewright.config.swept import Combination, shown, text
 from treewright.config.yamlfile import Node, node_of
 from treewright.errors import ConfigError
 
 HINTS = get_type_hints(Config)
+REPORTING = ("aggregate", "missing", "select")
+"""Keys that a run can be reported by anew."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,8 @@ def load_cells(path: str, overrides: Sequence[str] = ()) -> list[Cell]:
     base = Node({key: node for key, node in tree.value.items() if key != SWEEP}, tree.where)
     found = combinations(tree.value[SWEEP])
     _check_overrides(overrides, found[0])
-    name = Path(path).stem
-    return [_cell(number, one, base, name) for number, one in enumerate(found, 1)]
+    make = _Making(Path(path).stem)
+    return [_cell(number, one, base, make) for number, one in enumerate(found, 1)]
 
 
 def reporting_all(cells: Sequence[Cell]) -> Config:
@@ -65,19 +69,45 @@ def reporting_all(cells: Sequence[Cell]) -> Config:
     return config_of(merge(first.tree, node_of(union, first.tree.where)), first.config.name)
 
 
-def _cell(number: int, combination: Combination, base: Node, name: str) -> Cell:
+def _cell(number: int, combination: Combination, base: Node, make: _Making) -> Cell:
     tree = base
     for key, node in sorted(combination.leaves.items(), key=_rank):
         tree = merge(tree, _nested(key, node))
     try:
-        config = config_of(tree, name)
-        check_models(config, partial(place, tree))
+        config = make(tree, combination)
     except ConfigError as error:
         told = f"in the cell {' '.join(combination.overrides)}"
         hint = f"{error.hint}; {told}" if error.hint else told
         raise ConfigError(error.where, error.key, error.value, error.problem, hint) from error
     values = {key: shown(node) for key, node in combination.values.items()}
     return Cell(number, values, combination.overrides, tree, config)
+
+
+class _Making:
+    """Makes configs; of those that differ in what they report only, one in full: that takes ms."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._made: dict[tuple[str, ...], Config] = {}
+
+    def __call__(self, tree: Node, combination: Combination) -> Config:
+        """The config of a tree, checked. Raises `ConfigError`."""
+        said = {key: node for key, node in combination.leaves.items() if key in REPORTING}
+        rest = tuple(f"{k}={text(n)}" for k, n in combination.leaves.items() if k not in said)
+        where, made = partial(place, tree), self._made.get(rest)
+        if made is None or any(":" in text(n) or INTERPOLATION in text(n) for n in said.values()):
+            config = config_of(tree, self._name)
+            check_models(config, where)
+            return self._made.setdefault(rest, config)
+        assert isinstance(tree.value, dict)
+        fitted = {key: fit(tree.value[key], HINTS[key], key) for key in said}
+        values: dict[str, Any] = {
+            key: tuple(each) if isinstance(each, list) else MissingRule(str(each))
+            for key, each in fitted.items()
+        }
+        config = replace(made, written={**made.written, **fitted}, **values)
+        check_reported(config, where)
+        return config
 
 
 def _rank(leaf: tuple[str, Node]) -> tuple[int, int]:
