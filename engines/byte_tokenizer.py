@@ -17,7 +17,8 @@ class ByteTokenizer:
 
     def __init__(self, words: Sequence[bytes] = ()) -> None:
         self._bytes = {START + 1 + i: word for i, word in enumerate(words)} | NAMES
-        self._words = sorted(((word, START + 1 + i) for i, word in enumerate(words)), key=_longest)
+        numbered = [(word, START + 1 + i) for i, word in enumerate(words)]
+        self._words = sorted(numbered, key=lambda each: -len(each[0]))
 
     @property
     def eos_ids(self) -> tuple[int, ...]:
@@ -52,7 +53,3 @@ class ByteTokenizer:
         for message in messages:
             ids += [START, *self.encode(f"{message['role']}\n{message['content']}"), END]
         return (*ids, START, *self.encode("assistant\n"))
-
-
-def _longest(word: tuple[bytes, int]) -> int:
-    return -len(word[0])

@@ -122,10 +122,15 @@ def ticks(scale: AxisScale, place: object) -> tuple[Tick, ...]:
 
 def trace(frame: Frame, plot: Plot, series: Series) -> Trace:
     """One series; a lone point has a whisker in place of a band."""
-    sure = [spot for spot in series.spots if spot.low is not None and spot.high is not None]
-    highs = [(spot.x, spot.high or 0.0) for spot in sure]
-    lows = [(spot.x, spot.low or 0.0) for spot in reversed(sure)]
     many = len(series.spots) > 1
+    sure = [
+        (spot.x, spot.low, spot.high)
+        for spot in series.spots
+        if spot.low is not None and spot.high is not None
+    ]
+    highs = [(x, high) for x, _, high in sure]
+    lows = [(x, low) for x, low, _ in reversed(sure)]
+    whiskers = () if many else tuple(frame.path([(x, low), (x, high)]) for x, low, high in sure)
     return Trace(
         name=series.name,
         colour=colour(series),
@@ -133,11 +138,7 @@ def trace(frame: Frame, plot: Plot, series: Series) -> Trace:
         shape=SHAPES[max(0, series.colour) % len(SHAPES)],
         path=frame.path([(spot.x, spot.y) for spot in series.spots]) if many else "",
         band=f"{frame.path([*highs, *lows])}Z" if many and len(sure) > 1 else "",
-        whiskers=()
-        if many
-        else tuple(
-            frame.path([(spot.x, spot.low or 0.0), (spot.x, spot.high or 0.0)]) for spot in sure
-        ),
+        whiskers=whiskers,
         dots=tuple(
             Dot(frame.across(spot.x), frame.down(spot.y), told(plot, series, spot))
             for spot in series.spots

@@ -22,7 +22,6 @@ SHORT = 40
 CUT = "… [cut] …"
 SAMPLED = 16
 """Trees by which the number of whole solutions is chosen, at least."""
-"""A JSON object; a field that is not there has no value."""
 
 
 @dataclass

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from search.wording import DASH, amount, counted, percent, whole
@@ -39,6 +40,16 @@ def table_text(metrics: Metrics, steered_by: str | None = None) -> str:
 
 
 def _print(shown: Console, metrics: Metrics, steered_by: str | None) -> None:
+    shown.print(_arms(metrics, steered_by))
+    for note in [*left_out(metrics), *without_answer(metrics)]:
+        shown.print(line(note), highlight=False, markup=False)
+    if metrics.exhausted:
+        shown.print(limits_line(metrics), highlight=False, markup=False)
+    shown.print(ledger_line(metrics), style="dim", highlight=False)
+
+
+def _arms(metrics: Metrics, steered_by: str | None) -> Table:
+    """One line per arm: its accuracy over n, and the columns of its largest n."""
     columns = Place.TABLE.columns
     names = [
         *(f"n={n}" for n in sorted({each.n for each in metrics.arms})),
@@ -60,12 +71,7 @@ def _print(shown: Console, metrics: Metrics, steered_by: str | None) -> None:
             *(column.text(top) for column in columns),
             style="bold" if top.accuracy is not None and top.accuracy == best else "",
         )
-    shown.print(made)
-    for note in [*left_out(metrics), *without_answer(metrics)]:
-        shown.print(line(note), highlight=False, markup=False)
-    if metrics.exhausted:
-        shown.print(limits_line(metrics), highlight=False, markup=False)
-    shown.print(ledger_line(metrics), style="dim", highlight=False)
+    return made
 
 
 def headline(metrics: Metrics, steered_by: str | None) -> str:
