@@ -23,14 +23,14 @@ from search.aggregation import MissingRule
 from treewright.arms.arm import Arm
 from treewright.arms.graded import Graded
 from treewright.arms.marks import Marks
-from treewright.comparing.found import Found, read
+from treewright.comparing.finished_run import FinishedRun, read
 from treewright.running.recorded import RecordedRun
 
 # --- What an arm finds ----------------------------------------------------------------------------
 
 
-def found(folder: str) -> Found:
-    async def go() -> Found:
+def found(folder: str) -> FinishedRun:
+    async def go() -> FinishedRun:
         return await read(await RecordedRun.open(Path(folder), "A"))
 
     return asyncio.run(go())
@@ -49,7 +49,7 @@ def test_over_all_candidates_an_arm_is_as_accurate_and_as_dear_as_in_the_table(
         assert ours.figures.tokens == table.figures.tokens
 
 
-def over_subsets(run_read: Found, arm: Arm, n: int) -> Marks:
+def over_subsets(run_read: FinishedRun, arm: Arm, n: int) -> Marks:
     """The arm over all n-subsets, as it is compared."""
     (marks,) = run_read.graded([arm], MissingRule.WORST).over_subsets(arm, [n])
     return marks

@@ -18,7 +18,7 @@ from treewright.arms.comparison import Comparison, Side, Verdict
 from treewright.arms.graded import Graded
 from treewright.arms.measured import Measured
 from treewright.arms.solved import Solved
-from treewright.comparing.found import Found, read
+from treewright.comparing.finished_run import FinishedRun, read
 from treewright.config.load import load_config
 from treewright.running.recorded import RecordedRun
 from treewright.studies.aggregations import main
@@ -60,13 +60,13 @@ def base(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="module")
-def finished(folder: Path) -> Found:
+def finished(folder: Path) -> FinishedRun:
     """A finished run."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.delenv("TREEWRIGHT_RUNS", raising=False)
 
-        async def worked() -> Found:
+        async def worked() -> FinishedRun:
             (job,) = await worked_off([load_config("base.yaml")])
             return await read(await RecordedRun.open(job.run.path, "A"))
 
@@ -74,7 +74,7 @@ def finished(folder: Path) -> Found:
 
 
 @pytest.fixture(scope="module")
-def found(finished: Found) -> Choosing:
+def found(finished: FinishedRun) -> Choosing:
     """Its arms."""
     return Choosing.of(finished)
 
@@ -96,7 +96,9 @@ def test_every_aggregation_that_ships_is_compared_whatever_the_config_reports(
     assert scored == {Arm(how, name) for how in ("best", "weighted") for name in AGGREGATES}
 
 
-def test_over_whole_solutions_any_other_history_orders_as_the_last_one(finished: Found) -> None:
+def test_over_whole_solutions_any_other_history_orders_as_the_last_one(
+    finished: FinishedRun,
+) -> None:
     rule = MissingRule.WORST
     for item in finished.solved:
         for candidate in item.search.result.candidates:
@@ -114,7 +116,7 @@ def test_at_all_candidates_an_arm_is_what_the_table_of_the_run_measures(found: C
 
 
 def test_over_two_candidates_an_arm_is_its_mean_over_all_pairs(
-    finished: Found, found: Choosing
+    finished: FinishedRun, found: Choosing
 ) -> None:
     """Brute force: every pair of every problem, chosen from and graded one by one."""
     parts = [
@@ -140,7 +142,7 @@ def of(item: Solved, members: tuple[int, ...]) -> Solved:
 
 
 def test_an_arm_costs_what_its_first_candidates_did_and_a_verifier_only_where_it_scores(
-    finished: Found, found: Choosing
+    finished: FinishedRun, found: Choosing
 ) -> None:
     (scored, vote, single) = (
         next(curve for curve in found.curves if curve.arm == arm)

@@ -11,7 +11,7 @@ from pathlib import Path
 from search.aggregation import MissingRule
 from treewright.arms.arm import Arm, arm_named, arms_named
 from treewright.arms.comparison import Comparison, compare
-from treewright.comparing.found import Found, read
+from treewright.comparing.finished_run import FinishedRun, read
 from treewright.comparing.pairing import check_arm, check_once, check_same_data, check_size
 from treewright.comparing.telling import print_comparisons
 from treewright.config.checks import check_missing, unjudged
@@ -106,7 +106,9 @@ def same(first: RecordedRun, name: Arm) -> Arm:
     return REFERENCE.at(name.n) if name.aggregation and unjudged(first.config) else name
 
 
-def compared(plans: Sequence[Plan], runs: Sequence[Found], missing: str | None) -> list[Comparison]:
+def compared(
+    plans: Sequence[Plan], runs: Sequence[FinishedRun], missing: str | None
+) -> list[Comparison]:
     """All comparisons as one family. Each arm of each run is measured once."""
     pairs = [((plan.run, plan.arm), (0, plan.reference)) for plan in plans]
     asked = dict.fromkeys(each for pair in pairs for each in pair)
@@ -124,7 +126,7 @@ def compared(plans: Sequence[Plan], runs: Sequence[Found], missing: str | None) 
     return compare([(marks[ours], marks[theirs]) for ours, theirs in pairs])
 
 
-def to_json(rows: Sequence[Comparison], runs: Sequence[Found]) -> dict[str, object]:
+def to_json(rows: Sequence[Comparison], runs: Sequence[FinishedRun]) -> dict[str, object]:
     """The runs, and one row per comparison. `differs`: the keys in which a run is not the first."""
     first = runs[0].source
     return {

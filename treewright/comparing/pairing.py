@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from treewright.arms.arm import Arm
-from treewright.comparing.found import Found
+from treewright.comparing.finished_run import FinishedRun
 from treewright.config.checks import unjudged
 from treewright.config.compose import COMMAND_LINE
 from treewright.errors import ConfigError
@@ -52,7 +52,7 @@ def check_arm(source: RecordedRun, name: Arm) -> None:
         raise ConfigError(str(source.path), str(name), None, problem, "leave n out")
 
 
-def check_size(found: Found, name: Arm) -> None:
+def check_size(found: FinishedRun, name: Arm) -> None:
     """Every problem has the candidates to answer from. Raises `ConfigError`."""
     if name.n is None:
         return

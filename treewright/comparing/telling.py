@@ -12,7 +12,7 @@ from search.wording import counted, number, percent, points, points_interval, pr
 from treewright.arms.columns import Place
 from treewright.arms.comparison import Comparison, Side, Verdict
 from treewright.arms.tables import console, table
-from treewright.comparing.found import Found
+from treewright.comparing.finished_run import FinishedRun
 from treewright.config.fingerprint import differences
 from treewright.config.labels import with_values
 from treewright.config.steering import strategy_told
@@ -26,7 +26,7 @@ METHODS = (
 )
 
 
-def print_comparisons(rows: Sequence[Comparison], runs: Sequence[Found]) -> None:
+def print_comparisons(rows: Sequence[Comparison], runs: Sequence[FinishedRun]) -> None:
     """The runs, the table, what it says, and what was left out, on stdout."""
     shown = console()
     page = Page(tuple(rows), tuple(runs))
@@ -43,7 +43,7 @@ class Page:
     """One family of comparisons, and the runs that it is about."""
 
     rows: tuple[Comparison, ...]
-    runs: tuple[Found, ...]
+    runs: tuple[FinishedRun, ...]
 
     def legend(self) -> Iterator[str]:
         """Which run is which, and in what it differs from the first."""

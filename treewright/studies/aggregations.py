@@ -15,7 +15,7 @@ from pathlib import Path
 
 from search.strategies.best_of_n import BestOfN
 from treewright.arms.columns import Place
-from treewright.comparing.found import read
+from treewright.comparing.finished_run import read
 from treewright.config.config import Config
 from treewright.config.load import load_runnable
 from treewright.errors import ConfigError

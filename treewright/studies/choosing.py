@@ -15,7 +15,7 @@ from treewright.arms.arm import Arm, arms_of
 from treewright.arms.comparison import Comparison, compare
 from treewright.arms.graded_run import Curve, GradedRun
 from treewright.arms.marks import Marks
-from treewright.comparing.found import Found
+from treewright.comparing.finished_run import FinishedRun
 from treewright.report.differences import is_reference
 from treewright.report.verifier import graded, separation
 
@@ -70,7 +70,7 @@ class Choosing:
     failures: int
 
     @classmethod
-    def of(cls, found: Found) -> Choosing:
+    def of(cls, found: FinishedRun) -> Choosing:
         """Measure all that ships, whatever the run's own config reports."""
         free = [name for name in SELECTIONS if not SELECTIONS[name].needs_score]
         scored = [name for name in SELECTIONS if SELECTIONS[name].needs_score]

@@ -24,7 +24,7 @@ from scorers.log_odds import probability
 from scorers.thinkprm import ThinkPrmConfig
 from search.core import Candidate
 from search.wording import counted, number, signed, whole
-from treewright.comparing.found import read
+from treewright.comparing.finished_run import read
 from treewright.config.fingerprint import differences
 from treewright.errors import ConfigError
 from treewright.report.verifier import GRADED
@@ -88,7 +88,7 @@ class Tried:
 
 
 @dataclass(frozen=True)
-class Found:
+class FinishedRun:
     """The temperature, and how it does where it was fitted and elsewhere."""
 
     decision_temperature: float
@@ -96,7 +96,7 @@ class Found:
     test: Tried
 
 
-async def study(validation: Path, test: Path) -> Found:
+async def study(validation: Path, test: Path) -> FinishedRun:
     """Fit on one run, try on the other.
 
     Raises:
@@ -110,7 +110,7 @@ async def study(validation: Path, test: Path) -> Found:
         problem = "no temperature fits: its verdicts are all right, or worse than chance"
         raise ConfigError(str(validation), "scorer", None, problem, "more problems may tell")
     own = verifier(fitted).decision_temperature
-    return Found(own * factor, held_against(ours, factor), held_against(theirs, factor))
+    return FinishedRun(own * factor, held_against(ours, factor), held_against(theirs, factor))
 
 
 def check(fitted: RecordedRun, tried: RecordedRun) -> None:
@@ -207,7 +207,7 @@ def fit(log_odds: Sequence[float], right: Sequence[bool], temperature: float) ->
     return Fit(fmean(losses(log_odds, right, temperature)), ece, auroc(log_odds, right))
 
 
-def table(found: Found) -> Iterator[str]:
+def table(found: FinishedRun) -> Iterator[str]:
     """The figures as lines of Markdown."""
     yield f"scorer.decision_temperature: {number(found.decision_temperature, 2)}"
     yield ""

@@ -30,7 +30,7 @@ from policies.structured import StructuredConfig
 from search.core import Prefix, StopReason
 from search.structured_protocol import CountTokens, ResponseFormat
 from search.wording import interval, percent
-from treewright.comparing.found import read as replay
+from treewright.comparing.finished_run import read as replay
 from treewright.errors import ConfigError
 from treewright.running.recorded import RecordedRun
 from treewright.studies import page

@@ -1,4 +1,4 @@
-"""What a run that is compared found."""
+"""A finished run, as what compares runs sees it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from treewright.running.recorded import RecordedRun
 
 
 @dataclass(frozen=True)
-class Found:
+class FinishedRun:
     """What the journal of a finished run holds.
 
     `failures`: problems that have no result and will not be in any pair.
@@ -35,7 +35,7 @@ class Found:
         return max((len(item.search.result.candidates) for item in self.solved), default=0)
 
 
-async def read(source: RecordedRun) -> Found:
+async def read(source: RecordedRun) -> FinishedRun:
     """Replay the run from its journal, asking nobody and writing nothing.
 
     Raises:
@@ -50,4 +50,4 @@ async def read(source: RecordedRun) -> Found:
         hint = f"`treewright resume {source.path}` goes on"
         raise ConfigError(str(source.path), "is not finished", None, problem, hint)
     source.tell(known.damage)
-    return Found(source, known.solved, len(known.failed))
+    return FinishedRun(source, known.solved, len(known.failed))
