@@ -168,6 +168,8 @@ class Declared:
     """Whether it asks about unfinished paths, which an outcome reward model cannot judge."""
     draws_alike: bool = False
     """Whether it draws several children with the same in view, all equal at temperature 0."""
+    draws_independently: bool = False
+    """Whether its candidates are independent draws, so that any n of them are best-of-n."""
     aggregate: str | None = None
     """The aggregation whose scores it looks at."""
     steered_by: str | None = None

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from benchmarks.arithmetic import splits
 from benchmarks.arithmetic.checker import check, is_solved, read_steps
 from benchmarks.arithmetic.corpus import (
+    DECISIVE,
     SYSTEM,
     critique,
     policy_prompt,
@@ -264,7 +265,7 @@ def test_the_critique_of_a_wrong_step_shows_both_results_and_then_stops() -> Non
 
 def test_an_unfinished_right_solution_is_judged_yes_step_by_step() -> None:
     pieces = verifier_lesson(PROBLEM, RIGHT[:2]).pieces
-    assert [text for text, decisive in pieces if decisive] == ["correct", "correct", " Yes"]
+    assert [text for text, weight in pieces if weight == DECISIVE] == ["correct", "correct", " Yes"]
 
 
 @given(SEEDS)
@@ -272,7 +273,8 @@ def test_lessons_say_no_exactly_where_the_checker_finds_an_error(seed: int) -> N
     rng = random.Random(seed)
     problem = draw_problem(rng)
     steps = synthetic_solution(rng, problem)
-    verdicts = [text for text, decisive in verifier_lesson(problem, steps).pieces if decisive]
+    pieces = verifier_lesson(problem, steps).pieces
+    verdicts = [text for text, weight in pieces if weight == DECISIVE]
     labels = [label for label in check(problem, steps) if label is not None]
     assert verdicts[:-1] == ["correct" if label else "incorrect" for label in labels]
     assert verdicts[-1] == (" No" if False in labels else " Yes")

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.arithmetic.corpus import DECISIVE
 from benchmarks.arithmetic.problems import Operation, draw_problem
 from benchmarks.arithmetic.splits import held_out_keys, read_split
 from benchmarks.arithmetic.structured.checker import check, hold
@@ -252,7 +253,9 @@ def test_a_critique_ends_with_the_verdict_of_the_exact_judge(seed: int) -> None:
     rng, choice = drawn(seed)
     steps = read_steps(choice, synthetic_response(rng, choice))
     labels = [label for label in check(choice, steps) if label is not None]
-    verdicts = [text for text, decisive in critique(choice, steps) if decisive and text.isalpha()]
+    verdicts = [
+        text for text, weight in critique(choice, steps) if weight == DECISIVE and text.isalpha()
+    ]
     assert verdicts == ["correct" if label else "incorrect" for label in labels]
 
 

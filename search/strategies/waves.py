@@ -30,6 +30,11 @@ class Waves(Bounded):
         """How often a search asks the policy at most."""
         return self.n
 
+    @property
+    def draws_independently(self) -> bool:
+        """Whether any n of its candidates are best-of-n: not where what was seen ended a search."""
+        return self.stop == "none"
+
 
 def draw(
     problem: Problem, drawn: int, wave: int, n: int

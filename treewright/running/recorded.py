@@ -12,8 +12,7 @@ from pathlib import Path
 from benchmarks.datasets import Dataset, Sample, load_dataset
 from benchmarks.grading import GradingConfig, open_grader
 from search.fault import Fault
-from search.strategies.best_of_n import BestOfN
-from search.strategies.majority import Majority
+from search.questions import Declared
 from treewright.arms.arm import Arm, arms_of
 from treewright.arms.solved import Solved
 from treewright.config.config import Config
@@ -82,9 +81,8 @@ class RecordedRun:
 
     @property
     def draws_independently(self) -> bool:
-        """Whether its candidates are independent draws, so that any n of them are best-of-n."""
-        strategy = self.config.strategy
-        return isinstance(strategy, (BestOfN, Majority)) and strategy.stop == "none"
+        """Whether any n of its candidates are best-of-n; see `Declared`."""
+        return Declared.of(self.config.strategy).draws_independently
 
     @property
     def arms(self) -> list[Arm]:
