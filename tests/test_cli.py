@@ -117,12 +117,12 @@ BAD = [
     (["doctor", "nowhere.yaml"], "no such file"),
     (["resume", "nowhere"], "no such run"),
     (["resume", "x" * 5000], "File name too long"),
-    (["score", "nowhere", "--select", ""], "nothing to report"),
+    (["score", ".", "--select", ""], "nothing to report"),
     (["score", "nowhere"], "no such run"),
-    (["score", "nowhere", "--aggregate", "mni"], "did you mean min?"),
-    (["score", "nowhere", "--select", "bets"], "did you mean best?"),
-    (["score", "nowhere", "--missing", "wrost"], "did you mean worst?"),
-    (["score", "nowhere", "--agregate", "min"], "--aggregate"),
+    (["score", ".", "--aggregate", "mni"], "did you mean min?"),
+    (["score", ".", "--select", "bets"], "did you mean best?"),
+    (["score", ".", "--missing", "wrost"], "did you mean worst?"),
+    (["score", ".", "--agregate", "min"], "--aggregate"),
     (["ls", "rnus"], "did you mean runs?"),
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
@@ -48,10 +49,13 @@ RUN_HELP = "The folder that `run` printed, NAME/latest, or NAME/ and the beginni
 
 
 def found_run(said: Path) -> Path:
-    """The folder of the run that a command line means."""
+    """The folder of the run that a command line means; that there is none is told at once."""
+    from treewright.running.run_folder import RunFolder
     from treewright.running.run_name import find_run
 
-    return find_run(said)
+    run = find_run(said)
+    is_there = os.path.exists(run)  # noqa: PTH110 - a name that can be none is not there
+    return run if is_there else RunFolder.open(run).path
 
 
 def found_runs(said: list[Path]) -> list[Path]:
