@@ -108,11 +108,15 @@ def test_there_are_commands_to_check() -> None:
     ) in COMMANDS
 
 
+READERS = ("compare", "export", "report", "resume", "score", "tree", "view")
+"""Verbs whose first words are runs."""
+
+
 @pytest.mark.parametrize(("page", "command"), COMMANDS)
 def test_a_command_of_the_docs_is_one(
     page: str, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In a folder with the configs that the page shows."""
+    """In a folder with the configs that the page shows, and a folder for each run that is meant."""
     monkeypatch.chdir(tmp_path)
     for file, text in shown_files(ROOT / page):
         Path(file).write_text(text, "utf-8")
@@ -122,6 +126,9 @@ def test_a_command_of_the_docs_is_one(
     elif tool == "python":
         assert find_spec(words[1]) is not None
     else:
+        for word in words[1:] if words[0] in READERS else ():
+            if not word.startswith("-"):
+                Path(word).mkdir(parents=True, exist_ok=True)
         check(*words)
 
 
