@@ -133,6 +133,8 @@ def test_they_are_opened_in_python_by_the_beginning_of_their_name(runs: Path, ru
     assert opened.arms().to_pylist() == metrics["arms"]
     assert len(opened.problems) == metrics["problems"]
     assert opened.candidates().num_rows == CANDIDATES[run]
+    with pytest.raises(tw.Fault, match="Python: PROBLEM: 99: no such problem"):
+        opened.tree(99)
 
 
 @pytest.mark.parametrize("run", [BEST_OF_N, BEAM])

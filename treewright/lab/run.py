@@ -13,6 +13,7 @@ from search.tree import Graph
 from treewright.arms.columns import Place
 from treewright.arms.metrics import Metrics
 from treewright.config.config import Config
+from treewright.config.load import PYTHON
 from treewright.exchange.samples import samples_table
 from treewright.lab.portal import Portal
 from treewright.running.ending import ending
@@ -92,7 +93,7 @@ class AsyncRun:
 
         Raises `ConfigError` for a problem that is not there.
         """
-        sample = find(self.problems, str(problem))
+        sample = find(self.problems, str(problem), PYTHON)
         solved = {item.problem_id: item for item in self._known.solved}
         return tree(sample.problem, solved[sample.problem.id], self.config)
 

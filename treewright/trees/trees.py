@@ -15,6 +15,7 @@ from search.tree import Graph, lineage, to_json, tree_of
 from treewright.arms.arm import Arm, arms_of
 from treewright.arms.graded import Graded
 from treewright.arms.solved import Solved
+from treewright.config.compose import COMMAND_LINE
 from treewright.config.config import Config
 from treewright.errors import ConfigError, suggest
 from treewright.files.writing import make_folder
@@ -51,15 +52,13 @@ async def show(path: Path, spelled: str, form: str) -> int:
     there, or a search that has not ended.
     """
     if form not in FORMATS:
-        raise ConfigError(
-            "command line", "--format", form, "no such format", suggest(form, FORMATS)
-        )
+        raise ConfigError(COMMAND_LINE, "--format", form, "no such format", suggest(form, FORMATS))
     run = await RecordedRun.open(path)
     sample = find(run.dataset.samples, spelled)
     found = await run.read([sample])
     run.tell(found.damage)
     if not found.solved:
-        raise ConfigError("command line", sample.problem.id, None, *why_none(run.folder, found))
+        raise ConfigError(COMMAND_LINE, sample.problem.id, None, *why_none(run.folder, found))
     FORMATS[form](tree(sample.problem, found.solved[0], run.config))
     return 0
 
@@ -83,8 +82,11 @@ async def write_all(path: Path) -> int:
     return 0
 
 
-def find(samples: Sequence[Sample], spelled: str) -> Sample:
-    """The problem with this id, this number from 1, or this unique beginning of its id."""
+def find(samples: Sequence[Sample], spelled: str, where: str = COMMAND_LINE) -> Sample:
+    """The problem with this id, this number from 1, or this unique beginning of its id.
+
+    Raises `ConfigError`, its place being `where`.
+    """
     by_id = {sample.problem.id: sample for sample in samples}
     if spelled in by_id:
         return by_id[spelled]
@@ -97,7 +99,7 @@ def find(samples: Sequence[Sample], spelled: str) -> Sample:
     guess = f"did you mean {', '.join(near)}? " if near else ""
     problem = f"begins {len(begun)} ids" if begun else "no such problem"
     hint = f"{guess}give an id, the beginning of one, or a number from 1 to {len(samples)}"
-    raise ConfigError("command line", "PROBLEM", spelled, problem, hint)
+    raise ConfigError(where, "PROBLEM", spelled, problem, hint)
 
 
 def tree(problem: Problem, solved: Solved, config: Config) -> Graph:
