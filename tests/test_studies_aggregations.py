@@ -22,7 +22,7 @@ from treewright.comparing.finished_run import FinishedRun, read
 from treewright.config.load import load_config
 from treewright.running.recorded import RecordedRun
 from treewright.studies.aggregations import main
-from treewright.studies.choosing import AGGREGATES, Against, Choosing, Held, chance
+from treewright.studies.choosing import AGGREGATES, Against, Choosing, HeldArm, chance
 from treewright.studies.command import worked_off
 from treewright.studies.page import MARKER
 from treewright.studies.shown import Family
@@ -80,7 +80,7 @@ def found(finished: FinishedRun) -> Choosing:
 
 
 @pytest.fixture(scope="module")
-def rows(found: Choosing) -> list[Held]:
+def rows(found: Choosing) -> list[HeldArm]:
     """The family compared."""
     return found.family()
 
@@ -163,7 +163,7 @@ def test_an_arm_costs_what_its_first_candidates_did_and_a_verifier_only_where_it
 
 
 def test_the_family_holds_each_arm_against_last_against_majority_and_best_against_fewer(
-    rows: list[Held],
+    rows: list[HeldArm],
 ) -> None:
     """17 arms at n = 8 and 16 against majority, 14 of them against `last`, 8 against n = 8."""
     asked = [(row.against, row.arm, row.n) for row in rows]
@@ -177,7 +177,7 @@ def test_the_family_holds_each_arm_against_last_against_majority_and_best_agains
 
 
 def test_references_are_the_same_selection_by_last_majority_and_fewer_solutions(
-    rows: list[Held],
+    rows: list[HeldArm],
 ) -> None:
     references = {
         (row.against, row.arm.selection, row.found.theirs.arm, row.found.theirs.figures.n - row.n)
@@ -214,7 +214,7 @@ def test_log_odds_are_held_against_grades_as_the_probability_they_stand_for(
 
 def row(
     name: str, n: int, verdict: Verdict, against: Against = Against.LAST, needed: int | None = None
-) -> Held:
+) -> HeldArm:
     """A comparison of `name+best` with this verdict."""
     ours, theirs = (
         Side("A", Measured(Arm("best", each), n, accuracy, None, 0.0, 400, 0, 0, 0, 0, 1, 1))
@@ -223,7 +223,7 @@ def row(
     comparison = Comparison(
         ours, theirs, 400, 0, 0.1, (0.05, 0.15), 2, 1, 0.5, 0.5, verdict, needed, 1.0
     )
-    return Held(against, Arm("best", name), n, comparison)
+    return HeldArm(against, Arm("best", name), n, comparison)
 
 
 BETTER, WORSE, NOT_SHOWN = Verdict.BETTER, Verdict.WORSE, Verdict.NOT_SHOWN

@@ -39,7 +39,7 @@ class Guard:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class Blocked:
     """A port that has the loop: where it is now, and the outermost call of its code."""
 
     guard: Guard
@@ -113,7 +113,7 @@ class Watch:
         with suppress(RuntimeError):  # the loop was closed: the watch ends with it
             self._loop.call_soon_threadsafe(self._beat.set)
 
-    def _accuse(self, held: Held, interruptible: bool) -> None:
+    def _accuse(self, held: Blocked, interruptible: bool) -> None:
         self._tell(
             f"{held.guard.name} blocks the session: {place(held)}; an inline port awaits what "
             "takes long (asyncio.to_thread), or use cluster.backend: ray"
@@ -126,7 +126,7 @@ class Watch:
         if held := self._held(frame):
             raise PortBlocked(f"it blocked: {place(held)}")
 
-    def _held(self, frame: FrameType | None) -> Held | None:
+    def _held(self, frame: FrameType | None) -> Blocked | None:
         """The port whose code runs in this stack, called by the loop."""
         frames: list[FrameType] = []
         while frame is not None and frame.f_code is not CALLED_BY_THE_LOOP:
@@ -135,10 +135,10 @@ class Watch:
             frame = frame.f_back
         if not frames:
             return None
-        return Held(self._guards[frames[0].f_code.co_filename], frames[0], frames[-1])
+        return Blocked(self._guards[frames[0].f_code.co_filename], frames[0], frames[-1])
 
 
-def place(held: Held) -> str:
+def place(held: Blocked) -> str:
     """Where the port is, and for how long."""
     code = held.at.f_code
     where = f"{code.co_filename}:{held.at.f_lineno} in {code.co_name}"

@@ -27,7 +27,7 @@ REFERENCE = Arm("majority")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Wanted:
     """Which arms to compare, as the command line says; None and nothing where it does not."""
 
     arms: Sequence[str] = ()
@@ -45,7 +45,7 @@ class Plan:
     reference: Arm
 
 
-async def compare_runs(paths: Sequence[Path], asked: Asked, *, as_json: bool = False) -> int:
+async def compare_runs(paths: Sequence[Path], asked: Wanted, *, as_json: bool = False) -> int:
     """Compare, and print the table or one JSON object. Returns the exit code.
 
     Raises:
@@ -69,7 +69,7 @@ async def compare_runs(paths: Sequence[Path], asked: Asked, *, as_json: bool = F
     return 0
 
 
-def planned(sources: Sequence[RecordedRun], asked: Asked) -> list[Plan]:
+def planned(sources: Sequence[RecordedRun], asked: Wanted) -> list[Plan]:
     """What is compared with what. Raises `ConfigError` for an arm that a run does not have.
 
     Arms of one run are compared with its `majority`, or with the reference that was said. Of

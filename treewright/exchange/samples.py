@@ -61,7 +61,7 @@ class SampleRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class SampleColumn:
     """A column: its type, what it is, and its value in a row."""
 
     type: str
@@ -69,88 +69,92 @@ class Column:
     value: Callable[[SampleRow], Any]
 
 
-COLUMNS: dict[str, Column] = {
-    "problem_id": Column("text", "the problem", lambda row: row.sample.problem.id),
-    "question": Column("text", "what it asks", lambda row: row.sample.problem.question),
-    "reference": Column("text", "its right answer", lambda row: row.sample.answer),
-    "candidate": Column(
+COLUMNS: dict[str, SampleColumn] = {
+    "problem_id": SampleColumn("text", "the problem", lambda row: row.sample.problem.id),
+    "question": SampleColumn("text", "what it asks", lambda row: row.sample.problem.question),
+    "reference": SampleColumn("text", "its right answer", lambda row: row.sample.answer),
+    "candidate": SampleColumn(
         "int", "number among the problem's, from 0; the earlier wins a tie", lambda row: row.index
     ),
-    "path": Column("text", "its place in the search tree", lambda row: row.candidate.path.id),
-    "text": Column("text", "the whole solution", lambda row: row.candidate.path.text),
-    "steps": Column(
+    "path": SampleColumn("text", "its place in the search tree", lambda row: row.candidate.path.id),
+    "text": SampleColumn("text", "the whole solution", lambda row: row.candidate.path.text),
+    "steps": SampleColumn(
         "texts",
         "the solution's steps; they join to text",
         lambda row: [step.text for step in row.candidate.path.steps],
     ),
-    "step_probabilities": Column(
+    "step_probabilities": SampleColumn(
         "numbers",
         "that each step is correct, from 0 to 1; null for a step without a verdict; "
         "empty where no steps were judged",
         lambda row: [verdict.probability for verdict in row.judgement.verdicts],
     ),
-    "step_statuses": Column(
+    "step_statuses": SampleColumn(
         "texts",
         "how each verdict was had: read, after_error, missing, truncated",
         lambda row: [verdict.status.value for verdict in row.judgement.verdicts],
     ),
-    "prefix_history": Column(
+    "prefix_history": SampleColumn(
         "numbers",
         "that the whole is correct so far, judged along the path, oldest first; null where missing",
         lambda row: [None if isinstance(p, Missing) else p for p in row.candidate.history],
     ),
-    "unjudged": Column(
+    "unjudged": SampleColumn(
         "text",
         "why the whole has no probability; null where it has one",
         lambda row: p.reason if isinstance(p := row.judgement.prefix, Missing) else None,
     ),
-    "answer": Column(
+    "answer": SampleColumn(
         "text",
         "as it was graded; null: none",
         lambda row: row.run.config.grading.answer(row.candidate.path),
     ),
-    "group": Column(
+    "group": SampleColumn(
         "int",
         "the first candidate of the problem with an equal answer; null without an answer",
         lambda row: row.solved.grades.groups[row.index],
     ),
-    "outcome": Column(
+    "outcome": SampleColumn(
         "text",
         "correct, incorrect, abstained, timeout, failed",
         lambda row: row.solved.grades.outcomes[row.index].value,
     ),
-    "finished": Column(
+    "finished": SampleColumn(
         "flag", "whether the model ended its turn", lambda row: row.candidate.path.finished
     ),
-    "stop": Column(
+    "stop": SampleColumn(
         "text",
         "why the last step ended: eos, length, loop, abort, step_end",
         lambda row: stop_of(row.candidate.path).value,
     ),
-    "policy_prompt": Column(
+    "policy_prompt": SampleColumn(
         "int",
         "tokens of the policy's prompts along the path; null: not known",
         lambda row: count(row.drawing, "prompt"),
     ),
-    "policy_cached": Column(
+    "policy_cached": SampleColumn(
         "int", "those that were cached", lambda row: count(row.drawing, "cached")
     ),
-    "policy_generated": Column(
+    "policy_generated": SampleColumn(
         "int",
         "tokens that the policy generated along the path; null: not known",
         lambda row: count(row.drawing, "generated"),
     ),
-    "verifier_prompt": Column("int", "as policy_prompt", lambda row: count(row.judging, "prompt")),
-    "verifier_cached": Column("int", "as policy_cached", lambda row: count(row.judging, "cached")),
-    "verifier_generated": Column(
+    "verifier_prompt": SampleColumn(
+        "int", "as policy_prompt", lambda row: count(row.judging, "prompt")
+    ),
+    "verifier_cached": SampleColumn(
+        "int", "as policy_cached", lambda row: count(row.judging, "cached")
+    ),
+    "verifier_generated": SampleColumn(
         "int", "as policy_generated", lambda row: count(row.judging, "generated")
     ),
-    "strategy": Column(
+    "strategy": SampleColumn(
         "text",
         "the kind of search",
         lambda row: kind_of("strategy", row.run.config.strategy),
     ),
-    "replaced": Column(
+    "replaced": SampleColumn(
         "int",
         "lone surrogates of text that stand as U+FFFD here, as parquet cannot hold them",
         lambda row: len(SURROGATE.findall(row.candidate.path.text)),

@@ -14,7 +14,7 @@ from treewright.arms.marks import Marks
 from treewright.arms.measured import Measured
 from treewright.arms.metrics import limits_reached
 from treewright.arms.solved import Solved
-from treewright.studies.cells import Cell
+from treewright.studies.cells import StudyCell
 from treewright.studies.page import StudyError
 from treewright.studies.variety import Variety, variety
 
@@ -40,7 +40,7 @@ class CellResult:
     tokens ended, `failures` problems with a failure.
     """
 
-    cell: Cell
+    cell: StudyCell
     found: Measured
     tokens: float
     searched: int
@@ -92,7 +92,7 @@ def ladder(solved: Sequence[Solved], arm: Arm) -> list[Marks]:
 
 
 def results(
-    cell: Cell, solved: Sequence[Solved], failures: int, ladders: Mapping[str, Sequence[Marks]]
+    cell: StudyCell, solved: Sequence[Solved], failures: int, ladders: Mapping[str, Sequence[Marks]]
 ) -> list[CellResult]:
     """One per arm of the cell. Raises `StudyError` when nothing could be decided."""
     run = GradedRun.of(solved, cell.arms)

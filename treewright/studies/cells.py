@@ -108,7 +108,7 @@ ENTRIES: dict[str, Entry] = {
 
 
 @dataclass(frozen=True)
-class Cell:
+class StudyCell:
     """One strategy at one budget (0: it has none).
 
     `draws`: how many of the candidates of `config`'s run are looked at; None for all.
@@ -124,7 +124,7 @@ class Cell:
 
 def cells(
     strategies: Sequence[str], budgets: Sequence[int], common: Sequence[str] = (), base: Path = BASE
-) -> list[Cell]:
+) -> list[StudyCell]:
     """The cells of these strategies at these budgets.
 
     Args:
@@ -139,7 +139,9 @@ def cells(
     return [cell for name in strategies for cell in _of(name, budgets, common, base)]
 
 
-def _of(name: str, budgets: Sequence[int], common: Sequence[str], base: Path) -> Iterator[Cell]:
+def _of(
+    name: str, budgets: Sequence[int], common: Sequence[str], base: Path
+) -> Iterator[StudyCell]:
     if name not in ENTRIES:
         raise _not_in_table("--strategies", name, ENTRIES)
     entry = ENTRIES[name]
@@ -149,7 +151,7 @@ def _of(name: str, budgets: Sequence[int], common: Sequence[str], base: Path) ->
         width = entry.widths[budget]
         draws = int(width.removeprefix("n=")) if entry.run else None
         config = load_config(base, [*common, *overrides(name, 0 if entry.run else budget)])
-        yield Cell(name, budget, entry.arms, width, draws, config)
+        yield StudyCell(name, budget, entry.arms, width, draws, config)
 
 
 def overrides(name: str, budget: int) -> list[str]:

@@ -39,7 +39,7 @@ class Against(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldArm:
     """A comparison within the family: an arm over `n` candidates held against its reference."""
 
     against: Against
@@ -49,7 +49,7 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class ScoreQuality:
     """A score against the grades: AUROC within a problem and over all, and ECE; each in [0, 1]."""
 
     within: float | None
@@ -91,7 +91,7 @@ class Choosing:
         return curve.points[self.run.sizes.index(curve.arm.paid(n))]
 
     @cached_property
-    def judged(self) -> dict[str, Judged]:
+    def judged(self) -> dict[str, ScoreQuality]:
         """By aggregation how well its scores tell right from wrong."""
         cases = self.run.problems
         made = {}
@@ -100,15 +100,15 @@ class Choosing:
             pairs = [pair for case in cases for pair in graded(case.scores[name], case)]
             chances = [chance(score, Arm("best", name).scale) for score, _ in pairs]
             ece = calibration(chances, [right for _, right in pairs]).ece
-            made[name] = Judged(apart.within, apart.pooled, ece)
+            made[name] = ScoreQuality(apart.within, apart.pooled, ece)
         return made
 
-    def family(self) -> list[Held]:
+    def family(self) -> list[HeldArm]:
         """The whole family: one set of p values, adjusted together."""
         asked = list(self._asked())
         pairs = [(self.marks(ours, n), self.marks(theirs, m)) for _, ours, n, theirs, m in asked]
         return [
-            Held(against, ours.arm, n, found)
+            HeldArm(against, ours.arm, n, found)
             for (against, ours, n, _, _), found in zip(asked, compare(pairs), strict=True)
         ]
 

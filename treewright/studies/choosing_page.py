@@ -20,7 +20,7 @@ from search.wording import (
 from treewright.arms.columns import Place
 from treewright.arms.comparison import Comparison
 from treewright.arms.graded_run import Curve
-from treewright.studies.choosing import Against, Choosing, Held
+from treewright.studies.choosing import Against, Choosing, HeldArm
 from treewright.studies.page import MARKER, paragraphs, table
 from treewright.studies.shown import Family
 
@@ -180,7 +180,7 @@ def differences(found: Choosing, family: Family) -> Iterator[str]:
         yield from table(header, [_line(name, rows[name]) for name in rows])
 
 
-def _line(name: str, rows: Sequence[Held]) -> tuple[str, ...]:
+def _line(name: str, rows: Sequence[HeldArm]) -> tuple[str, ...]:
     """An aggregation at all sizes."""
     top = rows[-1].found
     cells = [cell(row.found) for row in rows]

@@ -88,7 +88,7 @@ class Tried:
 
 
 @dataclass(frozen=True)
-class FinishedRun:
+class Fitted:
     """The temperature, and how it does where it was fitted and elsewhere."""
 
     decision_temperature: float
@@ -96,7 +96,7 @@ class FinishedRun:
     test: Tried
 
 
-async def study(validation: Path, test: Path) -> FinishedRun:
+async def study(validation: Path, test: Path) -> Fitted:
     """Fit on one run, try on the other.
 
     Raises:
@@ -110,7 +110,7 @@ async def study(validation: Path, test: Path) -> FinishedRun:
         problem = "no temperature fits: its verdicts are all right, or worse than chance"
         raise ConfigError(str(validation), "scorer", None, problem, "more problems may tell")
     own = verifier(fitted).decision_temperature
-    return FinishedRun(own * factor, held_against(ours, factor), held_against(theirs, factor))
+    return Fitted(own * factor, held_against(ours, factor), held_against(theirs, factor))
 
 
 def check(fitted: RecordedRun, tried: RecordedRun) -> None:
@@ -207,7 +207,7 @@ def fit(log_odds: Sequence[float], right: Sequence[bool], temperature: float) ->
     return Fit(fmean(losses(log_odds, right, temperature)), ece, auroc(log_odds, right))
 
 
-def table(found: FinishedRun) -> Iterator[str]:
+def table(found: Fitted) -> Iterator[str]:
     """The figures as lines of Markdown."""
     yield f"scorer.decision_temperature: {number(found.decision_temperature, 2)}"
     yield ""

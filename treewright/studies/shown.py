@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from search.selection import SELECTIONS
 from search.wording import counted, points, points_interval, whole
 from treewright.arms.comparison import Verdict
-from treewright.studies.choosing import Against, Held
+from treewright.studies.choosing import Against, HeldArm
 
 FEW = 4
 """Names that are always told one by one."""
@@ -19,11 +19,11 @@ SAID = {Verdict.BETTER: "better", Verdict.WORSE: "worse"}
 class Family:
     """All comparisons of a study, and the `sizes` at which arms are compared."""
 
-    rows: tuple[Held, ...]
+    rows: tuple[HeldArm, ...]
     sizes: Sequence[int]
 
     @property
-    def known(self) -> list[Held]:
+    def known(self) -> list[HeldArm]:
         """Those that have a difference: their tests are adjusted together."""
         return [row for row in self.rows if row.found.verdict is not Verdict.NOTHING]
 
@@ -39,9 +39,9 @@ class Family:
             )
         ]
 
-    def block(self, against: Against, selection: str) -> dict[str, list[Held]]:
+    def block(self, against: Against, selection: str) -> dict[str, list[HeldArm]]:
         """By aggregation (or selection, where it needs none) the rows, one per size."""
-        found: dict[str, list[Held]] = {}
+        found: dict[str, list[HeldArm]] = {}
         for row in self.rows:
             if row.against is against and row.arm.selection == selection:
                 found.setdefault(row.arm.aggregation or selection, []).append(row)
@@ -59,7 +59,7 @@ class Family:
         yield from nearest([row for row in self.rows if not row.found.shown])
 
 
-def verdicts(by_name: Mapping[str, Sequence[Held]], sizes: Sequence[int]) -> str:
+def verdicts(by_name: Mapping[str, Sequence[HeldArm]], sizes: Sequence[int]) -> str:
     """`better: min at every n, mean at n = 64; no difference shown: product`."""
     parts = []
     for verdict, word in SAID.items():
@@ -73,7 +73,7 @@ def verdicts(by_name: Mapping[str, Sequence[Held]], sizes: Sequence[int]) -> str
     return "; ".join([*parts, *_silent(by_name)])
 
 
-def _silent(by_name: Mapping[str, Sequence[Held]]) -> Iterator[str]:
+def _silent(by_name: Mapping[str, Sequence[HeldArm]]) -> Iterator[str]:
     """What is shown of nobody, and what has no problem to show it with."""
     silent = [name for name, rows in by_name.items() if not any(row.found.shown for row in rows)]
     blank = [name for name in silent if not any(row.found.problems for row in by_name[name])]
@@ -97,7 +97,7 @@ def at(ns: Sequence[int], sizes: Sequence[int]) -> str:
     return "at every n" if whole else f"at n = {', '.join(map(str, ns))}"
 
 
-def harm(rows: Sequence[Held]) -> Iterator[str]:
+def harm(rows: Sequence[HeldArm]) -> Iterator[str]:
     """Whether choosing among more solutions made the choice better or worse."""
     if not rows:
         return
@@ -106,7 +106,7 @@ def harm(rows: Sequence[Held]) -> Iterator[str]:
     yield f"`best` of {most} solutions against `best` of {few}: {verdicts(by_name, [most])}."
 
 
-def nearest(rows: Sequence[Held]) -> Iterator[str]:
+def nearest(rows: Sequence[HeldArm]) -> Iterator[str]:
     """That what is not shown may be there, and what it would take to show the nearest."""
     known = [(row.found.problems_needed, row) for row in rows if row.found.problems_needed]
     if not known:

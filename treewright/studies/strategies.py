@@ -17,7 +17,7 @@ from treewright.running.ending import ending
 from treewright.running.job import Job
 from treewright.running.recorded import RecordedRun
 from treewright.studies.cell_results import CellResult, ladder, results
-from treewright.studies.cells import BASE, BUDGETS, ENTRIES, REFERENCES, Cell, cells
+from treewright.studies.cells import BASE, BUDGETS, ENTRIES, REFERENCES, StudyCell, cells
 from treewright.studies.command import common, deliver, described, guarded, parser, worked_off
 from treewright.studies.document import document
 from treewright.studies.page import StudyError
@@ -62,7 +62,7 @@ def numbers(listed: str) -> list[int]:
     return [int(name) for name in names(listed)]
 
 
-async def measured(table: Sequence[Cell], jobs: Sequence[Job]) -> AsyncIterator[CellResult]:
+async def measured(table: Sequence[StudyCell], jobs: Sequence[Job]) -> AsyncIterator[CellResult]:
     """The results of all cells, in their order. Each run is read once; references are kept."""
     by_name = {job.config.name: job for job in jobs}
     kept = {cell.strategy: await read(by_name[cell.config.name]) for cell in references(table)}
@@ -75,7 +75,7 @@ async def measured(table: Sequence[Cell], jobs: Sequence[Job]) -> AsyncIterator[
             yield found
 
 
-def references(table: Sequence[Cell]) -> list[Cell]:
+def references(table: Sequence[StudyCell]) -> list[StudyCell]:
     """One cell of each reference."""
     return list({cell.strategy: cell for cell in table if cell.strategy in REFERENCES}.values())
 

@@ -54,7 +54,7 @@ def load_cells(path: str, overrides: Sequence[str] = ()) -> list[Cell]:
     base = Node({key: node for key, node in tree.value.items() if key != SWEEP}, tree.where)
     found = combinations(tree.value[SWEEP])
     _check_overrides(overrides, found[0])
-    make = _Making(Path(path).stem)
+    make = _CellConfigs(Path(path).stem)
     return [_cell(number, one, base, make) for number, one in enumerate(found, 1)]
 
 
@@ -69,7 +69,7 @@ def reporting_all(cells: Sequence[Cell]) -> Config:
     return config_of(merge(first.tree, node_of(union, first.tree.where)), first.config.name)
 
 
-def _cell(number: int, combination: Combination, base: Node, make: _Making) -> Cell:
+def _cell(number: int, combination: Combination, base: Node, make: _CellConfigs) -> Cell:
     tree = base
     for key, node in sorted(combination.leaves.items(), key=_rank):
         tree = merge(tree, _nested(key, node))
@@ -83,7 +83,7 @@ def _cell(number: int, combination: Combination, base: Node, make: _Making) -> C
     return Cell(number, values, combination.overrides, tree, config)
 
 
-class _Making:
+class _CellConfigs:
     """Makes configs; of those that differ in what they report only, one in full: that takes ms."""
 
     def __init__(self, name: str) -> None:

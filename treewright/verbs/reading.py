@@ -98,9 +98,9 @@ def compare(
     - `treewright compare BEST_OF_N BEAM --arm last+best --reference majority@8 --json`
     """
     trust(trusted, python_path)
-    from treewright.comparing.compare import Asked, compare_runs
+    from treewright.comparing.compare import Wanted, compare_runs
 
-    asked = Asked(split_names(arm), reference, n, missing)
+    asked = Wanted(split_names(arm), reference, n, missing)
     return finished(compare_runs(runs, asked, as_json=as_json))
 
 

@@ -33,7 +33,7 @@ Figures = Mapping[str, float]
 
 
 @dataclass(frozen=True)
-class Asked:
+class Sampled:
     """What is measured: the first `problems` of `split`, `samples` of each at `temperature`.
 
     The verifier writes `chains` chains on each sample.
@@ -92,7 +92,7 @@ def by_level(levels: Sequence[int], values: Sequence[float]) -> dict[str, float]
     return {name: sum(group) / len(group) for name, group in sorted(groups.items())}
 
 
-def measure(policy: Path, verifier: Path | None, asked: Asked) -> dict[str, Figures]:
+def measure(policy: Path, verifier: Path | None, asked: Sampled) -> dict[str, Figures]:
     """Returns each figure by level; without a verifier only the policy's."""
     drawn = asked.drawn
     levels = [problem.level for problem in drawn]
@@ -149,7 +149,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     if options.threads:
         set_threads(options.threads)
-    asked = Asked(
+    asked = Sampled(
         options.split,
         options.problems,
         options.samples,
