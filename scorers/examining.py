@@ -10,7 +10,7 @@ from scorers.verdict_ids import UnfitTokenizer, VerdictIds
 from search.findings import UNMEASURED, Finding, fail, ok
 
 if TYPE_CHECKING:
-    from scorers.thinkprm import ThinkPrmConfig
+    from scorers.thinkprm_config import ThinkPrmConfig
 
 
 def examine(config: ThinkPrmConfig, questions: Sequence[str]) -> Iterator[Finding]:

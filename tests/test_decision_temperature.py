@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from scorers.thinkprm import ThinkPrmConfig
+from scorers.thinkprm_config import ThinkPrmConfig
 from treewright.cli import main as treewright
 from treewright.studies import decision_temperature
 from treewright.studies.decision_temperature import CERTAIN, main, odds

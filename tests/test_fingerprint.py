@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scorers.thinkprm import ThinkPrmConfig
+from scorers.thinkprm_config import ThinkPrmConfig
 from treewright.config.fingerprint import (
     _leaves,
     differences,

@@ -26,7 +26,8 @@ from recorded_chains import (
     probabilities,
 )
 from scorers.chain import ASKED_ITSELF
-from scorers.thinkprm import ThinkPrm, ThinkPrmConfig
+from scorers.thinkprm import ThinkPrm
+from scorers.thinkprm_config import ThinkPrmConfig
 from search.core import Judgement, Missing, Prefix, Problem, Spent
 from search.ports import Failure, FailureKind, ScorerCall, ScorerReply
 

@@ -21,7 +21,7 @@ from benchmarks.estimators.paired import paired_difference
 from benchmarks.estimators.temperature import fit_temperature, losses
 from benchmarks.grading import Outcome
 from scorers.log_odds import probability
-from scorers.thinkprm import ThinkPrmConfig
+from scorers.thinkprm_config import ThinkPrmConfig
 from search.core import Candidate
 from search.wording import counted, number, signed, whole
 from treewright.comparing.finished_run import read

@@ -1,0 +1,167 @@
+"""The configuration of ThinkPRM, and how the verifier of one is built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from engines.config import Ability, EngineConfig
+from engines.loop_guard import LoopGuard
+from engines.traits import Judges, Traits
+from engines.vllm_config import VllmConfig
+from scorers.combining import COMBINATIONS, Combine
+from scorers.continuing import Final
+from scorers.examining import examine
+from scorers.prompt import LEADS, Prefill
+from scorers.step_texts import STEPS, Steps
+from scorers.thinkprm import ThinkPrm
+from scorers.verdict_ids import UnfitTokenizer
+from search.checks import UNSAID, check_choice, check_count, check_number, fault
+from search.findings import Finding
+
+AfterIncorrect: TypeAlias = Literal["rejudge", "inherit"]
+COLDEST = 0.001
+"""The least decision temperature: below it all that a verifier says would be 0 or 1."""
+
+
+@dataclass(frozen=True)
+class ThinkPrmConfig:
+    """A generative verifier, ThinkPRM, that writes a critique with a verdict on every step."""
+
+    model: str
+    """The checkpoint that judges: a folder, or a name on the Hugging Face hub."""
+    engine: EngineConfig = field(default_factory=VllmConfig)
+    """How the model is run."""
+    prefill: Prefill = "none"
+    """How the verifier's turn begins: `none` with `<think>` alone; `verify_step` with the first
+    line of its training chains and `Step 1:`, about half the tokens; `card` as the model card has
+    it, for comparison."""
+    steps: Steps = "as_written"
+    """How it is shown the steps of a path: `as_written`, or `untagged`, without the tags of a
+    structured response, whose output becomes a sentence that says which option is the answer."""
+    option_base: int = 0
+    """`untagged` only: the number of the first option, 0 or 1; write `${grading.option_base}`."""
+    chains: int = 1
+    """How many verification chains are written for each judgement."""
+    combine: Combine = "probability"
+    """What is averaged over the chains, for each step and for the whole prefix: `probability`, as
+    the authors do, or `logit`, the log-odds; one chain is its own mean by both."""
+    decision_temperature: float = 1.0
+    """Divides the log-odds of each chain before they are combined; above 1 makes the verifier less
+    sure, and 1, the authors', leaves it as it is."""
+    temperature: float | None = None
+    """Sampling temperature of chains, 0 to 2; `null` is 0 for one chain and 0.6 for several, as in
+    the paper."""
+    top_p: float = 1.0
+    """At most 1: of a chain's tokens only the likeliest that have this probability together are
+    drawn; 1 is all."""
+    max_tokens: int = 4096
+    """Tokens of the longest chain; one that is cut has no verdict on the steps that it did not
+    reach."""
+    early_stop: bool = True
+    """Stop a chain at the first step that it calls incorrect; it was trained to end there. So the
+    first `incorrect` counts by definition: where a chain would have changed its mind on a step and
+    called it correct after all, that step is judged incorrect, and those after it take its
+    probability. Without it the last verdict on a step counts, and chains are longer."""
+    loop_guard: LoopGuard = field(default_factory=lambda: LoopGuard(ngram=50, repeats=3))
+    """Stops a chain that repeats itself, over all that it has written."""
+    retries: int = 1
+    """How often all chains are written again when none could be read."""
+    retry_temperature: float = 0.6
+    """Sampling temperature of these retries, 0 to 2."""
+    min_mass: float = 0.5
+    """0 to 1: a chain cannot be read whose P(Yes) + P(No) at the end is lower."""
+    case_variants: bool = True
+    """Count `Correct`, ` correct`, `CORRECT`, `yes` and the like towards the trained spellings;
+    without it a verdict in another spelling has no probability."""
+    incremental: bool = field(default=False, metadata=UNSAID)
+    """A verification goes on from the chain of an earlier judged prefix, and judges only the steps
+    after what that chain called correct; the closing question is answered anew."""
+    recheck_every: int | None = field(default=None, metadata=UNSAID)
+    """With `incremental` or `inherit`, a path is judged whole whenever its number of steps reaches
+    another multiple of this; null: never for that reason."""
+    final: Final = field(default="incremental", metadata=UNSAID)
+    """Whether a finished solution may go on from an earlier chain, or inherit, as any other path
+    (`incremental`) or is judged `whole`."""
+    after_incorrect: AfterIncorrect = field(default="rejudge", metadata=UNSAID)
+    """What becomes of a path whose beginning was judged and has a step called incorrect, P(correct)
+    below 0.5: it is judged again (`rejudge`), or takes that judgement over and the verifier is not
+    asked (`inherit`)."""
+
+    def __post_init__(self) -> None:
+        check_choice("prefill", self.prefill, list(LEADS))
+        check_choice("steps", self.steps, STEPS)
+        if self.option_base not in (0, 1):
+            raise fault("option_base", self.option_base, "0 or 1")
+        check_count("chains", self.chains)
+        check_choice("combine", self.combine, COMBINATIONS)
+        check_number("decision_temperature", self.decision_temperature)
+        if self.decision_temperature < COLDEST:
+            hint = "1 leaves the verifier as it is"
+            raise fault(
+                "decision_temperature", self.decision_temperature, f"from {COLDEST} up", hint
+            )
+        check_count("max_tokens", self.max_tokens)
+        check_count("retries", self.retries, least=0)
+        check_number("top_p", self.top_p, high=1.0)
+        check_number("min_mass", self.min_mass, high=1.0)
+        check_number("temperature", self.first_temperature, high=2.0)
+        check_number("retry_temperature", self.retry_temperature, high=2.0)
+        if self.recheck_every is not None:
+            check_count("recheck_every", self.recheck_every, hint="null: never")
+        check_choice("final", self.final, Final)
+        check_choice("after_incorrect", self.after_incorrect, AfterIncorrect)
+        self._check_sampling()
+
+    def _check_sampling(self) -> None:
+        if self.top_p == 0:
+            raise fault("top_p", self.top_p, "above 0", "1 keeps every token")
+        if self.chains > 1 and self.first_temperature == 0:
+            raise fault(
+                "temperature", 0.0, f"above 0 with chains: {self.chains}", "all would be the same"
+            )
+        if self.retries and self.retry_temperature == 0:
+            raise fault("retry_temperature", 0.0, "above 0", "a greedy retry repeats the chain")
+
+    @property
+    def traits(self) -> Traits:
+        """All chains to their limit, all retries, and one token to read each final verdict."""
+        attempts = 1 + self.incremental + self.retries
+        return Traits(
+            model=self.model,
+            engine=self.engine,
+            asks=frozenset({Ability.TOKEN_IDS, Ability.SEEDS, Ability.LOGPROBS}),
+            most_tokens=attempts * self.chains * (self.max_tokens + 1),
+            text_limit=("max_tokens", self.max_tokens),
+            judges=Judges.STEPS,
+            goes_on=self.incremental or self.after_incorrect == "inherit",
+            option_base=self.option_base if self.steps == "untagged" else None,
+        )
+
+    def examine(self, questions: Sequence[str], *, feedback: bool) -> Iterator[Finding]:
+        """See `engines.traits.Examined`."""
+        return examine(self, questions)
+
+    @property
+    def first_temperature(self) -> float:
+        """The temperature of the first attempt."""
+        if self.temperature is not None:
+            return self.temperature
+        return 0.0 if self.chains == 1 else 0.6
+
+
+async def build(config: ThinkPrmConfig) -> ThinkPrm:
+    """Load the tokenizer, start the engine and check that the model is a ThinkPRM.
+
+    Raises:
+        TokenizerError: the folder is missing, or is no chat checkpoint.
+        UnfitTokenizer: the model is no ThinkPRM.
+        EngineError: the engine does not start.
+    """
+    tokenizer, engine = await config.engine.open(config.model)
+    try:
+        return ThinkPrm(config, engine, tokenizer)
+    except UnfitTokenizer:
+        await engine.close()
+        raise
