@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from engines.engine import Engine, EnginePort, Refused
 from engines.tokenizer import Tokenizer, TokenizerError
-from scorers.chain import Chain, ChainVerifier, Sheet, Unread
+from scorers.chain import Chain, ChainVerifier, Unread
 from scorers.combining import combine
 from scorers.continuing import Begun, Continuing, attempts, is_rechecked
 from scorers.inheriting import inherited
@@ -22,6 +22,7 @@ from scorers.prompt import VerifierPrompt, highest_label
 from scorers.step_texts import step_texts
 from scorers.verdict_ids import VerdictIds
 from scorers.verdicts import ChainReader
+from scorers.writing import ChainWriter, Cues, Sheet
 from search.core import ChainStart, Judgement, Origin, Spent
 from search.gather import gather
 from search.ports import Failure, FailureKind, ScorerCall, ScorerReply
@@ -44,11 +45,13 @@ class ThinkPrm(EnginePort):
         verdict_ids = VerdictIds.of(tokenizer, config.model, variants=config.case_variants)
         super().__init__(engine)
         self._config = config
-        self._prompt = VerifierPrompt(tokenizer, config.prefill, config.model)
+        self._prompt = VerifierPrompt(
+            tokenizer, config.prefill, config.model, config.verifier_instruction
+        )
         self._reserve = len(self._prompt.closing("", thought=False)) + CLOSING_ROOM
         reader = ChainReader(tokenizer, verdict_ids)
         self._continuing = Continuing(reader, verdict_ids, self._prompt.lead)
-        self._verifier = ChainVerifier(
+        writer = ChainWriter(
             engine,
             self._prompt,
             reader,
@@ -57,8 +60,15 @@ class ThinkPrm(EnginePort):
             config.top_p,
             config.loop_guard,
             config.early_stop,
-            config.min_mass,
+            self._cues(),
         )
+        self._verifier = ChainVerifier(writer, config.min_mass)
+
+    def _cues(self) -> Cues:
+        """What bids a chain go on, for each further round and while it is too short."""
+        config = self._config
+        again = [self._prompt.cue(text) for text in config.again[: config.rounds - 1]]
+        return Cues(tuple(again), self._prompt.cue(config.wait), config.min_tokens)
 
     async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:
         """`replies[i]` answers `batch[i]`. Raises `EngineError` when the engine is dead."""
@@ -128,7 +138,7 @@ class ThinkPrm(EnginePort):
         prompt = self._prompt.ids(question, texts)
         free = self.engine.max_model_len - len(prompt) - self._reserve
         room = min(self._config.max_tokens, free)
-        return Sheet(prompt, room, len(texts), highest_label(texts), call.cache)
+        return Sheet(prompt, room, free, len(texts), highest_label(texts), call.cache)
 
     async def _attempt(
         self, sheet: Sheet, seed: int, attempt: int, begun: Mapping[int, Begun]

@@ -13,7 +13,7 @@ from engines.vllm_config import VllmConfig
 from scorers.combining import COMBINATIONS, Combine
 from scorers.continuing import Final
 from scorers.examining import examine
-from scorers.prompt import LEADS, Prefill
+from scorers.prompt import INSTRUCTION, LEADS, Prefill
 from scorers.step_texts import STEPS, Steps
 from scorers.thinkprm import ThinkPrm
 from scorers.verdict_ids import UnfitTokenizer
@@ -21,6 +21,8 @@ from search.checks import UNSAID, check_choice, check_count, check_number, fault
 from search.findings import Finding
 
 AfterIncorrect: TypeAlias = Literal["rejudge", "inherit"]
+AGAIN = ("Let me double check", "Let's verify again", "Did I miss something?")
+"""The authors' cues of the second, third and fourth round (arXiv 2504.16828, appendix)."""
 COLDEST = 0.001
 """The least decision temperature: below it all that a verifier says would be 0 or 1."""
 
@@ -46,7 +48,8 @@ class ThinkPrmConfig:
     """How many verification chains are written for each judgement."""
     combine: Combine = "probability"
     """What is averaged over the chains, for each step and for the whole prefix: `probability`, as
-    the authors do, or `logit`, the log-odds; one chain is its own mean by both."""
+    the authors do, `logit`, the log-odds, or `weighted`, probabilities that count as much as the
+    chain's own answer, Yes or No, is likely to it; one chain is its own mean by all."""
     decision_temperature: float = 1.0
     """Divides the log-odds of each chain before they are combined; above 1 makes the verifier less
     sure, and 1, the authors', leaves it as it is."""
@@ -57,15 +60,17 @@ class ThinkPrmConfig:
     """At most 1: of a chain's tokens only the likeliest that have this probability together are
     drawn; 1 is all."""
     max_tokens: int = 4096
-    """Tokens of the longest chain; one that is cut has no verdict on the steps that it did not
-    reach."""
+    """Tokens of the longest chain, of each of its `rounds`; one that is cut has no verdict on the
+    steps that it did not reach."""
     early_stop: bool = True
     """Stop a chain at the first step that it calls incorrect; it was trained to end there. So the
     first `incorrect` counts by definition: where a chain would have changed its mind on a step and
     called it correct after all, that step is judged incorrect, and those after it take its
-    probability. Without it the last verdict on a step counts, and chains are longer."""
+    probability. Without it the last verdict on a step counts, and chains are longer. With `rounds`
+    or `min_tokens` it stops a round, or what was written up to a `wait`: of what these say of a
+    step, the last counts."""
     loop_guard: LoopGuard = field(default_factory=lambda: LoopGuard(ngram=50, repeats=3))
-    """Stops a chain that repeats itself, over all that it has written."""
+    """Stops a chain that repeats itself, over all that it has written in a round."""
     retries: int = 1
     """How often all chains are written again when none could be read."""
     retry_temperature: float = 0.6
@@ -88,6 +93,20 @@ class ThinkPrmConfig:
     """What becomes of a path whose beginning was judged and has a step called incorrect, P(correct)
     below 0.5: it is judged again (`rejudge`), or takes that judgement over and the verifier is not
     asked (`inherit`)."""
+    rounds: int = field(default=1, metadata=UNSAID)
+    """How often a chain verifies, one round after the other (sequential scaling); the closing
+    question is asked once, after the last."""
+    again: tuple[str, ...] = field(default=AGAIN, metadata=UNSAID)
+    """What bids a chain verify again, for the second round, the third, and so on; it begins a line.
+    The default is the authors'."""
+    min_tokens: int = field(default=0, metadata=UNSAID)
+    """A chain that would end with fewer tokens than this, all rounds together, is told to `wait`
+    (budget forcing); one that has nothing to add ends all the same."""
+    wait: str = field(default="Wait", metadata=UNSAID)
+    """What a chain is told that is shorter than `min_tokens`; it begins a line. The default is that
+    of s1 (arXiv 2501.19393)."""
+    verifier_instruction: str = field(default=INSTRUCTION, metadata=UNSAID)
+    """What the verifier is told to do, below the solution; it was trained on the default."""
 
     def __post_init__(self) -> None:
         check_choice("prefill", self.prefill, list(LEADS))
@@ -113,6 +132,23 @@ class ThinkPrmConfig:
         check_choice("final", self.final, Final)
         check_choice("after_incorrect", self.after_incorrect, AfterIncorrect)
         self._check_sampling()
+        self._check_rounds()
+
+    def _check_rounds(self) -> None:
+        check_count("rounds", self.rounds)
+        if self.rounds > 1 + len(self.again):
+            hint = f"`again` has a text for {len(self.again)} more: give it others"
+            raise fault("rounds", self.rounds, f"{1 + len(self.again)} or less", hint)
+        check_count("min_tokens", self.min_tokens, least=0, hint="0 forces nothing")
+        if self.min_tokens > (most := self.rounds * self.max_tokens):
+            hint = f"no chain is longer than max_tokens in each of {self.rounds} rounds"
+            raise fault("min_tokens", self.min_tokens, f"{most} or less", hint)
+        for index, text in enumerate(self.again):
+            check_cue(f"again[{index}]", text)
+        check_cue("wait", self.wait)
+        if not self.verifier_instruction.strip():
+            hint = "leave the key out for ThinkPRM's own"
+            raise fault("verifier_instruction", self.verifier_instruction, "a text", hint)
 
     def _check_sampling(self) -> None:
         if self.top_p == 0:
@@ -126,13 +162,13 @@ class ThinkPrmConfig:
 
     @property
     def traits(self) -> Traits:
-        """All chains to their limit, all retries, and one token to read each final verdict."""
+        """All rounds and chains to their limit, all retries, and a token to read each verdict."""
         attempts = 1 + self.incremental + self.retries
         return Traits(
             model=self.model,
             engine=self.engine,
             asks=frozenset({Ability.TOKEN_IDS, Ability.SEEDS, Ability.LOGPROBS}),
-            most_tokens=attempts * self.chains * (self.max_tokens + 1),
+            most_tokens=attempts * self.chains * (self.rounds * self.max_tokens + 1),
             text_limit=("max_tokens", self.max_tokens),
             judges=Judges.STEPS,
             goes_on=self.incremental or self.after_incorrect == "inherit",
@@ -149,6 +185,14 @@ class ThinkPrmConfig:
         if self.temperature is not None:
             return self.temperature
         return 0.0 if self.chains == 1 else 0.6
+
+
+def check_cue(field: str, text: str) -> None:
+    r"""A text that bids a chain go on: it says something, and no verdict."""
+    if not text.strip():
+        raise fault(field, text, "a text")
+    if "boxed" in text:
+        raise fault(field, text, r"a text without \boxed", "a verdict is the verifier's to write")
 
 
 async def build(config: ThinkPrmConfig) -> ThinkPrm:

@@ -25,9 +25,9 @@ from recorded_chains import (
     path,
     probabilities,
 )
-from scorers.chain import ASKED_ITSELF
 from scorers.thinkprm import ThinkPrm
 from scorers.thinkprm_config import ThinkPrmConfig
+from scorers.writing import ASKED_ITSELF
 from search.core import Judgement, Missing, Prefix, Problem, Spent
 from search.ports import Failure, FailureKind, ScorerCall, ScorerReply
 
