@@ -8,8 +8,10 @@ from enum import StrEnum
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from engines.config import Ability, EngineConfig, Machine
+from search.contest import AdaptiveChains, Contest
 from search.custom import PartError, raised
 from search.findings import Finding
+from search.questions import Declared, Strategy
 
 
 class Judges(StrEnum):
@@ -51,6 +53,9 @@ class Traits:
     """Whether a scorer is told of earlier judgements, and may go on from them."""
     option_base: int | None = None
     """The number of the first option that a scorer tells its model, where it tells one."""
+    chains: AdaptiveChains | None = None
+    """Of how many chains a scorer makes a judgement that adds one where it is asked for more
+    (`ScorerCall.further`)."""
 
     @property
     def needs(self) -> Machine | None:
@@ -106,3 +111,9 @@ def traits_of(part: object) -> Traits:
     if isinstance(told, Traits):
         return told
     raise PartError(f"{type(part).__name__}.traits {problem}", "docs/custom_parts.md explains it")
+
+
+def contest_of(scorer: object, strategy: Strategy) -> Contest | None:
+    """How chains are added to the judgements of a search; None where they are not."""
+    chains = traits_of(scorer).chains
+    return None if chains is None else Contest(chains, Declared.of(strategy).keeps)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import fmean
 from typing import Literal, TypeAlias, get_args
 
 from scorers.log_odds import probability
 from scorers.readings import ChainReading, StepReading
-from search.core import Judgement, StepVerdict, VerdictStatus
+from search.core import ChainVote, Judgement, StepVerdict, VerdictStatus
 
 Combine: TypeAlias = Literal["probability", "logit", "weighted"]
 """What is averaged over the chains.
@@ -47,6 +48,38 @@ def combine(
     by_step = zip(*(chain.steps for chain in chains), strict=True)
     verdicts = tuple(combine_step(readings, weights, rule, temperature) for readings in by_step)
     return Judgement(verdicts, averaged(prefixes, weights, rule, temperature), len(chains))
+
+
+def votes(chains: Sequence[ChainReading], prefixes: Sequence[float]) -> tuple[ChainVote, ...]:
+    """What each chain said, as `with_further` needs it."""
+    return tuple(
+        ChainVote(tuple(step.log_odds for step in chain.steps), prefix)
+        for chain, prefix in zip(chains, prefixes, strict=True)
+    )
+
+
+def with_further(
+    judgement: Judgement,
+    chain: ChainReading,
+    prefix: float,
+    rule: Combine = "probability",
+    temperature: float = 1.0,
+) -> Judgement:
+    """The judgement of the chains that voted in it, and of one more: as if of all at once."""
+    cast = (*judgement.votes, *votes([chain], [prefix]))
+    prefixes = [vote.prefix for vote in cast]
+    weights = [weight(each, rule, temperature) for each in prefixes]
+    by_step = zip(*(vote.steps for vote in cast), strict=True)
+    verdicts = tuple(
+        StepVerdict(
+            mean_of_read(odds, weights, rule, temperature),
+            min(old.status, new.status, key=PRECEDENCE.index),
+            "\n\n".join(filter(None, [old.critique, new.critique])),
+        )
+        for old, new, odds in zip(judgement.verdicts, chain.steps, by_step, strict=True)
+    )
+    mean = averaged(prefixes, weights, rule, temperature)
+    return replace(judgement, verdicts=verdicts, prefix=mean, chains=len(cast), votes=cast)
 
 
 def combine_step(

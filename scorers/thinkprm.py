@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from engines.engine import Engine, EnginePort, Refused
 from engines.tokenizer import Tokenizer, TokenizerError
 from scorers.chain import Chain, ChainVerifier, Unread
-from scorers.combining import combine
+from scorers.combining import combine, votes, with_further
 from scorers.continuing import Begun, Continuing, attempts, is_rechecked
 from scorers.inheriting import inherited
 from scorers.prompt import VerifierPrompt, highest_label
@@ -23,9 +23,9 @@ from scorers.step_texts import step_texts
 from scorers.verdict_ids import VerdictIds
 from scorers.verdicts import ChainReader
 from scorers.writing import ChainWriter, Cues, Sheet
-from search.core import ChainStart, Judgement, Origin, Spent
+from search.core import ChainStart, Judgement, Origin, Prefix, Spent
 from search.gather import gather
-from search.ports import Failure, FailureKind, ScorerCall, ScorerReply
+from search.ports import Failure, FailureKind, Further, ScorerCall, ScorerReply
 from search.seeds import call_seed
 
 if TYPE_CHECKING:
@@ -87,32 +87,49 @@ class ThinkPrm(EnginePort):
             return Failure.about(call.path, FailureKind.INVALID, str(error))
         if sheet.room < 1:
             return Failure.about(call.path, FailureKind.INVALID, self._too_long(len(sheet.prompt)))
+        if call.further:
+            return await self._add_chain(call, sheet, call.further)
         return await self._verify(call, sheet)
 
     async def _verify(self, call: ScorerCall, sheet: Sheet) -> ScorerReply | Failure:
         unread: list[Unread] = []
-        for attempt, begun in attempts(self._begun(call, sheet), self._config.retries):
+        begun_with = self._begun(call, sheet, self._config.first_chains)
+        for attempt, begun in attempts(begun_with, self._config.retries):
             written = await self._attempt(sheet, call.seed, attempt, begun)
-            outcomes = written.values()
-            if refused := [outcome for outcome in outcomes if isinstance(outcome, Refused)]:
-                told = min(refused, key=lambda refusal: refusal.again)
-                kind = FailureKind.UNAVAILABLE if told.again else FailureKind.INVALID
-                return Failure.about(call.path, kind, told.message)
-            lost = [outcome for outcome in outcomes if isinstance(outcome, Unread)]
-            if any(chain.aborted for chain in lost):
-                # No fault of the model's: fewer chains, or warmer ones, would be another judgement.
-                message = "a verification chain was aborted by the engine"
-                return Failure.about(call.path, FailureKind.UNAVAILABLE, message)
-            unread += lost
+            if failure := failed(call.path, written.values()):
+                return failure
+            unread += [outcome for outcome in written.values() if isinstance(outcome, Unread)]
             if chains := {k: each for k, each in written.items() if isinstance(each, Chain)}:
                 return self._reply(chains, unread)
         return ScorerReply(Judgement.missing(why(unread)), total(unread))
 
-    def _begun(self, call: ScorerCall, sheet: Sheet) -> list[Begun]:
-        """What each chain begins with: nothing, or what it goes on from."""
-        config = self._config
-        earlier = call.earlier if config.incremental else None
-        return self._continuing.all_begun(earlier, call.path, config.chains, sheet.room)
+    async def _add_chain(
+        self, call: ScorerCall, sheet: Sheet, further: Further
+    ) -> ScorerReply | Failure:
+        """The judgement with one more chain; one that cannot be read leaves it as it was."""
+        k = further.drawn
+        begun = self._begun(call, sheet, k + 1)[k]
+        written = await self._attempt(sheet, call.seed, 0, {k: begun})
+        if failure := failed(call.path, written.values()):
+            return failure
+        chain = written[k]
+        assert not isinstance(chain, Refused)
+        if isinstance(chain, Unread):
+            return ScorerReply(further.judgement, chain.spent)
+        config, known = self._config, further.judgement
+        judgement = with_further(
+            known, chain.reading, chain.prefix, config.combine, config.decision_temperature
+        )
+        if config.incremental:
+            starts = (*known.starts, *[ChainStart()] * (k - len(known.starts)), self._start(chain))
+            origin = Origin.INCREMENTAL if chain.begun else known.origin
+            judgement = replace(judgement, origin=origin, starts=starts)
+        return ScorerReply(judgement, chain.spent)
+
+    def _begun(self, call: ScorerCall, sheet: Sheet, chains: int) -> list[Begun]:
+        """What each of so many chains begins with: nothing, or what it goes on from."""
+        earlier = call.earlier if self._config.incremental else None
+        return self._continuing.all_begun(earlier, call.path, chains, sheet.room)
 
     def _reply(self, chains: Mapping[int, Chain], unread: Sequence[Unread]) -> ScorerReply:
         """The judgement of the chains that were read; the others are paid for as well."""
@@ -121,8 +138,10 @@ class ThinkPrm(EnginePort):
         judgement = combine(readings, prefixes, config.combine, config.decision_temperature)
         if config.incremental:
             origin = Origin.INCREMENTAL if any(chain.begun for chain in read) else Origin.WHOLE
-            starts = tuple(self._start(chains.get(k)) for k in range(config.chains))
+            starts = tuple(self._start(chains.get(k)) for k in range(config.first_chains))
             judgement = replace(judgement, origin=origin, starts=starts)
+        if config.traits.chains:
+            judgement = replace(judgement, votes=votes(readings, prefixes))
         return ScorerReply(judgement, total([*read, *unread]))
 
     def _start(self, chain: Chain | None) -> ChainStart:
@@ -156,6 +175,20 @@ class ThinkPrm(EnginePort):
             f"its verification prompt has {prompt} tokens and the verifier's context "
             f"{self.engine.max_model_len}: raise scorer.engine.max_model_len or shorten the steps"
         )
+
+
+def failed(path: Prefix, outcomes: Iterable[Chain | Unread | Refused]) -> Failure | None:
+    """Why there is no judgement, where the engine is to blame and not the model."""
+    listed = list(outcomes)
+    if refused := [outcome for outcome in listed if isinstance(outcome, Refused)]:
+        told = min(refused, key=lambda refusal: refusal.again)
+        kind = FailureKind.UNAVAILABLE if told.again else FailureKind.INVALID
+        return Failure.about(path, kind, told.message)
+    if any(isinstance(outcome, Unread) and outcome.aborted for outcome in listed):
+        # No fault of the model's: fewer chains, or warmer ones, would be another judgement.
+        message = "a verification chain was aborted by the engine"
+        return Failure.about(path, FailureKind.UNAVAILABLE, message)
+    return None
 
 
 def total(chains: Iterable[Chain | Unread]) -> Spent:

@@ -18,6 +18,7 @@ from scorers.step_texts import STEPS, Steps
 from scorers.thinkprm import ThinkPrm
 from scorers.verdict_ids import UnfitTokenizer
 from search.checks import UNSAID, check_choice, check_count, check_number, fault
+from search.contest import AdaptiveChains
 from search.findings import Finding
 
 AfterIncorrect: TypeAlias = Literal["rejudge", "inherit"]
@@ -44,8 +45,9 @@ class ThinkPrmConfig:
     structured response, whose output becomes a sentence that says which option is the answer."""
     option_base: int = 0
     """`untagged` only: the number of the first option, 0 or 1; write `${grading.option_base}`."""
-    chains: int = 1
-    """How many verification chains are written for each judgement."""
+    chains: int | AdaptiveChains = 1
+    """How many verification chains are written for each judgement; or `{least, most, until}`, for
+    more of them where they matter."""
     combine: Combine = "probability"
     """What is averaged over the chains, for each step and for the whole prefix: `probability`, as
     the authors do, `logit`, the log-odds, or `weighted`, probabilities that count as much as the
@@ -113,7 +115,7 @@ class ThinkPrmConfig:
         check_choice("steps", self.steps, STEPS)
         if self.option_base not in (0, 1):
             raise fault("option_base", self.option_base, "0 or 1")
-        check_count("chains", self.chains)
+        check_count("chains", self.most_chains)
         check_choice("combine", self.combine, COMBINATIONS)
         check_number("decision_temperature", self.decision_temperature)
         if self.decision_temperature < COLDEST:
@@ -153,10 +155,9 @@ class ThinkPrmConfig:
     def _check_sampling(self) -> None:
         if self.top_p == 0:
             raise fault("top_p", self.top_p, "above 0", "1 keeps every token")
-        if self.chains > 1 and self.first_temperature == 0:
-            raise fault(
-                "temperature", 0.0, f"above 0 with chains: {self.chains}", "all would be the same"
-            )
+        if self.most_chains > 1 and self.first_temperature == 0:
+            allowed = f"above 0 with chains: {self.most_chains}"
+            raise fault("temperature", 0.0, allowed, "all would be the same")
         if self.retries and self.retry_temperature == 0:
             raise fault("retry_temperature", 0.0, "above 0", "a greedy retry repeats the chain")
 
@@ -168,11 +169,12 @@ class ThinkPrmConfig:
             model=self.model,
             engine=self.engine,
             asks=frozenset({Ability.TOKEN_IDS, Ability.SEEDS, Ability.LOGPROBS}),
-            most_tokens=attempts * self.chains * (self.rounds * self.max_tokens + 1),
+            most_tokens=attempts * self.most_chains * (self.rounds * self.max_tokens + 1),
             text_limit=("max_tokens", self.max_tokens),
             judges=Judges.STEPS,
             goes_on=self.incremental or self.after_incorrect == "inherit",
             option_base=self.option_base if self.steps == "untagged" else None,
+            chains=self.chains if isinstance(self.chains, AdaptiveChains) else None,
         )
 
     def examine(self, questions: Sequence[str], *, feedback: bool) -> Iterator[Finding]:
@@ -180,11 +182,21 @@ class ThinkPrmConfig:
         return examine(self, questions)
 
     @property
+    def most_chains(self) -> int:
+        """How many chains are written for a judgement at most."""
+        return self.chains.most if isinstance(self.chains, AdaptiveChains) else self.chains
+
+    @property
+    def first_chains(self) -> int:
+        """How many chains are written for a judgement at first: all, unless more may be added."""
+        return self.chains.least if isinstance(self.chains, AdaptiveChains) else self.chains
+
+    @property
     def first_temperature(self) -> float:
         """The temperature of the first attempt."""
         if self.temperature is not None:
             return self.temperature
-        return 0.0 if self.chains == 1 else 0.6
+        return 0.0 if self.most_chains == 1 else 0.6
 
 
 def check_cue(field: str, text: str) -> None:

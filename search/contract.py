@@ -51,6 +51,7 @@ def check_question(question: Any) -> None:
         case Judge():
             _check_paths(question.paths)
             _check_earlier(question)
+            _check_type("asked with chains", question.chains, tuple | None)
         case Fork():
             _check_type("asked with flows", question.flows, tuple)  # each is checked when it starts
         case Clock():

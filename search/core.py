@@ -206,6 +206,17 @@ class ChainStart:
 
 
 @dataclass(frozen=True, slots=True)
+class ChainVote:
+    """What one verification chain says, as log-odds: of each step *correct*, of the whole *Yes*.
+
+    None where it says nothing of a step.
+    """
+
+    steps: tuple[float | None, ...]
+    prefix: float
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """`verdicts[i]` judges `path.steps[i]`.
 
@@ -222,6 +233,8 @@ class Judgement:
     origin: Origin = Origin.WHOLE
     starts: tuple[ChainStart, ...] = ()
     """That of chain k, in their order; none where no verification goes on from another."""
+    votes: tuple[ChainVote, ...] = ()
+    """What each chain said that was read, in their order; none where no chain may be added."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.prefix, Missing):

@@ -119,16 +119,27 @@ def saying(step: Step) -> tuple[str, tuple[int, ...], str]:
 
 
 @dataclass(frozen=True, slots=True)
+class Further:
+    """One more chain for a judgement: number `drawn`, from 0, as so many were written for it."""
+
+    drawn: int
+    judgement: Judgement
+
+
+@dataclass(frozen=True, slots=True)
 class ScorerCall:
     """Judge every step of `path`. `cache` as in `PolicyCall`.
 
-    `earlier`: what a scorer that goes on from earlier judgements may go on from.
+    `earlier`: what a scorer that goes on from earlier judgements may go on from. `further`: the
+    path was judged, and one more chain is wanted; the reply is the judgement of all of them, with
+    what this one cost.
     """
 
     path: Prefix
     seed: int
     cache: str = ""
     earlier: Earlier | None = None
+    further: Further | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from typing import Any
 from search.contract import shown
 from search.core import (
     ChainStart,
+    ChainVote,
     Judgement,
     Missing,
     Origin,
@@ -154,6 +155,9 @@ def _check_judgement(judgement: Any, steps: int) -> None:
     _kind("starts", judgement.starts, tuple)
     for number, start in enumerate(judgement.starts, start=1):
         _check_start(f"start {number}", start)
+    _kind("votes", judgement.votes, tuple)
+    for number, vote in enumerate(judgement.votes, start=1):
+        _check_vote(f"vote {number}", vote, len(judgement.verdicts))
     if isinstance(judgement.prefix, Missing):
         _kind("why prefix is missing", judgement.prefix.reason, str)
         _kind("whether it is transient", judgement.prefix.transient, bool)
@@ -169,6 +173,16 @@ def _check_start(name: str, start: Any) -> None:
         _count(f"{name}: position", position)
         if position >= len(start.token_ids) or type(odds) is not float or not isfinite(odds):
             raise Unfit(f"{name}: {shown((position, odds))} must be a position and finite log-odds")
+
+
+def _check_vote(name: str, vote: Any, steps: int) -> None:
+    _kind(name, vote, ChainVote)
+    _kind(f"{name}: steps", vote.steps, tuple)
+    if len(vote.steps) != steps:
+        raise Unfit(f"{name}: {len(vote.steps)} steps, and there are verdicts on {steps}")
+    for odds in (vote.prefix, *(each for each in vote.steps if each is not None)):
+        if type(odds) is not float or not isfinite(odds):
+            raise Unfit(f"{name}: {shown(odds)} must be finite log-odds")
 
 
 def _check_verdict(number: int, verdict: Any) -> None:

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from search.core import (
     ChainStart,
+    ChainVote,
     Judgement,
     Missing,
     Origin,
@@ -102,7 +103,7 @@ def decode_step(data: Json) -> Step:
 def encode_judgement(judgement: Judgement) -> Json:
     """A judgement; `prefix` is a number, or an object that says why there is none.
 
-    `origin` and `starts` stand there only where they say something.
+    `origin`, `starts` and `votes` stand there only where they say something.
     """
     data: Json = {
         "verdicts": [encode_verdict(verdict) for verdict in judgement.verdicts],
@@ -113,19 +114,34 @@ def encode_judgement(judgement: Judgement) -> Json:
         data["origin"] = judgement.origin.value
     if judgement.starts:
         data["starts"] = [encode_start(start) for start in judgement.starts]
+    if judgement.votes:
+        data["votes"] = [[*vote.steps, vote.prefix] for vote in judgement.votes]
     return data
 
 
 def decode_judgement(data: Json) -> Judgement:
     """The inverse of `encode_judgement`."""
-    checking.fields(data, "verdicts", "prefix", "chains", optional=("origin", "starts"))
+    optional = ("origin", "starts", "votes")
+    checking.fields(data, "verdicts", "prefix", "chains", optional=optional)
     return Judgement(
         tuple(map(decode_verdict, checking.items(data["verdicts"], "verdicts"))),
         decode_score(data["prefix"]),
         checking.count(data["chains"], "chains"),
         checking.choice(data.get("origin", Origin.WHOLE.value), "origin", ORIGINS),
         tuple(map(decode_start, checking.items(data.get("starts", []), "starts"))),
+        tuple(map(decode_vote, checking.items(data.get("votes", []), "votes"))),
     )
+
+
+def decode_vote(data: Any) -> ChainVote:
+    """The log-odds that a chain gives each step, and the whole."""
+    odds = checking.items(data, "a vote")
+    if not odds or odds[-1] is None:
+        raise ValueError("a vote says nothing of the whole")
+    *steps, prefix = (
+        None if each is None else float(checking.number(each, "log-odds")) for each in odds
+    )
+    return ChainVote(tuple(steps), prefix)
 
 
 def encode_start(start: ChainStart) -> Json:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from benchmarks.grading import Grader, Grades, open_grader
-from engines.traits import traits_of
+from engines.traits import contest_of, traits_of
 from search.aggregation import Aggregator
 from search.core import Problem
 from search.driver import Searched, drive
@@ -157,6 +157,7 @@ class AsyncLab:
             DictMemory(),
             seed,
             goes_on=traits_of(self.config.scorer).goes_on,
+            contest=contest_of(self.config.scorer, how),
         )
         return await self._chosen(problem, searched, aggregator, chooser)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.datasets import Dataset
 from benchmarks.grading import open_grader
-from engines.traits import Judges, Part, traits_of
+from engines.traits import Judges, Part, contest_of, traits_of
 from scorers.no_scorer import NoScorerConfig
 from search.custom import PartError
 from treewright.arms.arm import Arm, arms_of
@@ -110,6 +110,7 @@ class Session:
             on_done=lambda item: self.done(item, site),
             keep_results=steered_by_own_code(self.config),
             goes_on=traits_of(self.config.scorer).goes_on,
+            contest=contest_of(self.config.scorer, self.config.strategy),
         )
         in_flight = self.config.cluster.problems_in_flight
         await controller.search_all(self.known.pending, in_flight, site.stop)
