@@ -170,12 +170,16 @@ class ThinkPrmConfig:
             engine=self.engine,
             asks=frozenset({Ability.TOKEN_IDS, Ability.SEEDS, Ability.LOGPROBS}),
             most_tokens=attempts * self.most_chains * (self.rounds * self.max_tokens + 1),
-            text_limit=("max_tokens", self.max_tokens),
+            text_limit=self._text_limit(),
             judges=Judges.STEPS,
             goes_on=self.incremental or self.after_incorrect == "inherit",
             option_base=self.option_base if self.steps == "untagged" else None,
             chains=self.chains if isinstance(self.chains, AdaptiveChains) else None,
         )
+
+    def _text_limit(self) -> tuple[str, int]:
+        rounds = "" if self.rounds == 1 else f" in each of {self.rounds} rounds, together"
+        return f"max_tokens{rounds}", self.rounds * self.max_tokens
 
     def examine(self, questions: Sequence[str], *, feedback: bool) -> Iterator[Finding]:
         """See `engines.traits.Examined`."""

@@ -131,9 +131,9 @@ def check(fitted: RecordedRun, tried: RecordedRun) -> None:
             problem = f"is not that of {tried.path}"
             raise ConfigError(where, key, None, problem, "take two runs of one verifier")
     config = verifier(fitted)
-    if config.chains > 1 and config.combine == "probability":
+    if config.most_chains > 1 and config.combine != "logit":
         problem = "the run recorded means of probabilities, not what each chain said"
-        raise ConfigError(where, "scorer.chains", config.chains, problem, "fit with chains: 1")
+        raise ConfigError(where, "scorer.chains", config.most_chains, problem, "fit with chains: 1")
 
 
 def verifier(source: RecordedRun) -> ThinkPrmConfig:
