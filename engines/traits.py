@@ -115,5 +115,5 @@ def traits_of(part: object) -> Traits:
 
 def contest_of(scorer: object, strategy: Strategy) -> Contest | None:
     """How chains are added to the judgements of a search; None where they are not."""
-    chains = traits_of(scorer).chains
-    return None if chains is None else Contest(chains, Declared.of(strategy).keeps)
+    chains, keeps = traits_of(scorer).chains, Declared.of(strategy).keeps
+    return None if chains is None else Contest(chains, None if keeps is None else max(0, keeps))

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from engines.engine import Finish, Refused, Request, Sampling
 from scorers.continuing import NOTHING, Begun, Odds, silent
+from scorers.drafts import Draft, Sheet
 from scorers.log_odds import log_odds, log_sum
 from scorers.readings import ChainReading
-from scorers.writing import ChainWriter, Draft, Sheet, cost
+from scorers.writing import ChainWriter, cost
 from search.core import Spent
 
 CUT = {

@@ -17,12 +17,13 @@ from engines.tokenizer import Tokenizer, TokenizerError
 from scorers.chain import Chain, ChainVerifier, Unread
 from scorers.combining import combine, votes, with_further
 from scorers.continuing import Begun, Continuing, attempts, is_rechecked
+from scorers.drafts import Cues, Sheet
 from scorers.inheriting import inherited
 from scorers.prompt import VerifierPrompt, highest_label
 from scorers.step_texts import step_texts
 from scorers.verdict_ids import VerdictIds
 from scorers.verdicts import ChainReader
-from scorers.writing import ChainWriter, Cues, Sheet
+from scorers.writing import ChainWriter
 from search.core import ChainStart, Judgement, Origin, Prefix, Spent
 from search.gather import gather
 from search.ports import Failure, FailureKind, Further, ScorerCall, ScorerReply

@@ -11,12 +11,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
 from engines.engine import Engine, Finish, Generation, Refused, Request, Sampling
 from engines.loop_guard import LoopGuard, loop_across
-from scorers.continuing import Begun, Odds
+from scorers.continuing import Begun
+from scorers.drafts import Cues, Draft, Sheet, Written, limit
 from scorers.prompt import VerifierPrompt
 from scorers.readings import ChainReading
 from scorers.verdict_ids import QUESTION, VerdictIds
@@ -36,61 +37,6 @@ ASKED_ITSELF = re.compile(
 
 FALSE_HALTS = 3
 """So often a pass goes on after an `incorrect` that is no verdict; then that halts it no more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """What a chain is to verify.
-
-    `prompt` ends where the chain begins; `room` is how many tokens a round may take, `space` how
-    many the context has for all of them; `steps` is how many steps the solution has, `labels` the
-    highest step number that its text writes. `cache` names the prefix cache.
-    """
-
-    prompt: tuple[int, ...]
-    room: int
-    space: int
-    steps: int
-    labels: int
-    cache: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Cues:
-    """What bids a chain go on where it would end, as token ids.
-
-    `again` begins the second round, the third, and so on. `wait` is said in the last one, as long
-    as the chain is shorter than `min_tokens`.
-    """
-
-    again: tuple[tuple[int, ...], ...] = ()
-    wait: tuple[int, ...] = ()
-    min_tokens: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """The tokens of a chain so far. `rounds` and `passes`: where each begins."""
-
-    ids: tuple[int, ...] = ()
-    odds: Odds = ()
-    rounds: tuple[int, ...] = (0,)
-    passes: tuple[int, ...] = (0,)
-    spent: Spent = field(default_factory=Spent)
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A chain as it was written. `cut` is the finish of one that was cut before its end."""
-
-    written: Written
-    reading: ChainReading
-    cut: Finish | None
-
-    @property
-    def ids(self) -> tuple[int, ...]:
-        """Its tokens, without those that judge steps of its own invention."""
-        return self.written.ids[: self.reading.tokens]
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,11 +196,6 @@ class ChainWriter:
             kept = tokens_before(pieces, asked.start(), asked.start("question"))
         # The text is that of the tokens that are kept: `}` and a newline are one token to Qwen.
         return ids[:kept], "".join(pieces[:kept])
-
-
-def limit(sheet: Sheet, written: Written) -> int:
-    """How long the chain may be at the end of its last round."""
-    return min(written.rounds[-1] + sheet.room, sheet.space)
 
 
 def tokens_before(pieces: Sequence[str], text_end: int, question: int) -> int:

@@ -123,13 +123,17 @@ def decode_judgement(data: Json) -> Judgement:
     """The inverse of `encode_judgement`."""
     optional = ("origin", "starts", "votes")
     checking.fields(data, "verdicts", "prefix", "chains", optional=optional)
+    verdicts = tuple(map(decode_verdict, checking.items(data["verdicts"], "verdicts")))
+    votes = tuple(map(decode_vote, checking.items(data.get("votes", []), "votes")))
+    if any(len(vote.steps) != len(verdicts) for vote in votes):
+        raise ValueError(f"a vote is not on the {len(verdicts)} steps of the verdicts")
     return Judgement(
-        tuple(map(decode_verdict, checking.items(data["verdicts"], "verdicts"))),
+        verdicts,
         decode_score(data["prefix"]),
         checking.count(data["chains"], "chains"),
         checking.choice(data.get("origin", Origin.WHOLE.value), "origin", ORIGINS),
         tuple(map(decode_start, checking.items(data.get("starts", []), "starts"))),
-        tuple(map(decode_vote, checking.items(data.get("votes", []), "votes"))),
+        votes,
     )
 
 
