@@ -31,7 +31,7 @@ class Chain:
     """A chain that was read. `prefix` holds the log-odds of Yes, that the whole prefix is right.
 
     `begun`: whether an earlier chain is its beginning. `ids` and `odds`: its first pass as it was
-    written.
+    written. `shown` as in `Sheet`.
     """
 
     reading: ChainReading
@@ -40,6 +40,7 @@ class Chain:
     begun: bool = False
     ids: tuple[int, ...] = ()
     odds: Odds = ()
+    shown: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,8 @@ class ChainVerifier:
         if odds is None or math.exp(log_sum(answer.logprobs[0], labels)) < self.min_mass:
             return unread(f"neither Yes nor No at its end: P(Yes)+P(No) < {self.min_mass:g}", spent)
         ids = draft.ids[: written.passes[1]] if len(written.passes) > 1 else draft.ids
-        return Chain(draft.reading, odds, spent, begun.steps > 0, ids, written.odds)
+        begun_so = begun.steps > 0
+        return Chain(draft.reading, odds, spent, begun_so, ids, written.odds, sheet.shown)
 
     def _closed(self, draft: Draft) -> tuple[int, ...]:
         """The chain's tokens and the closing question, in the form that ThinkPRM was trained on."""

@@ -32,11 +32,15 @@ Final: TypeAlias = Literal["whole", "incremental"]
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """What of a chain is there already: tokens, and how many first steps they judge."""
+    """What of a chain is there already: tokens, and how many first steps they judge.
+
+    `shown`: how many first steps its prompt shows, where that stays as it was; else 0.
+    """
 
     ids: tuple[int, ...] = ()
     odds: Odds = ()
     steps: int = 0
+    shown: int = 0
 
 
 NOTHING = Begun()
@@ -51,8 +55,13 @@ class Continuing:
     verdict_ids: VerdictIds
     lead: str
 
-    def start(self, ids: Sequence[int], odds: Odds, reading: ChainReading) -> ChainStart:
-        """What a longer prefix's chain may begin with: all that was called correct, in order."""
+    def start(
+        self, ids: Sequence[int], odds: Odds, reading: ChainReading, shown: int = 0
+    ) -> ChainStart:
+        """What a longer prefix's chain may begin with: all that was called correct, in order.
+
+        `shown` as in `ChainStart`.
+        """
         steps = len(reading.steps)
         judged = steps if reading.error is None else reading.error
         read = [step.status is VerdictStatus.READ for step in reading.steps[:judged]]
@@ -64,7 +73,7 @@ class Continuing:
             (at, self._odds(here)) for at, (id, here) in known if id in self.verdict_ids.step
         ]
         kept = tuple((at, value) for at, value in decided if value is not None)
-        return ChainStart(tuple(ids[:tokens]), kept)
+        return ChainStart(tuple(ids[:tokens]), kept, shown if tokens else 0)
 
     def all_begun(
         self, earlier: Earlier | None, path: Prefix, chains: int, room: int
@@ -92,7 +101,8 @@ class Continuing:
         judged, tokens = cut(verdicts, shared)
         if not judged or tokens >= room:
             return NOTHING
-        return Begun(start.token_ids[:tokens], odds[:tokens], judged)
+        shown = start.shown if start.shown <= judged else 0
+        return Begun(start.token_ids[:tokens], odds[:tokens], judged, shown)
 
     def _odds(self, logprobs: Mapping[int, float]) -> float | None:
         return log_odds(logprobs, self.verdict_ids.correct, self.verdict_ids.incorrect)

@@ -16,7 +16,9 @@ class Sheet:
 
     `prompt` ends where the chain begins; `room` is how many tokens a round may take, `space` how
     many the context has for all of them; `steps` is how many steps the solution has, `labels` the
-    highest step number that its text writes. `cache` names the prefix cache.
+    highest step number that its text writes. `cache` names the prefix cache. `shown` is how many
+    steps the prompt shows, where longer paths may keep it, else 0; `given` are those that it does
+    not show and that are put into the chain.
     """
 
     prompt: tuple[int, ...]
@@ -25,6 +27,8 @@ class Sheet:
     steps: int
     labels: int
     cache: str = ""
+    shown: int = 0
+    given: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

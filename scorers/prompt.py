@@ -75,6 +75,12 @@ def highest_label(steps: Sequence[str]) -> int:
     return max(map(int, LABEL.findall(numbered(steps))), default=0)
 
 
+def braces(chain: str) -> str:
+    r"""Those that close a `\boxed{` left open at the end of a chain."""
+    _, boxed, rest = chain[-OPEN_BOX:].rpartition(r"\boxed")
+    return "}" * min(MOST_BRACES, rest.count("{") - rest.count("}")) if boxed else ""
+
+
 class VerifierPrompt:
     """Makes the token ids that a verification starts from and those that close it.
 
@@ -116,10 +122,12 @@ class VerifierPrompt:
 
     def line_end(self, chain: str) -> tuple[int, ...]:
         r"""What ends the last line of a chain: braces of a `\boxed{` left open, and a newline."""
-        _, boxed, rest = chain[-OPEN_BOX:].rpartition(r"\boxed")
-        braces = "}" * min(MOST_BRACES, rest.count("{") - rest.count("}")) if boxed else ""
         newline = "" if chain.endswith("\n") else "\n"
-        return self._tokenizer.encode(braces + newline)
+        return self._tokenizer.encode(braces(chain) + newline)
+
+    def given(self, chain: str, number: int, step: str) -> tuple[int, ...]:
+        """Step `number`, from 1, put into a chain where the verifier would quote it."""
+        return self._tokenizer.encode(f"{braces(chain)}\n\nStep {number}: {bare(step)}")
 
     def cue(self, text: str) -> tuple[int, ...]:
         """A text that has the verifier go on where it would end, at the start of a line."""

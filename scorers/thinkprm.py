@@ -96,7 +96,7 @@ class ThinkPrm(EnginePort):
         unread: list[Unread] = []
         begun_with = self._begun(call, sheet, self._config.first_chains)
         for attempt, begun in attempts(begun_with, self._config.retries):
-            written = await self._attempt(sheet, call.seed, attempt, begun)
+            written = await self._attempt(call, sheet, attempt, begun)
             if failure := failed(call.path, written.values()):
                 return failure
             unread += [outcome for outcome in written.values() if isinstance(outcome, Unread)]
@@ -110,7 +110,7 @@ class ThinkPrm(EnginePort):
         """The judgement with one more chain; one that cannot be read leaves it as it was."""
         k = further.drawn
         begun = self._begun(call, sheet, k + 1)[k]
-        written = await self._attempt(sheet, call.seed, 0, {k: begun})
+        written = await self._attempt(call, sheet, 0, {k: begun})
         if failure := failed(call.path, written.values()):
             return failure
         chain = written[k]
@@ -149,24 +149,38 @@ class ThinkPrm(EnginePort):
         """What a longer path's chain may begin with; nothing of one that could not be read."""
         if chain is None:
             return ChainStart()
-        return self._continuing.start(chain.ids, chain.odds, chain.reading)
+        return self._continuing.start(chain.ids, chain.odds, chain.reading, chain.shown)
 
-    def _sheet(self, call: ScorerCall) -> Sheet:
+    def _sheet(self, call: ScorerCall, shown: int = 0, judged: int = 0) -> Sheet:
+        """What is to be verified.
+
+        Where a prompt is kept that shows the first `shown` steps, those that no verdict of the
+        chain is on yet, after the first `judged`, are put into the chain.
+        """
         question = call.path.problem.question
         written = [step.text for step in call.path.steps]
         texts = step_texts(self._config.steps, question, written, self._config.option_base)
-        prompt = self._prompt.ids(question, texts)
+        prompt = self._prompt.ids(question, texts[:shown] if shown else texts)
         free = self.engine.max_model_len - len(prompt) - self._reserve
         room = min(self._config.max_tokens, free)
-        return Sheet(prompt, room, free, len(texts), highest_label(texts), call.cache)
+        kept = (shown or len(texts)) if self._config.keep_prompt else 0
+        given = tuple(texts[judged:]) if shown else ()
+        labels = highest_label(texts)
+        return Sheet(prompt, room, free, len(texts), labels, call.cache, kept, given)
 
     async def _attempt(
-        self, sheet: Sheet, seed: int, attempt: int, begun: Mapping[int, Begun]
+        self, call: ScorerCall, sheet: Sheet, attempt: int, begun: Mapping[int, Begun]
     ) -> dict[int, Chain | Unread | Refused]:
         config = self._config
         temperature = config.retry_temperature if attempt else config.first_temperature
+        sheets = {
+            k: self._sheet(call, each.shown, each.steps) if each.shown else sheet
+            for k, each in begun.items()
+        }
         written = await gather(
-            self._verifier.verify(sheet, temperature, call_seed(seed, attempt, k), begun[k])
+            self._verifier.verify(
+                sheets[k], temperature, call_seed(call.seed, attempt, k), begun[k]
+            )
             for k in begun
         )
         return dict(zip(begun, written, strict=True))

@@ -85,6 +85,10 @@ class ThinkPrmConfig:
     incremental: bool = field(default=False, metadata=UNSAID)
     """A verification goes on from the chain of an earlier judged prefix, and judges only the steps
     after what that chain called correct; the closing question is answered anew."""
+    keep_prompt: bool = field(default=False, metadata=UNSAID)
+    """With `incremental`, the prompt is kept as well: steps that it does not show are put into the
+    chain, where the verifier would quote them, so that no engine reads a chain twice. ThinkPRM was
+    not trained on that form; the embedded verifiers were."""
     recheck_every: int | None = field(default=None, metadata=UNSAID)
     """With `incremental` or `inherit`, a path is judged whole whenever its number of steps reaches
     another multiple of this; null: never for that reason."""
@@ -135,6 +139,19 @@ class ThinkPrmConfig:
         check_choice("after_incorrect", self.after_incorrect, AfterIncorrect)
         self._check_sampling()
         self._check_rounds()
+        self._check_kept()
+
+    def _check_kept(self) -> None:
+        if not self.keep_prompt:
+            return
+        needed = {
+            "incremental: true": self.incremental,
+            "early_stop: true": self.early_stop,
+            "rounds: 1": self.rounds == 1,
+            "min_tokens: 0": self.min_tokens == 0,
+        }
+        if lacking := [name for name, met in needed.items() if not met]:
+            raise fault("keep_prompt", True, f"with {lacking[0]}", "or leave it out")
 
     def _check_rounds(self) -> None:
         check_count("rounds", self.rounds)

@@ -57,6 +57,8 @@ class ChainWriter:
         self, sheet: Sheet, temperature: float, seed: int, begun: Begun
     ) -> Draft | Refused:
         """All rounds of a chain, the last as long as it must be; or up to where it is cut."""
+        if sheet.given:
+            return await self._step_by_step(sheet, temperature, seed, begun)
         draft = await self._pass(sheet, Written(begun.ids, begun.odds), temperature, seed)
         for cue in self.cues.again:
             draft = await self._further(sheet, draft, cue, temperature, seed, anew=True)
@@ -66,6 +68,38 @@ class ChainWriter:
                 return more
             draft = more
         return draft
+
+    async def _step_by_step(
+        self, sheet: Sheet, temperature: float, seed: int, begun: Begun
+    ) -> Draft | Refused:
+        """The chain into which each further step is put, up to the verdict on the last of them.
+
+        Up to an earlier one that is *incorrect*, or that the chain does not judge.
+        """
+        written = Written(begun.ids, begun.odds)
+        cut: Finish | None = None
+        for number, text in enumerate(sheet.given, begun.steps + 1):
+            written = self._given(written, number, text)
+            if len(written.ids) >= limit(sheet, written):
+                cut = Finish.LENGTH
+                break
+            part = replace(sheet, steps=number, labels=0)
+            draft = await self._pass(part, written, temperature, seed, to_verdict=True)
+            if isinstance(draft, Refused):
+                return draft
+            written, cut = draft.written, draft.cut
+            if cut or not called_correct(draft.reading):
+                break
+            written = replace(written, ids=draft.ids, odds=written.odds[: len(draft.ids)])
+        return Draft(written, self._read(sheet, written, cut), cut)
+
+    def _given(self, written: Written, number: int, text: str) -> Written:
+        """The chain with a step put into it."""
+        chain = "".join(self.reader.pieces(written.ids))
+        step = self.prompt.given(chain, number, text)
+        unknown: Mapping[int, float] = dict.fromkeys(self.verdict_ids.step, -math.inf)
+        odds = written.odds + (unknown,) * len(step)
+        return replace(written, ids=written.ids + step, odds=odds)
 
     async def _further(
         self,
@@ -107,9 +141,17 @@ class ChainWriter:
         return Written(kept + line + cue, odds, rounds, passes, draft.written.spent)
 
     async def _pass(
-        self, sheet: Sheet, written: Written, temperature: float, seed: int
+        self,
+        sheet: Sheet,
+        written: Written,
+        temperature: float,
+        seed: int,
+        *,
+        to_verdict: bool = False,
     ) -> Draft | Refused:
         """The chain up to its end, a limit, or the first step that this pass calls incorrect.
+
+        Or, with `to_verdict`, up to any verdict on the last step.
 
         The early stop ends it at the token `incorrect`. Where that turns out to be no verdict on a
         step, or one of which it is not sure yet on which, the chain goes on from there; after
@@ -119,7 +161,8 @@ class ChainWriter:
         while True:
             begin = len(written.ids)
             room = limit(sheet, written) - begin
-            sampling = self._sampling(room, temperature, call_seed(seed, begin), halts_left > 0)
+            halts = self._halts(to_verdict) if halts_left else ()
+            sampling = self._sampling(room, temperature, call_seed(seed, begin), halts)
             request = Request(sheet.prompt + written.ids, sampling, sheet.cache)
             (answer,) = await self.engine.generate([request])
             if isinstance(answer, Refused):
@@ -130,7 +173,7 @@ class ChainWriter:
                 odds=written.odds + answer.logprobs,
                 spent=written.spent + cost(answer),
             )
-            halted = answer.finish is Finish.STOP and written.ids[-1] in self.verdict_ids.halts
+            halted = answer.finish is Finish.STOP and written.ids[-1] in halts
             cut = answer.finish if answer.finish in CUTS else None
             if halted and len(written.ids) >= limit(sheet, written):
                 cut = Finish.LENGTH
@@ -139,7 +182,8 @@ class ChainWriter:
                 written = replace(written, ids=written.ids[:looped], odds=written.odds[:looped])
                 cut = Finish.LOOP
             reading = self._read(sheet, written, cut)
-            if cut or not halted or (reading.error is not None and reading.sure):
+            judged = to_verdict and called_correct(reading)
+            if cut or not halted or judged or (reading.error is not None and reading.sure):
                 return Draft(written, reading, cut)
             halts_left -= 1
 
@@ -164,14 +208,21 @@ class ChainWriter:
             passes=written.passes,
         )
 
-    def _sampling(self, room: int, temperature: float, seed: int, halts: bool) -> Sampling:
-        incorrect = self.verdict_ids.halts if halts else ()
+    def _halts(self, to_verdict: bool) -> tuple[int, ...]:
+        """The tokens that end a pass; *correct* as it was trained, for prose is full of others."""
+        trained = self.verdict_ids.correct[:1]
+        whole = to_verdict and self.reader.pieces(trained) == ["correct"]
+        return self.verdict_ids.halts + (trained if whole else ())
+
+    def _sampling(
+        self, room: int, temperature: float, seed: int, halts: tuple[int, ...]
+    ) -> Sampling:
         return Sampling(
             max_tokens=room,
             temperature=temperature,
             top_p=self.top_p,
             seed=seed,
-            stop_token_ids=(self.prompt.end_of_think, *self.eos_ids, *incorrect),
+            stop_token_ids=(self.prompt.end_of_think, *self.eos_ids, *halts),
             logprob_ids=self.verdict_ids.step,
             loop_ngram=self.loop_guard.ngram,
             loop_repeats=self.loop_guard.repeats,
@@ -196,6 +247,11 @@ class ChainWriter:
             kept = tokens_before(pieces, asked.start(), asked.start("question"))
         # The text is that of the tokens that are kept: `}` and a newline are one token to Qwen.
         return ids[:kept], "".join(pieces[:kept])
+
+
+def called_correct(reading: ChainReading) -> bool:
+    """Whether the last step of what was read has a verdict, and it is *correct*."""
+    return reading.error is None and reading.steps[-1].log_odds is not None
 
 
 def tokens_before(pieces: Sequence[str], text_end: int, question: int) -> int:

@@ -199,10 +199,14 @@ class ChainStart:
 
     It ends with a verdict; all its verdicts are *correct*. `odds`: log-odds of *correct* by
     position in `token_ids`, where a verdict is decided. Empty where a chain has no such start.
+
+    `shown`: how many first steps the prompt before it shows, where the longer prefix's may be the
+    same; 0 where it is another.
     """
 
     token_ids: tuple[int, ...] = ()
     odds: tuple[tuple[int, float], ...] = ()
+    shown: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,10 @@ def _earlier_parts(call: ScorerCall) -> tuple[object, ...]:
     if call.earlier is None:
         return ()
     judgement = call.earlier.judgement
-    starts = tuple((start.token_ids, start.odds) for start in judgement.starts)
+    starts = tuple(
+        (start.token_ids, start.odds, *([start.shown] if start.shown else []))
+        for start in judgement.starts
+    )
     return (call.earlier.shared(call.path), *_judgement_parts(judgement), starts)
 
 

@@ -169,6 +169,7 @@ def _check_start(name: str, start: Any) -> None:
     _kind(name, start, ChainStart)
     _kind(f"{name}: token_ids", start.token_ids, tuple)
     _check_tokens(name, start.token_ids)
+    _count(f"{name}: shown", start.shown)
     for position, odds in start.odds:
         _count(f"{name}: position", position)
         if position >= len(start.token_ids) or type(odds) is not float or not isfinite(odds):

@@ -27,17 +27,23 @@ PROMPT = re.compile(
     re.DOTALL,
 )
 STEP = re.compile(r"^Step \d+: ", re.MULTILINE)
+GIVEN = re.compile(r"\n\nStep \d+: (.*)")
+"""A step that was put into the chain: a blank line stands before it."""
 BABBLE = TOKENIZER.encode("well, let me see. " * 40)
 """What it says where it cannot judge: it is stopped for repeating itself, or at the limit."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What a prompt holds: the problem, the steps so far, and what of the chain stands there."""
+    """What a prompt holds: the problem, the steps so far, and what of the chain stands there.
+
+    Of the steps, `shown` stand in the prompt, the others in the chain.
+    """
 
     problem: str
     steps: tuple[str, ...]
     written: tuple[int, ...]
+    shown: int
 
     @classmethod
     @cache
@@ -45,7 +51,9 @@ class Asked:
         found = PROMPT.search(TOKENIZER.decode(prompt))
         assert found
         _, *steps = map(str.strip, STEP.split(found["solution"]))
-        return cls(found["problem"], tuple(steps), TOKENIZER.encode(found["chain"]))
+        given = GIVEN.findall(found["chain"])
+        chain = TOKENIZER.encode(found["chain"])
+        return cls(found["problem"], (*steps, *given), chain, len(steps))
 
     def chance(self, steps: int, *about: str) -> float:
         """A number from 0 to 1 that depends on the problem, its first steps and what it is for."""
@@ -91,7 +99,9 @@ class CarefulEngine(ScriptedEngine):
         for number in range(1, len(asked.steps) + 1):
             right = asked.chance(number, "right") < 0.7
             doubt = "so it is " if asked.chance(number, "doubt") < 0.5 else ""
-            said += f"Step {number}: {doubt}\\boxed{{{'correct' if right else 'incorrect'}}}\n"
+            given = number > asked.shown
+            lead = f"\nStep {number}: {asked.steps[number - 1]}\n" if given else f"Step {number}: "
+            said += f"{lead}{doubt}\\boxed{{{'correct' if right else 'incorrect'}}}\n"
             if not right:
                 break
         return TOKENIZER.encode(said)

@@ -140,7 +140,7 @@ def test_the_steps_of_the_call_are_shared_not_copied() -> None:
         (Step, codec.encode_step(Step("", (), StopReason.EOS))),
         (StepVerdict, codec.encode_verdict(StepVerdict(None, VerdictStatus.MISSING))),
         (Judgement, codec.encode_judgement(CONTINUED)),
-        (ChainStart, codec.encode_start(ChainStart())),
+        (ChainStart, codec.encode_start(ChainStart(shown=1))),
         (Spent, codec.encode_spent(Spent())),
     ],
 )

@@ -34,6 +34,12 @@ MODES: dict[str, dict[str, Any]] = {
     "incremental": {"incremental": True},
     "several chains": {"incremental": True, "chains": 2},
     "rechecked": {"incremental": True, "recheck_every": 2, "final": "whole"},
+    "in one prompt": {"incremental": True, "keep_prompt": True},
+    "in one prompt, adaptive": {
+        "incremental": True,
+        "keep_prompt": True,
+        "chains": AdaptiveChains(1, 3),
+    },
     "inheriting": {"after_incorrect": "inherit"},
     "both": {"incremental": True, "after_incorrect": "inherit"},
     "adaptive": {"incremental": True, "chains": AdaptiveChains(1, 3)},
@@ -138,7 +144,7 @@ def test_a_verification_that_goes_on_says_what_a_whole_one_says(
     """Where the verifier says the same of the same steps; a budget would end them elsewhere."""
     case = unbounded(data.draw(cases(kind)))
     whole = found(case, {})
-    for mode in ("incremental", "rechecked"):
+    for mode in ("incremental", "rechecked", "in one prompt"):
         assert bare(found(case, MODES[mode]).result) == bare(whole.result)
 
 

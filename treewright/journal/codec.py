@@ -149,15 +149,17 @@ def decode_vote(data: Any) -> ChainVote:
 
 
 def encode_start(start: ChainStart) -> Json:
-    """The start of a chain: its tokens, and the log-odds of its verdicts by position."""
-    return {"ids": list(start.token_ids), "odds": [list(pair) for pair in start.odds]}
+    """The start of a chain: its tokens, the log-odds of its verdicts by position, its prompt."""
+    data: Json = {"ids": list(start.token_ids), "odds": [list(pair) for pair in start.odds]}
+    return data | {"shown": start.shown} if start.shown else data
 
 
 def decode_start(data: Json) -> ChainStart:
     """The inverse of `encode_start`."""
-    checking.fields(data, "ids", "odds")
+    checking.fields(data, "ids", "odds", optional=("shown",))
     ids, odds = tuple(checking.ids(data["ids"], "ids")), checking.items(data["odds"], "odds")
-    return ChainStart(ids, tuple(decode_odds(each, len(ids)) for each in odds))
+    shown = checking.count(data.get("shown", 0), "shown")
+    return ChainStart(ids, tuple(decode_odds(each, len(ids)) for each in odds), shown)
 
 
 def decode_odds(data: Any, tokens: int) -> tuple[int, float]:

@@ -1,0 +1,185 @@
+r"""Verifications that keep their prompt: further steps are put into the chain, one by one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from engines.engine import Finish
+from recorded_chains import TOKENIZER, Recorded, RecordedEngine, judge, path
+from scorers.thinkprm_config import ThinkPrmConfig
+from search.core import ChainStart, Judgement, Origin, Prefix
+from search.keys import scorer_digest
+from search.ports import Earlier, ScorerCall, ScorerReply
+from test_incremental import (
+    AFTER,
+    CHILD,
+    END,
+    FIRST,
+    KNOWN,
+    READ,
+    SECOND,
+    begun,
+    probabilities,
+    statuses,
+    upto,
+)
+from test_incremental import go_on as go_on_from
+from test_incremental import parent as judged
+from treewright.journal import codec
+
+STEP_3, STEP_4 = (f"}}\n\nStep {n}: claim {n}." for n in (3, 4))
+FINE, BAD = r" Fine: \boxed{correct}", r" No: \boxed{incorrect}"
+TWO = upto(FIRST + SECOND)
+
+
+def parent(*chains: Recorded, steps: int = 2) -> Judgement:
+    return judged(*chains, steps=steps, keep_prompt=True)
+
+
+def go_on(
+    known: Judgement, *chains: Recorded, on: Prefix = CHILD, of: int = 2, **settings: object
+) -> tuple[ScorerReply, RecordedEngine]:
+    return go_on_from(known, *chains, on=on, of=of, **{"keep_prompt": True, **settings})
+
+
+def solution(engine: RecordedEngine, at: int = 0) -> str:
+    """The solution that a request shows."""
+    text = TOKENIZER.decode(engine.requests[at].prompt)
+    return text.partition("[Solution]\n\n")[2].partition("\n\n")[0]
+
+
+def test_the_new_step_stands_in_the_chain_and_the_prompt_is_the_parents() -> None:
+    known = parent(KNOWN)
+    root = judge_root()
+    found, asked = go_on(known, Recorded(TWO + STEP_3 + FINE, sure=(0.6, 0.6, 0.7), yes=0.4))
+    written, closing = asked.requests
+    assert solution(asked) == "Step 1: claim 1.\nStep 2: claim 2."
+    assert written.prompt[: len(root)] == root
+    assert begun(written) == TWO + STEP_3
+    assert begun(closing).startswith(TWO + STEP_3 + FINE + "\n")
+    assert found.spent.generated == len(TOKENIZER.encode(upto(FINE))) + 1
+    judgement = found.judgement
+    assert statuses(judgement) == [READ] * 3
+    assert probabilities(judgement)[:2] == probabilities(known)
+    assert probabilities(judgement)[2] == pytest.approx(0.7)
+    assert judgement.prefix == pytest.approx(0.4)
+    assert judgement.origin is Origin.INCREMENTAL
+
+
+def judge_root() -> tuple[int, ...]:
+    """The tokens that judging the parent put into the engine: its prompt and its chain."""
+    engine = RecordedEngine(KNOWN)
+    judge(engine, ScorerCall(path(2), 1), incremental=True, keep_prompt=True)
+    return engine.requests[0].prompt + TOKENIZER.encode(TWO)
+
+
+def test_a_grandchild_keeps_the_same_prompt() -> None:
+    child = go_on(parent(KNOWN), Recorded(TWO + STEP_3 + FINE))[0].judgement
+    assert [start.shown for start in child.starts] == [2]
+    three = upto(TWO + STEP_3 + FINE)
+    found, asked = go_on(child, Recorded(three + STEP_4 + BAD), on=path(4), of=3)
+    assert solution(asked) == "Step 1: claim 1.\nStep 2: claim 2."
+    assert begun(asked.requests[0]) == three + STEP_4
+    assert statuses(found.judgement) == [READ] * 4
+    assert probabilities(found.judgement)[3] == pytest.approx(0.1)
+
+
+def test_several_new_steps_are_put_into_it_one_after_the_other() -> None:
+    chain = upto(TWO + STEP_3 + FINE) + STEP_4 + FINE
+    found, asked = go_on(parent(KNOWN), Recorded(chain), on=path(4))
+    assert [begun(request) for request in asked.requests[:2]] == [
+        TWO + STEP_3,
+        upto(TWO + STEP_3 + FINE) + STEP_4,
+    ]
+    assert statuses(found.judgement) == [READ] * 4
+    assert found.spent.calls == 3
+
+
+def test_the_first_incorrect_of_them_is_the_last_that_is_judged() -> None:
+    found, asked = go_on(parent(KNOWN), Recorded(TWO + STEP_3 + BAD), on=path(4))
+    assert len(asked.requests) == 2
+    assert statuses(found.judgement) == [READ, READ, READ, AFTER]
+    assert probabilities(found.judgement)[2:] == pytest.approx([0.1, 0.1])
+
+
+def test_what_a_chain_says_of_steps_that_it_was_not_given_yet_is_cut_away() -> None:
+    prose = r" It is correct, correct, correct, correct. Fine: \boxed{correct}"
+    early = "}\nStep 4: \\boxed{incorrect}" + END
+    chain = Recorded(TWO + STEP_3 + prose + early)
+    found, asked = go_on(parent(KNOWN), chain, on=path(4), retries=0)
+    assert "Step 4: claim 4." in begun(asked.requests[4])
+    assert "incorrect" not in begun(asked.requests[4])
+    assert statuses(found.judgement)[:3] == [READ] * 3
+
+
+def test_a_chain_that_does_not_judge_the_step_is_written_whole_with_a_prompt_of_its_own() -> None:
+    whole = Recorded(FIRST + SECOND + r"Step 3: \boxed{correct}" + "\n" + END)
+    found, asked = go_on(parent(KNOWN), Recorded(TWO + STEP_3 + " Hm." + END), whole)
+    assert [begun(request) for request in asked.requests[:2]] == [TWO + STEP_3, ""]
+    assert solution(asked, 1).endswith("Step 3: claim 3.")
+    assert found.judgement.origin is Origin.WHOLE
+    assert found.spent.failed == len(TOKENIZER.encode(" Hm." + END))
+    assert [start.shown for start in found.judgement.starts] == [3]
+
+
+def test_a_path_that_has_not_all_that_the_prompt_shows_gets_a_prompt_that_shows_it() -> None:
+    other = replace(CHILD.steps[1], text="Step 2: another claim.\n\n")
+    parted = replace(CHILD, steps=(CHILD.steps[0], other, CHILD.steps[2]))
+    whole = Recorded(FIRST + SECOND + r"Step 3: \boxed{correct}" + "\n" + END)
+    found, asked = go_on(parent(KNOWN), whole, on=parted)
+    assert solution(asked) == "Step 1: claim 1.\nStep 2: another claim.\nStep 3: claim 3."
+    assert begun(asked.requests[0]) == upto(FIRST)
+    assert [start.shown for start in found.judgement.starts] == [3]
+
+
+def test_where_the_parent_was_called_incorrect_the_prompt_shows_the_path() -> None:
+    known = parent(Recorded(FIRST + r"Step 2: no. \boxed{incorrect}"))
+    whole = Recorded(FIRST + SECOND + r"Step 3: \boxed{correct}" + "\n" + END)
+    _, asked = go_on(known, whole)
+    assert begun(asked.requests[0]) == upto(FIRST)
+    assert solution(asked).endswith("Step 3: claim 3.")
+
+
+def test_without_room_for_the_step_it_is_written_whole() -> None:
+    room = len(TOKENIZER.encode(TWO + STEP_3))
+    whole = Recorded("Hm.", finish=Finish.LENGTH)
+    _, asked = go_on(parent(KNOWN), whole, whole, max_tokens=room, retries=0)
+    assert begun(asked.requests[0]) == ""
+    assert solution(asked).endswith("Step 3: claim 3.")
+
+
+def test_each_chain_keeps_the_prompt_that_it_has() -> None:
+    known = replace(parent(KNOWN, KNOWN), starts=(parent(KNOWN).starts[0], ChainStart()))
+    whole = Recorded(FIRST + SECOND + r"Step 3: \boxed{correct}" + "\n" + END)
+    child = Recorded(TWO + STEP_3 + FINE)
+    found, asked = go_on(known, child, whole, chains=2)
+    assert [begun(request) for request in asked.requests[:2]] == [TWO + STEP_3, ""]
+    assert [start.shown for start in found.judgement.starts] == [2, 3]
+
+
+def test_what_a_prompt_shows_is_journaled_and_is_part_of_what_was_asked() -> None:
+    start = parent(KNOWN).starts[0]
+    assert start.shown == 2
+    assert codec.decode_start(codec.encode_start(start)) == start
+    assert "shown" not in codec.encode_start(replace(start, shown=0))
+    digests = set()
+    for shown in (0, 1, 2):
+        known = replace(parent(KNOWN), starts=(replace(start, shown=shown),))
+        digests.add(scorer_digest(ScorerCall(CHILD, 1, earlier=Earlier(path(2), known))))
+    assert len(digests) == 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "needed"),
+    [
+        ({}, "incremental: true"),
+        ({"incremental": True, "early_stop": False}, "early_stop: true"),
+        ({"incremental": True, "rounds": 2}, "rounds: 1"),
+        ({"incremental": True, "min_tokens": 5}, "min_tokens: 0"),
+    ],
+)
+def test_it_is_refused_where_no_prompt_can_be_kept(settings: dict[str, int], needed: str) -> None:
+    with pytest.raises(ValueError, match=f"keep_prompt: True must be with {needed}"):
+        ThinkPrmConfig("m", keep_prompt=True, **settings)  # type: ignore[arg-type]
