@@ -89,10 +89,10 @@ def settle(
     """
     by_pass = divided(verdicts, passes)
     errors = [first_error(each, steps) for each in by_pass]
-    last, first = by_pass[-1], errors[-1]
-    sure = first is not None and last[first].sure
+    latest, first = by_pass[-1], errors[-1]
+    sure = first is not None and latest[first].sure
     if early_stop:
-        tokens = tokens if first is None else last[first].word
+        tokens = tokens if first is None else latest[first].word
         by_pass = [
             each if error is None else each[: error + 1]
             for each, error in zip(by_pass, errors, strict=True)

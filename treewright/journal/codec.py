@@ -140,11 +140,10 @@ def decode_judgement(data: Json) -> Judgement:
 def decode_vote(data: Any) -> ChainVote:
     """The log-odds that a chain gives each step, and the whole."""
     odds = checking.items(data, "a vote")
-    if not odds or odds[-1] is None:
+    if not odds:
         raise ValueError("a vote says nothing of the whole")
-    *steps, prefix = (
-        None if each is None else float(checking.number(each, "log-odds")) for each in odds
-    )
+    steps = [None if each is None else checking.number(each, "log-odds") for each in odds[:-1]]
+    prefix = checking.number(odds[-1], "log-odds")
     return ChainVote(tuple(steps), prefix)
 
 
