@@ -100,7 +100,11 @@ class CarefulEngine(ScriptedEngine):
             right = asked.chance(number, "right") < 0.7
             doubt = "so it is " if asked.chance(number, "doubt") < 0.5 else ""
             given = number > asked.shown
-            lead = f"\nStep {number}: {asked.steps[number - 1]}\n" if given else f"Step {number}: "
+            lead = (
+                f"\nStep {number}: {asked.steps[number - 1]}\nThis step: "
+                if given
+                else f"Step {number}: "
+            )
             said += f"{lead}{doubt}\\boxed{{{'correct' if right else 'incorrect'}}}\n"
             if not right:
                 break
