@@ -45,6 +45,17 @@ def runs() -> list[Row]:
     return [{"run": str(run.path), "status": run.status() or "unknown"} for run in runs]
 
 
+def verifications() -> list[Row]:
+    """Those of `treewright verify` below the output folder, the newest last."""
+    from treewright.verifying.verification import verifications as found
+
+    folder = Path(os.environ.get("TREEWRIGHT_RUNS", "runs"))
+    return [
+        {"verification": str(each.path), "status": each.status() or "unknown"}
+        for each in found(folder)
+    ]
+
+
 def shipped_configs() -> list[Row]:
     """The configs that can be run by name."""
     return [{"name": name, "about": _first_comment(path)} for name, path in configs().items()]
@@ -109,6 +120,7 @@ def datasets() -> list[Row]:
 
 LISTS: Mapping[str, Callable[[], list[Row]]] = {
     "runs": runs,
+    "verifications": verifications,
     "policies": lambda: kinds("policy"),
     "scorers": lambda: kinds("scorer"),
     "strategies": lambda: kinds("strategy"),

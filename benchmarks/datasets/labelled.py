@@ -17,7 +17,7 @@ from hashlib import blake2b
 from benchmarks.datasets.columns import listed
 from benchmarks.datasets.config import DatasetConfig
 from benchmarks.datasets.files import DatasetError, RawRow, read_rows, user_path
-from benchmarks.datasets.load import load_dataset
+from benchmarks.datasets.load import Dataset, load_dataset
 from benchmarks.datasets.named import DATASETS
 from benchmarks.datasets.samples import BadRow, Reader, Sample, StepLabels
 from benchmarks.datasets.steps import labelled_rows, prm800k
@@ -96,13 +96,22 @@ def _named(name: str, subsets: Sequence[str], limit: int | None) -> LabelledData
     data = LabelledData(name, [])
     unlabelled = 0
     for split in chosen:
-        loaded = load_dataset(DatasetConfig(name=name, split=split))
+        loaded = _split(name, split)
         pairs = [(split, sample) for sample in loaded.samples]
         taken, left = _taken(pairs, limit)
         data.solutions.extend(taken)
         data.bad_rows.extend(loaded.bad_rows)
         unlabelled += left
     return _selected(LabelledData(name, data.solutions, data.bad_rows, unlabelled))
+
+
+def _split(name: str, split: str) -> Dataset:
+    """A split. Raises `DatasetError`, whose hint says how a file is given here."""
+    try:
+        return load_dataset(DatasetConfig(name=name, split=split))
+    except DatasetError as error:
+        hint = error.hint.replace("as dataset.path", "with --data")
+        raise DatasetError(error.file, error.what, hint, error.row) from error
 
 
 def _of_file(source: str, subsets: Sequence[str], limit: int | None) -> LabelledData:

@@ -137,7 +137,7 @@ DATASETS: Mapping[str, NamedDataset] = {
         "arithmetic_levels", "arithmetic/levels/data", {"test": 240, "validation": 120}
     ),
     "arithmetic_choices_steps": _labelled(
-        "arithmetic_choices", "arithmetic/structured/data", {"test": 0, "validation": 0}
+        "arithmetic_choices", "arithmetic/structured/data", {"test": 233, "validation": 117}
     ),
     "math500": NamedDataset(
         "MATH-500, competition mathematics: the test problems that PRM800K held out",

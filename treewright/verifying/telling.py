@@ -32,7 +32,11 @@ LABELS = {
     "tokens": "tokens per judgement",
 }
 """What each figure is called, in the order in which they are shown."""
-OF_SUBSET = {"f1": "F1", "error_accuracy": "wrong: first error found", "correct_accuracy": "right"}
+OF_SUBSET = {
+    "f1": "F1",
+    "error_accuracy": "wrong ones, first error found",
+    "correct_accuracy": "right ones, no error called",
+}
 
 
 @dataclass(frozen=True)
@@ -57,11 +61,14 @@ def lines(results: Results) -> list[Line]:
 
 
 def _subsets(scorers: Sequence[ScorerResult]) -> Iterator[Line]:
-    for subset in scorers[0].figures.subsets:
+    subsets = scorers[0].figures.subsets
+    for subset in subsets:
         for key, words in OF_SUBSET.items():
-            if key != "f1" or len(scorers[0].figures.subsets) > 1:
-                name = f"{BY_SUBSET}{subset} {key}"
+            name = f"{BY_SUBSET}{subset} {key}"
+            if len(subsets) > 1:
                 yield _estimated(scorers, name, f"{subset}: {words}", percent)
+            elif key != "f1":  # it is the average
+                yield _estimated(scorers, name, words, percent)
 
 
 def _estimated(scorers: Sequence[ScorerResult], name: str, label: str, write: Write) -> Line:
