@@ -112,7 +112,7 @@ def test_a_bad_row_is_told_with_its_file_number_and_field(
 def test_what_has_no_labelled_steps_is_told_with_what_has(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="did you mean arithmetic_steps"):
         load_labelled("arithmetic")
-    with pytest.raises(DatasetError, match="these have: arithmetic_steps.*processbench, prm800k"):
+    with pytest.raises(DatasetError, match=r"these have: arithmetic_steps.*processbench, prm800k"):
         load_labelled("math500")
     file = write(tmp_path / "x.jsonl", {"problem": "1?", "answer": 1})
     with pytest.raises(DatasetError, match="has no labelled steps; it needs problem, steps and"):
@@ -125,7 +125,7 @@ def test_what_has_no_labelled_steps_is_told_with_what_has(tmp_path: Path) -> Non
 
 
 def test_by_name_all_splits_of_processbench_are_asked_for_and_offline_is_told() -> None:
-    with pytest.raises(DatasetError, match="processbench.*cannot be downloaded.* with --data"):
+    with pytest.raises(DatasetError, match=r"processbench.*cannot be downloaded.* with --data"):
         load_labelled("processbench")
     with pytest.raises(DatasetError, match="no split 'train'; it has gsm8k"):
         load_labelled("processbench", ["train"])

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.estimators import clusters
 from engines.scripted_world import right_value
 from treewright import cli
 
@@ -44,6 +45,7 @@ def rows() -> list[dict[str, Any]]:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(clusters, "RESAMPLES", 200)  # enough to see what is tested
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TREEWRIGHT_RUNS", "runs")
     Path("rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows()))
@@ -102,7 +104,7 @@ def test_several_scorers_stand_side_by_side_with_paired_differences(
     assert gaps["f1"]["difference"]["ci95"][1] < 0
     page = Path(result["report"]).read_text()
     assert "Against good" in page
-    assert (Path(result["report"]).parent / "plots/reliability-2.svg").is_file()
+    assert (Path(result["report"]).parent / "plots/steps-2.svg").is_file()
 
 
 @pytest.mark.usefixtures("folder")

@@ -16,7 +16,7 @@ from treewright.config.location import configs
 from treewright.config.schema import required
 from treewright.config.sentences import summary
 from treewright.config.yamldump import to_plain
-from treewright.running.run_folder import RunFolder
+from treewright.running.run_folder import VERIFICATION, VERIFICATIONS, RunFolder
 from treewright.terminal import line
 
 Row: TypeAlias = dict[str, str]
@@ -47,13 +47,10 @@ def runs() -> list[Row]:
 
 def verifications() -> list[Row]:
     """Those of `treewright verify` below the output folder, the newest last."""
-    from treewright.verifying.verification import verifications as found
-
-    folder = Path(os.environ.get("TREEWRIGHT_RUNS", "runs"))
-    return [
-        {"verification": str(each.path), "status": each.status() or "unknown"}
-        for each in found(folder)
-    ]
+    folder = Path(os.environ.get("TREEWRIGHT_RUNS", "runs"), VERIFICATIONS)
+    found = sorted(folder.glob(f"*/*/{VERIFICATION}"), key=lambda path: path.parent.name)
+    made = [RunFolder(path.parent) for path in found]
+    return [{"verification": str(each.path), "status": each.status() or "unknown"} for each in made]
 
 
 def shipped_configs() -> list[Row]:

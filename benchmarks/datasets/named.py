@@ -52,7 +52,8 @@ class NamedDataset:
 
     `files`: by split, in `repository` or, where that is None, beside this module. `rows`: how many
     there are, by split, None where nobody counted. `licence`: as the repository states it.
-    `multiple_choice`: rows have options. `labelled`: rows are solutions with their first wrong step.
+    `multiple_choice`: rows have options. `labelled`: rows are solutions with their first wrong
+    step.
     """
 
     about: str
@@ -132,7 +133,9 @@ DATASETS: Mapping[str, NamedDataset] = {
         _jsonl("arithmetic/levels/data", "train", "validation", "test"),
         None,
     ),
-    "arithmetic_steps": _labelled("arithmetic", "arithmetic/data", {"test": 240, "validation": 120}),
+    "arithmetic_steps": _labelled(
+        "arithmetic", "arithmetic/data", {"test": 240, "validation": 120}
+    ),
     "arithmetic_levels_steps": _labelled(
         "arithmetic_levels", "arithmetic/levels/data", {"test": 240, "validation": 120}
     ),

@@ -55,20 +55,20 @@ class Clusters:
         """How many clusters there are."""
         return sum(map(len, self.strata))
 
-    def resamples(self, seed: int, count: int = RESAMPLES) -> Iterator[Floats]:
+    def resamples(self, seed: int) -> Iterator[Floats]:
         """The weight of each row in one resample after the other: how often its cluster is in."""
         rng = np.random.default_rng(seed)
-        for _ in range(count):
+        for _ in range(RESAMPLES):
             weights = np.zeros(self.count)
             for members in self.strata:
                 drawn = rng.integers(len(members), size=len(members))
                 weights[members] = np.bincount(drawn, minlength=len(members))
             yield weights[self.rows]
 
-    def swaps(self, seed: int, count: int = RESAMPLES) -> Iterator[Floats]:
+    def swaps(self, seed: int) -> Iterator[Floats]:
         """For each row 0 or 1 by chance, the same throughout its cluster, again and again."""
         rng = np.random.default_rng(seed)
-        for _ in range(count):
+        for _ in range(RESAMPLES):
             yield (rng.random(self.count) < 0.5).astype(float)[self.rows]
 
 

@@ -42,11 +42,11 @@ def called(labels: Ints, predictions: Ints) -> Mapping[str, Statistic]:
     A hit is the same step. A step called incorrect elsewhere is a false alarm, before the first
     wrong step and after it; where the solution has an error it is a miss too.
     """
-    hits, predicted, actual = marks(labels, predictions)
+    hits, predicted, actual = (each.astype(np.float64) for each in marks(labels, predictions))
     return {
         "precision": ratio_of(hits, predicted),
         "recall": ratio_of(hits, actual),
-        "f1": ratio_of(2.0 * hits, 1.0 * predicted + actual),
+        "f1": ratio_of(2 * hits, predicted + actual),
     }
 
 

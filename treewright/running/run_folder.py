@@ -29,6 +29,8 @@ DIGEST = re.compile(r"[0-9a-f]{1,64}")
 LONGEST_STATUS = 64
 VERIFICATION = "verification.json"
 """What says in its folder what a verification (`treewright verify`) is."""
+VERIFICATIONS = "verify"
+"""The folder in the output folder that holds them."""
 
 
 class Status(StrEnum):

@@ -46,8 +46,10 @@ class Counts:
 
 @dataclass(frozen=True)
 class Tokens:
-    """Tokens of a judgement in the mean, None where nobody counted; `failed` is part of
-    `generated`."""
+    """Tokens of a judgement in the mean, None where nobody counted.
+
+    `failed` is part of `generated`.
+    """
 
     prompt: float | None
     cached: float | None
@@ -62,7 +64,8 @@ class Figures:
     `estimates`: by name, `f1` being ProcessBench's average and `incorrect_f1` that of steps.
     `temperature` and `threshold` were fitted on other solutions than each is tried on; what is
     called `tempered_…` and `fitted_f1` is with them. `curve`, `tempered`: of the steps'
-    probabilities, before and after; None where no temperature fits.
+    probabilities, before and after; None where no temperature fits. `whole`: of those of whole
+    solutions.
     """
 
     counts: Counts
@@ -73,6 +76,7 @@ class Figures:
     threshold: Fitted
     curve: Calibration
     tempered: Calibration | None
+    whole: Calibration
 
 
 def measure(measured: Sequence[JudgedSolution], fit_on: Sequence[JudgedSolution] = ()) -> Figures:
@@ -101,6 +105,7 @@ def measure(measured: Sequence[JudgedSolution], fit_on: Sequence[JudgedSolution]
         line,
         curve(table.probabilities, table.correct),
         None if after is None else curve(after, table.correct),
+        curve(table.prefixes, table.labels[table.judged_whole] == NO_ERROR),
     )
 
 

@@ -103,9 +103,7 @@ class JudgedTable:
         """By a threshold for each solution where they are given, else by one half."""
         names = tuple(dict.fromkeys(each.solution.subset for each in solutions))
         steps = [
-            (number, *step)
-            for number, each in enumerate(solutions)
-            for step in each.labelled_steps
+            (number, *step) for number, each in enumerate(solutions) for step in each.labelled_steps
         ]
         lines = thresholds or [EVEN] * len(solutions)
         whole = [

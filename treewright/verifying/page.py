@@ -12,7 +12,8 @@ from benchmarks.estimators.calibration import Calibration
 from benchmarks.estimators.clusters import Estimate
 from benchmarks.estimators.first_errors import NO_ERROR, UNREAD
 from search.core import StepVerdict
-from treewright.config.load import to_yaml
+from treewright.config.load import plain
+from treewright.config.yamldump import dump
 from treewright.report.page import environment, policy, static
 from treewright.report.plot import LineStyle, Plot, Series, Spot
 from treewright.report.plot_files import write_plots
@@ -26,6 +27,14 @@ from treewright.verifying.telling import LABELS, difference, estimated, lines, s
 FILE, PLOTS = "report.html", "plots"
 SHOWN_MISTAKES = 12
 """Solutions of a scorer that are shown with what it said."""
+OF_STEPS = (
+    "Steps up to the first wrong one that have a verdict of their own. Below the diagonal the "
+    "verifier is too sure. Tempered: with log-odds divided by a temperature that was fitted on "
+    "other problems."
+)
+OF_SOLUTIONS = "The probability that the whole solution is correct, from the closing question."
+SHOWN_SECTIONS = ("name", "seed", "scorer", "cluster")
+"""What of a config a verification uses."""
 SCRIPT, STYLE = "page.js", "page.css"
 
 
@@ -73,8 +82,9 @@ def render(results: Results) -> str:
         mistakes=[(each.called, *mistakes(each)) for each in results.scorers],
         shown=SHOWN_MISTAKES,
         configs=[
-            (each.called, to_yaml(each.verification.config, resolved=True))
+            (each.called, dump({key: full[key] for key in SHOWN_SECTIONS}))
             for each in results.scorers
+            for full in (plain(each.verification.config, resolved=True),)
         ],
     )  # fmt: skip
 
@@ -103,24 +113,29 @@ def plots(results: Results) -> list[Plot]:
             after = spots(figures.tempered)
             series.append(Series("tempered", after, number + 1, LineStyle.DASHED))
         if series[0].spots:
-            found.append(reliability(f"reliability-{number + 1}", each.called, series))
+            told = f"{each.called}: what it says of steps, and what is so"
+            found.append(reliability(f"steps-{number + 1}", told, "step", series, OF_STEPS))
+        whole = [Series("as it says", spots(figures.whole), number)]
+        if whole[0].spots:
+            told = f"{each.called}: of whole solutions"
+            found.append(
+                reliability(f"solutions-{number + 1}", told, "solution", whole, OF_SOLUTIONS)
+            )
     return found
 
 
-def reliability(id: str, called: str, series: Sequence[Series]) -> Plot:
-    """How often steps with a stated probability are right."""
+def reliability(id: str, title: str, noun: str, series: Sequence[Series], caption: str) -> Plot:
+    """How often what has a stated probability is correct."""
     return Plot(
         id=id,
-        title=f"{called}: what it says of steps, and what is so",
-        x_label="Stated probability that the step is correct (%)",
+        title=title,
+        x_label=f"Stated probability that the {noun} is correct (%)",
         y_label="Share that is correct (%)",
         series=tuple(series),
         y_range=(0.0, 1.0),
         x_range=(0.0, 1.0),
         diagonal=True,
-        caption="Steps up to the first wrong one that have a verdict of their own. Below the "
-        "diagonal the verifier is too sure. Tempered: with log-odds divided by a temperature that "
-        "was fitted on other problems. Bands: 95 % Wilson intervals, as if steps were independent.",
+        caption=f"{caption} Bands: 95 % Wilson intervals, as if {noun}s were independent.",
     )
 
 

@@ -62,6 +62,7 @@ class ScorerResult:
             "threshold": list(figures.threshold.found),
             "curve": asdict(figures.curve)["bins"],
             "tempered_curve": figures.tempered and asdict(figures.tempered)["bins"],
+            "solution_curve": asdict(figures.whole)["bins"],
         }
 
 

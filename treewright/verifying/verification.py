@@ -1,9 +1,9 @@
 """A verification on disk: a scorer's judgements of labelled solutions, in a folder like a run's.
 
-    <output_dir>/verify/<name>/<utc>-<fingerprint8>/
-      verification.json STATUS config.yaml config.resolved.yaml env.json
-      journal/driver.jsonl             # every judgement, durable before it is counted
-      metrics.json report.html plots/  # derived
+<output_dir>/verify/<name>/<utc>-<fingerprint8>/
+  verification.json STATUS config.yaml config.resolved.yaml env.json
+  journal/driver.jsonl             # every judgement, durable before it is counted
+  metrics.json report.html plots/  # derived
 """
 
 from __future__ import annotations
@@ -24,9 +24,14 @@ from treewright.files.reading import read_json
 from treewright.files.writing import make_folder
 from treewright.journal.journal import Journal
 from treewright.running.job import at_work, write_config
-from treewright.running.run_folder import VERIFICATION, RunFolder, Status, environment
+from treewright.running.run_folder import (
+    VERIFICATION,
+    VERIFICATIONS,
+    RunFolder,
+    Status,
+    environment,
+)
 
-FOLDER = "verify"
 ASKED = ("seed", "dataset")
 """Keys of a run's identity that count here, with those of the scorer and of versions."""
 
@@ -52,7 +57,7 @@ class Verification:
     @property
     def home(self) -> Path:
         """Where those of its name are."""
-        return Path(self.config.output_dir) / FOLDER / self.config.name
+        return Path(self.config.output_dir) / VERIFICATIONS / self.config.name
 
     @property
     def identity(self) -> dict[str, str]:
@@ -124,9 +129,3 @@ def fingerprint_in(folder: Path) -> str | None:
         return None
     said = told.get("fingerprint") if isinstance(told, dict) else None
     return said if isinstance(said, str) else None
-
-
-def verifications(output_dir: Path) -> list[RunFolder]:
-    """Those below an output folder, the newest last."""
-    found = (output_dir / FOLDER).glob(f"*/*/{VERIFICATION}")
-    return [RunFolder(file.parent) for file in sorted(found, key=lambda file: file.parent.name)]

@@ -13,13 +13,13 @@ from benchmarks.datasets.labelled import LabelledData
 from search.wording import counted
 from treewright.config.config import Config
 from treewright.running.experiment import FAILURES, INTERRUPTED, OK, exceeds
-from treewright.running.run_folder import RunFolder, Status
+from treewright.running.run_folder import VERIFICATIONS, RunFolder, Status
 from treewright.terminal import clean
 from treewright.verifying.asked import AskedData, labelled, verifications
 from treewright.verifying.page import write_page
 from treewright.verifying.results import Results, ScorerResult, known_of
 from treewright.verifying.table import print_notes, print_results
-from treewright.verifying.verification import FOLDER, Verification
+from treewright.verifying.verification import Verification
 
 SIDE_BY_SIDE = "side-by-side"
 
@@ -90,7 +90,7 @@ def written(results: Results) -> Path:
     first = results.scorers[0].verification
     prints = [each.verification.fingerprint for each in results.scorers]
     together = sha256(json.dumps([*prints, results.fit]).encode()).hexdigest()[:8]
-    folder = RunFolder(Path(first.config.output_dir) / FOLDER / SIDE_BY_SIDE / together)
+    folder = RunFolder(Path(first.config.output_dir) / VERIFICATIONS / SIDE_BY_SIDE / together)
     folder.make()
     folder.write_json("metrics.json", results.to_json())
     return write_page(folder, results)
