@@ -28,7 +28,7 @@ PROBLEMS = 24
 
 def rows() -> list[dict[str, Any]]:
     """Solutions in the doubles' world, two of a problem: one right, one wrong at some step."""
-    made = []
+    made: list[dict[str, Any]] = []
     for number in range(PROBLEMS):
         question = f"What is {number} + 3?"
         right = [f"the value so far is {right_value(question, step)}" for step in range(4)]

@@ -11,8 +11,8 @@ from policies.no_policy import NoPolicyConfig
 from search.calls import Calls
 from search.core import Prefix, Step, StopReason
 from search.gather import gather
-from search.ports import Failure, Memory, ReplayError, Scorer
-from treewright.journal.journal import Journal, JournalError
+from search.ports import Failure, Memory, Scorer
+from treewright.journal.journal import Journal
 from treewright.running.controller import Failed
 from treewright.running.memory import (
     JournalMemory,
@@ -121,16 +121,10 @@ async def recorded(verification: Verification, journal: Journal, *, reading: boo
 async def judged(
     solution: LabelledSolution, scorer: Scorer, memory: Memory, seed: int
 ) -> JudgedSolution | Failed:
-    """One solution, remembered or judged now. Only a fault of the journal is raised."""
+    """One solution, remembered or judged now. Raises `JournalError`, `ReplayError`, `Unrecorded`."""
     path = path_of(solution)
     calls = Calls(RecordedPorts(), scorer, memory, seed)
-    try:
-        reply = await calls.judge(path, set())
-    except (JournalError, ReplayError, Unrecorded):
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever a port raises becomes a record
-        failure = Failure.raised(error)
-        return Failed(solution.id, failure)
+    reply = await calls.judge(path, set())
     if failure := calls.failures.get(path.id):
         return Failed(solution.id, failure)
     return JudgedSolution(solution, reply.judgement, reply.spent)

@@ -40,6 +40,7 @@ async def verify(configs: Sequence[Config], asked: AskedData, *, as_json: bool =
         print(f"note: {told} with the scorer of another: judged once", file=sys.stderr)
     done = await judged(scorers, asked, as_json=as_json)
     if done is None:
+        print("interrupted; the same command goes on", file=sys.stderr)
         return INTERRUPTED
     results = Results.of(data, asked.fit, done)
     folder = written(results)
@@ -65,16 +66,11 @@ async def judged(
         try:
             known = await known_of(begun)
         except (asyncio.CancelledError, KeyboardInterrupt):
-            return interrupted()
+            return None
         if known.status is Status.INTERRUPTED:
-            return interrupted()
+            return None
         done.append(ScorerResult.of(begun, known, asked.fit))
     return done
-
-
-def interrupted() -> None:
-    """Say how to go on."""
-    print("interrupted; the same command goes on", file=sys.stderr)
 
 
 def written(results: Results) -> Path:
