@@ -13,7 +13,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from benchmarks.estimators.first_errors import matched
+from benchmarks.estimators.chances import Floats, Ints
+from benchmarks.estimators.first_errors import NO_ERROR, UNREAD, matched
 from benchmarks.estimators.temperature import fit_temperature, odds
 from benchmarks.estimators.weighing import Statistic, average_of, over
 from treewright.verifying.judged import JudgedSolution, JudgedTable
@@ -89,14 +90,34 @@ def threshold(solutions: Sequence[JudgedSolution]) -> float | None:
     ones = np.ones(len(solutions))
     tried = [0.5, *map(float, middles)]
     scores = []
+    said = said_of_steps(solutions)
     for line in tried:
-        moved = np.array([each.first_below(line) for each in solutions], int)
-        scores.append(average_f1(replace(table, predictions=moved))(ones))
+        moved = replace(table, predictions=first_below(said, line))
+        scores.append(average_f1(moved)(ones))
     best = max(scores)
     if np.isnan(best):
         return None
     good = [line for line, score in zip(tried, scores, strict=True) if score == best]
     return min(good, key=lambda line: abs(line - 0.5))
+
+
+def said_of_steps(solutions: Sequence[JudgedSolution]) -> Floats:
+    """P(correct) by solution and step: NaN where it could not be read, infinite behind the last."""
+    longest = max(len(each.judgement.verdicts) for each in solutions)
+    said = np.full((len(solutions), max(1, longest)), np.inf)
+    for row, each in zip(said, solutions, strict=True):
+        values = [verdict.probability for verdict in each.judgement.verdicts]
+        known = [np.nan if value is None else value for value in values] or [np.nan]
+        row[: len(known)] = known
+    return said
+
+
+def first_below(said: Floats, threshold: float) -> Ints:
+    """`JudgedSolution.first_below` of all at once."""
+    stops = (said < threshold) | np.isnan(said)
+    first = stops.argmax(axis=1)
+    unread = np.isnan(said[np.arange(len(said)), first])
+    return np.where(stops.any(axis=1), np.where(unread, UNREAD, first), NO_ERROR)
 
 
 def average_f1(table: JudgedTable) -> Statistic:
