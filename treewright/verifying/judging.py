@@ -121,7 +121,10 @@ async def recorded(verification: Verification, journal: Journal, *, reading: boo
 async def judged(
     solution: LabelledSolution, scorer: Scorer, memory: Memory, seed: int
 ) -> JudgedSolution | Failed:
-    """One solution, remembered or judged now. Raises `JournalError`, `ReplayError`, `Unrecorded`."""
+    """One solution, remembered or judged now.
+
+    Raises `JournalError`, `ReplayError`, `Unrecorded`.
+    """
     path = path_of(solution)
     calls = Calls(RecordedPorts(), scorer, memory, seed)
     reply = await calls.judge(path, set())
