@@ -49,6 +49,8 @@ class Traits:
     """The key that decides what it judges."""
     goes_on: bool = False
     """Whether a scorer is told of earlier judgements, and may go on from them."""
+    idle: bool = False
+    """Whether it never does anything, so that it is not worth a process."""
     option_base: int | None = None
     """The number of the first option that a scorer tells its model, where it tells one."""
 

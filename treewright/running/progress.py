@@ -21,6 +21,7 @@ class Tally:
     """The figures that progress shows.
 
     `right` and `decided` count, by arm, problems that it got right and those it could be judged by.
+    `noun`: what is counted.
     """
 
     total: int
@@ -31,6 +32,7 @@ class Tally:
     tokens: int = 0
     started: float = field(default_factory=time.monotonic)
     resumed: int = 0
+    noun: str = "problems"
 
     def start(self) -> None:
         """Count seconds from now: the engines are ready."""
@@ -93,7 +95,7 @@ def describe(tally: Tally) -> str:
     left = "" if tally.eta is None else f", {clock(tally.eta)} left"
     failed = f", {tally.failed} failed" if tally.failed else ""
     return (
-        f"{tally.done}/{tally.total} problems{failed}, {whole(tally.rate)} tokens/s{left}; "
+        f"{tally.done}/{tally.total} {tally.noun}{failed}, {whole(tally.rate)} tokens/s{left}; "
         f"{tally.accuracies()}"
     )
 
@@ -132,14 +134,14 @@ class BarProgress:
 
         self.tally = tally
         self.bar = progress.Progress(
-            progress.TextColumn("problems"),
+            progress.TextColumn(tally.noun),
             progress.BarColumn(),
             progress.MofNCompleteColumn(),
             progress.TextColumn("{task.fields[figures]}"),
             progress.TimeElapsedColumn(),
             console=Console(stderr=True),
         )
-        self.task = self.bar.add_task("problems", total=tally.total, figures="")
+        self.task = self.bar.add_task(tally.noun, total=tally.total, figures="")
 
     def update(self) -> None:
         """Redraw."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.datasets import Dataset
 from benchmarks.grading import open_grader
-from engines.traits import Judges, Part, traits_of
+from engines.traits import Part, traits_of
 from scorers.no_scorer import NoScorerConfig
 from search.custom import PartError
 from treewright.arms.arm import Arm, arms_of
@@ -50,7 +50,7 @@ async def open_site(
     `ClusterError` when the engines do not start.
     """
     with open_progress(tally) as progress, listen(progress.say) as stopping:
-        progress.say(f"starting {replicas(cluster, scorer)}")
+        progress.say(f"starting {replicas(cluster, policy, scorer)}")
 
         def tell(words: str) -> None:  # an engine's own, among others
             progress.say(line(words))
@@ -138,11 +138,11 @@ def scorer_asked(config: Config) -> Part:
     return config.scorer if config.strategy.judges else NoScorerConfig()
 
 
-def replicas(cluster: ClusterConfig, scorer: Part) -> str:
+def replicas(cluster: ClusterConfig, policy: Part, scorer: Part) -> str:
     """`replicas: 1 policy, 2 scorer (ray)`."""
-    sides = [f"{cluster.policy_replicas} policy"]
-    if traits_of(scorer).judges is not Judges.NOTHING:
-        sides.append(f"{cluster.scorer_replicas} scorer")
+    counts = {"policy": cluster.policy_replicas, "scorer": cluster.scorer_replicas}
+    parts = {"policy": policy, "scorer": scorer}
+    sides = [f"{counts[side]} {side}" for side, part in parts.items() if not traits_of(part).idle]
     return f"replicas: {', '.join(sides)} ({cluster.backend})"
 
 
