@@ -1,0 +1,157 @@
+"""The two ports with a cache before them: what it has is not asked again, and costs nothing now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from search.core import Missing, Spent
+from search.gather import gather
+from search.ports import (
+    Failure,
+    Policy,
+    PolicyCall,
+    PolicyReply,
+    Scorer,
+    ScorerCall,
+    ScorerReply,
+)
+from search.replies import reply_to
+from treewright.caching.keys import reply_key
+from treewright.caching.store import StoredPart
+from treewright.journal.codec import (
+    decode_policy_reply,
+    decode_scorer_reply,
+    encode_policy_reply,
+    encode_scorer_reply,
+)
+from treewright.journal.records import BadRecord, dumps, parsed
+
+
+class Keeps(Protocol):
+    """Values by key, for a while."""
+
+    async def get(self, key: bytes) -> bytes | None:
+        """The value under a key, None where there is none."""
+        ...
+
+    async def put(self, key: bytes, part: StoredPart, value: bytes) -> None:
+        """Keep a value, where that can be done."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RecalledReplies:
+    """The replies of one part, as a store keeps them."""
+
+    store: Keeps
+    part: StoredPart
+
+    async def find(
+        self, call: PolicyCall | ScorerCall, *, seeded: bool
+    ) -> PolicyReply | ScorerReply | None:
+        """The reply that was kept, as one that costs nothing now; None where there is none.
+
+        `seeded`: also one that hangs on the call's seed.
+        """
+        for sampled in (False, True) if seeded else (False,):
+            value = await self.store.get(reply_key(self.part, call, sampled=sampled))
+            if value is not None and (reply := decoded(value, call)) is not None:
+                return replace(reply, spent=reply.spent.as_recalled(), sampled=sampled)
+        return None
+
+    async def keep(self, call: PolicyCall | ScorerCall, reply: PolicyReply | ScorerReply) -> None:
+        """Keep a reply that was made."""
+        key = reply_key(self.part, call, sampled=reply.sampled)
+        if isinstance(reply, PolicyReply):
+            data = encode_policy_reply(reply, len(call.path.steps))
+        else:
+            data = encode_scorer_reply(reply)
+        await self.store.put(key, self.part, dumps(data))
+
+
+class CachedPolicy(Policy):
+    """A policy whose greedy draws are kept. Others are independent draws, and made.
+
+    `greedy`: all draws are.
+    """
+
+    def __init__(self, policy: Policy, replies: RecalledReplies, *, greedy: bool) -> None:
+        self.policy = policy
+        self.replies = replies
+        self.greedy = greedy
+
+    async def extend(self, batch: Sequence[PolicyCall]) -> list[PolicyReply | Failure]:
+        """`replies[i]` answers `batch[i]`."""
+        return await gather(self._draw(call) for call in batch)
+
+    async def _draw(self, call: PolicyCall) -> PolicyReply | Failure:
+        found = None
+        if self.greedy or call.greedy:
+            found = await self.replies.find(call, seeded=False)
+        if isinstance(found, PolicyReply):
+            return found
+        (made,) = await self.policy.extend([call])
+        if isinstance(made, PolicyReply) and not made.sampled and was_made(made.spent):
+            await self.replies.keep(call, made)
+        return made
+
+    async def close(self) -> None:
+        """Free the policy behind it."""
+        await self.policy.close()
+
+
+class CachedScorer(Scorer):
+    """A scorer whose judgements are kept: those that were sampled, for the same seed only.
+
+    A judgement that the model did not give is kept as the missing one that it is; what failed in
+    infrastructure is not kept.
+    """
+
+    def __init__(self, scorer: Scorer, replies: RecalledReplies) -> None:
+        self.scorer = scorer
+        self.replies = replies
+
+    async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:
+        """`replies[i]` answers `batch[i]`."""
+        return await gather(self._judge(call) for call in batch)
+
+    async def _judge(self, call: ScorerCall) -> ScorerReply | Failure:
+        found = await self.replies.find(call, seeded=True)
+        if isinstance(found, ScorerReply):
+            return found
+        (made,) = await self.scorer.judge([call])
+        if isinstance(made, ScorerReply) and was_made(made.spent) and is_lasting(made):
+            await self.replies.keep(call, made)
+        return made
+
+    async def close(self) -> None:
+        """Free the scorer behind it."""
+        await self.scorer.close()
+
+
+def was_made(spent: Spent) -> bool:
+    """Whether a model was asked: nothing else is worth keeping, an inherited judgement say."""
+    return spent.calls > 0 and spent.recalled == 0
+
+
+def is_lasting(reply: ScorerReply) -> bool:
+    """Whether asking again would give the same."""
+    prefix = reply.judgement.prefix
+    return not (isinstance(prefix, Missing) and prefix.transient)
+
+
+def decoded(value: bytes, call: PolicyCall | ScorerCall) -> PolicyReply | ScorerReply | None:
+    """The reply that a value holds, None where it holds none that could answer the call."""
+    try:
+        data = parsed(value)
+        reply: PolicyReply | ScorerReply = (
+            decode_policy_reply(data, call)
+            if isinstance(call, PolicyCall)
+            else decode_scorer_reply(data, len(call.path.steps))
+        )
+    except (BadRecord, ValueError):
+        return None
+    fit = reply_to(call, [reply])
+    return None if isinstance(fit, Failure) else fit
