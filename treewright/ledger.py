@@ -7,7 +7,7 @@ elsewhere. What it cost is unknown (None), and so is every sum that it is part o
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TypeAlias
 
 from search.core import Candidate, Spent, place_id
@@ -38,8 +38,8 @@ class Account:
     failed: int | None
     pruned: int | None
     duplicate: int | None
-    recalled: int = 0
-    saved: int | None = 0
+    recalled: int = field(default=0, kw_only=True)
+    saved: int | None = field(default=0, kw_only=True)
 
     @property
     def whole(self) -> int | None:
@@ -80,7 +80,7 @@ def account(searches: Sequence[tuple[Mapping[str, Spent], Sequence[Candidate]]])
     prompt, cached = [spent.prompt, spent.cached] if all(map(known, every)) else [None] * 2
     told = all(known(each) or each.generated for each in every)
     made = [spent.generated, spent.failed, pruned, duplicate] if told else [None] * 4
-    return Account(spent.calls, prompt, cached, *made, spent.recalled, spent.saved)
+    return Account(spent.calls, prompt, cached, *made, recalled=spent.recalled, saved=spent.saved)
 
 
 def summed(accounts: Sequence[Account]) -> Account:

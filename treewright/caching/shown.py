@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,8 +27,10 @@ def show(folder: Path | None, *, as_json: bool = False) -> int:
     if as_json:
         print(json.dumps({"file": str(file), "bytes": used, "rows": list(map(row, held))}))
         return 0
-    for told in lines(file, held, used):
-        print(line(told))
+    total = replies(sum(each.replies for each in held))
+    print(line(f"{file}: {total}, {size(used / GIB)}"))
+    for each in held:
+        print(f"  {line(described(each))}")
     return 0
 
 
@@ -69,15 +70,12 @@ def file_in(folder: Path | None) -> Path:
     return (folder.expanduser() if folder else shared_folder()) / FILE
 
 
-def lines(file: Path, held: Sequence[Holding], used: int) -> Iterator[str]:
-    """The file, then a line for each model with the share that is its."""
-    total = replies(sum(each.replies for each in held))
-    yield f"{file}: {total}, {size(used / GIB)}"
-    for each in held:
-        part = each.part
-        named = " ".join(filter(None, (part.side, part.kind, part.model)))
-        told = f"{replies(each.replies)}, {size(each.size / GIB)}, used {day(each.used)}"
-        yield f"  {named} ({part.identity[:8]}): {told}"
+def described(held: Holding) -> str:
+    """What there is of one model."""
+    part = held.part
+    named = " ".join(filter(None, (part.side, part.kind, part.model)))
+    told = f"{replies(held.replies)}, {size(held.size / GIB)}, used {day(held.used)}"
+    return f"{named} ({part.identity[:8]}): {told}"
 
 
 def row(held: Holding) -> dict[str, object]:

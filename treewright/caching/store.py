@@ -226,7 +226,9 @@ class ReplyStore:
             raise self._wrong(f"cannot be used: {error}", hint) from error
         except sqlite3.Error as error:
             problem = f"{self.file}: is damaged: {error}"
-            raise StoreDamaged(problem, "`treewright cache --clear` removes it") from error
+            where = self.file.parent if self.file else ""
+            hint = f"`treewright cache {where} --clear` removes it"
+            raise StoreDamaged(problem, hint) from error
         except OSError as error:
             hint = "it must be a folder that can be written"
             raise self._wrong(f"cannot be made: {error.strerror}", hint) from error
