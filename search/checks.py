@@ -63,6 +63,6 @@ def check_choice(field: str, value: str, choices: Any) -> None:
 def check_cache(field: str, value: str) -> None:
     """One of `CACHES`, or a path, which begins with `~` or has a `/`."""
     if value not in CACHES and not value.startswith("~") and "/" not in value:
-        near = get_close_matches(value, CACHES, 1)
+        near = get_close_matches(value, CACHES, 1, 0.8)
         hint = f"did you mean {near[0]!r}?" if near else "write ./NAME for a folder here"
         raise fault(field, value, f"{', '.join(CACHES)} or the path of a folder", hint)

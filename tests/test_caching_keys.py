@@ -28,12 +28,12 @@ from search.core import (
 from search.ports import Earlier, PolicyCall, ScorerCall
 from search.questions import Until
 from treewright.caching import identity as identities
-from treewright.caching.identity import Uncached, asked, identity
+from treewright.caching.identity import asked, identity
 from treewright.caching.keys import reply_key
 from treewright.caching.opening import uncached
 from treewright.caching.store import StoredPart
 from treewright.config.config import Config
-from treewright.config.fingerprint import fingerprint
+from treewright.config.fingerprint import WHOLE_FILE, fingerprint
 from written_configs import BASE, QWEN, Load
 
 FASTER = {
@@ -50,14 +50,14 @@ REVIEWED = {
 
 
 @pytest.fixture
-def models(tmp_path: Path) -> Iterator[Path]:
+def models(tmp_path: Path) -> Path:
     """Two checkpoints, `a` and `b`."""
     for name in "ab":
         folder = tmp_path / name
         folder.mkdir()
         (folder / "config.json").write_text("{}")
         (folder / "tokenizer.json").write_text(f'"{name}"')
-    yield tmp_path
+    return tmp_path
 
 
 PARTS = [
@@ -127,13 +127,11 @@ def test_every_key_of_a_part_tells_its_replies_from_others_or_was_reviewed(
 
 
 def test_the_reviewed_keys_of_an_engine_are_those_that_no_fingerprint_has() -> None:
-    assert FASTER == VllmConfig.uncounted - {"kind", "extra"}
+    assert VllmConfig.uncounted - {"kind", "extra"} == FASTER
 
 
 @pytest.mark.parametrize(("section", "kind"), PARTS)
-def test_a_cache_changes_no_fingerprint(
-    load: Load, models: Path, section: str, kind: str
-) -> None:
+def test_a_cache_changes_no_fingerprint(load: Load, models: Path, section: str, kind: str) -> None:
     """A run is the same with it and without: what it had is booked as what it cost when made."""
     off, on = (config_of(load, models, section, kind, cache) for cache in ("off", "shared"))
     assert fingerprint(off, "d") == fingerprint(on, "d")
@@ -150,7 +148,7 @@ def test_a_model_counts_by_its_content_and_a_large_file_by_its_last_change_too(
     (models / "a" / "chat_template.jinja").write_text("another template")
     assert part_of(config, "scorer").identity != small.identity
     weights = models / "a" / "model.safetensors"
-    size = identities.WHOLE_FILE + 2**22
+    size = WHOLE_FILE + 2**22
     weights.write_bytes(bytes(size))
     os.utime(weights, ns=(0, 1))
     before = part_of(config, "scorer")

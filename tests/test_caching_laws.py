@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from careful_verifier import careful
@@ -17,7 +17,8 @@ from search.core import Missing, Spent
 from search.driver import Searched, drive, total
 from search.memory import DictMemory
 from search.ports import PolicyCall, PolicyReply, Scorer, ScorerCall, ScorerReply
-from search.strategies import strategy_class
+from search.strategies.best_of_n import BestOfN
+from search.strategies.greedy import Greedy
 from treewright.caching.ports import CachedPolicy, CachedScorer, RecalledReplies
 from treewright.caching.store import StoredPart
 from treewright.journal.codec import (
@@ -29,7 +30,7 @@ from treewright.journal.codec import (
 from treewright.ledger import Ledger, prices
 from watched_searches import RUN_SEED, Case, Counting, await_it, cases, each_kind
 
-few = settings(max_examples=3, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=3, suppress_health_check=[HealthCheck.too_slow])
 MODES: dict[str, dict[str, Any]] = {
     "whole": {},
     "incremental": {"incremental": True},
@@ -177,7 +178,7 @@ def test_missing_stays_missing(kind: str, data: st.DataObject, mode: str) -> Non
 
 
 PLAIN = Case(
-    strategy_class("best_of_n")(n=6),
+    BestOfN(n=6),
     "7 + 1?",
     99,
     ScriptedPolicyConfig(accuracy=1.0, spread=0, step_tokens=1),
@@ -232,7 +233,7 @@ def test_what_cannot_be_read_is_kept_as_missing_and_after_a_retry_for_its_seed(
 
 
 def test_greedy_draws_are_kept_and_others_are_not() -> None:
-    shelf, greedy = Shelf(), replace(PLAIN, strategy=strategy_class("greedy")())
+    shelf, greedy = Shelf(), replace(PLAIN, strategy=Greedy())
     search(greedy, shelf)
     again = search(greedy, shelf, seed=RUN_SEED + 1)
     assert again.ports.drawn == []

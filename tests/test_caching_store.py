@@ -199,7 +199,7 @@ def test_a_part_of_it_can_be_forgotten(file: Path, monkeypatch: pytest.MonkeyPat
     put(kept, "new", part=OTHER)
     assert kept.clear(unused_days=30) == 1
     assert [held.part for held in kept.holdings()] == [OTHER]
-    put(kept, "again"), "of a part that was cleared"
+    put(kept, "again")  # of a part that was cleared
     assert [held.part for held in kept.holdings()] == [OTHER, PART]
     assert kept.clear() == 2
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 from search.core import Missing, Spent
 from search.gather import gather
@@ -41,12 +43,18 @@ class Keeps(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
 class RecalledReplies:
     """The replies of one part, as a store keeps them."""
 
-    store: Keeps
-    part: StoredPart
+    def __init__(self, store: Keeps, part: StoredPart) -> None:
+        self.store = store
+        self.part = part
+        self._locks: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
+
+    def one_at_a_time(self, call: PolicyCall | ScorerCall) -> asyncio.Lock:
+        """A lock for calls that ask the same, seed aside: the second may have the first's reply."""
+        key = reply_key(self.part, call, sampled=False)
+        return self._locks.setdefault(key, asyncio.Lock())
 
     async def find(
         self, call: PolicyCall | ScorerCall, *, seeded: bool
@@ -87,9 +95,14 @@ class CachedPolicy(Policy):
         return await gather(self._draw(call) for call in batch)
 
     async def _draw(self, call: PolicyCall) -> PolicyReply | Failure:
-        found = None
-        if self.greedy or call.greedy:
-            found = await self.replies.find(call, seeded=False)
+        if not (self.greedy or call.greedy):
+            (made,) = await self.policy.extend([call])
+            return made
+        async with self.replies.one_at_a_time(call):
+            return await self._draw_greedily(call)
+
+    async def _draw_greedily(self, call: PolicyCall) -> PolicyReply | Failure:
+        found = await self.replies.find(call, seeded=False)
         if isinstance(found, PolicyReply):
             return found
         (made,) = await self.policy.extend([call])
@@ -118,6 +131,10 @@ class CachedScorer(Scorer):
         return await gather(self._judge(call) for call in batch)
 
     async def _judge(self, call: ScorerCall) -> ScorerReply | Failure:
+        async with self.replies.one_at_a_time(call):
+            return await self._judge_once(call)
+
+    async def _judge_once(self, call: ScorerCall) -> ScorerReply | Failure:
         found = await self.replies.find(call, seeded=True)
         if isinstance(found, ScorerReply):
             return found
