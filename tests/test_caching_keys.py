@@ -29,7 +29,7 @@ from search.ports import Earlier, PolicyCall, ScorerCall
 from search.questions import Until
 from treewright.caching import identity as identities
 from treewright.caching.identity import asked, identity
-from treewright.caching.keys import reply_key
+from treewright.caching.keys import reply_key, with_seed
 from treewright.caching.opening import uncached
 from treewright.caching.store import StoredPart
 from treewright.config.config import Config
@@ -263,14 +263,10 @@ THEIRS = StoredPart("id", "scorer", "my_module:Mine", "m")
 def test_all_of_a_call_is_in_its_key_or_was_reviewed(
     of: StoredPart, call: PolicyCall | ScorerCall, told: dict[str, Change]
 ) -> None:
-    before = reply_key(of, call, sampled=False)
-    same = {
-        name
-        for name, change in told.items()
-        if reply_key(of, change(call), sampled=False) == before
-    }
+    before = reply_key(of, call)
+    same = {name for name, change in told.items() if reply_key(of, change(call)) == before}
     assert same == NEITHER | (WHERE & told.keys() if of is OURS else set())
-    assert reply_key(replace(of, identity="other"), call, sampled=False) != before
+    assert reply_key(replace(of, identity="other"), call) != before
 
 
 def test_no_field_of_a_call_is_forgotten() -> None:
@@ -292,6 +288,5 @@ def test_no_field_of_a_call_is_forgotten() -> None:
 @pytest.mark.parametrize("call", [JUDGE, DRAW], ids=["judging", "drawing"])
 def test_the_seed_is_in_the_key_of_what_was_sampled_only(call: PolicyCall | ScorerCall) -> None:
     other = replace(call, seed=call.seed + 1)
-    assert reply_key(OURS, call, sampled=False) == reply_key(OURS, other, sampled=False)
-    keys = {reply_key(OURS, each, sampled=True) for each in (call, other)}
-    assert len({*keys, reply_key(OURS, call, sampled=False)}) == 3
+    assert (key := reply_key(OURS, call)) == reply_key(OURS, other)
+    assert len({key, *(with_seed(key, each.seed) for each in (call, other))}) == 3

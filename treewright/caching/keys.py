@@ -17,12 +17,16 @@ from treewright.journal.codec import Json, encode_judgement, encode_step, encode
 from treewright.journal.records import dumps
 
 
-def reply_key(part: StoredPart, call: PolicyCall | ScorerCall, *, sampled: bool) -> bytes:
-    """The key of the reply to a call; that of one which was `sampled` has the call's seed."""
+def reply_key(part: StoredPart, call: PolicyCall | ScorerCall) -> bytes:
+    """The key of the reply to a call, where no seed could change it."""
     own = is_own(part)
     told = _drawing(call, own) if isinstance(call, PolicyCall) else _judging(call, own)
-    seed = call.seed if sampled else None
-    return sha256(dumps([FORMAT, part.identity, told, seed])).digest()
+    return sha256(dumps([FORMAT, part.identity, told])).digest()
+
+
+def with_seed(key: bytes, seed: int) -> bytes:
+    """The key of a reply that was sampled under a seed."""
+    return sha256(key + str(seed).encode()).digest()
 
 
 def _drawing(call: PolicyCall, own: bool) -> Json:

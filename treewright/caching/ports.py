@@ -20,7 +20,7 @@ from search.ports import (
     ScorerReply,
 )
 from search.replies import reply_to
-from treewright.caching.keys import reply_key
+from treewright.caching.keys import reply_key, with_seed
 from treewright.caching.store import StoredPart
 from treewright.journal.codec import (
     decode_policy_reply,
@@ -51,31 +51,36 @@ class RecalledReplies:
         self.part = part
         self._locks: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
 
-    def one_at_a_time(self, call: PolicyCall | ScorerCall) -> asyncio.Lock:
+    def key(self, call: PolicyCall | ScorerCall) -> bytes:
+        """That of a reply which no seed could change."""
+        return reply_key(self.part, call)
+
+    def one_at_a_time(self, key: bytes) -> asyncio.Lock:
         """A lock for calls that ask the same, seed aside: the second may have the first's reply."""
-        key = reply_key(self.part, call, sampled=False)
         return self._locks.setdefault(key, asyncio.Lock())
 
     async def find(
-        self, call: PolicyCall | ScorerCall, *, seeded: bool
+        self, key: bytes, call: PolicyCall | ScorerCall, *, sampled: bool
     ) -> PolicyReply | ScorerReply | None:
         """The reply that was kept, as one that costs nothing now; None where there is none.
 
-        `seeded`: also one that hangs on the call's seed.
+        `sampled`: one that was sampled under the call's seed, not one that no seed could change.
         """
-        for sampled in (False, True) if seeded else (False,):
-            value = await self.store.get(reply_key(self.part, call, sampled=sampled))
-            if value is not None and (reply := decoded(value, call)) is not None:
-                return replace(reply, spent=reply.spent.as_recalled(), sampled=sampled)
-        return None
+        value = await self.store.get(with_seed(key, call.seed) if sampled else key)
+        reply = None if value is None else decoded(value, call)
+        if reply is None:
+            return None
+        return replace(reply, spent=reply.spent.as_recalled(), sampled=sampled)
 
-    async def keep(self, call: PolicyCall | ScorerCall, reply: PolicyReply | ScorerReply) -> None:
+    async def keep(
+        self, key: bytes, call: PolicyCall | ScorerCall, reply: PolicyReply | ScorerReply
+    ) -> None:
         """Keep a reply that was made."""
-        key = reply_key(self.part, call, sampled=reply.sampled)
         if isinstance(reply, PolicyReply):
             data = encode_policy_reply(reply, len(call.path.steps))
         else:
             data = encode_scorer_reply(reply)
+        key = with_seed(key, call.seed) if reply.sampled else key
         await self.store.put(key, self.part, dumps(data))
 
 
@@ -98,16 +103,17 @@ class CachedPolicy(Policy):
         if not (self.greedy or call.greedy):
             (made,) = await self.policy.extend([call])
             return made
-        async with self.replies.one_at_a_time(call):
-            return await self._draw_greedily(call)
+        key = self.replies.key(call)
+        async with self.replies.one_at_a_time(key):
+            return await self._draw_greedily(key, call)
 
-    async def _draw_greedily(self, call: PolicyCall) -> PolicyReply | Failure:
-        found = await self.replies.find(call, seeded=False)
+    async def _draw_greedily(self, key: bytes, call: PolicyCall) -> PolicyReply | Failure:
+        found = await self.replies.find(key, call, sampled=False)
         if isinstance(found, PolicyReply):
             return found
         (made,) = await self.policy.extend([call])
         if isinstance(made, PolicyReply) and not made.sampled and was_made(made.spent):
-            await self.replies.keep(call, made)
+            await self.replies.keep(key, call, made)
         return made
 
     async def close(self) -> None:
@@ -131,16 +137,18 @@ class CachedScorer(Scorer):
         return await gather(self._judge(call) for call in batch)
 
     async def _judge(self, call: ScorerCall) -> ScorerReply | Failure:
-        async with self.replies.one_at_a_time(call):
-            return await self._judge_once(call)
+        key = self.replies.key(call)
+        async with self.replies.one_at_a_time(key):
+            return await self._judge_once(key, call)
 
-    async def _judge_once(self, call: ScorerCall) -> ScorerReply | Failure:
-        found = await self.replies.find(call, seeded=True)
-        if isinstance(found, ScorerReply):
-            return found
+    async def _judge_once(self, key: bytes, call: ScorerCall) -> ScorerReply | Failure:
+        for sampled in (False, True):
+            found = await self.replies.find(key, call, sampled=sampled)
+            if isinstance(found, ScorerReply):
+                return found
         (made,) = await self.scorer.judge([call])
         if isinstance(made, ScorerReply) and was_made(made.spent) and is_lasting(made):
-            await self.replies.keep(call, made)
+            await self.replies.keep(key, call, made)
         return made
 
     async def close(self) -> None:
