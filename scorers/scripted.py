@@ -18,7 +18,7 @@ from engines.traits import DOUBLE, Judges, Traits
 from scorers.combining import combine
 from scorers.prompt import user_message
 from scorers.readings import BoxedVerdict, settle
-from search.checks import check_count, check_number
+from search.checks import UNCOUNTED, check_cache, check_count, check_number
 from search.core import Judgement, Prefix, Spent
 from search.gather import gather
 from search.ports import Failure, FailureKind, Scorer, ScorerCall, ScorerReply
@@ -47,8 +47,13 @@ class ScriptedScorerConfig:
     nothing of steps."""
     faults: Faults = field(default_factory=Faults)
     """How calls fail, for tests."""
+    cache: str = field(default="off", metadata=UNCOUNTED)
+    """Where judgements are kept, so that none is made twice: `off`; `run`, in memory while the run
+    is at work; `shared`, in the user's cache folder, for all runs; or a folder by its path
+    ([caching.md](caching.md))."""
 
     def __post_init__(self) -> None:
+        check_cache("cache", self.cache)
         check_number("skill", self.skill, high=1.0)
         check_number("missing", self.missing, high=1.0)
         check_count("critique_tokens", self.critique_tokens)
@@ -58,7 +63,7 @@ class ScriptedScorerConfig:
     def traits(self) -> Traits:
         """See `engines.traits`."""
         judges = Judges.OUTCOME if self.outcome_only else Judges.STEPS
-        return replace(DOUBLE, judges=judges, judges_key="outcome_only")
+        return replace(DOUBLE, judges=judges, judges_key="outcome_only", cache=self.cache)
 
 
 class ScriptedScorer(Scorer):

@@ -27,7 +27,15 @@ from scorers.prompt import LEADS, Prefill, VerifierPrompt, highest_label
 from scorers.step_texts import STEPS, Steps, step_texts
 from scorers.verdict_ids import UnfitTokenizer, VerdictIds
 from scorers.verdicts import ChainReader
-from search.checks import UNSAID, check_choice, check_count, check_number, fault
+from search.checks import (
+    UNCOUNTED,
+    UNSAID,
+    check_cache,
+    check_choice,
+    check_count,
+    check_number,
+    fault,
+)
 from search.core import ChainStart, Judgement, Origin, Spent
 from search.findings import Finding
 from search.gather import gather
@@ -104,8 +112,13 @@ class ThinkPrmConfig:
     """What becomes of a path whose beginning was judged and has a step called incorrect, P(correct)
     below 0.5: it is judged again (`rejudge`), or takes that judgement over and the verifier is not
     asked (`inherit`)."""
+    cache: str = field(default="off", metadata=UNCOUNTED)
+    """Where judgements are kept, so that none is made twice: `off`; `run`, in memory while the run
+    is at work; `shared`, in the user's cache folder, for all runs; or a folder by its path
+    ([caching.md](caching.md))."""
 
     def __post_init__(self) -> None:
+        check_cache("cache", self.cache)
         check_choice("prefill", self.prefill, list(LEADS))
         check_choice("steps", self.steps, STEPS)
         if self.option_base not in (0, 1):
@@ -151,6 +164,8 @@ class ThinkPrmConfig:
             most_tokens=attempts * self.chains * (self.max_tokens + 1),
             text_limit=("max_tokens", self.max_tokens),
             judges=Judges.STEPS,
+            cache=self.cache,
+            repeatable=not self.engine.remote,
             goes_on=self.incremental or self.after_incorrect == "inherit",
             option_base=self.option_base if self.steps == "untagged" else None,
         )
@@ -203,7 +218,7 @@ class ThinkPrm(EnginePort):
         if is_rechecked(call, self._config.recheck_every, self._config.final):
             call = replace(call, earlier=None)
         if self._config.after_incorrect == "inherit" and (taken := inherited(call)):
-            return ScorerReply(taken, Spent())
+            return ScorerReply(taken, Spent(), sampled=False)
         try:
             sheet = self._sheet(call)
         except TokenizerError as error:
@@ -228,8 +243,14 @@ class ThinkPrm(EnginePort):
                 return Failure.about(call.path, FailureKind.UNAVAILABLE, message)
             unread += lost
             if chains := {k: each for k, each in written.items() if isinstance(each, Chain)}:
-                return self._reply(chains, unread)
-        return ScorerReply(Judgement.missing(why(unread)), total(unread))
+                reply = self._reply(chains, unread)
+                return replace(reply, sampled=self._is_sampled(attempt))
+        judgement = Judgement.missing(why(unread))
+        return ScorerReply(judgement, total(unread), self._is_sampled(self._config.retries))
+
+    def _is_sampled(self, attempt: int) -> bool:
+        """Whether chains were sampled, under the call's seed, up to this attempt."""
+        return attempt > 0 or self._config.first_temperature > 0
 
     def _begun(self, call: ScorerCall, sheet: Sheet) -> list[Begun]:
         """What each chain begins with: nothing, or what it goes on from."""

@@ -12,9 +12,11 @@ from benchmarks.grading import open_grader
 from engines.traits import Part, traits_of
 from scorers.no_scorer import NoScorerConfig
 from search.custom import PartError
+from search.ports import Policy, Scorer
 from treewright.arms.arm import Arm, arms_of
 from treewright.arms.graded import Graded
 from treewright.arms.solved import Solved
+from treewright.caching.opening import cached, used
 from treewright.cluster.cluster import Ports, open_cluster
 from treewright.cluster.config import ClusterConfig
 from treewright.cluster.pool_stats import PoolStats
@@ -98,11 +100,17 @@ class Session:
         for item in before:
             self.count(item, site.tally)
         site.tally.resumed += len(before)
-        scorer = SparedScorer(site.ports.scorer, noted_failures(self.journal, final=True))
+        config, ports, say = self.config, site.ports, site.progress.say
+        caching = cached(config, used(config), ports.policy, ports.scorer, say)
+        async with caching as (policy, scorer):
+            await self.ask(grading, site, policy, scorer)
+
+    async def ask(self, grading: Grading, site: Site, policy: Policy, scorer: Scorer) -> None:
+        """Search what is pending over these ports."""
         controller = Controller(
             strategy=self.config.strategy,
-            policy=site.ports.policy,
-            scorer=scorer,
+            policy=policy,
+            scorer=SparedScorer(scorer, noted_failures(self.journal, final=True)),
             memory=JournalMemory(self.journal, add_spent(site.tally)),
             journal=self.journal,
             grading=grading,
