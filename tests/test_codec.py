@@ -141,7 +141,7 @@ def test_the_steps_of_the_call_are_shared_not_copied() -> None:
         (StepVerdict, codec.encode_verdict(StepVerdict(None, VerdictStatus.MISSING))),
         (Judgement, codec.encode_judgement(CONTINUED)),
         (ChainStart, codec.encode_start(ChainStart())),
-        (Spent, codec.encode_spent(Spent())),
+        (Spent, codec.encode_spent(Spent(recalled=1))),
     ],
 )
 def test_no_field_is_forgotten(kind: type, encoded: codec.Json | list[int]) -> None:
