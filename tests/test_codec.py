@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from search.core import (
     ChainStart,
+    ChainVote,
     Judgement,
     Missing,
     Origin,
@@ -65,7 +66,15 @@ judgements = st.builds(
 )
 
 
-CONTINUED = Judgement((), 0.5, 1, Origin.INCREMENTAL, (ChainStart((7, 8), ((1, 2.5),)),))
+VOTES = (ChainVote((2.5,), -1.0), ChainVote((None,), 0.5))
+CONTINUED = Judgement(
+    (StepVerdict(0.9, VerdictStatus.READ, "fine"),),
+    0.5,
+    2,
+    Origin.INCREMENTAL,
+    (ChainStart((7, 8), ((1, 2.5),)),),
+    VOTES,
+)
 
 
 def test_a_judgement_that_goes_on_from_none_is_told_as_it_always_was() -> None:
@@ -108,6 +117,14 @@ def test_a_policy_reply_comes_back_whole_from_its_new_steps(
 def test_a_scorer_reply_comes_back_whole(judgement: Judgement, spent: Spent) -> None:
     reply = ScorerReply(judgement, spent)
     assert codec.decode_scorer_reply(through_json(codec.encode_scorer_reply(reply))) == reply
+
+
+def test_what_each_chain_said_comes_back_and_is_on_the_steps_of_the_verdicts() -> None:
+    data = through_json(codec.encode_judgement(CONTINUED))
+    assert codec.decode_judgement(data) == CONTINUED
+    for vote in ([0.5], [1.0, 2.0, 0.5], [], [1.0, None]):
+        with pytest.raises(ValueError, match=r"a vote|log-odds"):
+            codec.decode_judgement({**data, "votes": [vote]})
 
 
 @pytest.mark.parametrize("text", NASTY)
