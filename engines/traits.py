@@ -51,6 +51,13 @@ class Traits:
     """The key that decides what it judges."""
     goes_on: bool = False
     """Whether a scorer is told of earlier judgements, and may go on from them."""
+    idle: bool = False
+    """Whether it never does anything, so that it is not worth a process."""
+    cache: str = "off"
+    """Where its replies are kept for other calls: `off`, for the `run`, `shared`, or a folder."""
+    repeatable: bool = False
+    """Whether its reply follows from its config, its code, its model and the call with its seed
+    alone, up to the engine's batch effects: only then may a cache keep it."""
     option_base: int | None = None
     """The number of the first option that a scorer tells its model, where it tells one."""
     chains: AdaptiveChains | None = None
@@ -68,7 +75,7 @@ class Traits:
         return self.engine.max_model_len if self.engine else None
 
 
-DOUBLE = Traits(machine=Machine(), remote=False, most_tokens=0)
+DOUBLE = Traits(machine=Machine(), remote=False, most_tokens=0, repeatable=True)
 """A part without a model."""
 
 

@@ -18,7 +18,7 @@ from engines.traits import DOUBLE, Judges, Traits
 from scorers.combining import combine, votes, with_further
 from scorers.prompt import user_message
 from scorers.readings import BoxedVerdict, ChainReading, settle
-from search.checks import UNSAID, check_count, check_number
+from search.checks import UNCOUNTED, UNSAID, check_cache, check_count, check_number
 from search.contest import AdaptiveChains
 from search.core import Judgement, Prefix, Spent
 from search.gather import gather
@@ -50,8 +50,13 @@ class ScriptedScorerConfig:
     nothing of steps."""
     faults: Faults = field(default_factory=Faults)
     """How calls fail, for tests."""
+    cache: str = field(default="off", metadata=UNCOUNTED)
+    """Where judgements are kept, so that none is made twice: `off`; `run`, in memory while the run
+    is at work; `shared`, in the user's cache folder, for all runs; or a folder by its path
+    ([caching.md](caching.md))."""
 
     def __post_init__(self) -> None:
+        check_cache("cache", self.cache)
         check_number("skill", self.skill, high=1.0)
         check_number("missing", self.missing, high=1.0)
         check_count("critique_tokens", self.critique_tokens)
@@ -64,7 +69,9 @@ class ScriptedScorerConfig:
         """See `engines.traits`."""
         judges = Judges.OUTCOME if self.outcome_only else Judges.STEPS
         chains = self.chains if isinstance(self.chains, AdaptiveChains) else None
-        return replace(DOUBLE, judges=judges, judges_key="outcome_only", chains=chains)
+        return replace(
+            DOUBLE, judges=judges, judges_key="outcome_only", chains=chains, cache=self.cache
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ class ThinkPrm(EnginePort):
         if is_rechecked(call, self._config.recheck_every, self._config.final):
             call = replace(call, earlier=None)
         if self._config.after_incorrect == "inherit" and (taken := inherited(call)):
-            return ScorerReply(taken, Spent())
+            return ScorerReply(taken, Spent(), sampled=False)
         try:
             sheet = self._sheet(call)
         except TokenizerError as error:
@@ -101,8 +101,14 @@ class ThinkPrm(EnginePort):
                 return failure
             unread += [outcome for outcome in written.values() if isinstance(outcome, Unread)]
             if chains := {k: each for k, each in written.items() if isinstance(each, Chain)}:
-                return self._reply(chains, unread)
-        return ScorerReply(Judgement.missing(why(unread)), total(unread))
+                reply = self._reply(chains, unread)
+                return replace(reply, sampled=self._is_sampled(attempt))
+        judgement = Judgement.missing(why(unread))
+        return ScorerReply(judgement, total(unread), self._is_sampled(self._config.retries))
+
+    def _is_sampled(self, attempt: int) -> bool:
+        """Whether chains were sampled, under the call's seed, up to this attempt."""
+        return attempt > 0 or self._config.first_temperature > 0
 
     async def _add_chain(
         self, call: ScorerCall, sheet: Sheet, further: Further
@@ -116,7 +122,7 @@ class ThinkPrm(EnginePort):
         chain = written[k]
         assert not isinstance(chain, Refused)
         if isinstance(chain, Unread):
-            return ScorerReply(further.judgement, chain.spent)
+            return ScorerReply(further.judgement, chain.spent, self._is_sampled(0))
         config, known = self._config, further.judgement
         judgement = with_further(
             known, chain.reading, chain.prefix, config.combine, config.decision_temperature
@@ -125,7 +131,7 @@ class ThinkPrm(EnginePort):
             starts = (*known.starts, *[ChainStart()] * (k - len(known.starts)), self._start(chain))
             origin = Origin.INCREMENTAL if chain.begun else known.origin
             judgement = replace(judgement, origin=origin, starts=starts)
-        return ScorerReply(judgement, chain.spent)
+        return ScorerReply(judgement, chain.spent, self._is_sampled(0))
 
     def _begun(self, call: ScorerCall, sheet: Sheet, chains: int) -> list[Begun]:
         """What each of so many chains begins with: nothing, or what it goes on from."""

@@ -17,7 +17,15 @@ from scorers.prompt import INSTRUCTION, LEADS, Prefill
 from scorers.step_texts import STEPS, Steps
 from scorers.thinkprm import ThinkPrm
 from scorers.verdict_ids import UnfitTokenizer
-from search.checks import UNSAID, check_choice, check_count, check_number, fault
+from search.checks import (
+    UNCOUNTED,
+    UNSAID,
+    check_cache,
+    check_choice,
+    check_count,
+    check_number,
+    fault,
+)
 from search.contest import AdaptiveChains
 from search.findings import Finding
 
@@ -111,10 +119,15 @@ class ThinkPrmConfig:
     wait: str = field(default="Wait", metadata=UNSAID)
     """What a chain is told that is shorter than `min_tokens`; it begins a line. The default is that
     of s1 (arXiv 2501.19393)."""
+    cache: str = field(default="off", metadata=UNCOUNTED)
+    """Where judgements are kept, so that none is made twice: `off`; `run`, in memory while the run
+    is at work; `shared`, in the user's cache folder, for all runs; or a folder by its path
+    ([caching.md](caching.md))."""
     verifier_instruction: str = field(default=INSTRUCTION, metadata=UNSAID)
     """What the verifier is told to do, below the solution; it was trained on the default."""
 
     def __post_init__(self) -> None:
+        check_cache("cache", self.cache)
         check_choice("prefill", self.prefill, list(LEADS))
         check_choice("steps", self.steps, STEPS)
         if self.option_base not in (0, 1):
@@ -189,6 +202,8 @@ class ThinkPrmConfig:
             most_tokens=attempts * self.most_chains * (self.rounds * self.max_tokens + 1),
             text_limit=self._text_limit(),
             judges=Judges.STEPS,
+            cache=self.cache,
+            repeatable=not self.engine.remote,
             goes_on=self.incremental or self.after_incorrect == "inherit",
             option_base=self.option_base if self.steps == "untagged" else None,
             chains=self.chains if isinstance(self.chains, AdaptiveChains) else None,

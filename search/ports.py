@@ -8,7 +8,7 @@ borders.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import takewhile
 from traceback import format_exception
@@ -94,10 +94,11 @@ class PolicyCall:
 
 @dataclass(frozen=True, slots=True)
 class PolicyReply:
-    """`path` is the child: the call's path grown by at least one step."""
+    """`path` is the child: the call's path grown by at least one step. `sampled` as below."""
 
     path: Prefix
     spent: Spent
+    sampled: bool = field(default=True, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +145,15 @@ class ScorerCall:
 
 @dataclass(frozen=True, slots=True)
 class ScorerReply:
-    """The judgement has one verdict per step of the call's path, or none and a `Missing` prefix."""
+    """The judgement has one verdict per step of the call's path, or none and a `Missing` prefix.
+
+    `sampled`: whether the call's seed may have had a part in it. It is false only where another
+    seed would surely give the same reply; a cache asks, the journal does not keep it.
+    """
 
     judgement: Judgement
     spent: Spent
+    sampled: bool = field(default=True, compare=False)
 
 
 @runtime_checkable

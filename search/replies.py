@@ -59,9 +59,10 @@ def policy_reply(call: PolicyCall, replies: object) -> PolicyReply | Failure:
         _kind("a reply", reply, PolicyReply)
         steps = _new_steps(call, reply.path)
         _check_spent(reply.spent)
+        _kind("sampled", reply.sampled, bool)
     except Exception as why:  # noqa: BLE001 - a reply may refuse to be looked at
         return _unfit("policy", call.path, why)
-    return PolicyReply(call.path.grow(call.child, steps), reply.spent)
+    return PolicyReply(call.path.grow(call.child, steps), reply.spent, reply.sampled)
 
 
 def scorer_reply(call: ScorerCall, replies: object) -> ScorerReply | Failure:
@@ -76,9 +77,10 @@ def scorer_reply(call: ScorerCall, replies: object) -> ScorerReply | Failure:
         _kind("a reply", reply, ScorerReply)
         _check_judgement(reply.judgement, len(call.path.steps))
         _check_spent(reply.spent)
+        _kind("sampled", reply.sampled, bool)
     except Exception as why:  # noqa: BLE001 - a reply may refuse to be looked at
         return _unfit("scorer", call.path, why)
-    return ScorerReply(reply.judgement, reply.spent)
+    return ScorerReply(reply.judgement, reply.spent, reply.sampled)
 
 
 def _unfit(port: str, path: Prefix, error: Exception) -> Failure:

@@ -17,6 +17,8 @@ from scorers.thinkprm_config import ThinkPrmConfig
 from search.contest import PRIOR, AdaptiveChains, Contest, Mean
 from search.core import Judgement, Missing, VerdictStatus
 from search.ports import Further, ScorerCall, ScorerReply
+from treewright.caching.keys import reply_key
+from treewright.caching.store import StoredPart
 
 READ, MISSED = VerdictStatus.READ, VerdictStatus.MISSING
 
@@ -192,6 +194,14 @@ def test_a_judgement_of_which_no_chain_could_be_read_is_retried_and_missing_as_e
     assert isinstance(found, ScorerReply)
     assert isinstance(found.judgement.prefix, Missing)
     assert found.judgement.votes == ()
+
+
+def test_a_cache_keeps_each_further_chain_apart() -> None:
+    part = StoredPart("identity", "scorer", "thinkprm", "m")
+    first = replies(SAID[0], chains=AdaptiveChains(1, 4))[0].judgement
+    told = [None, Further(1, first), Further(2, first)]
+    keys = {reply_key(part, ScorerCall(path(), 1, further=further)) for further in told}
+    assert len(keys) == 3
 
 
 def test_the_most_that_a_judgement_may_cost_is_that_of_most_chains() -> None:

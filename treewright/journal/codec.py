@@ -34,7 +34,8 @@ Text: TypeAlias = str | list[int]
 
 SURROGATE_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 """Two code points that every JSON reader joins into one."""
-COUNTS = len(Spent.__slots__)
+COUNTS = (5, len(Spent.__slots__))
+"""Of a reply that was made, and of one that a cache over runs had."""
 STOPS = {reason.value: reason for reason in StopReason}
 ORIGINS = {origin.value: origin for origin in Origin}
 STATUSES = {status.value: status for status in VerdictStatus}
@@ -205,15 +206,17 @@ def decode_score(data: float | Json) -> Score:
 
 
 def encode_spent(spent: Spent) -> list[int]:
-    """`[calls, prompt, cached, generated, failed]`."""
-    return [spent.calls, spent.prompt, spent.cached, spent.generated, spent.failed]
+    """`[calls, prompt, cached, generated, failed]`, of a cache's `[…, recalled, spared, saved]`."""
+    made = [spent.calls, spent.prompt, spent.cached, spent.generated, spent.failed]
+    had = [spent.recalled, spent.spared, spent.saved]
+    return made + had if any(had) else made
 
 
 def decode_spent(data: Any) -> Spent:
     """The inverse of `encode_spent`."""
     counts = checking.ids(data, "spent", checking.LARGEST_COUNT)
-    if len(counts) != COUNTS:
-        raise ValueError(f"spent has {len(counts)} counts, not {COUNTS}")
+    if len(counts) not in COUNTS:
+        raise ValueError(f"spent has {len(counts)} counts, not {COUNTS[0]} or {COUNTS[1]}")
     return Spent(*counts)
 
 
