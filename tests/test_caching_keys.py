@@ -14,6 +14,7 @@ import pytest
 from engines.vllm_config import VllmConfig
 from search.core import (
     ChainStart,
+    ChainVote,
     Feedback,
     Judgement,
     Missing,
@@ -25,7 +26,7 @@ from search.core import (
     StopReason,
     VerdictStatus,
 )
-from search.ports import Earlier, PolicyCall, ScorerCall
+from search.ports import Earlier, Further, PolicyCall, ScorerCall
 from search.questions import Until
 from treewright.caching import identity as identities
 from treewright.caching.identity import asked, identity
@@ -237,10 +238,13 @@ CHANGES: dict[str, Change] = {
     "judgement.chains": judged(chains=2),
     "judgement.origin": judged(origin=Origin.INCREMENTAL),
     "judgement.starts": judged(starts=(ChainStart((5, 7), ((1, 0.3),)),)),
+    "start.shown": judged(starts=(ChainStart((5, 6), ((1, 0.3),), 1),)),
+    "judgement.votes": judged(votes=(ChainVote((0.1,), 0.2),)),
     "cache": lambda call: replace(call, cache="another"),
 }
 JUDGING: dict[str, Change] = {
     "earlier": lambda call: replace(call, earlier=None),
+    "further": lambda call: replace(call, further=Further(2, JUDGED)),
     "earlier.path": lambda call: replace(call, earlier=Earlier(LONGER, JUDGED)),
 }
 DRAWING: dict[str, Change] = {
@@ -275,10 +279,11 @@ def test_no_field_of_a_call_is_forgotten() -> None:
         Problem: {"id", "question"},
         Prefix: {"problem", "steps", "place"},
         Step: {"text", "token_ids", "stop", "logprob"},
-        Judgement: {"verdicts", "prefix", "chains", "origin", "starts"},
+        Judgement: {"verdicts", "prefix", "chains", "origin", "starts", "votes"},
+        ChainStart: {"token_ids", "odds", "shown"},
         Earlier: {"path", "judgement"},
         Feedback: {"attempt", "judgement"},
-        ScorerCall: {"path", "seed", "cache", "earlier"},
+        ScorerCall: {"path", "seed", "cache", "earlier", "further"},
         PolicyCall: {"path", "child", "until", "seed", "greedy", "feedback", "cache"},
     }
     for noun, names in known.items():

@@ -128,19 +128,6 @@ def bare_score(score: Score) -> Score:
     return Missing("unread") if isinstance(score, Missing) else score
 
 
-def uncritical(result: Result) -> Result:
-    """A result without the critiques: one that has a step put into it quotes it."""
-    return replace(result, candidates=tuple(map(uncritical_candidate, result.candidates)))
-
-
-def uncritical_candidate(candidate: Candidate) -> Candidate:
-    judgement = candidate.judgement
-    if judgement:
-        verdicts = tuple(replace(verdict, critique="") for verdict in judgement.verdicts)
-        judgement = replace(judgement, verdicts=verdicts)
-    return replace(candidate, judgement=judgement)
-
-
 def unbounded(case: Case) -> Case:
     strategy: Any = case.strategy
     if not hasattr(strategy, "budget"):
@@ -159,8 +146,6 @@ def test_a_verification_that_goes_on_says_what_a_whole_one_says(
     whole = found(case, {})
     for mode in ("incremental", "rechecked"):
         assert bare(found(case, MODES[mode]).result) == bare(whole.result)
-    in_one = found(case, MODES["in one prompt"]).result
-    assert uncritical(bare(in_one)) == uncritical(bare(whole.result))
 
 
 @each_kind

@@ -2,10 +2,12 @@ r"""Verifications that keep their prompt: further steps are put into the chain, 
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
+from careful_verifier import careful
 from engines.engine import Finish
 from recorded_chains import TOKENIZER, Recorded, RecordedEngine, judge, path
 from scorers.thinkprm_config import ThinkPrmConfig
@@ -169,6 +171,25 @@ def test_what_a_prompt_shows_is_journaled_and_is_part_of_what_was_asked() -> Non
         known = replace(parent(KNOWN), starts=(replace(start, shown=shown),))
         digests.add(scorer_digest(ScorerCall(CHILD, 1, earlier=Earlier(path(2), known))))
     assert len(digests) == 3
+
+
+def test_step_by_step_the_verdicts_are_those_of_a_whole_verification() -> None:
+    """Of a verifier that says the same of the same steps, whatever its prompt shows."""
+    went_on = 0
+    for number in range(40):
+        (whole, _), (kept, _) = careful(), careful(incremental=True, keep_prompt=True)
+        earlier = None
+        for steps in (1, 2, 3, 5):
+            grown = path(steps, f"What is {number} + 1?")
+            (told,) = asyncio.run(whole.judge([ScorerCall(grown, 1)]))
+            (found,) = asyncio.run(kept.judge([ScorerCall(grown, 1, earlier=earlier)]))
+            assert isinstance(told, ScorerReply)
+            assert isinstance(found, ScorerReply)
+            assert statuses(found.judgement) == statuses(told.judgement)
+            assert probabilities(found.judgement) == probabilities(told.judgement)
+            earlier = Earlier(grown, found.judgement)
+            went_on += any(0 < start.shown < steps for start in found.judgement.starts)
+    assert went_on > 30
 
 
 @pytest.mark.parametrize(
