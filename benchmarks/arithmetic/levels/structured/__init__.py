@@ -1,0 +1,1 @@
+"""The domain with levels as multiple choice, answered in sections."""
