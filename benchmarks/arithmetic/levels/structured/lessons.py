@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from random import Random
 
-from benchmarks.arithmetic.corpus import DECISIVE, PLAIN, Lesson
-from benchmarks.arithmetic.levels.problems import problems
+from benchmarks.arithmetic.corpus import DECISIVE, PLAIN, Lesson, cut, verifier_prompt
+from benchmarks.arithmetic.levels.lessons import CUT_SHARE, ENDED_SHARE
+from benchmarks.arithmetic.levels.problems import draw_problem, problems
 from benchmarks.arithmetic.levels.structured.choices import offer, offer_wrong
-from benchmarks.arithmetic.structured.lessons import DECISIONS, prompt
+from benchmarks.arithmetic.levels.structured.critique import critique
+from benchmarks.arithmetic.levels.structured.errors import corrupt
+from benchmarks.arithmetic.structured.checker import check
+from benchmarks.arithmetic.structured.choices import ChoiceProblem
+from benchmarks.arithmetic.structured.lessons import DECISIONS, Response, prompt, read_steps
 from benchmarks.arithmetic.structured.reasoning import solve
-from benchmarks.arithmetic.structured.responses import write_response
+from benchmarks.arithmetic.structured.responses import break_format, write_response
 from benchmarks.arithmetic.vocabulary import IM_END
 
 WRONG_SHARE = 0.25
 """Share of the policy's lessons whose options are all wrong."""
+SAMPLED_SHARE = 0.5
+"""Share of the verifier's lessons that judge responses of the policy, once there are any."""
+LEVELS = {1: 3.0, 2: 3.0, 3: 2.0, 4: 1.0, 5: 0.5}
+"""Relative frequency of the levels in the verifier's lessons: long ones teach less a token."""
 
 
 def policy_lessons(seed: int, exclude: frozenset[str]) -> Iterator[Lesson]:
@@ -29,3 +38,59 @@ def policy_lessons(seed: int, exclude: frozenset[str]) -> Iterator[Lesson]:
         pieces = enumerate(DECISIONS.split(write_response(solve(choice)) + IM_END))
         target = tuple((piece, DECISIVE if index % 2 else PLAIN) for index, piece in pieces)
         yield Lesson(prompt(choice.question), target)
+
+
+def verifier_lessons(
+    seed: int, exclude: frozenset[str], written: Callable[[], Sequence[Response]], made_up: int
+) -> Iterator[Lesson]:
+    """Yields verifier lessons without end: `made_up` ones, then with the policy's responses too."""
+    rng = Random(seed)
+    for _ in range(made_up):
+        yield verifier_lesson(rng, *synthetic(rng, exclude))
+    responses = [each for each in written() if read_steps(*each)]
+    while True:
+        if responses and rng.random() < SAMPLED_SHARE:
+            choice, text = rng.choice(responses)
+        else:
+            choice, text = synthetic(rng, exclude)
+        yield verifier_lesson(rng, choice, text)
+
+
+def verifier_lesson(rng: Random, choice: ChoiceProblem, text: str) -> Lesson:
+    """Returns the lesson that judges a response or a part of it, labelled by the exact checker."""
+    steps = ended(rng, choice, cut(rng, read_steps(choice, text), CUT_SHARE))
+    return judgement(choice, steps)
+
+
+def judgement(choice: ChoiceProblem, steps: Sequence[str]) -> Lesson:
+    """Returns the lesson that judges these steps."""
+    return Lesson(verifier_prompt(choice.question, steps), tuple(critique(choice, steps)))
+
+
+def ended(rng: Random, choice: ChoiceProblem, steps: Sequence[str]) -> Sequence[str]:
+    """Returns the steps, in `ENDED_SHARE` of the cases those up to the first error alone.
+
+    A critique ends there: what follows is a long prompt with nothing to learn.
+    """
+    labels = check(choice, steps)
+    if False not in labels or rng.random() > ENDED_SHARE:
+        return steps
+    return steps[: labels.index(False) + 1]
+
+
+def synthetic(rng: Random, exclude: frozenset[str]) -> Response:
+    """Returns a response to judge: right, with one error, misplaced, or in a broken format."""
+    while True:
+        problem = draw_problem(rng, rng.choices(list(LEVELS), list(LEVELS.values()))[0])
+        if problem.key not in exclude:
+            break
+    choice = offer(problem, rng.randrange(1 << 30))
+    kind = rng.choices(("right", "corrupt", "swap", "broken"), (36, 56, 5, 3))[0]
+    if kind == "corrupt":
+        return choice, write_response(corrupt(rng, choice))
+    if kind == "broken":
+        return choice, break_format(rng, solve(choice))
+    if kind == "swap":
+        other = draw_problem(rng, problem.level)
+        return choice, write_response(solve(offer(other, rng.randrange(1 << 30))))
+    return choice, write_response(solve(choice))
