@@ -47,6 +47,8 @@ from benchmarks.arithmetic.structured.choices import ChoiceProblem
 from benchmarks.arithmetic.structured.lessons import prompt, read_steps
 from benchmarks.arithmetic.structured.reasoning import Reasoning, conclude, solve
 from benchmarks.arithmetic.structured.responses import write_response
+from benchmarks.datasets.config import DatasetConfig
+from benchmarks.datasets.load import load_dataset
 
 Kind = Callable[[Random, ChoiceProblem], Reasoning]
 SEEDS = st.integers(0, 2**32)
@@ -105,6 +107,20 @@ def test_where_all_options_are_wrong_the_right_response_says_so(seed: int) -> No
         f"None is {choice.problem.answer}. The nearest is option {said.named}." in said.evaluation
     )
     assert all(each.result == each.operation.apply(each.value) for each in said.calculations)
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_the_dataset_has_the_problems_with_levels_in_their_splits(split: str) -> None:
+    asked = DatasetConfig(name="arithmetic_levels_choices", split=split, option_format="list")
+    data = load_dataset(asked)
+    choices = [offer(problem, 0) for problem in read_split(split)]
+    assert data.bad_rows == []
+    assert [sample.problem.question for sample in data.samples] == [
+        each.question for each in choices
+    ]
+    assert [sample.answer for sample in data.samples] == [str(each.answer) for each in choices]
+    levels = [sample.metadata["level"] for sample in data.samples]
+    assert levels == [problem.level for problem in read_split(split)]
 
 
 def test_every_place_is_the_right_one_about_as_often() -> None:
