@@ -211,6 +211,20 @@ def test_the_labels_depend_on_the_problem_and_on_the_step() -> None:
         assert check(choice, swapped) == [True, False, None, None]  # one step alone
 
 
+def test_a_section_that_the_prompt_does_not_show_is_given_in_the_chain() -> None:
+    choice = CHOICES[3]
+    steps = steps_of(choice, solve(choice))
+    lesson = judgement(choice, steps, 1)
+    assert steps[0] in lesson.prompt
+    assert steps[1] not in lesson.prompt
+    given = [text for text, weight in lesson.pieces if weight == 0]
+    assert given[:3] == [f"\n\nStep {i}: {text}" for i, text in enumerate(steps[1:], start=2)]
+    learned = [piece for piece in lesson.pieces if piece[1] > 0]
+    whole = [text for text, _ in judgement(choice, steps).pieces]
+    put = tuple(f"\n\nStep {i}" for i in (2, 3, 4)) + ("\n</think>",)
+    assert [text for text, _ in learned] == [text for text in whole if not text.startswith(put)]
+
+
 def test_options_in_another_order_make_the_evaluation_wrong() -> None:
     for choice in CHOICES:
         turned = replace(choice, options=(*choice.options[1:], choice.options[0]))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from random import Random
 
 from benchmarks.arithmetic.corpus import DECISIVE, PLAIN, Lesson, cut, verifier_prompt
-from benchmarks.arithmetic.levels.lessons import CUT_SHARE, ENDED_SHARE
+from benchmarks.arithmetic.levels.lessons import CUT_SHARE, ENDED_SHARE, shown
 from benchmarks.arithmetic.levels.problems import draw_problem, problems
 from benchmarks.arithmetic.levels.structured.choices import offer, offer_wrong
 from benchmarks.arithmetic.levels.structured.critique import critique
@@ -59,12 +59,13 @@ def verifier_lessons(
 def verifier_lesson(rng: Random, choice: ChoiceProblem, text: str) -> Lesson:
     """Returns the lesson that judges a response or a part of it, labelled by the exact checker."""
     steps = ended(rng, choice, cut(rng, read_steps(choice, text), CUT_SHARE))
-    return judgement(choice, steps)
+    return judgement(choice, steps, shown(rng, len(steps)))
 
 
-def judgement(choice: ChoiceProblem, steps: Sequence[str]) -> Lesson:
-    """Returns the lesson that judges these steps."""
-    return Lesson(verifier_prompt(choice.question, steps), tuple(critique(choice, steps)))
+def judgement(choice: ChoiceProblem, steps: Sequence[str], shown: int | None = None) -> Lesson:
+    """Returns the lesson that judges these steps, of which its prompt shows the first `shown`."""
+    pieces = tuple(critique(choice, steps, shown))
+    return Lesson(verifier_prompt(choice.question, steps[:shown]), pieces)
 
 
 def ended(rng: Random, choice: ChoiceProblem, steps: Sequence[str]) -> Sequence[str]:
