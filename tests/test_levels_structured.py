@@ -221,7 +221,7 @@ def test_a_section_that_the_prompt_does_not_show_is_given_in_the_chain() -> None
     assert given[:3] == [f"\n\nStep {i}: {text}" for i, text in enumerate(steps[1:], start=2)]
     learned = [piece for piece in lesson.pieces if piece[1] > 0]
     whole = [text for text, _ in judgement(choice, steps).pieces]
-    put = tuple(f"\n\nStep {i}" for i in (2, 3, 4)) + ("\n</think>",)
+    put = (*(f"\n\nStep {i}" for i in (2, 3, 4)), "\n</think>")
     assert [text for text, _ in learned] == [text for text in whole if not text.startswith(put)]
 
 
