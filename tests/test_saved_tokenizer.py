@@ -34,8 +34,8 @@ def texts() -> list[str]:
         chain = "".join(piece for piece, _ in critique(problem, steps))
         found += [policy_prompt(problem.question) + write_solution(steps)]
         found += [verifier_prompt(problem.question, steps) + chain]
-    for problem in splits.read_split("validation")[:4]:
-        choice = offer(problem, 0)
+    for plain in splits.read_split("validation")[:4]:
+        choice = offer(plain, 0)
         found.append(prompt(choice.question) + write_response(solve(choice)))
     return found
 

@@ -62,7 +62,7 @@ def examined(each: SectionCheck) -> Iterator[Piece]:
 
 def can_be_checked(claim: Claim) -> bool:
     """Returns whether a result can be worked out in columns."""
-    return 0 <= claim.result < 10**MOST_DIGITS
+    return claim.result >= 0 and len(str(claim.result)) <= MOST_DIGITS
 
 
 def worked_out(claim: Claim) -> Iterator[Piece]:

@@ -9,7 +9,7 @@ import argparse
 import json
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from benchmarks.arithmetic.judging import ReadChain
@@ -81,13 +81,13 @@ def is_readable(judged: Judged) -> bool:
     return reading.is_readable(len(read_steps(*response)))
 
 
-POLICY: Mapping[str, Callable[[Sequence[Judged]], float]] = {
+POLICY: dict[str, Callable[[Sequence[Judged]], float]] = {
     "valid": valid,
     "pass@1": passed,
     "majority@k": lambda group: voted(group, lambda _: 1.0),
     "any@k": lambda group: passed(group) > 0,
 }
-VERIFIER: Mapping[str, Callable[[Sequence[Judged]], float]] = {
+VERIFIER: dict[str, Callable[[Sequence[Judged]], float]] = {
     "weighted@k": lambda group: voted(group, whole),
     "best@k": lambda group: best(group, whole),
     "best@k min": lambda group: best(group, least),

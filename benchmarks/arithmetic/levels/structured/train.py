@@ -19,11 +19,12 @@ from benchmarks.arithmetic.levels.muon import Muon
 from benchmarks.arithmetic.levels.problems import problems
 from benchmarks.arithmetic.levels.splits import held_out_keys, read_split
 from benchmarks.arithmetic.levels.structured.choices import offer
-from benchmarks.arithmetic.levels.structured.evaluate import TEMPERATURE, verifier_scores
+from benchmarks.arithmetic.levels.structured.evaluate import TEMPERATURE
 from benchmarks.arithmetic.levels.structured.lessons import policy_lessons, verifier_lessons
 from benchmarks.arithmetic.levels.structured.sampling import draw, judge
 from benchmarks.arithmetic.levels.structured.vocabulary import build_structured_tokenizer
 from benchmarks.arithmetic.levels.train import EVERY, THREADS, WATCHED, keeping
+from benchmarks.arithmetic.structured.evaluate import verifier_scores
 from benchmarks.arithmetic.structured.lessons import Response
 from benchmarks.arithmetic.training import make, name_special_tokens, parser, solving
 from benchmarks.structured import option_answer
