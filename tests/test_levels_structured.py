@@ -19,6 +19,7 @@ from benchmarks.arithmetic.corpus import DECISIVE
 from benchmarks.arithmetic.errors import OutOfRangeError
 from benchmarks.arithmetic.judging import ReadChain
 from benchmarks.arithmetic.learning import encode
+from benchmarks.arithmetic.levels.critique import READ
 from benchmarks.arithmetic.levels.errors import LARGEST
 from benchmarks.arithmetic.levels.problems import LEVELS, draw_problem
 from benchmarks.arithmetic.levels.splits import held_out_keys, read_split
@@ -244,6 +245,19 @@ def test_the_policy_learns_from_right_responses_alone() -> None:
         for claim in claims:
             assert claim is not None
             assert claim.operation.apply(claim.value) == claim.result
+
+
+def test_what_decides_an_evaluation_weighs_most_and_one_operation_is_given() -> None:
+    lessons = list(islice(policy_lessons(0, frozenset()), 40))
+    for lesson in lessons:
+        weights = {text: weight for text, weight in lesson.pieces}
+        assert weights[" Option"] == DECISIVE
+        assert {weights.get(" So"), weights.get(" None")} == {DECISIVE, None}
+        assert READ in weights.values()
+    given = [each for each in lessons if each.pieces[0][1] == 0]
+    assert 8 <= len(given) <= 24
+    assert all(each.pieces[0][0].count(" = ") == 1 for each in given)
+    assert all(each.pieces[0][0].count(" = ") > 1 for each in lessons if each not in given)
 
 
 def test_no_lesson_has_a_held_out_problem() -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from random import Random
 
-from benchmarks.arithmetic.corpus import DECISIVE, PLAIN, Lesson, cut, verifier_prompt
-from benchmarks.arithmetic.levels.lessons import CUT_SHARE, ENDED_SHARE, shown
-from benchmarks.arithmetic.levels.problems import draw_problem, problems
+from benchmarks.arithmetic.corpus import DECISIVE, PLAIN, Lesson, Piece, cut, verifier_prompt
+from benchmarks.arithmetic.levels.critique import GIVEN, READ
+from benchmarks.arithmetic.levels.lessons import CUT_SHARE, ENDED_SHARE, any_number, shown
+from benchmarks.arithmetic.levels.problems import LevelProblem, draw_problem, problems, stated
 from benchmarks.arithmetic.levels.structured.choices import offer, offer_wrong
 from benchmarks.arithmetic.levels.structured.critique import critique
 from benchmarks.arithmetic.levels.structured.errors import corrupt
+from benchmarks.arithmetic.problems import Operation
 from benchmarks.arithmetic.structured.checker import check
 from benchmarks.arithmetic.structured.choices import ChoiceProblem
 from benchmarks.arithmetic.structured.lessons import DECISIONS, Response, prompt, read_steps
@@ -20,6 +23,10 @@ from benchmarks.arithmetic.vocabulary import IM_END
 
 WRONG_SHARE = 0.25
 """Share of the policy's lessons whose options are all wrong."""
+DRILLED, DRILL_SHARE, LATER_DRILL_SHARE = 12_000, 0.4, 0.1
+"""Share of the policy's first lessons that are of one operation only, and of the later ones."""
+VALUES = re.compile(r"(?<= is)((?: \d)\d*)")
+"""The values of the options, and of the result, in an evaluation."""
 SAMPLED_SHARE = 0.5
 """Share of the verifier's lessons that judge responses of the policy, once there are any."""
 LEVELS = {1: 3.0, 2: 3.0, 3: 2.0, 4: 1.0, 5: 0.5}
@@ -27,17 +34,41 @@ LEVELS = {1: 3.0, 2: 3.0, 3: 2.0, 4: 1.0, 5: 0.5}
 
 
 def policy_lessons(seed: int, exclude: frozenset[str]) -> Iterator[Lesson]:
-    """Yields policy lessons without end: right responses only, in the right format.
+    """Yields policy lessons without end: right responses only, in the right format."""
+    rng = Random(seed)
+    for count, problem in enumerate(problems(seed, exclude)):
+        if rng.random() < (DRILL_SHARE if count < DRILLED else LATER_DRILL_SHARE):
+            problem = single(rng)
+        pose = offer_wrong if rng.random() < WRONG_SHARE else offer
+        choice = pose(problem, seed)
+        thought, evaluation, rest = write_response(solve(choice)).partition("<evaluation>")
+        known = GIVEN if len(problem.operations) == 1 else PLAIN
+        target = [(thought, known), (evaluation, known), *weighed(rest + IM_END)]
+        yield Lesson(prompt(choice.question), tuple(target))
+
+
+def single(rng: Random) -> LevelProblem:
+    """Returns a problem of one operation with numbers of any length.
+
+    Of the response to it only the evaluation is learned: to find a result among options is a skill
+    of its own, which is hidden among all other words of longer responses.
+    """
+    value, operand = any_number(rng) + 1, any_number(rng) + 1
+    symbol = rng.choice("+-") if value > operand else "+"
+    return stated(rng, 1, value, (Operation(symbol, operand),))
+
+
+def weighed(evaluation: str) -> Iterator[Piece]:
+    """Yields an evaluation and what follows it, the options that it reads and decides on weighed.
 
     Whether an option is the result is decisive: among all other words it would not be learned.
     """
-    rng = Random(seed)
-    for problem in problems(seed, exclude):
-        pose = offer_wrong if rng.random() < WRONG_SHARE else offer
-        choice = pose(problem, seed)
-        pieces = enumerate(DECISIONS.split(write_response(solve(choice)) + IM_END))
-        target = tuple((piece, DECISIVE if index % 2 else PLAIN) for index, piece in pieces)
-        yield Lesson(prompt(choice.question), target)
+    for index, part in enumerate(DECISIONS.split(evaluation)):
+        if index % 2:
+            yield part, DECISIVE
+            continue
+        for place, piece in enumerate(VALUES.split(part)):
+            yield piece, READ if place % 2 else PLAIN
 
 
 def verifier_lessons(
