@@ -250,7 +250,7 @@ def test_the_policy_learns_from_right_responses_alone() -> None:
 def test_what_decides_an_evaluation_weighs_most_and_one_operation_is_given() -> None:
     lessons = list(islice(policy_lessons(0, frozenset()), 40))
     for lesson in lessons:
-        weights = {text: weight for text, weight in lesson.pieces}
+        weights = dict(lesson.pieces)
         assert weights[" Option"] == DECISIVE
         assert {weights.get(" So"), weights.get(" None")} == {DECISIVE, None}
         assert READ in weights.values()

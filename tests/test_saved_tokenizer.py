@@ -53,6 +53,11 @@ def test_there_are_checkpoints() -> None:
     assert {"policy", "levels/policy", "structured/policy", "structured/verifier"} <= {*NAMES}
 
 
+def test_all_checkpoints_together_are_at_most_24_megabytes() -> None:
+    files = [file for folder in CHECKPOINTS for file in folder.iterdir() if file.is_file()]
+    assert sum(file.stat().st_size for file in files) <= 24e6
+
+
 @pytest.mark.parametrize("folder", CHECKPOINTS, ids=NAMES)
 def test_auto_tokenizer_gives_the_ids_that_are_saved(folder: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(folder)
