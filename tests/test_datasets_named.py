@@ -298,13 +298,13 @@ def test_when_everything_is_excluded_the_error_says_so(tmp_path: Path) -> None:
         ({"name": "mmlu", "fields": {"id": "x"}}, "fields: .*with mmlu"),
         (
             {"name": "math500", "option_seed": 1},
-            "option_seed: 1 .*only with arithmetic_choices, mmlu, gpqa_diamond",
+            "option_seed: 1 .*only with arithmetic_choices, arithmetic_levels_choices, mmlu",
         ),
         ({"name": "mmlu", "option_seed": -1}, "option_seed: -1"),
         ({"name": "mmlu", "option_format": "lst"}, "option_format: 'lst' .*did you mean 'list'"),
         (
             {"path": "x", "option_format": "list"},
-            "option_format: .*only with arithmetic_choices, mmlu, gpqa_diamond",
+            "option_format: .*only with arithmetic_choices, arithmetic_levels_choices, mmlu",
         ),
         ({"name": "mmlu", "per_subject": 0}, "per_subject: 0"),
         ({"name": "mmlu", "exclude": ""}, "exclude: ''"),

@@ -56,7 +56,6 @@ def test_a_checkpoint_is_a_qwen2_model_with_the_tokenizer_of_its_role(role: str)
 
 @pytest.mark.parametrize("role", ["policy", "verifier"])
 def test_a_loaded_tokenizer_gives_the_ids_of_training(role: str) -> None:
-    """AutoTokenizer would not: it rebuilds a Qwen2 tokenizer with another split."""
     built = build_tokenizer(role)
     loaded = checkpoint(role)[1]
     served = HfTokenizer.load(str(FOLDER / role))

@@ -94,7 +94,7 @@ def widened(checkpoint: Path, tokenizer: Any, seed: int) -> Any:
 def load_checkpoint(directory: Path) -> tuple[Any, Any]:
     """Returns the model, in float32 and evaluation mode on the CPU, and its tokenizer.
 
-    Not `AutoTokenizer`: for model type qwen2 it rebuilds the tokenizer with Qwen's own split.
+    Not `AutoTokenizer`: it rebuilds the tokenizer of a checkpoint without our `auto_map`.
     """
     from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 

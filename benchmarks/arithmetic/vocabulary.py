@@ -6,6 +6,7 @@ As in Qwen's vocabulary, `{correct}` is the brace, one token, the brace.
 """
 
 import json
+import shutil
 import string
 from collections.abc import Sequence
 from itertools import product
@@ -21,6 +22,8 @@ SPECIAL = (PAD, IM_START, IM_END, BOS, EOS, USER, ASSISTANT)
 THINK = ("<think>", "</think>")
 """Not special, as in R1-Distill: they survive a decode that skips special tokens."""
 
+CLASS_FILE = Path(__file__).with_name("saved_tokenizer.py")
+"""A copy of it lies in every checkpoint."""
 SPLIT = r" ?\\?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]|\n+|\s"
 FORMAT_WORDS = r"""
 system user assistant Step The answer is \boxed Let verify step by correct incorrect claimed final
@@ -108,9 +111,15 @@ def build_tokenizer(role: str, words: str = "", tags: Sequence[str] = ()) -> Any
 
 
 def save_tokenizer(tokenizer: Any, directory: Path) -> None:
-    """Writes the tokenizer files, naming the class that every transformers release knows."""
+    """Writes the tokenizer files, so that `AutoTokenizer` reads them as they are.
+
+    The class is the one that every transformers release knows; `saved_tokenizer` says why it does
+    not suffice.
+    """
     tokenizer.save_pretrained(directory)
+    shutil.copyfile(CLASS_FILE, directory / CLASS_FILE.name)
     path = directory / "tokenizer_config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
     config["tokenizer_class"] = "PreTrainedTokenizerFast"
+    config["auto_map"] = {"AutoTokenizer": [None, f"{CLASS_FILE.stem}.SavedTokenizer"]}
     path.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

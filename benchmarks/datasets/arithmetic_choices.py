@@ -1,9 +1,13 @@
-"""The embedded domain as multiple choice: the problems of `arithmetic`, with options."""
+"""The embedded domains as multiple choice: their problems, with options."""
 
 from __future__ import annotations
 
-from benchmarks.arithmetic.splits import problem_of
-from benchmarks.arithmetic.structured.choices import offer
+from collections.abc import Callable
+
+from benchmarks.arithmetic import splits
+from benchmarks.arithmetic.levels.splits import problem_of as level_problem_of
+from benchmarks.arithmetic.levels.structured.choices import offer as offer_levels
+from benchmarks.arithmetic.structured.choices import ChoiceProblem, offer
 from benchmarks.datasets.choices import OPTION_FORMATS, OptionStyle
 from benchmarks.datasets.samples import Fields, Reader, Sample, row_reader
 from search.core import Problem
@@ -12,13 +16,25 @@ from search.core import Problem
 def arithmetic_choices(style: OptionStyle) -> Reader:
     """The embedded rows of `arithmetic`; the option seed draws wrong options and their order."""
     seed = style.seed or 0
+    return _offered(style, lambda row: offer(splits.problem_of(row), seed))
+
+
+def arithmetic_levels_choices(style: OptionStyle) -> Reader:
+    """The embedded rows of `arithmetic_levels`, likewise; a sample knows its level."""
+    seed = style.seed or 0
+    return _offered(style, lambda row: offer_levels(level_problem_of(row), seed), "level")
+
+
+def _offered(style: OptionStyle, pose: Callable[[Fields], ChoiceProblem], *more: str) -> Reader:
+    """Reads rows as `pose` makes them; `more` are columns that a sample keeps."""
 
     def read(own_id: str | None, row: Fields) -> Sample:
-        choice = offer(problem_of(row), seed)
+        choice = pose(row)
         texts = [str(option) for option in choice.options]
         ask = OPTION_FORMATS[style.format]
         asked, answer = ask(choice.problem.question, texts, choice.answer)
-        about = {"kind": choice.problem.kind, "options": texts}
+        kept = {column: row[column] for column in more}
+        about = {"kind": choice.problem.kind, "options": texts, **kept}
         return Sample(Problem(own_id or choice.problem.id, asked), answer, about)
 
     return row_reader(read, "id")

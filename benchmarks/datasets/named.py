@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from benchmarks.datasets.arithmetic_choices import arithmetic_choices
+from benchmarks.datasets.arithmetic_choices import arithmetic_choices, arithmetic_levels_choices
 from benchmarks.datasets.choices import GPQA_OPTIONS, OptionStyle, gpqa, mmlu, optional
 from benchmarks.datasets.columns import find_columns, listed, questions_and_answers
 from benchmarks.datasets.files import DatasetError
@@ -132,6 +132,15 @@ DATASETS: Mapping[str, NamedDataset] = {
         {"test": 500, "validation": 200, "train": 300},
         _jsonl("arithmetic/levels/data", "train", "validation", "test"),
         None,
+    ),
+    "arithmetic_levels_choices": NamedDataset(
+        "the problems of arithmetic_levels as multiple choice, with four options",
+        "Apache-2.0",
+        {"test": 500, "validation": 200, "train": 300},
+        _jsonl("arithmetic/levels/data", "train", "validation", "test"),
+        None,
+        schema(("operations", "level"), arithmetic_levels_choices),
+        multiple_choice=True,
     ),
     "arithmetic_steps": _labelled(
         "arithmetic", "arithmetic/data", {"test": 240, "validation": 120}

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from functools import cache
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from benchmarks.arithmetic import splits
 from benchmarks.arithmetic.levels.problems import LevelProblem, problems
@@ -34,7 +35,11 @@ def write_row(problem: LevelProblem) -> str:
 
 def read_row(line: str) -> LevelProblem:
     """Returns the problem of a JSON line written by `write_row`."""
-    row = json.loads(line)
+    return problem_of(json.loads(line))
+
+
+def problem_of(row: Mapping[str, Any]) -> LevelProblem:
+    """Returns the problem of a row."""
     plain = splits.problem_of(row)
     return LevelProblem(
         plain.kind, plain.start, plain.operations, plain.question, level=row["level"]
