@@ -1,18 +1,24 @@
-"""The policy of the domain with levels: it errs because steps are hard for it."""
+"""The models of the domain with levels: a policy that errs because steps are hard, its verifier."""
 
 from __future__ import annotations
 
 from functools import cache
+from random import Random
 from typing import Any
 
-from benchmarks.arithmetic.checker import is_solved
+from benchmarks.arithmetic.checker import is_solved, read_claim
 from benchmarks.arithmetic.learning import load_checkpoint
+from benchmarks.arithmetic.levels.critique import build_verifier_tokenizer, critique
 from benchmarks.arithmetic.levels.evaluate import HOME
-from benchmarks.arithmetic.levels.sampling import draw
+from benchmarks.arithmetic.levels.problems import stated
+from benchmarks.arithmetic.levels.sampling import draw, judge
 from benchmarks.arithmetic.levels.splits import read_split
+from benchmarks.arithmetic.problems import Operation
+from benchmarks.arithmetic.sampling import Solution
 from benchmarks.arithmetic.vocabulary import build_tokenizer
 from engines.tokenizer import HfTokenizer
 from scorers.prompt import user_message
+from scorers.verdict_ids import VerdictIds
 
 EASY = [problem for problem in read_split("validation")[:40] if problem.level <= 2]
 """16 problems with short critiques: these tests take seconds."""
@@ -42,3 +48,52 @@ def test_the_policy_solves_most_easy_problems_and_few_hard_ones() -> None:
     solved = [is_solved(problem, steps) for problem, steps in samples]
     assert sum(solved[: len(easy)]) >= 0.5 * len(easy)
     assert sum(solved[len(easy) :]) <= 0.4 * len(hard)
+
+
+@cache
+def verifier() -> tuple[Any, Any]:
+    return load_checkpoint(HOME / "verifier")
+
+
+def test_the_verifier_gives_the_ids_of_its_training_and_its_verdicts_are_one_token() -> None:
+    assert sum(path.stat().st_size for path in (HOME / "verifier").iterdir()) <= 5e6
+    model, tokenizer = verifier()
+    built, served = build_verifier_tokenizer(), HfTokenizer.load(str(HOME / "verifier"))
+    assert model.config.eos_token_id == tokenizer.eos_token_id == built.eos_token_id
+    assert tokenizer.chat_template == built.chat_template
+    for problem in EASY:
+        text = "".join(piece for piece, _ in critique(problem, problem.solution()))
+        assert tokenizer.encode(text) == built.encode(text) == list(served.encode(text))
+    assert len(VerdictIds.of(served).step) > 1
+
+
+@cache
+def swapped() -> list[tuple[bool, bool, bool]]:
+    """Whether each easy problem's second step is called correct: as it is, and with one change.
+
+    The changes are another result in the step, and another operand in the problem.
+    """
+    solutions: list[Solution] = []
+    for problem in EASY:
+        steps = problem.solution()[:2]
+        claim = read_claim(steps[1])
+        assert claim is not None
+        wrong = claim.operation.claim(claim.value, claim.result + 1)
+        first, second = problem.operations[0], problem.operations[1]
+        asked = Operation(second.symbol, second.operand + 1)
+        other = stated(Random(0), problem.level, problem.start, (first, asked))
+        solutions += [(problem, steps), (problem, [steps[0], wrong]), (other, steps)]
+    said = [reading.steps[1:2] > (0.5,) for reading in judge(*verifier(), solutions)]
+    return list(zip(said[::3], said[1::3], said[2::3], strict=True))
+
+
+def test_a_right_step_is_called_correct() -> None:
+    assert sum(right for right, _, _ in swapped()) >= 0.8 * len(EASY)
+
+
+def test_a_verdict_depends_on_the_step() -> None:
+    assert sum(right and not step for right, step, _ in swapped()) >= 0.7 * len(EASY)
+
+
+def test_a_verdict_depends_on_the_problem() -> None:
+    assert sum(right and not problem for right, _, problem in swapped()) >= 0.7 * len(EASY)
