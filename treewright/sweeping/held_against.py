@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from search.wording import counted, number, percent, points_interval
+from search.wording import counted, number, percent, points, points_interval
 from treewright.arms.comparison import Comparison, compare
 from treewright.arms.marks import Marks
 from treewright.config.kinds import kind_of
@@ -39,7 +39,11 @@ def held_against(figures: Iterable[tuple[SharedRun, Cell, Figures]]) -> list[Hel
     """
     listed = list(figures)
     reference = next(
-        ((run, cell, each.marks[-1]) for run, cell, each in listed if cell.reference and each.marks),
+        (
+            (run, cell, each.marks[-1])
+            for run, cell, each in listed
+            if cell.reference and each.marks
+        ),
         None,
     )
     if reference is None:
@@ -96,13 +100,13 @@ def told(each: Held) -> str:
     problems = counted(found.problems, "problem")
     if found.difference is None:
         return f"cell {each.ours} ({each.name}) has no decided problem in common with it"
-    cost = "" if found.cost_ratio is None else f", at {number(found.cost_ratio, 2)} times the tokens"
+    cost = (
+        "" if found.cost_ratio is None else f", at {number(found.cost_ratio, 2)} times the tokens"
+    )
     ends = "" if found.ci95 is None else f"95 % CI {points_interval(found.ci95)}, "
+    name = f"cell {each.ours} ({each.name})"
     if found.shown:
         size = percent(abs(found.difference))
-        return f"cell {each.ours} ({each.name}) is {found.verdict} by {size} points ({ends}{problems}){cost}"
-    size = f"{100 * found.difference:+.1f}"
-    return (
-        f"cell {each.ours} ({each.name}) is not shown to differ: {size} points "
-        f"({ends}{problems}){cost}"
-    )
+        return f"{name} is {found.verdict} by {size} points ({ends}{problems}){cost}"
+    gap = points(found.difference)
+    return f"{name} is not shown to differ: {gap} points ({ends}{problems}){cost}"

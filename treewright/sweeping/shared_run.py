@@ -32,8 +32,8 @@ PENDING, FAILED = "pending", "failed"
 class Figures:
     """What is known of a cell: its figures, or why there are none.
 
-    `too_many`: it has more failures than its `fail_on_error`. `marks`: its arms over all candidates,
-    problem by problem, where cells are held against one.
+    `too_many`: it has more failures than its `fail_on_error`. `marks`: its arms over all
+    candidates, problem by problem, where cells are held against one.
     """
 
     metrics: Metrics | None = None
@@ -53,8 +53,8 @@ class SharedRun:
 
     `number`: from 1. `datasets`: of all cells of the sweep, by `data_key`; those of one run have
     the same samples, but may not have the same bad rows. `fault`: why it could not be worked on
-    this time. `figures`: by number of the cell, once the run ended. `paired`: a cell of the sweep is one
-    that others are held against.
+    this time. `figures`: by number of the cell, once the run ended. `paired`: a cell of the
+    sweep is one that others are held against.
     """
 
     number: int
