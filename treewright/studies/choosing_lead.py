@@ -62,7 +62,8 @@ def _chains(rows: Sequence[HeldArm], chains: int) -> Iterator[str]:
     if held:
         better = sum(row.found.verdict is Verdict.BETTER for row in held)
         worse = sum(row.found.verdict is Verdict.WORSE for row in held)
+        arms = counted(len(held), "arm")
         yield (
-            f"With {chains} verification chains instead of one {better} of {counted(len(held), 'arm')} "
-            f"are shown to be better and {worse} worse, at n = {held[0].n}."
+            f"With {chains} verification chains instead of one {better} of {arms} are shown to be "
+            f"better and {worse} worse, at n = {held[0].n}."
         )
