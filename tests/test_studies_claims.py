@@ -57,7 +57,7 @@ def test_without_levels_a_search_is_held_against_best_of_n_over_all_problems() -
 
 
 def test_votes_are_means_over_all_choices_of_the_same_draws() -> None:
-    """Of four draws one is right: pass@1 0.25; a vote over all four is wrong; the score is right."""
+    """Of four draws one is right: pass@1 0.25, the vote over all four wrong, the score right."""
     item = solved("a", (0, WRONG, 0.1), (0, WRONG, 0.1), (1, RIGHT, 0.9), (2, WRONG, 0.1))
     greedy = marks(WEIGHTED, solved("a", (0, RIGHT, 1.0)))
     claims = list(votes(greedy, [item], [item]))

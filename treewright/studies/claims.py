@@ -10,7 +10,7 @@ from treewright.arms.comparison import Comparison
 from treewright.arms.graded_run import GradedRun
 from treewright.arms.marks import Marks
 from treewright.arms.solved import Solved
-from treewright.studies.cell_results import CellResult, nearest, some
+from treewright.studies.cell_results import SAME, CellResult, nearest, some
 from treewright.studies.cells import WEIGHTED
 from treewright.studies.levels import Levels
 
@@ -45,9 +45,13 @@ class Claim:
         return "" if self.at_most is None else f"at most {self.at_most:+.0f}"
 
     def held(self, found: Comparison) -> bool:
-        """Whether it is so: a gain only where its 95 % interval lies above 0."""
+        """Whether it is so: a gain only where its 95 % interval lies above 0.
+
+        A search's gain counts only where it cost no more than its reference, give or take `SAME`.
+        """
         gap = found.difference
-        if gap is None:
+        dear = found.cost_ratio is None or found.cost_ratio > 1 + SAME
+        if gap is None or (self.strategy and dear):
             return False
         if self.at_most is not None:
             return 100 * gap <= self.at_most

@@ -56,7 +56,8 @@ for it, pruned ones too (steps of the same text at the same depth are one).
 MEANT = """
 What the domain is meant to show. `pass@1` is the mean over all draws; a vote over 16 is the mean
 over all choices of 16. The interval is of each difference alone, p is after Holm over the page. A
-gain is held where it is large enough and its interval lies above 0.
+gain is held where it is large enough, its interval lies above 0 and, of a search, it cost at most
+{same} more than its reference.
 """
 
 
@@ -106,7 +107,8 @@ def document(found: Findings, data: str, command: str) -> str:
 def _claims(found: Findings) -> Iterator[str]:
     if not found.claims:
         return
-    yield from ("## What must hold", "", *paragraphs(MEANT))
+    meant = MEANT.format(same=f"{percent(SAME, 0)}%")
+    yield from ("## What must hold", "", *paragraphs(meant))
     yield from table(CLAIMS, (_claim(*each) for each in found.claims), words=2)
 
 

@@ -148,7 +148,8 @@ def clocked(options: argparse.Namespace) -> dict[str, Config]:
     if "beam" not in options.strategies:
         return {}
     made = trials(["beam"], asked, said, options.config)
-    return {trial.way: trial.config for trial in made if trial.config is not None}
+    found = {trial.way: trial.config for trial in made if trial.config is not None}
+    return found if len(found) > 1 else {}
 
 
 if __name__ == "__main__":
