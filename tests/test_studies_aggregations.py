@@ -22,10 +22,7 @@ from treewright.comparing.finished_run import FinishedRun, read
 from treewright.config.load import load_config
 from treewright.running.recorded import RecordedRun
 from treewright.studies.aggregations import main
-from treewright.studies.chains import SeveralChains, first_of
 from treewright.studies.choosing import AGGREGATES, Against, Choosing, HeldArm, chance
-from treewright.studies.choosing_lead import lead
-from treewright.studies.choosing_page import chains_told
 from treewright.studies.command import worked_off
 from treewright.studies.page import MARKER
 from treewright.studies.shown import Family
@@ -343,36 +340,3 @@ def test_a_run_without_any_solution_is_one_line(
     other.write_text(BASE.replace("accuracy: 0.4", "faults: {fail: 1.0}").replace("doubles", "no"))
     assert main([], other) == 2
     assert "no problem has a solution" in capsys.readouterr().err
-
-
-# --- Several chains -------------------------------------------------------------------------------
-
-
-def test_several_chains_are_compared_over_the_first_solutions_of_both(
-    finished: FinishedRun, found: Choosing
-) -> None:
-    """The same run stands for both: over as many solutions nothing differs."""
-    fewer = Choosing(first_of(found.run, 8), (), 0)
-    both = SeveralChains(found, fewer, 4)
-    assert both.n == 8
-    assert [each.prices for each in both.alike.run.problems] == [
-        each.prices for each in fewer.run.problems
-    ]
-    family = found.family(both.pairs())
-    rows = both.rows(family)
-    assert set(rows) == {Arm(how, name) for how in ("best", "weighted") for name in AGGREGATES}
-    assert {row.found.difference for row in rows.values()} == {0.0}
-    text = "\n".join(chains_told(both, Family(tuple(family), found.compared)))
-    assert "writes 4 chains for each solution" in text
-    assert "judge the first 8 solutions" in text
-    assert text.count("\n| `") == len(AGGREGATES)
-    told = lead(found, family, 4)
-    assert f"instead of one 0 of {len(rows)} arms are shown to be better and 0 worse" in told
-
-
-def test_chains_are_part_of_the_family_that_holm_adjusts(found: Choosing) -> None:
-    both = SeveralChains(found, found, 4)
-    alone, together = found.family(), found.family(both.pairs())
-    assert len(together) == len(alone) + 2 * len(AGGREGATES)
-    for one, other in zip(alone, together, strict=False):
-        assert (other.found.p_holm or 0) >= (one.found.p_holm or 0)

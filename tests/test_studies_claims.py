@@ -121,7 +121,24 @@ def test_a_level_is_read_as_math_writes_it(said: object, level: int | None) -> N
     assert Levels.of(data).by_id == ({} if level is None else {"a": level})
 
 
-# --- Widths, and time -----------------------------------------------------------------------------
+# --- Caps, widths, and time ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("cap", "drawn"), [(30, 1), (31, 2), (61, 2), (62, 3), (1000, 3)])
+def test_under_a_cap_no_candidate_is_drawn_once_so_much_is_spent(cap: int, drawn: int) -> None:
+    """One candidate costs 30, two 61, three 93; the first one is always drawn."""
+    items = [solved("a", (0, WRONG, 0.1), (1, RIGHT, 0.9), (1, RIGHT, 0.8))]
+    top = ladder(items, BEST, cap)[-1]
+    assert top.figures.tokens == [30, 61, 93][drawn - 1]
+    assert top.right["a"] == (drawn > 1)
+
+
+def test_a_row_of_draws_counts_the_problems_that_its_budget_ended() -> None:
+    (cell, *_) = cells(["best_of_n"], [2000])
+    cell = replace(cell, budget=50, draws=3)
+    long = solved("a", (0, WRONG, 0.1), (1, RIGHT, 0.9), (1, RIGHT, 0.8))
+    row, _ = results(cell, [long, solved("b", (0, RIGHT, 0.9))])
+    assert (row.capped, row.most, row.searched) == (1, 61, 2)
 
 
 def test_a_width_is_the_widest_that_nine_of_ten_searches_end_within() -> None:

@@ -1,4 +1,4 @@
-"""The study of verification: agreement, ratios, targets and sentences, from results made by hand."""
+"""The study of verification: agreement, ratios, targets, sentences, from results made by hand."""
 
 import asyncio
 import json

@@ -25,6 +25,7 @@ from treewright.running.job import Job
 from treewright.running.recorded import RecordedRun
 from treewright.studies import estimate
 from treewright.studies.chains import SeveralChains
+from treewright.studies.chains_page import chains_told
 from treewright.studies.choosing import Choosing
 from treewright.studies.choosing_page import page, priced
 from treewright.studies.command import common, deliver, described, guarded, parser, worked_off
@@ -74,7 +75,9 @@ async def study(options: argparse.Namespace, command: str) -> None:
     beside = [SeveralChains(found, await measured(other, "B"), options.chains) for other in others]
     chains = beside[0] if beside else None
     family = Family(tuple(found.family(chains.pairs() if chains else ())), found.compared)
-    text = page(found, family, described(job), command, pictures, chains)
+    told = chains_told(chains, family) if chains else ()
+    count = chains.chains if chains else 0
+    text = page(found, family, described(job), command, pictures, count, told)
     deliver(options, text, figures(found, family, chains))
 
 

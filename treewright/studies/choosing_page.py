@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from search.selection import SELECTIONS
 from search.wording import (
@@ -17,11 +17,9 @@ from search.wording import (
     probability,
     whole,
 )
-from treewright.arms.arm import Arm
 from treewright.arms.columns import Place
 from treewright.arms.comparison import Comparison
 from treewright.arms.graded_run import Curve
-from treewright.studies.chains import SELECTED, SeveralChains
 from treewright.studies.choosing import Against, Choosing, HeldArm
 from treewright.studies.choosing_lead import lead
 from treewright.studies.page import MARKER, paragraphs, table
@@ -48,12 +46,6 @@ GROWN = """
 chose. Where that rises and the accuracy does not, more solutions only find what the verifier
 overrates.
 """
-CHAINS = """
-The verifier writes {chains} chains for each solution, at temperature 0.6 as its authors do, and
-their probabilities are averaged; with one chain it is greedy. Both judge the first {n} solutions of
-each problem, drawn with the same seeds; the verifier's tokens per problem are {several} instead of
-{one}. Differences in points as above, of the same family; AUROC within a problem and ECE as below.
-"""
 VERIFIER = """
 How often a score puts a right solution above a wrong one of the same problem (AUROC within; 0.5 is
 chance) and of any problem (pooled), and how far it is from the share that is right (ECE; for
@@ -72,7 +64,8 @@ def page(
     data: str,
     command: str,
     pictures: Sequence[tuple[str, str]],
-    chains: SeveralChains | None = None,
+    chains: int = 0,
+    about_chains: Iterable[str] = (),
 ) -> str:
     """All that stands above the marker, and the marker.
 
@@ -82,7 +75,8 @@ def page(
         data: the problems and the models, in words.
         command: that made the page.
         pictures: title and link of each plot.
-        chains: the same by several verification chains, if they were tried.
+        chains: how many verification chains were tried beside one; 0 where none were.
+        about_chains: the lines on them.
     """
     lines = [
         f"# Aggregations over {found.run.largest} solutions",
@@ -90,7 +84,7 @@ def page(
         f"Made by `{command}` from {data}. {found.run.largest} solutions of each problem are drawn "
         "and judged once; every arm (an aggregation, a selection, n) chooses among the same ones.",
         "",
-        lead(found, family.rows, chains.chains if chains else 0),
+        lead(found, family.rows, chains),
         "",
         "## What is shown",
         "",
@@ -102,7 +96,7 @@ def page(
         *(line for title, link in pictures for line in (f"![{title}]({link})", "")),
         *differences(found, family),
         *grown(found, family),
-        *(chains_told(chains, family) if chains else ()),
+        *about_chains,
         *verifier(found),
         *paragraphs(HISTORY),
         MARKER,
@@ -232,31 +226,6 @@ def grown(found: Choosing, family: Family) -> Iterator[str]:
     ]
     header = ("`best`", f"n={most} minus n={few}", "p", f"score % n={few}", f"n={most}")
     yield from table(header, lines)
-
-
-def chains_told(chains: SeveralChains, family: Family) -> Iterator[str]:
-    """Every arm by several chains and by one, and what the scores are worth."""
-    told = CHAINS.format(
-        chains=chains.chains,
-        n=chains.n,
-        one=amount(_paid(chains.alike, chains.n)),
-        several=amount(_paid(chains.several, chains.n)),
-    )
-    yield from (f"## {chains.chains} verification chains", "", *paragraphs(told))
-    rows = chains.rows(family.rows)
-    lines = []
-    for name in chains.several.judged:
-        held = [rows[arm] for arm in chains.arms if arm.aggregation == name]
-        sides = [side.judged[name] for side in (chains.alike, chains.several)]
-        auroc, ece = [number(each.within) for each in sides], [number(each.ece) for each in sides]
-        lines.append((f"`{name}`", *(cell(row.found) for row in held), *auroc, *ece))
-    selected = [f"`{selection}`" for selection in SELECTED]
-    scores = [f"{word} K={count}" for word in ("AUROC", "ECE") for count in (1, chains.chains)]
-    yield from table((f"K={chains.chains} minus K=1", *selected, *scores), lines)
-
-
-def _paid(found: Choosing, n: int) -> float | None:
-    return found.run.first(Arm("best", "history.last"), n).figures.verifier_tokens
 
 
 def verifier(found: Choosing) -> Iterator[str]:
