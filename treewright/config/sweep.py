@@ -57,9 +57,9 @@ def reference(sweep: Node, cells: int) -> int | None:
     """
     node = unfold(sweep, "{", SWEEP)
     said = node.value.get(AGAINST) if isinstance(node.value, dict) else None
-    if said is None or said.value is None:
+    number = "null" if said is None else text(said)
+    if said is None or number == "null":
         return None
-    number = text(said)
     if not (number.isascii() and number.isdigit() and 0 < int(number) <= cells):
         hint = f"say a number from 1 to {cells}; `--dry-run` lists them"
         problem = "is the number of no cell"

@@ -18,7 +18,7 @@ from treewright.arms.solved import Solved
 from treewright.cluster.cluster import Ports, open_cluster
 from treewright.config.config import Config
 from treewright.files.reading import read_json
-from treewright.files.writing import make_folder, write_text
+from treewright.files.writing import write_text
 from treewright.studies.agreement import Calls, calls_of
 from treewright.studies.page import StudyError
 
@@ -59,7 +59,7 @@ async def judged_again(
     `again`: 0 for the seed that a search would give it, others for others. Raises `ClusterError`,
     and `StudyError` for a file that is none.
     """
-    make_folder(folder.parent, folder.name)
+    folder.mkdir(parents=True, exist_ok=True)
     identity = blake2b(repr((config.scorer, config.seed, again)).encode(), digest_size=6)
     name = f"judged-{identity.hexdigest()}.json"
     kept = recorded(folder, name)

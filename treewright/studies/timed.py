@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from treewright.config.config import Config
 from treewright.files.reading import read_json
-from treewright.files.writing import make_folder, write_text
+from treewright.files.writing import write_text
 from treewright.running.job import Job
 from treewright.running.series import planned, work_off
 from treewright.studies.page import StudyError
@@ -24,7 +24,7 @@ async def timed(configs: Mapping[str, Config], times: int, folder: Path) -> dict
     What was measured before, of the same configs, is kept in `folder` and counts. Raises
     `SeriesError`, `DatasetError`, and `StudyError` for a file that is none.
     """
-    make_folder(folder.parent, folder.name)
+    folder.mkdir(parents=True, exist_ok=True)
     kept = recorded(folder, configs)
     for at in range(times):
         for name, config in configs.items():
