@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.arithmetic.checker import check, is_solved
+from benchmarks.arithmetic.corpus import Lesson
 from benchmarks.arithmetic.learning import encode
 from benchmarks.arithmetic.levels import splits
 from benchmarks.arithmetic.levels.critique import build_verifier_tokenizer, critique
@@ -204,3 +205,27 @@ def test_what_a_model_may_write_holds_the_longest_right_text_of_the_splits() -> 
         lesson = verifier_lesson(problem, solution)
         chain = len(encode(tokenizer, lesson)[0]) - len(tokenizer.encode(lesson.prompt))
         assert chain < CHAIN_TOKENS
+
+
+def test_a_step_put_into_the_chain_is_given_as_written_and_not_learned() -> None:
+    problem = PROBLEMS[0]
+    steps = problem.solution()
+    lesson = verifier_lesson(problem, steps, shown=1)
+    assert f"Step 1: {steps[0]}" in lesson.prompt
+    assert "Step 2:" not in lesson.prompt
+    given = [text for text, weight in lesson.pieces if not weight]
+    assert given[:-1] == [f"\n\nStep {i}: {text}" for i, text in enumerate(steps[1:], start=2)]
+    assert given[-1] == "\n</think>\nIs the solution correct?"  # nothing tells that it ends here
+    whole = verifier_lesson(problem, steps)
+    assert [weight for _, weight in whole.pieces if not weight] == []
+
+
+def test_the_verdicts_of_a_lesson_are_the_same_whatever_its_prompt_shows() -> None:
+    def verdicts(lesson: Lesson) -> list[str]:
+        return re.findall(r"boxed{(correct|incorrect)}", "".join(t for t, _ in lesson.pieces))
+
+    for seed, problem in enumerate(PROBLEMS):
+        steps = corrupt(random.Random(seed), problem)
+        lessons = [verifier_lesson(problem, steps, shown) for shown in (None, 1, len(steps))]
+        assert verdicts(lessons[0])[-1] == "incorrect"
+        assert verdicts(lessons[0]) == verdicts(lessons[1]) == verdicts(lessons[2])

@@ -14,6 +14,8 @@ from benchmarks.arithmetic.vocabulary import EOS, build_tokenizer
 READ = 5.0
 """Loss weight of what is read in the prompt, and of whether a check goes on: few tokens that are
 hard, among many that are not."""
+GIVEN = 0.0
+"""Loss weight of what the model does not write itself."""
 LEAD = "Let's verify step by step:"
 WORDS = f"asked none {' '.join(PLACES)}"
 
@@ -23,23 +25,36 @@ def build_verifier_tokenizer() -> Any:
     return build_tokenizer("verifier", WORDS)
 
 
-def critique(problem: ArithmeticProblem, steps: Sequence[str]) -> Iterator[Piece]:
+def critique(
+    problem: ArithmeticProblem, steps: Sequence[str], shown: int | None = None
+) -> Iterator[Piece]:
     """Yields the verification chain up to the first error, then the verdict on the whole.
 
     Each step is quoted, beside it stands what the problem asks for there; where these agree, the
     claimed result is checked column by column. The first difference ends a step's critique.
+
+    Args:
+        problem: what the steps are to solve.
+        steps: the step texts of a solution or its beginning.
+        shown: how many of them the prompt shows, by default all: the others are put into the chain
+            as they were written, by whoever lets the verification go on.
     """
     labels = check(problem, list(steps))
     yield LEAD, PLAIN
     for index, (text, label) in enumerate(zip(steps, labels, strict=True)):
         if label is None:
             break
-        yield f"\n\nStep {index + 1}:", READ
-        yield from quoted(read_claim(text))
+        if shown is None or index < shown:
+            yield f"\n\nStep {index + 1}:", READ
+            yield from quoted(read_claim(text))
+        else:
+            yield f"\n\nStep {index + 1}: {text}", GIVEN
         yield f", asked{asked(problem, index)}", READ
         yield from checked(problem, index, read_claim(text))
         yield from verdict(bool(label))
-    yield "\n</think>\nIs the solution correct?", READ
+    all_shown = shown is None or len(steps) <= shown
+    # Whoever puts steps into a chain ends it: after a right one nothing tells whether more follow.
+    yield "\n</think>\nIs the solution correct?", READ if all_shown or False in labels else GIVEN
     yield (" No" if False in labels else " Yes"), DECISIVE
     yield EOS, PLAIN
 

@@ -36,6 +36,8 @@ CUT_SHARE = 0.3
 """Share of the verifier's lessons on a solution that is not finished."""
 ENDED_SHARE = 0.7
 """Share of its lessons on a wrong solution that end at the error or soon after."""
+GIVEN_SHARE = 0.25
+"""Share of its lessons whose prompt lacks the last steps: they are put into its chain."""
 SAMPLED_SHARE = 0.5
 """Share of its lessons on solutions that judge samples of the policy, once there are any."""
 
@@ -103,7 +105,15 @@ def staged(
     else:
         problem = new_problem(rng, stage, exclude)
         steps = synthetic_solution(rng, problem)
-    return verifier_lesson(problem, ended(rng, problem, cut(rng, steps, CUT_SHARE)))
+    steps = ended(rng, problem, cut(rng, steps, CUT_SHARE))
+    return verifier_lesson(problem, steps, shown(rng, len(steps)))
+
+
+def shown(rng: Random, steps: int) -> int:
+    """Returns how many of so many steps a lesson's prompt shows: all, or by `GIVEN_SHARE` fewer."""
+    if steps < 2 or rng.random() >= GIVEN_SHARE:
+        return steps
+    return rng.randrange(1, steps)
 
 
 def new_problem(rng: Random, stage: Stage, exclude: frozenset[str]) -> LevelProblem:
@@ -162,9 +172,15 @@ def any_number(rng: Random) -> int:
     return rng.randrange(10 ** rng.choice((1, 2, 2, 3, 3, 4)))
 
 
-def verifier_lesson(problem: ArithmeticProblem, steps: Sequence[str]) -> Lesson:
-    """Returns the lesson that judges `steps`, labelled by the exact checker."""
-    return Lesson(verifier_prompt(problem.question, steps), tuple(critique(problem, steps)))
+def verifier_lesson(
+    problem: ArithmeticProblem, steps: Sequence[str], shown: int | None = None
+) -> Lesson:
+    """Returns the lesson that judges `steps`, labelled by the exact checker.
+
+    Its prompt shows the first `shown` of them, by default all.
+    """
+    prompt = verifier_prompt(problem.question, steps[:shown])
+    return Lesson(prompt, tuple(critique(problem, steps, shown)))
 
 
 def synthetic_solution(rng: Random, problem: LevelProblem) -> list[str]:
