@@ -160,7 +160,7 @@ def test_chosen_widths_are_written_and_read_again(tmp_path: Any) -> None:
 
 def test_the_estimate_counts_what_is_left_only() -> None:
     told = estimate.told([(400, 6000.0), (0, 6000.0)], rate=1000.0)
-    assert "400 searches, at most 2,400,000 tokens, about 40:00 at 1,000 tokens" in told
+    assert "400 searches, up to about 2,400,000 tokens, 40:00 at 1,000 tokens" in told
     assert "nothing" in estimate.told([(0, 6000.0)])
 
 

@@ -21,7 +21,7 @@ def told(work: Iterable[tuple[int, float]], rate: float = RATE) -> str:
         return "estimate: nothing is left to run"
     searches = sum(problems for problems, _ in listed)
     return (
-        f"estimate: {counted(searches, 'search', 'es')}, at most {whole(total)} tokens, about "
+        f"estimate: {counted(searches, 'search', 'es')}, up to about {whole(total)} tokens, "
         f"{clock(total / rate)} at {whole(rate)} tokens a second (two quiet cores; --rate says "
         "another); what is finished is kept, and the same command goes on"
     )

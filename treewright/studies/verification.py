@@ -36,7 +36,7 @@ from treewright.studies.ways import BASE, NAIVE, STRATEGIES, WAYS, Trial, overri
 MODULE = "treewright.studies.verification"
 ANOTHER = 0.6
 """The temperature at which a verifier that is greedy is asked with another seed."""
-PER_SEARCH = 40_000.0
+PER_SEARCH = 15_000.0
 """Tokens of a search, about, for the estimate: those of a naive beam in the embedded domain."""
 
 
