@@ -8,8 +8,10 @@ from enum import StrEnum
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from engines.config import Ability, EngineConfig, Machine
+from search.contest import AdaptiveChains, Contest
 from search.custom import PartError, raised
 from search.findings import Finding
+from search.questions import Declared, Strategy
 
 
 class Judges(StrEnum):
@@ -49,8 +51,18 @@ class Traits:
     """The key that decides what it judges."""
     goes_on: bool = False
     """Whether a scorer is told of earlier judgements, and may go on from them."""
+    idle: bool = False
+    """Whether it never does anything, so that it is not worth a process."""
+    cache: str = "off"
+    """Where its replies are kept for other calls: `off`, for the `run`, `shared`, or a folder."""
+    repeatable: bool = False
+    """Whether its reply follows from its config, its code, its model and the call with its seed
+    alone, up to the engine's batch effects: only then may a cache keep it."""
     option_base: int | None = None
     """The number of the first option that a scorer tells its model, where it tells one."""
+    chains: AdaptiveChains | None = None
+    """Of how many chains a scorer makes a judgement that adds one where it is asked for more
+    (`ScorerCall.further`)."""
 
     @property
     def needs(self) -> Machine | None:
@@ -63,7 +75,7 @@ class Traits:
         return self.engine.max_model_len if self.engine else None
 
 
-DOUBLE = Traits(machine=Machine(), remote=False, most_tokens=0)
+DOUBLE = Traits(machine=Machine(), remote=False, most_tokens=0, repeatable=True)
 """A part without a model."""
 
 
@@ -106,3 +118,9 @@ def traits_of(part: object) -> Traits:
     if isinstance(told, Traits):
         return told
     raise PartError(f"{type(part).__name__}.traits {problem}", "docs/custom_parts.md explains it")
+
+
+def contest_of(scorer: object, strategy: Strategy) -> Contest | None:
+    """How chains are added to the judgements of a search; None where they are not."""
+    chains, keeps = traits_of(scorer).chains, Declared.of(strategy).keeps
+    return None if chains is None else Contest(chains, None if keeps is None else max(0, keeps))

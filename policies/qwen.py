@@ -29,7 +29,7 @@ from policies.chat_prompt import SLOT, ChatPrompt, FewShot, check_template
 from policies.examining import examine
 from policies.feedback import TEMPLATE, check_feedback_template, shorter
 from policies.segmentation import Segmentation, Segmenter
-from search.checks import check_count, check_number, fault
+from search.checks import UNCOUNTED, check_cache, check_count, check_number, fault
 from search.core import Feedback, Spent, Step, StopReason
 from search.findings import Finding
 from search.gather import gather
@@ -92,10 +92,15 @@ class QwenConfig:
     """Where a step ends."""
     loop_guard: LoopGuard = field(default_factory=LoopGuard)
     """Ends a solution that repeats itself."""
+    cache: str = field(default="off", metadata=UNCOUNTED)
+    """Where greedy draws are kept, so that none is made twice: `off`; `run`, in memory while the
+    run is at work; `shared`, in the user's cache folder, for all runs; or a folder by its path
+    ([caching.md](caching.md))."""
 
     def __post_init__(self) -> None:
         if not self.model.strip():
             raise fault("model", self.model, "a folder or a model name")
+        check_cache("cache", self.cache)
         check_template(self.prompt_template)
         check_feedback_template(self.feedback_template)
 
@@ -110,6 +115,8 @@ class QwenConfig:
             text_limit=("sampling.max_tokens", self.sampling.max_tokens),
             temperature=self.sampling.temperature,
             whole=self.segmentation.kind == "whole",
+            cache=self.cache,
+            repeatable=not self.engine.remote,
         )
 
     def examine(self, questions: Sequence[str], *, feedback: bool) -> Iterator[Finding]:
@@ -163,7 +170,7 @@ class Qwen(EnginePort):
         if last.stop is StopReason.STEP_END and room <= sum(len(step.token_ids) for step in steps):
             # It ended at a boundary with the last token it had: nothing can follow.
             steps = (*steps[:-1], replace(last, stop=StopReason.LENGTH))
-        return PolicyReply(call.path.grow(call.child, steps), spent)
+        return PolicyReply(call.path.grow(call.child, steps), spent, not self._is_greedy(call))
 
     def _prompt(self, call: PolicyCall) -> tuple[tuple[int, ...], int]:
         """All token ids to continue from, and how many tokens the path may still grow."""
@@ -249,10 +256,13 @@ class Qwen(EnginePort):
             loop_ngram=self.config.loop_guard.ngram,
             loop_repeats=self.config.loop_guard.repeats,
         )
-        if call.greedy or config.temperature == 0:
+        if self._is_greedy(call):
             return shared
         seed = call_seed(call.seed, attempt) if attempt else call.seed
         return replace(shared, temperature=config.temperature, top_p=config.top_p, seed=seed)
+
+    def _is_greedy(self, call: PolicyCall) -> bool:
+        return call.greedy or self.config.sampling.temperature == 0
 
 
 class _Unusable(Exception):

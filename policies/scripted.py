@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from engines.byte_tokenizer import END
@@ -21,7 +21,7 @@ from engines.faults import Faults
 from engines.scripted_world import FILLER, is_right_step, lognormal, right_answer, right_value
 from engines.traits import DOUBLE, Traits
 from policies.feedback import TEMPLATE, feedback_turns
-from search.checks import check_count, check_number
+from search.checks import UNCOUNTED, check_cache, check_count, check_number
 from search.core import Feedback, Prefix, Spent, Step, StopReason
 from search.gather import gather
 from search.ports import ENDED, Failure, FailureKind, Policy, PolicyCall, PolicyReply
@@ -57,8 +57,13 @@ class ScriptedPolicyConfig:
     mean."""
     faults: Faults = field(default_factory=Faults)
     """How calls fail, for tests."""
+    cache: str = field(default="off", metadata=UNCOUNTED)
+    """Where greedy draws are kept, so that none is made twice: `off`; `run`, in memory while the
+    run is at work; `shared`, in the user's cache folder, for all runs; or a folder by its path
+    ([caching.md](caching.md))."""
 
     def __post_init__(self) -> None:
+        check_cache("cache", self.cache)
         for name in ("accuracy", "no_answer", "cut", "heeds"):
             check_number(name, getattr(self, name), high=1.0)
         for name in ("steps", "wrong_answers", "step_tokens"):
@@ -69,7 +74,7 @@ class ScriptedPolicyConfig:
     @property
     def traits(self) -> Traits:
         """See `engines.traits`."""
-        return DOUBLE
+        return replace(DOUBLE, cache=self.cache)
 
 
 class ScriptedPolicy(Policy):
@@ -110,7 +115,7 @@ class ScriptedPolicy(Policy):
             rng = Random(call_seed(seed, question, text))
             steps.append(self._step(question, steps, rng, heeds=heeds))
         child = path.grow(call.child, steps[len(path.steps) :])
-        return PolicyReply(child, spent(path, child, call.feedback))
+        return PolicyReply(child, spent(path, child, call.feedback), sampled=not call.greedy)
 
     def _heeds(self, feedback: Feedback | None, index: int, rng: Random) -> bool:
         """Whether step `index` is right because of what was said of it."""

@@ -139,10 +139,10 @@ class Structured(EnginePort):
                 return reply
             reason = self.read(reply.path).reason
             if reason is None:
-                return PolicyReply(reply.path, lost + reply.spent)
+                return replace(reply, spent=lost + reply.spent)
             self.rejected[reason] += 1
             if attempt == self._config.redraws or self._is_greedy(call):
-                return PolicyReply(_ended(reply.path), lost + reply.spent)
+                return replace(reply, path=_ended(reply.path), spent=lost + reply.spent)
             lost += replace(reply.spent, failed=reply.spent.generated)
             attempt += 1
 

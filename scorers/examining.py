@@ -10,7 +10,7 @@ from scorers.verdict_ids import UnfitTokenizer, VerdictIds
 from search.findings import UNMEASURED, Finding, fail, ok
 
 if TYPE_CHECKING:
-    from scorers.thinkprm import ThinkPrmConfig
+    from scorers.thinkprm_config import ThinkPrmConfig
 
 
 def examine(config: ThinkPrmConfig, questions: Sequence[str]) -> Iterator[Finding]:
@@ -20,7 +20,9 @@ def examine(config: ThinkPrmConfig, questions: Sequence[str]) -> Iterator[Findin
         return
     try:
         ids = VerdictIds.of(tokenizer, config.model, variants=config.case_variants)
-        prompt = VerifierPrompt(tokenizer, config.prefill, config.model)
+        prompt = VerifierPrompt(
+            tokenizer, config.prefill, config.model, config.verifier_instruction
+        )
     except UnfitTokenizer as error:
         yield fail("verdict tokens", str(error), "scorer.model must be a ThinkPRM checkpoint")
         return
@@ -32,4 +34,4 @@ def examine(config: ThinkPrmConfig, questions: Sequence[str]) -> Iterator[Findin
         yield ok("scorer prompt", UNMEASURED)
         return
     most = len(prompt.ids(max(questions, key=len), ["?"]))
-    yield config.engine.fits("scorer prompt", config.model, most, config.max_tokens)
+    yield config.engine.fits("scorer prompt", config.model, most, config.rounds * config.max_tokens)

@@ -17,7 +17,7 @@ class NoScorerConfig:
     @property
     def traits(self) -> Traits:
         """See `engines.traits`."""
-        return replace(DOUBLE, judges=Judges.NOTHING)
+        return replace(DOUBLE, judges=Judges.NOTHING, idle=True)
 
 
 class NoScorer(Scorer):

@@ -32,8 +32,8 @@ BEFORE_PROBLEM = (
     "You are given a math problem and a proposed step-by-step solution:\n\n[Math Problem]\n\n"
 )
 BEFORE_SOLUTION = "\n\n[Solution]\n\n"
-AFTER_SOLUTION = (
-    "\n\nReview and critique each step in the proposed solution to determine whether each step is "
+INSTRUCTION = (
+    "Review and critique each step in the proposed solution to determine whether each step is "
     "correct. If the solution is incomplete, only verify the provided steps."
 )
 
@@ -53,9 +53,9 @@ LABEL = re.compile(r"^[ \t#*]{0,8}step[ \t]{1,3}(\d{1,6})[ \t]?[:.]", re.IGNOREC
 """A step number at the start of any line of a solution."""
 
 
-def user_message(problem: str, steps: Sequence[str]) -> str:
+def user_message(problem: str, steps: Sequence[str], instruction: str = INSTRUCTION) -> str:
     """The user turn. Texts are joined, never substituted, so braces in them mean nothing."""
-    return f"{BEFORE_PROBLEM}{problem}{BEFORE_SOLUTION}{numbered(steps)}{AFTER_SOLUTION}"
+    return f"{BEFORE_PROBLEM}{problem}{BEFORE_SOLUTION}{numbered(steps)}\n\n{instruction}"
 
 
 def numbered(steps: Sequence[str]) -> str:
@@ -81,8 +81,15 @@ class VerifierPrompt:
     Raises `UnfitTokenizer` when the model's chat template is not the one ThinkPRM was trained with.
     """
 
-    def __init__(self, tokenizer: Tokenizer, prefill: Prefill, model: str) -> None:
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        prefill: Prefill,
+        model: str,
+        instruction: str = INSTRUCTION,
+    ) -> None:
         self._tokenizer = tokenizer
+        self._instruction = instruction
         self._newline = tokenizer.encode("\n")
         self._question = tokenizer.encode("\n" + QUESTION)
         self._lead = tokenizer.encode(LEADS[prefill])
@@ -92,7 +99,7 @@ class VerifierPrompt:
 
     def ids(self, problem: str, steps: Sequence[str]) -> tuple[int, ...]:
         """The whole prompt: BOS, user turn, `<think>` and the prefill."""
-        turn = self._turn(user_message(problem, steps))
+        turn = self._turn(user_message(problem, steps, self._instruction))
         # What follows <think> is one text to the tokenizer: a blank line is one token, not two.
         return turn[: -len(self._newline)] + self._lead
 
@@ -105,10 +112,18 @@ class VerifierPrompt:
         """
         if thought:
             return self._question
+        return (*self.line_end(chain), self.end_of_think, *self._question)
+
+    def line_end(self, chain: str) -> tuple[int, ...]:
+        r"""What ends the last line of a chain: braces of a `\boxed{` left open, and a newline."""
         _, boxed, rest = chain[-OPEN_BOX:].rpartition(r"\boxed")
         braces = "}" * min(MOST_BRACES, rest.count("{") - rest.count("}")) if boxed else ""
         newline = "" if chain.endswith("\n") else "\n"
-        return (*self._tokenizer.encode(braces + newline), self.end_of_think, *self._question)
+        return self._tokenizer.encode(braces + newline)
+
+    def cue(self, text: str) -> tuple[int, ...]:
+        """A text that has the verifier go on where it would end, at the start of a line."""
+        return self._tokenizer.encode(text)
 
     def _turn(self, message: str) -> tuple[int, ...]:
         return self._tokenizer.chat([{"role": "user", "content": message}])

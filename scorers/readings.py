@@ -6,8 +6,10 @@ first incorrect step; what a verifier says after it is not to be trusted (paper,
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from search.core import VerdictStatus
 
@@ -48,7 +50,8 @@ class ChainReading:
     """What one chain says: `steps[i]` of step i.
 
     `error` is the index of the first step that it calls incorrect, None where there is none; `sure`
-    says that the chain may end there, for nothing that it may still say would change that. `tokens`
+    says that its last pass may end at the first `incorrect` of its own, for nothing that it may
+    still say would change on which step that is. `tokens`
     is how many of its tokens judge steps that exist: all, unless the verifier went on to steps of
     its own invention, or beyond the error at which it is taken to end.
     """
@@ -72,6 +75,7 @@ def settle(
     *,
     truncated: bool,
     early_stop: bool = False,
+    passes: Sequence[int] = (0,),
 ) -> ChainReading:
     """Give each of `steps` steps its verdict, in a chain of `tokens` tokens.
 
@@ -79,15 +83,21 @@ def settle(
 
     Of several verdicts on one step the last wins, and the critiques of all are kept. Those on no
     step, or on one that does not exist, are dropped. Every step after the first incorrect one takes
-    that one's log-odds. With `early_stop` the chain ends at the first verdict that calls a step
-    incorrect, whatever it says after it.
+    that one's log-odds. `passes` are the tokens at which the chain was begun, and at which it was
+    bidden to go on where it would have ended. With `early_stop` each of these passes ends at its
+    first verdict that calls a step incorrect, whatever it says after it.
     """
-    errors = [v.incorrect and v.step is not None and 1 <= v.step <= steps for v in verdicts]
-    first = errors.index(True) if any(errors) else None
-    sure = first is not None and verdicts[first].sure
-    if early_stop and first is not None:
-        verdicts, tokens = verdicts[: first + 1], verdicts[first].word
-    owned = assign(verdicts, steps)
+    by_pass = divided(verdicts, passes)
+    errors = [first_error(each, steps) for each in by_pass]
+    latest, first = by_pass[-1], errors[-1]
+    sure = first is not None and latest[first].sure
+    if early_stop:
+        tokens = tokens if first is None else latest[first].word
+        by_pass = [
+            each if error is None else each[: error + 1]
+            for each, error in zip(by_pass, errors, strict=True)
+        ]
+    owned = assign(chain.from_iterable(by_pass), steps)
     error = min((step for step, own in owned.items() if own[-1].incorrect), default=None)
     judged = steps if error is None else error + 1
     last = max(owned, default=-1)
@@ -96,7 +106,27 @@ def settle(
     ]
     if error is not None:
         readings += [after_error(readings[error])] * (steps - judged)
-    return ChainReading(tuple(readings), error, useful_tokens(verdicts, labels, tokens), sure)
+    return ChainReading(tuple(readings), error, useful_tokens(by_pass[-1], labels, tokens), sure)
+
+
+def divided(
+    verdicts: Sequence[BoxedVerdict], passes: Sequence[int]
+) -> list[Sequence[BoxedVerdict]]:
+    """The verdicts of each pass, which begins at so many tokens."""
+    if len(passes) == 1:
+        return [verdicts]
+    own: list[list[BoxedVerdict]] = [[] for _ in passes]
+    for verdict in verdicts:
+        own[max(0, bisect_left(passes, verdict.word) - 1)].append(verdict)
+    return [*own]
+
+
+def first_error(verdicts: Sequence[BoxedVerdict], steps: int) -> int | None:
+    """Which of the verdicts is the first that calls one of `steps` steps incorrect."""
+    for index, verdict in enumerate(verdicts):
+        if verdict.incorrect and verdict.step is not None and 1 <= verdict.step <= steps:
+            return index
+    return None
 
 
 def assign(verdicts: Iterable[BoxedVerdict], steps: int) -> dict[int, list[BoxedVerdict]]:

@@ -7,7 +7,7 @@ module and one line here.
 from __future__ import annotations
 
 SCORERS = {
-    "thinkprm": "scorers.thinkprm:ThinkPrmConfig",
+    "thinkprm": "scorers.thinkprm_config:ThinkPrmConfig",
     "scripted": "scorers.scripted:ScriptedScorerConfig",
     "simulated": "scorers.simulated:SimulatedScorerConfig",
     "none": "scorers.no_scorer:NoScorerConfig",

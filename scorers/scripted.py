@@ -15,10 +15,11 @@ from random import Random
 from engines.faults import Faults
 from engines.scripted_world import FILLER, is_right_step, lognormal
 from engines.traits import DOUBLE, Judges, Traits
-from scorers.combining import combine
+from scorers.combining import combine, votes, with_further
 from scorers.prompt import user_message
-from scorers.readings import BoxedVerdict, settle
-from search.checks import check_count, check_number
+from scorers.readings import BoxedVerdict, ChainReading, settle
+from search.checks import UNCOUNTED, UNSAID, check_cache, check_count, check_number
+from search.contest import AdaptiveChains
 from search.core import Judgement, Prefix, Spent
 from search.gather import gather
 from search.ports import Failure, FailureKind, Scorer, ScorerCall, ScorerReply
@@ -42,23 +43,45 @@ class ScriptedScorerConfig:
     length_cv: float = 0.0
     """Coefficient of variation of the length of a critique, which is lognormal; 0 is always the
     mean."""
+    chains: int | AdaptiveChains = field(default=1, metadata=UNSAID)
+    """How many chains make a judgement, each by a chance of its own; or `{least, most, until}`."""
     outcome_only: bool = False
     """Behave as an outcome reward model, which scores finished solutions as a whole and knows
     nothing of steps."""
     faults: Faults = field(default_factory=Faults)
     """How calls fail, for tests."""
+    cache: str = field(default="off", metadata=UNCOUNTED)
+    """Where judgements are kept, so that none is made twice: `off`; `run`, in memory while the run
+    is at work; `shared`, in the user's cache folder, for all runs; or a folder by its path
+    ([caching.md](caching.md))."""
 
     def __post_init__(self) -> None:
+        check_cache("cache", self.cache)
         check_number("skill", self.skill, high=1.0)
         check_number("missing", self.missing, high=1.0)
         check_count("critique_tokens", self.critique_tokens)
         check_number("length_cv", self.length_cv)
+        if isinstance(self.chains, int):
+            check_count("chains", self.chains)
 
     @property
     def traits(self) -> Traits:
         """See `engines.traits`."""
         judges = Judges.OUTCOME if self.outcome_only else Judges.STEPS
-        return replace(DOUBLE, judges=judges, judges_key="outcome_only")
+        chains = self.chains if isinstance(self.chains, AdaptiveChains) else None
+        return replace(
+            DOUBLE, judges=judges, judges_key="outcome_only", chains=chains, cache=self.cache
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One chain: what it says, its cost, and whether it cannot be read."""
+
+    reading: ChainReading
+    prefix: float
+    generated: int
+    missing: bool
 
 
 class ScriptedScorer(Scorer):
@@ -89,17 +112,43 @@ class ScriptedScorer(Scorer):
             return Failure.about(
                 path, FailureKind.INVALID, "it is unfinished, this scorer judges ends"
             )
-        rng = Random(call_seed(call.seed, path.problem.question, path.text))
+        if call.further:
+            written = [self._chain(call, call.further.drawn)]
+        else:
+            chains = self.config.chains
+            first = chains.least if isinstance(chains, AdaptiveChains) else chains
+            written = [self._chain(call, k) for k in range(first)]
+        read = [chain for chain in written if not chain.missing]
+        return ScorerReply(self._judgement(call, read), spent(path, written))
+
+    def _judgement(self, call: ScorerCall, read: Sequence[Written]) -> Judgement:
+        """Of these chains; or of those before, and of one more if it can be read."""
+        if call.further:
+            judgement = call.further.judgement
+            for chain in read:
+                judgement = with_further(judgement, chain.reading, chain.prefix)
+            return judgement
+        if not read:
+            return Judgement.missing("the scripted verification chain cannot be read")
+        readings, prefixes = [each.reading for each in read], [each.prefix for each in read]
+        judgement = combine(readings, prefixes)
+        if isinstance(self.config.chains, AdaptiveChains):
+            judgement = replace(judgement, votes=votes(readings, prefixes))
+        return judgement
+
+    def _chain(self, call: ScorerCall, k: int) -> Written:
+        """Chain number k."""
+        path = call.path
+        others = (k,) if k else ()
+        rng = Random(call_seed(call.seed, path.problem.question, path.text, *others))
         verdicts, odds = self._verdicts(path, rng)
         generated = sum(len(verdict.critique) for verdict in verdicts)
-        if rng.random() < self.config.missing:
-            judgement = Judgement.missing("the scripted verification chain cannot be read")
-            return ScorerReply(judgement, spent(path, generated, failed=generated))
+        missing = rng.random() < self.config.missing
         reading = settle(verdicts, len(path.steps), len(path.steps), generated, truncated=False)
-        judgement = combine([reading], [rng.gauss(min(odds), 0.5)])
         if self.config.outcome_only:
-            judgement = replace(judgement, verdicts=())
-        return ScorerReply(judgement, spent(path, generated))
+            reading = replace(reading, steps=())
+        prefix = 0.0 if missing else rng.gauss(min(odds), 0.5)
+        return Written(reading, prefix, generated, missing)
 
     def _verdicts(self, path: Prefix, rng: Random) -> tuple[list[BoxedVerdict], list[float]]:
         """A verdict for each step up to the first that is judged incorrect, and its log-odds."""
@@ -127,14 +176,19 @@ class ScriptedScorer(Scorer):
         return f"{start} {end}"
 
 
-def spent(path: Prefix, generated: int, failed: int = 0) -> Spent:
+def spent(path: Prefix, written: Sequence[Written]) -> Spent:
     """What judging `path` costs, in bytes: siblings share all but their last step."""
     texts = [step.text for step in path.steps]
     prompt, shared = (
         len(user_message(path.problem.question, steps).encode("utf-8", "surrogatepass"))
         for steps in (texts, texts[:-1])
     )
-    return Spent(1, prompt, min(prompt, shared), generated, failed)
+    cached = min(prompt, shared)
+    each = [
+        Spent(1, prompt, cached, chain.generated, chain.generated if chain.missing else 0)
+        for chain in written
+    ]
+    return sum(each, Spent())
 
 
 async def build(config: ScriptedScorerConfig) -> ScriptedScorer:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from itertools import accumulate, pairwise
 
@@ -46,6 +47,8 @@ class ChainReader:
         lead: str = "",
         truncated: bool = False,
         early_stop: bool = False,
+        rounds: Sequence[int] = (0,),
+        passes: Sequence[int] = (0,),
     ) -> ChainReading:
         """Read one chain.
 
@@ -56,9 +59,12 @@ class ChainReader:
             labels: the highest step number that its text writes; verdicts beyond it are invented.
             lead: the text that the prompt put before the chain (`Step 1:`).
             truncated: whether the chain was cut before its end.
-            early_stop: whether it counts up to the first step that it calls incorrect only.
+            early_stop: whether each pass counts up to the first step that it calls incorrect only.
+            rounds: the tokens at which it begins to verify, again and again: each round is a text
+                of its own, in which steps are found.
+            passes: as for `settle`; each round begins one.
         """
-        verdicts = list(self.verdicts(ids, logprobs, steps, lead))
+        verdicts = list(self.of_rounds(ids, logprobs, steps, lead, rounds))
         return settle(
             verdicts,
             steps,
@@ -66,7 +72,23 @@ class ChainReader:
             len(ids),
             truncated=truncated,
             early_stop=early_stop,
+            passes=passes,
         )
+
+    def of_rounds(
+        self,
+        ids: Sequence[int],
+        logprobs: Sequence[Mapping[int, float]],
+        steps: int,
+        lead: str,
+        rounds: Sequence[int],
+    ) -> Iterator[BoxedVerdict]:
+        """The verdicts of all rounds in order."""
+        for begin, end in pairwise([*rounds, len(ids)]):
+            own = self.verdicts(ids[begin:end], logprobs[begin:end], steps, "" if begin else lead)
+            for verdict in own:
+                tokens, word = verdict.tokens + begin, verdict.word + begin
+                yield replace(verdict, tokens=tokens, word=word) if begin else verdict
 
     def verdicts(
         self,

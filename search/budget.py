@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from search.contract import StrategyError
-from search.core import Problem, Result, Spending
+from search.core import Problem, Result, Spending, Spent
 from search.limit import LimitReached
 from search.questions import Clock, Clocked, Flow, Question
 
@@ -28,22 +28,27 @@ def counted(used: Callable[[Spending], int]) -> int | None:
     return field(default=None, metadata={"used": used})
 
 
+def requests(spent: Spent) -> int:
+    """Engine requests, those that a cache spared too."""
+    return spent.calls + spent.spared
+
+
 @dataclass(frozen=True)
 class Budget:
     """The most that the search of one problem may spend; `null` sets no limit.
 
     Tokens are what the models computed: prompt tokens that were not cached, and generated ones.
+    What a cache over runs had counts as it did when it was made, so that a search ends at the same
+    place with it and without.
     """
 
-    policy_tokens: int | None = counted(lambda spent: spent.policy.computed)
+    policy_tokens: int | None = counted(lambda spent: spent.policy.cost)
     """Tokens of the policy."""
-    verifier_tokens: int | None = counted(lambda spent: spent.verifier.computed)
+    verifier_tokens: int | None = counted(lambda spent: spent.verifier.cost)
     """Tokens of the verifier."""
-    total_tokens: int | None = counted(
-        lambda spent: spent.policy.computed + spent.verifier.computed
-    )
+    total_tokens: int | None = counted(lambda spent: spent.policy.cost + spent.verifier.cost)
     """Tokens of both together."""
-    calls: int | None = counted(lambda spent: spent.policy.calls + spent.verifier.calls)
+    calls: int | None = counted(lambda spent: requests(spent.policy) + requests(spent.verifier))
     """Engine requests of both sides together."""
     seconds: float | None = None
     """Seconds of wall time while the search was at work: the only limit that is not reproducible,

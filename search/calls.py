@@ -20,6 +20,7 @@ from search.ports import (
     Earlier,
     Failure,
     FailureKind,
+    Further,
     Memory,
     Policy,
     PolicyCall,
@@ -71,6 +72,8 @@ class Calls:
         self.judgements: dict[str, Judgement] = {}
         self.earlier: dict[str, Prefix] = {}
         """By the id of a judged path, the one whose judgement its own could go on from."""
+        self.chains: dict[str, int] = {}
+        """By the id of a path that was judged by further chains, how many were written in all."""
         self.failures: dict[str, Failure] = {}
         self._drawn: dict[str, Spent] = {}
         self._draws: dict[Place, tuple[str, asyncio.Future[PolicyReply]]] = {}
@@ -131,18 +134,23 @@ class Calls:
         return reply
 
     async def judge(
-        self, path: Prefix, charged: Charged, earlier: Earlier | None = None
+        self,
+        path: Prefix,
+        charged: Charged,
+        earlier: Earlier | None = None,
+        further: Further | None = None,
     ) -> ScorerReply:
         """The judgement, remembered, made, or on its way; `Missing` when the scorer failed.
 
-        A path that the policy rejects costs the scorer nothing: it is `Missing` at once.
+        A path that the policy rejects costs the scorer nothing: it is `Missing` at once. With
+        `further`, that of all chains so far and one more.
         """
         if path.invalid:
             self._judge(path, Judgement.missing("the policy rejects it"))
             return ScorerReply(self.judgements[path.id], Spent())
         said = content(path)
         seed = call_seed(self.run_seed, path.problem.id, said, "judge")
-        call = ScorerCall(path, seed, earlier=earlier)
+        call = ScorerCall(path, seed, earlier=earlier, further=further)
         key, id = scorer_key(call, said), path.id
         if earlier:
             self.earlier[id] = earlier.path
@@ -150,11 +158,18 @@ class Calls:
             self._answers[key] = self._answer(key, scorer_digest(call, said), call)
         self._judged.setdefault(key, {})[id] = path
         reply, failure = await self._answers[key]
-        self._judge(path, reply.judgement)
+        if further:
+            self.judgements[id], self.chains[id] = reply.judgement, further.drawn + 1
+        else:
+            self._judge(path, reply.judgement)
         if failure:
             self.failures[id] = failure
         spent = charge(key, reply.spent, charged)
         return reply if spent is reply.spent else replace(reply, spent=spent)
+
+    def name(self, path: Prefix, earlier: Earlier | None) -> str:
+        """What a judgement is about: paths of one name share it."""
+        return scorer_key(ScorerCall(path, 0, earlier=earlier))
 
     def _judge(self, path: Prefix, judgement: Judgement) -> None:
         if self.judgements.get(path.id) is not judgement:

@@ -13,6 +13,10 @@ from typing import Any, get_args
 UNSAID = {"unsaid": True}
 """Metadata of a field that came later: at its default it says nothing, and no fingerprint has it.
 """
+UNCOUNTED = {"uncounted": True}
+"""Metadata of a field that changes no output: no fingerprint has it, whatever it says."""
+CACHES = ("off", "run", "shared")
+"""Where a part's replies may be kept for other calls; else in a folder, said by its path."""
 
 
 def fault(field: str, value: object, allowed: str, hint: str = "") -> ValueError:
@@ -54,3 +58,11 @@ def check_choice(field: str, value: str, choices: Any) -> None:
         near = get_close_matches(str(value), allowed, 1)
         hint = f"did you mean {near[0]!r}?" if near else ""
         raise fault(field, value, f"one of {', '.join(allowed)}", hint)
+
+
+def check_cache(field: str, value: str) -> None:
+    """One of `CACHES`, or a path, which begins with `~` or has a `/`."""
+    if value not in CACHES and not value.startswith("~") and "/" not in value:
+        near = get_close_matches(value, CACHES, 1, 0.8)
+        hint = f"did you mean {near[0]!r}?" if near else "write ./NAME for a folder here"
+        raise fault(field, value, f"{', '.join(CACHES)} or the path of a folder", hint)

@@ -51,6 +51,7 @@ def check_question(question: Any) -> None:
         case Judge():
             _check_paths(question.paths)
             _check_earlier(question)
+            _check_chains(question)
         case Fork():
             _check_type("asked with flows", question.flows, tuple)  # each is checked when it starts
         case Clock():
@@ -140,6 +141,15 @@ def _check_earlier(question: Judge) -> None:
                 f"the strategy asked with {len(question.earlier)} earlier paths for "
                 f"{len(question.paths)}; leave it out"
             )
+
+
+def _check_chains(question: Judge) -> None:
+    _check_type("asked with chains", question.chains, tuple | None)
+    if question.chains is not None and len(question.chains) != len(question.paths):
+        raise StrategyError(
+            f"the strategy asked with chains of {len(question.chains)} judgements for "
+            f"{len(question.paths)} paths; leave it out"
+        )
 
 
 def _check_apart(paths: Sequence[Prefix]) -> None:

@@ -206,6 +206,17 @@ class ChainStart:
 
 
 @dataclass(frozen=True, slots=True)
+class ChainVote:
+    """What one verification chain says, as log-odds: of each step *correct*, of the whole *Yes*.
+
+    None where it says nothing of a step.
+    """
+
+    steps: tuple[float | None, ...]
+    prefix: float
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """`verdicts[i]` judges `path.steps[i]`.
 
@@ -222,6 +233,8 @@ class Judgement:
     origin: Origin = Origin.WHOLE
     starts: tuple[ChainStart, ...] = ()
     """That of chain k, in their order; none where no verification goes on from another."""
+    votes: tuple[ChainVote, ...] = ()
+    """What each chain said that was read, in their order; none where no chain may be added."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.prefix, Missing):
@@ -249,6 +262,9 @@ class Spent:
 
     `failed` is the part of `generated` that came to nothing (an unreadable chain, an aborted
     request).
+
+    A reply that a cache over runs had is counted in none of these. `recalled` counts such replies,
+    `spared` the calls that each of them took when it was made, `saved` the tokens computed then.
     """
 
     calls: int = 0
@@ -256,11 +272,23 @@ class Spent:
     cached: int = 0
     generated: int = 0
     failed: int = 0
+    recalled: int = 0
+    spared: int = 0
+    saved: int = 0
 
     @property
     def computed(self) -> int:
         """Tokens that went through the model: prompt tokens not cached, and generated ones."""
         return self.prompt - self.cached + self.generated
+
+    @property
+    def cost(self) -> int:
+        """The same where no cache had any reply: what a search costs, whoever paid for it."""
+        return self.computed + self.saved
+
+    def as_recalled(self) -> Spent:
+        """What a reply that cost so much costs where a cache has it."""
+        return Spent(recalled=1, spared=self.calls + self.spared, saved=self.cost)
 
     def __add__(self, other: Spent) -> Spent:
         return Spent(
@@ -269,6 +297,9 @@ class Spent:
             self.cached + other.cached,
             self.generated + other.generated,
             self.failed + other.failed,
+            self.recalled + other.recalled,
+            self.spared + other.spared,
+            self.saved + other.saved,
         )
 
 

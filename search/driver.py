@@ -17,6 +17,7 @@ from operator import attrgetter
 from typing import TypeVar
 
 from search.calls import Calls, Costs
+from search.contest import Contest
 from search.contract import (
     StrategyError,
     check_drawn,
@@ -34,6 +35,7 @@ from search.core import (
     Spent,
 )
 from search.flow_history import FlowHistory
+from search.further import FurtherChains
 from search.gather import gather
 from search.keys import clock_key
 from search.ports import (
@@ -73,9 +75,10 @@ class Searched:
     """What a finished search leaves.
 
     Its result; by path id what each path cost, every path that was drawn, why the scorer gave no
-    reply for it, how it was judged, the call that drew it, and the path from whose judgement that
-    of it could go on; and all that was answered, each draw and each judged path, in the order in
-    which it was. (A path that the scorer refuses as invalid has a reply: it is Missing.)
+    reply for it, how it was judged, the call that drew it, the path from whose judgement that of it
+    could go on, and how many chains were written for it where some were added; and all that was
+    answered, each draw and each judged path, in the order in which it was. (A path that the scorer
+    refuses as invalid has a reply: it is Missing.)
     """
 
     result: Result
@@ -85,6 +88,7 @@ class Searched:
     judgements: dict[str, Judgement] = field(default_factory=dict)
     asked: dict[str, PolicyCall] = field(default_factory=dict)
     earlier: dict[str, Prefix] = field(default_factory=dict)
+    chains: dict[str, int] = field(default_factory=dict)
     order: Sequence[PolicyCall | Prefix] = field(default=(), repr=False, compare=False)
 
 
@@ -97,33 +101,39 @@ async def drive(
     now: Callable[[], float] = time.monotonic,
     *,
     goes_on: bool = False,
+    contest: Contest | None = None,
 ) -> Searched:
     """Run `flow` to its result.
 
     `now` tells the seconds since some moment, for a search that asks for the time. `goes_on`:
-    whether the scorer is told of earlier judgements (`engines.traits.Traits.goes_on`).
+    whether the scorer is told of earlier judgements (`engines.traits.Traits.goes_on`). `contest`:
+    how chains are added to its judgements, where they are (`engines.traits.Traits.contest`).
 
     Raises `SearchFailed` when the policy fails, `ReplayError` when the journal holds another
     question at the same place, `StrategyError` when the flow asks or returns what it may not. A
     scorer that fails gives `Missing` judgements and the search goes on.
     """
     calls = Calls(policy, scorer, memory, run_seed)
-    result, _ = await _Search(calls, memory, Stopwatch(now)).run(flow, FlowHistory(goes_on))
+    search = _Search(calls, memory, Stopwatch(now), contest)
+    result, _ = await search.run(flow, FlowHistory(goes_on))
     check_drawn(result.candidates, calls.paths)
     ranks: dict[Place, int] = {}
     for rank, candidate in enumerate(result.candidates):
         for place in candidate.path.line:
             ranks.setdefault(place, rank)
     costs = calls.costs(ranks)
-    drawn = calls.paths, calls.failures, calls.judgements, calls.asked, calls.earlier
+    drawn = calls.paths, calls.failures, calls.judgements, calls.asked, calls.earlier, calls.chains
     return Searched(result, costs, *drawn, calls.order)
 
 
 class _Search:
     """Answers the questions of one problem's search."""
 
-    def __init__(self, calls: Calls, memory: Memory, stopwatch: Stopwatch) -> None:
+    def __init__(
+        self, calls: Calls, memory: Memory, stopwatch: Stopwatch, contest: Contest | None
+    ) -> None:
         self.calls = calls
+        self.further = FurtherChains(calls, contest) if contest else None
         self.memory = memory
         self.stopwatch = stopwatch
 
@@ -173,10 +183,12 @@ class _Search:
         return Extended(children, Spending(policy=total(reply.spent for reply in replies)))
 
     async def judge(self, question: Judge, history: FlowHistory) -> Judged:
+        asked = list(zip(question.paths, self.earlier(question, history), strict=True))
         replies = await gather(
-            self.calls.judge(path, history.charged, earlier)
-            for path, earlier in zip(question.paths, self.earlier(question, history), strict=True)
+            self.calls.judge(path, history.charged, earlier) for path, earlier in asked
         )
+        if self.further:
+            replies = await self.further.judged(asked, replies, history, question.chains)
         judgements = tuple(reply.judgement for reply in replies)
         history.hear(question.paths, judgements)
         return Judged(judgements, Spending(verifier=total(reply.spent for reply in replies)))
@@ -199,25 +211,29 @@ class _Search:
             self.draw_and_judge(path, child, question.feedback, history)
             for path, child in places(question)
         )
-        history.hear(
-            [drawn.path for drawn, _ in replies], [judged.judgement for _, judged in replies]
-        )
+        children = [drawn.path for drawn, _, _ in replies]
+        judged = [reply for _, _, reply in replies]
+        if self.further:
+            asked = [(drawn.path, earlier) for drawn, earlier, _ in replies]
+            judged = await self.further.judged(asked, judged, history)
+        judgements = [reply.judgement for reply in judged]
+        history.hear(children, judgements)
         return Grown(
-            rows([drawn.path for drawn, _ in replies], question.n),
-            rows([judged.judgement for _, judged in replies], question.n),
+            rows(children, question.n),
+            rows(judgements, question.n),
             Spending(
-                total(drawn.spent for drawn, _ in replies),
-                total(judged.spent for _, judged in replies),
+                total(drawn.spent for drawn, _, _ in replies),
+                total(reply.spent for reply in judged),
             ),
         )
 
     async def draw_and_judge(
         self, path: Prefix, child: int, feedback: Feedback | None, history: FlowHistory
-    ) -> tuple[PolicyReply, ScorerReply]:
+    ) -> tuple[PolicyReply, Earlier | None, ScorerReply]:
         charged = history.charged
         drawn = await self.calls.draw(path, child, Until.STEP, charged, feedback=feedback)
         earlier = history.earlier(drawn.path)
-        return drawn, await self.calls.judge(drawn.path, charged, earlier)
+        return drawn, earlier, await self.calls.judge(drawn.path, charged, earlier)
 
     async def fork(self, question: Fork, history: FlowHistory) -> Forked:
         """All flows at once; what two of them ask is charged to both, whichever was first."""

@@ -9,6 +9,8 @@ class Fault(Exception):
     A subclass of a fault is that fault: it keeps its exit code unless it says another one.
 
         Fault                          1
+        ├── StoreError                 1  a cache over runs that cannot be used
+        │   └── StoreDamaged           1  one whose file is damaged
         ├── EngineError                1  an engine died or does not start
         ├── GradingError               1  no grading worker can be had
         ├── ClusterError               1  no replica can be had

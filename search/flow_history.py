@@ -27,6 +27,8 @@ class FlowHistory:
 
     goes_on: bool = False
     charged: Charged = field(default_factory=set)
+    drawn: dict[str, int] = field(default_factory=dict)
+    """By what a judgement is about, how many chains were written for it where some were added."""
     _ending: dict[str, Earlier | None] = field(default_factory=dict)
     """By the steps of a path that was judged, what its verification could go on from."""
     _begun: dict[str, Earlier] = field(default_factory=dict)
@@ -57,12 +59,15 @@ class FlowHistory:
 
     def fork(self) -> Self:
         """That of a flow side by side with others: what it hears, this one does not yet."""
-        return type(self)(self.goes_on, set(self.charged), dict(self._ending), dict(self._begun))
+        known = dict(self.drawn), dict(self._ending), dict(self._begun)
+        return type(self)(self.goes_on, set(self.charged), *known)
 
     def join(self, forked: Iterable[Self]) -> None:
         """Take in what those heard, in their order."""
         for each in forked:
             self.charged.update(each.charged)
+            for name, drawn in each.drawn.items():
+                self.drawn[name] = max(drawn, self.drawn.get(name, 0))
             for heard in each._heard:
                 self._take(heard)
 

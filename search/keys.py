@@ -26,7 +26,9 @@ def scorer_key(call: ScorerCall, said: str = "") -> str:
     path, where that is known already.
     """
     key = f"scorer/{_quoted(call.path.problem.id)}/{said or content(call.path)}"
-    return f"{key}/{_digest(*_earlier_parts(call))}" if call.earlier else key
+    if call.earlier:
+        key = f"{key}/{_digest(*_earlier_parts(call))}"
+    return f"{key}/+{call.further.drawn}" if call.further else key
 
 
 def content(path: Prefix) -> str:
@@ -43,7 +45,8 @@ def policy_digest(call: PolicyCall) -> str:
 
 def scorer_digest(call: ScorerCall, said: str = "") -> str:
     """A hash of everything in the call but the place of its path; `said` as for `scorer_key`."""
-    return _digest("scorer", said or content(call.path), call.seed, *_earlier_parts(call))
+    parts = (*_earlier_parts(call), *_further_parts(call))
+    return _digest("scorer", said or content(call.path), call.seed, *parts)
 
 
 def beginnings(path: Prefix) -> list[str]:
@@ -77,6 +80,14 @@ def _earlier_parts(call: ScorerCall) -> tuple[object, ...]:
     judgement = call.earlier.judgement
     starts = tuple((start.token_ids, start.odds) for start in judgement.starts)
     return (call.earlier.shared(call.path), *_judgement_parts(judgement), starts)
+
+
+def _further_parts(call: ScorerCall) -> tuple[object, ...]:
+    if call.further is None:
+        return ()
+    judgement = call.further.judgement
+    votes = tuple((vote.steps, vote.prefix) for vote in judgement.votes)
+    return ("further", call.further.drawn, judgement.chains, *_judgement_parts(judgement), votes)
 
 
 def _judgement_parts(judgement: Judgement) -> tuple[object, ...]:

@@ -8,7 +8,7 @@ borders.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import takewhile
 from traceback import format_exception
@@ -94,10 +94,11 @@ class PolicyCall:
 
 @dataclass(frozen=True, slots=True)
 class PolicyReply:
-    """`path` is the child: the call's path grown by at least one step."""
+    """`path` is the child: the call's path grown by at least one step. `sampled` as below."""
 
     path: Prefix
     spent: Spent
+    sampled: bool = field(default=True, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,24 +120,40 @@ def saying(step: Step) -> tuple[str, tuple[int, ...], str]:
 
 
 @dataclass(frozen=True, slots=True)
+class Further:
+    """One more chain for a judgement: number `drawn`, from 0, as so many were written for it."""
+
+    drawn: int
+    judgement: Judgement
+
+
+@dataclass(frozen=True, slots=True)
 class ScorerCall:
     """Judge every step of `path`. `cache` as in `PolicyCall`.
 
-    `earlier`: what a scorer that goes on from earlier judgements may go on from.
+    `earlier`: what a scorer that goes on from earlier judgements may go on from. `further`: the
+    path was judged, and one more chain is wanted; the reply is the judgement of all of them, with
+    what this one cost.
     """
 
     path: Prefix
     seed: int
     cache: str = ""
     earlier: Earlier | None = None
+    further: Further | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ScorerReply:
-    """The judgement has one verdict per step of the call's path, or none and a `Missing` prefix."""
+    """The judgement has one verdict per step of the call's path, or none and a `Missing` prefix.
+
+    `sampled`: whether the call's seed may have had a part in it. It is false only where another
+    seed would surely give the same reply; a cache asks, the journal does not keep it.
+    """
 
     judgement: Judgement
     spent: Spent
+    sampled: bool = field(default=True, compare=False)
 
 
 @runtime_checkable

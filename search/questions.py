@@ -56,11 +56,13 @@ class Judge:
     """Judge every step of each path.
 
     `earlier[i]`, for a replay: the judged path whose verification that of `paths[i]` may go on
-    from, or none. A strategy leaves it to the driver, which looks for the nearest.
+    from, or none. A strategy leaves it to the driver, which looks for the nearest. `chains[i]`, for
+    a replay too: of how many verification chains that judgement was, 0 for as many as any.
     """
 
     paths: tuple[Prefix, ...]
     earlier: tuple[Prefix | None, ...] | None = None
+    chains: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,9 @@ class Declared:
     """What of earlier attempts the policy is shown beside the problem."""
     lookahead: int = 0
     """How many steps beyond a child it looks to rank it."""
+    keeps: int | None = None
+    """How many of the paths that it asks about in one question it goes on with, or selects; None
+    where it keeps no such number."""
 
     @classmethod
     def of(cls, strategy: Strategy) -> Self:

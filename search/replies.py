@@ -15,6 +15,7 @@ from typing import Any
 from search.contract import shown
 from search.core import (
     ChainStart,
+    ChainVote,
     Judgement,
     Missing,
     Origin,
@@ -58,9 +59,10 @@ def policy_reply(call: PolicyCall, replies: object) -> PolicyReply | Failure:
         _kind("a reply", reply, PolicyReply)
         steps = _new_steps(call, reply.path)
         _check_spent(reply.spent)
+        _kind("sampled", reply.sampled, bool)
     except Exception as why:  # noqa: BLE001 - a reply may refuse to be looked at
         return _unfit("policy", call.path, why)
-    return PolicyReply(call.path.grow(call.child, steps), reply.spent)
+    return PolicyReply(call.path.grow(call.child, steps), reply.spent, reply.sampled)
 
 
 def scorer_reply(call: ScorerCall, replies: object) -> ScorerReply | Failure:
@@ -75,9 +77,10 @@ def scorer_reply(call: ScorerCall, replies: object) -> ScorerReply | Failure:
         _kind("a reply", reply, ScorerReply)
         _check_judgement(reply.judgement, len(call.path.steps))
         _check_spent(reply.spent)
+        _kind("sampled", reply.sampled, bool)
     except Exception as why:  # noqa: BLE001 - a reply may refuse to be looked at
         return _unfit("scorer", call.path, why)
-    return ScorerReply(reply.judgement, reply.spent)
+    return ScorerReply(reply.judgement, reply.spent, reply.sampled)
 
 
 def _unfit(port: str, path: Prefix, error: Exception) -> Failure:
@@ -154,6 +157,9 @@ def _check_judgement(judgement: Any, steps: int) -> None:
     _kind("starts", judgement.starts, tuple)
     for number, start in enumerate(judgement.starts, start=1):
         _check_start(f"start {number}", start)
+    _kind("votes", judgement.votes, tuple)
+    for number, vote in enumerate(judgement.votes, start=1):
+        _check_vote(f"vote {number}", vote, len(judgement.verdicts))
     if isinstance(judgement.prefix, Missing):
         _kind("why prefix is missing", judgement.prefix.reason, str)
         _kind("whether it is transient", judgement.prefix.transient, bool)
@@ -169,6 +175,16 @@ def _check_start(name: str, start: Any) -> None:
         _count(f"{name}: position", position)
         if position >= len(start.token_ids) or type(odds) is not float or not isfinite(odds):
             raise Unfit(f"{name}: {shown((position, odds))} must be a position and finite log-odds")
+
+
+def _check_vote(name: str, vote: Any, steps: int) -> None:
+    _kind(name, vote, ChainVote)
+    _kind(f"{name}: steps", vote.steps, tuple)
+    if len(vote.steps) != steps:
+        raise Unfit(f"{name}: {len(vote.steps)} steps, and there are verdicts on {steps}")
+    for odds in (vote.prefix, *(each for each in vote.steps if each is not None)):
+        if type(odds) is not float or not isfinite(odds):
+            raise Unfit(f"{name}: {shown(odds)} must be finite log-odds")
 
 
 def _check_verdict(number: int, verdict: Any) -> None:

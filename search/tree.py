@@ -27,6 +27,7 @@ from search.driver import Searched
 Graph: TypeAlias = Any
 """A `networkx.DiGraph`; networkx ships no types."""
 ROOT = ""
+OF_A_CACHE = ("recalled", "spared", "saved")
 
 
 class Fate(StrEnum):
@@ -156,4 +157,8 @@ def _unjudged(judgement: Judgement | None) -> str | None:
 
 
 def _cost(spent: Spent | None) -> dict[str, int] | None:
-    return None if spent is None else {name: getattr(spent, name) for name in Spent.__slots__}
+    """What a cache over runs saved is told only where it saved something."""
+    if spent is None:
+        return None
+    counts = {name: getattr(spent, name) for name in Spent.__slots__}
+    return {name: n for name, n in counts.items() if n or name not in OF_A_CACHE}

@@ -18,7 +18,8 @@ from engines.byte_tokenizer import END
 from engines.engine import Request
 from engines.scripted_engine import ScriptedEngine
 from recorded_chains import CORRECT, INCORRECT, NO, TOKENIZER, YES
-from scorers.thinkprm import ThinkPrm, ThinkPrmConfig
+from scorers.thinkprm import ThinkPrm
+from scorers.thinkprm_config import ThinkPrmConfig
 
 PROMPT = re.compile(
     r"\[Math Problem\]\n\n(?P<problem>.*)\n\n\[Solution\]\n\n(?P<solution>.*)\n\n"

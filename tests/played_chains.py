@@ -10,7 +10,8 @@ from typing import Any
 from engines.engine import Request
 from engines.scripted_engine import ScriptedEngine
 from scorers.readings import ChainReading
-from scorers.thinkprm import ThinkPrm, ThinkPrmConfig
+from scorers.thinkprm import ThinkPrm
+from scorers.thinkprm_config import ThinkPrmConfig
 from scorers.verdict_ids import VerdictIds
 from scorers.verdicts import ChainReader
 from search.core import Judgement, Prefix, Problem, Step, StopReason

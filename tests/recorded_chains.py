@@ -12,7 +12,8 @@ from typing import Any
 from engines.byte_tokenizer import END, ByteTokenizer
 from engines.engine import Finish, Generation, Refused, Request
 from engines.scripted_engine import ScriptedEngine
-from scorers.thinkprm import ThinkPrm, ThinkPrmConfig
+from scorers.thinkprm import ThinkPrm
+from scorers.thinkprm_config import ThinkPrmConfig
 from search.core import Judgement, Prefix, Problem, Step, StopReason
 from search.ports import ScorerCall, ScorerReply
 

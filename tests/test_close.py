@@ -18,7 +18,8 @@ from policies.structured import Structured, StructuredConfig
 from scorers import no_scorer
 from scorers import scripted as scripted_scorer
 from scorers import simulated as simulated_scorer
-from scorers.thinkprm import ThinkPrm, ThinkPrmConfig
+from scorers.thinkprm import ThinkPrm
+from scorers.thinkprm_config import ThinkPrmConfig
 from search.ports import Closing
 from thinkprm_tokenizer import TOKENIZER
 from treewright.cluster.inline_replica import InlineReplica

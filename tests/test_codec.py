@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from search.core import (
     ChainStart,
+    ChainVote,
     Judgement,
     Missing,
     Origin,
@@ -65,7 +66,15 @@ judgements = st.builds(
 )
 
 
-CONTINUED = Judgement((), 0.5, 1, Origin.INCREMENTAL, (ChainStart((7, 8), ((1, 2.5),)),))
+VOTES = (ChainVote((2.5,), -1.0), ChainVote((None,), 0.5))
+CONTINUED = Judgement(
+    (StepVerdict(0.9, VerdictStatus.READ, "fine"),),
+    0.5,
+    2,
+    Origin.INCREMENTAL,
+    (ChainStart((7, 8), ((1, 2.5),)),),
+    VOTES,
+)
 
 
 def test_a_judgement_that_goes_on_from_none_is_told_as_it_always_was() -> None:
@@ -110,6 +119,14 @@ def test_a_scorer_reply_comes_back_whole(judgement: Judgement, spent: Spent) -> 
     assert codec.decode_scorer_reply(through_json(codec.encode_scorer_reply(reply))) == reply
 
 
+def test_what_each_chain_said_comes_back_and_is_on_the_steps_of_the_verdicts() -> None:
+    data = through_json(codec.encode_judgement(CONTINUED))
+    assert codec.decode_judgement(data) == CONTINUED
+    for vote in ([0.5], [1.0, 2.0, 0.5], [], [1.0, None]):
+        with pytest.raises(ValueError, match=r"a vote|log-odds"):
+            codec.decode_judgement({**data, "votes": [vote]})
+
+
 @pytest.mark.parametrize("text", NASTY)
 def test_nasty_text_comes_back_code_point_by_code_point(text: str) -> None:
     assert codec.decode_text(json.loads(json.dumps(codec.encode_text(text)))) == text
@@ -141,7 +158,7 @@ def test_the_steps_of_the_call_are_shared_not_copied() -> None:
         (StepVerdict, codec.encode_verdict(StepVerdict(None, VerdictStatus.MISSING))),
         (Judgement, codec.encode_judgement(CONTINUED)),
         (ChainStart, codec.encode_start(ChainStart())),
-        (Spent, codec.encode_spent(Spent())),
+        (Spent, codec.encode_spent(Spent(recalled=1))),
     ],
 )
 def test_no_field_is_forgotten(kind: type, encoded: codec.Json | list[int]) -> None:

@@ -112,3 +112,20 @@ def test_a_solution_that_three_of_four_chains_reject_does_not_pass_at_its_last_s
     sure = math.log(0.95 / 0.05)
     chains = [stopping(None, sure), *[stopping(2, sure)] * 3]
     assert values(combine(chains, [0.0] * 4))[-1] == pytest.approx(fmean([0.95, *[0.05] * 3]))
+
+
+def test_a_chain_counts_as_much_as_its_own_closing_answer_is_likely_to_it() -> None:
+    """Weights 0.9 and 0.6: (0.81 + 0.24) / 1.5, and of the steps (0.9 · 0.8 + 0.6 · 0.3) / 1.5."""
+
+    def odds(p: float) -> float:
+        return math.log(p / (1 - p))
+
+    chains = [
+        chain((odds(0.8), READ), (odds(0.8), AFTER)),
+        chain((odds(0.3), READ), (None, MISSED)),
+    ]
+    found = combine(chains, [odds(0.9), odds(0.4)], "weighted")
+    assert found.prefix == pytest.approx(0.70)
+    assert values(found) == [pytest.approx(0.60), pytest.approx(0.80)]
+    cooler = combine(chains, [2 * odds(0.9), 2 * odds(0.4)], "weighted", 2.0)
+    assert cooler.prefix == pytest.approx(0.70)

@@ -21,7 +21,7 @@ from policies.chat_prompt import ChatPrompt
 from policies.qwen import QwenConfig
 from policies.segmentation import Segmenter
 from scorers.prompt import VerifierPrompt
-from scorers.thinkprm import ThinkPrmConfig
+from scorers.thinkprm_config import ThinkPrmConfig
 from search.core import StopReason
 from treewright.config.config import Config
 from treewright.config.load import load_config, to_yaml

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from scorers.thinkprm import ThinkPrmConfig
+from benchmarks.estimators.temperature import CERTAIN, odds
+from scorers.thinkprm_config import ThinkPrmConfig
 from treewright.cli import main as treewright
 from treewright.studies import decision_temperature
-from treewright.studies.decision_temperature import CERTAIN, main, odds
+from treewright.studies.decision_temperature import main
 
 CONFIG = """
 name: NAME

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from scorers.thinkprm import ThinkPrmConfig
+from scorers.scripted import ScriptedScorerConfig
+from scorers.thinkprm_config import ThinkPrmConfig
 from treewright.config.fingerprint import (
     _leaves,
     differences,
@@ -108,8 +109,10 @@ def test_the_versions_of_the_engine_count_only_where_there_is_one(load: Load) ->
 def test_a_key_that_came_later_counts_only_where_it_is_set() -> None:
     """So a run that was made before there was the key can still be resumed."""
     said = dict(_leaves(ThinkPrmConfig("m"), "scorer"))
-    later = {"scorer.incremental", "scorer.recheck_every", "scorer.final", "scorer.after_incorrect"}
-    assert later.isdisjoint(said)
+    later = {"incremental", "recheck_every", "final", "after_incorrect"}
+    later |= {"rounds", "again", "min_tokens", "wait", "verifier_instruction"}
+    assert {f"scorer.{key}" for key in later}.isdisjoint(said)
+    assert "scorer.chains" not in dict(_leaves(ScriptedScorerConfig(), "scorer"))
     assert dict(_leaves(ThinkPrmConfig("m", incremental=True), "scorer")) == {
         **said,
         "scorer.incremental": True,

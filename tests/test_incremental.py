@@ -13,7 +13,7 @@ import pytest
 from engines.engine import Finish, Request
 from engines.loop_guard import LoopGuard
 from recorded_chains import ENDLESS, TOKENIZER, UNSURE, Recorded, RecordedEngine, judge, path
-from scorers.thinkprm import ThinkPrmConfig
+from scorers.thinkprm_config import ThinkPrmConfig
 from search.core import (
     ChainStart,
     Judgement,

@@ -14,9 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from careful_verifier import careful
+from engines.traits import contest_of
 from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 from scorers.scripted import ScriptedScorerConfig
 from scorers.thinkprm import ThinkPrm
+from search.contest import AdaptiveChains
 from search.core import Candidate, Missing, Origin, Result, Score
 from search.driver import Searched, drive
 from search.memory import DictMemory
@@ -34,6 +36,9 @@ MODES: dict[str, dict[str, Any]] = {
     "rechecked": {"incremental": True, "recheck_every": 2, "final": "whole"},
     "inheriting": {"after_incorrect": "inherit"},
     "both": {"incremental": True, "after_incorrect": "inherit"},
+    "adaptive": {"incremental": True, "chains": AdaptiveChains(1, 3)},
+    "adaptive and inheriting": {"after_incorrect": "inherit", "chains": AdaptiveChains(1, 3)},
+    "in rounds": {"incremental": True, "rounds": 2, "min_tokens": 200},
 }
 modes = st.sampled_from(sorted(MODES))
 
@@ -94,7 +99,9 @@ def found(
     goes_on = scorer._config.traits.goes_on
     asked = flow or case.strategy(case.problem)
     over = memory if memory is not None else DictMemory()
-    return await_it(drive(asked, ports, ports, over, RUN_SEED, float, goes_on=goes_on))
+    contest = contest_of(scorer._config, case.strategy)
+    told = drive(asked, ports, ports, over, RUN_SEED, float, goes_on=goes_on, contest=contest)
+    return await_it(told)
 
 
 def bare(result: Result) -> Result:
@@ -171,7 +178,7 @@ def test_no_judgement_is_counted_as_another(kind: str, data: st.DataObject, mode
     searched = found(case, MODES[mode], memory)
     for key, (_, reply) in memory.replies.items():
         if isinstance(reply, ScorerReply):
-            judgement, went_on = reply.judgement, key.count("/") == 3
+            judgement, went_on = reply.judgement, key.split("/+")[0].count("/") == 3
             assert (judgement.origin is Origin.INHERITED) == (reply.spent.calls == 0)
             assert went_on or judgement.origin is Origin.WHOLE
             if isinstance(judgement.prefix, Missing):

@@ -11,7 +11,7 @@ import pytest
 from engines.engine import Finish, Generation, Refused, Request
 from engines.loop_guard import is_loop, loop_across
 from played_chains import EOS, IDS, Playing, judged, reply_of, tokens_of
-from scorers.chain import FALSE_HALTS
+from scorers.writing import FALSE_HALTS
 from search.core import Missing, VerdictStatus
 from search.ports import Failure
 from thinkprm_tokenizer import TOKENIZER

@@ -20,7 +20,8 @@ from scorers.no_scorer import NoScorer
 from scorers.registry import SCORERS as REGISTERED
 from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
 from scorers.simulated import SimulatedScorer, SimulatedScorerConfig
-from scorers.thinkprm import ThinkPrm, ThinkPrmConfig
+from scorers.thinkprm import ThinkPrm
+from scorers.thinkprm_config import ThinkPrmConfig
 from search.core import (
     Missing,
     Prefix,

@@ -13,7 +13,8 @@ from benchmarks.arithmetic.structured.vocabulary import build_structured_tokeniz
 from engines.scripted_engine import ScriptedEngine
 from engines.tokenizer import HfTokenizer
 from scorers.step_texts import read_options, step_texts, untagged
-from scorers.thinkprm import ThinkPrm, ThinkPrmConfig
+from scorers.thinkprm import ThinkPrm
+from scorers.thinkprm_config import ThinkPrmConfig
 from search.core import Prefix, Problem, Step, StopReason
 from search.ports import ScorerCall
 from search.structured_protocol import TAG, TAGS

@@ -16,7 +16,7 @@ from policies.qwen import PolicySampling, QwenConfig
 from policies.segmentation import Segmentation, Segmenter
 from policies.structured import SYSTEM_PROMPT, Structured, StructuredConfig
 from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
-from scorers.thinkprm import ThinkPrmConfig
+from scorers.thinkprm_config import ThinkPrmConfig
 from search.core import Prefix, Problem, StopReason
 from search.driver import drive
 from search.memory import DictMemory

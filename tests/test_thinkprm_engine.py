@@ -13,7 +13,7 @@ from benchmarks.arithmetic.checker import check
 from benchmarks.arithmetic.errors import corrupt
 from benchmarks.arithmetic.splits import read_split
 from engines.vllm_config import VllmConfig
-from scorers.thinkprm import ThinkPrmConfig, build
+from scorers.thinkprm_config import ThinkPrmConfig, build
 from search.core import (
     Origin,
     Prefix,

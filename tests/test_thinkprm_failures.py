@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from omegaconf import OmegaConf
 
 from engines.engine import EngineError, Finish, Generation, Refused, Request
 from engines.tokenizer import TokenizerError
@@ -25,8 +24,9 @@ from recorded_chains import (
     path,
     probabilities,
 )
-from scorers.chain import ASKED_ITSELF
-from scorers.thinkprm import ThinkPrm, ThinkPrmConfig
+from scorers.thinkprm import ThinkPrm
+from scorers.thinkprm_config import ThinkPrmConfig
+from scorers.writing import ASKED_ITSELF
 from search.core import Judgement, Missing, Prefix, Problem, Spent
 from search.ports import Failure, FailureKind, ScorerCall, ScorerReply
 
@@ -195,14 +195,6 @@ def test_one_chain_is_greedy_and_several_are_sampled_unless_told_otherwise() -> 
     assert ThinkPrmConfig(model="m").first_temperature == 0
     assert ThinkPrmConfig(model="m", chains=4).first_temperature == 0.6
     assert ThinkPrmConfig(model="m", chains=4, temperature=0.4).first_temperature == 0.4
-
-
-def test_the_configuration_is_a_structured_one() -> None:
-    merged = OmegaConf.merge(
-        OmegaConf.structured(ThinkPrmConfig), {"model": "m", "prefill": "verify_step", "chains": 4}
-    )
-    expected = ThinkPrmConfig(model="m", prefill="verify_step", chains=4)
-    assert OmegaConf.to_object(merged) == expected
 
 
 def test_a_question_that_is_asked_early_is_not_the_closing_one() -> None:

@@ -7,14 +7,18 @@ elsewhere. What it cost is unknown (None), and so is every sum that it is part o
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TypeAlias
 
 from search.core import Candidate, Spent, place_id
 from search.driver import Searched, total
+from search.wording import amount, counted
 
 Price: TypeAlias = tuple[int | None, int | None]
-"""Tokens of policy and verifier, prompt not cached plus generated; None: unknown."""
+"""Tokens of policy and verifier, prompt not cached plus generated; None: unknown.
+
+What a cache over runs had is priced as when it was made: no arm is cheaper for another run's sake.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,8 @@ class Account:
 
     `cached` is part of `prompt`. Parts of `generated`: `failed` came to nothing, `pruned` lies on
     paths that no candidate continues, `duplicate` on candidates that say what an earlier one of the
-    same problem said. None: unknown.
+    same problem said. What a cache over runs had is in none of these: `recalled` replies, and the
+    tokens `saved` by that. None: unknown.
     """
 
     calls: int
@@ -33,6 +38,8 @@ class Account:
     failed: int | None
     pruned: int | None
     duplicate: int | None
+    recalled: int = field(default=0, kw_only=True)
+    saved: int | None = field(default=0, kw_only=True)
 
     @property
     def whole(self) -> int | None:
@@ -73,14 +80,24 @@ def account(searches: Sequence[tuple[Mapping[str, Spent], Sequence[Candidate]]])
     prompt, cached = [spent.prompt, spent.cached] if all(map(known, every)) else [None] * 2
     told = all(known(each) or each.generated for each in every)
     made = [spent.generated, spent.failed, pruned, duplicate] if told else [None] * 4
-    return Account(spent.calls, prompt, cached, *made)
+    return Account(spent.calls, prompt, cached, *made, recalled=spent.recalled, saved=spent.saved)
 
 
 def summed(accounts: Sequence[Account]) -> Account:
     """Part by part; what is unknown in one is unknown in the sum."""
     names = [part.name for part in fields(Account)]
-    calls, *parts = (sum_known(getattr(each, name) for each in accounts) for name in names)
-    return Account(calls or 0, *parts)
+    sums = {name: sum_known(getattr(each, name) for each in accounts) for name in names}
+    calls, recalled = sums.pop("calls") or 0, sums.pop("recalled") or 0
+    return Account(calls=calls, recalled=recalled, **sums)
+
+
+REPLIES = {"policy": "draw", "verifier": "judgement"}
+"""What a reply of each side is called."""
+
+
+def from_a_cache(side: str, recalled: int, saved: int | None) -> str:
+    """What a cache over runs had, in words: `12 judgements from the cache, 3,456 tokens saved`."""
+    return f"{counted(recalled, REPLIES[side])} from the cache, {amount(saved)} tokens saved"
 
 
 def sum_known(parts: Iterable[int | None]) -> int | None:
@@ -118,7 +135,7 @@ def prices(search: Searched) -> tuple[Price, ...]:
     sides, candidates = (search.costs.policy, search.costs.verifier), search.result.candidates
     if is_flat(search):
         return tuple(zip(*(_running(costs, candidates) for costs in sides), strict=True))
-    policy, verifier = (sum_known(map(computed, costs.values())) for costs in sides)
+    policy, verifier = (sum_known(map(cost, costs.values())) for costs in sides)
     return ((policy, verifier),) * (len(candidates) + 1)
 
 
@@ -128,9 +145,9 @@ def is_flat(search: Searched) -> bool:
     return everyone.issuperset(search.costs.policy)
 
 
-def computed(spent: Spent) -> int | None:
-    """Tokens that went through the model: prompt not cached, and generated; None where unknown."""
-    return spent.computed if known(spent) else None
+def cost(spent: Spent) -> int | None:
+    """Tokens that it takes to have a reply (`Spent.cost`); None where unknown."""
+    return spent.cost if known(spent) else None
 
 
 def _running(costs: Mapping[str, Spent], candidates: Sequence[Candidate]) -> Iterator[int | None]:
@@ -140,5 +157,5 @@ def _running(costs: Mapping[str, Spent], candidates: Sequence[Candidate]) -> Ite
     yield paid
     for candidate in candidates:
         spent = left.pop(candidate.path.id, Spent())
-        paid = sum_known((paid, computed(spent)))
+        paid = sum_known((paid, cost(spent)))
         yield paid

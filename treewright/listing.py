@@ -16,7 +16,7 @@ from treewright.config.location import configs
 from treewright.config.schema import required
 from treewright.config.sentences import summary
 from treewright.config.yamldump import to_plain
-from treewright.running.run_folder import RunFolder
+from treewright.running.run_folder import VERIFICATION, VERIFICATIONS, RunFolder
 from treewright.terminal import line
 
 Row: TypeAlias = dict[str, str]
@@ -43,6 +43,14 @@ def runs() -> list[Row]:
     found = sorted(folder.glob("*/*/manifest.json"), key=lambda path: path.parent.name)
     runs = [RunFolder(path.parent) for path in found]
     return [{"run": str(run.path), "status": run.status() or "unknown"} for run in runs]
+
+
+def verifications() -> list[Row]:
+    """Those of `treewright verify` below the output folder, the newest last."""
+    folder = Path(os.environ.get("TREEWRIGHT_RUNS", "runs"), VERIFICATIONS)
+    found = sorted(folder.glob(f"*/*/{VERIFICATION}"), key=lambda path: path.parent.name)
+    made = [RunFolder(path.parent) for path in found]
+    return [{"verification": str(each.path), "status": each.status() or "unknown"} for each in made]
 
 
 def shipped_configs() -> list[Row]:
@@ -109,6 +117,7 @@ def datasets() -> list[Row]:
 
 LISTS: Mapping[str, Callable[[], list[Row]]] = {
     "runs": runs,
+    "verifications": verifications,
     "policies": lambda: kinds("policy"),
     "scorers": lambda: kinds("scorer"),
     "strategies": lambda: kinds("strategy"),

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from search.wording import counted, size, whole
+from treewright.caching.opening import uncached
 from treewright.config.load import load_runnable
 from treewright.config.notes import notes
 from treewright.plan import PlanSide, RunPlan, make_plan, total
@@ -17,7 +18,7 @@ def validate(path: str, overrides: Sequence[str] = (), *, as_json: bool = False)
     """Print the plan. Raises `ConfigError` or `DatasetError` when there can be none."""
     config = load_runnable(path, overrides)
     plan = make_plan(config)
-    remarks = [*plan.notes, *notes(config)]
+    remarks = [*plan.notes, *notes(config), *uncached(config)]
     if as_json:
         print(json.dumps({"valid": True, **asdict(plan), "notes": remarks}))
         return 0

@@ -16,6 +16,7 @@ from benchmarks.arithmetic.judging import ReadChain, judge
 from benchmarks.arithmetic.learning import load_checkpoint
 from benchmarks.arithmetic.sampling import Solution, sample_solutions
 from benchmarks.arithmetic.splits import read_split
+from benchmarks.estimators.first_errors import counts
 
 HOME = Path(__file__).parent
 Judged = tuple[Solution, ReadChain]
@@ -42,11 +43,8 @@ def error_scores(judged: Sequence[tuple[int | None, ReadChain]]) -> dict[str, fl
     The verifier predicts at most one: the first that it judges incorrect. A hit is the same step; a
     prediction elsewhere is a false alarm and, where the solution has an error, a miss too.
     """
-    hits = predicted = actual = 0
-    for wrong, reading in judged:
-        predicted += reading.first_error is not None
-        actual += wrong is not None
-        hits += wrong is not None and wrong == reading.first_error
+    wrong = [label for label, _ in judged]
+    hits, predicted, actual = counts(wrong, [reading.first_error for _, reading in judged])
     precision, recall = hits / max(1, predicted), hits / max(1, actual)
     return {
         "step_precision": precision,

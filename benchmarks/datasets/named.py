@@ -52,7 +52,8 @@ class NamedDataset:
 
     `files`: by split, in `repository` or, where that is None, beside this module. `rows`: how many
     there are, by split, None where nobody counted. `licence`: as the repository states it.
-    `multiple_choice`: rows have options.
+    `multiple_choice`: rows have options. `labelled`: rows are solutions with their first wrong
+    step.
     """
 
     about: str
@@ -62,6 +63,7 @@ class NamedDataset:
     repository: Repository | None
     read: Schema = plain_rows
     multiple_choice: bool = False
+    labelled: bool = False
 
     def is_here(self, split: str, revision: str | None) -> bool:
         """Whether the file of a split is on this machine; `revision` None: the pinned one."""
@@ -91,6 +93,21 @@ def _parquet(folder: str, *splits: str) -> dict[str, str]:
 
 
 STATES_NONE = "not stated"
+PROCESSBENCH_ROWS = schema(("problem", "steps", "label"), lambda _: processbench())
+
+
+def _labelled(of: str, folder: str, rows: Mapping[str, int]) -> NamedDataset:
+    """Labelled solutions of an embedded domain (`benchmarks.arithmetic.labelled` makes them)."""
+    return NamedDataset(
+        f"solutions of {of} by its policy, with their first wrong step: measures verifiers",
+        "Apache-2.0",
+        rows,
+        {split: f"{folder}/labelled_{split}.jsonl" for split in ("test", "validation")},
+        None,
+        PROCESSBENCH_ROWS,
+        labelled=True,
+    )
+
 
 DATASETS: Mapping[str, NamedDataset] = {
     "arithmetic": NamedDataset(
@@ -115,6 +132,15 @@ DATASETS: Mapping[str, NamedDataset] = {
         {"test": 500, "validation": 200, "train": 300},
         _jsonl("arithmetic/levels/data", "train", "validation", "test"),
         None,
+    ),
+    "arithmetic_steps": _labelled(
+        "arithmetic", "arithmetic/data", {"test": 240, "validation": 120}
+    ),
+    "arithmetic_levels_steps": _labelled(
+        "arithmetic_levels", "arithmetic/levels/data", {"test": 240, "validation": 120}
+    ),
+    "arithmetic_choices_steps": _labelled(
+        "arithmetic_choices", "arithmetic/structured/data", {"test": 233, "validation": 117}
     ),
     "math500": NamedDataset(
         "MATH-500, competition mathematics: the test problems that PRM800K held out",
@@ -168,7 +194,8 @@ DATASETS: Mapping[str, NamedDataset] = {
         {"gsm8k": 400, "math": 1000, "olympiadbench": 1000, "omnimath": 1000},
         {split: f"{split}.json" for split in ("gsm8k", "math", "olympiadbench", "omnimath")},
         Repository("Qwen/ProcessBench", "3bdcd5371ed567559a78f559c01c13a6deee7604"),
-        schema(("problem", "steps", "label"), lambda _: processbench()),
+        PROCESSBENCH_ROWS,
+        labelled=True,
     ),
     "prm800k": NamedDataset(
         "PRM800K, solutions of MATH problems with every step rated: measures verifiers",
@@ -182,5 +209,6 @@ DATASETS: Mapping[str, NamedDataset] = {
         },
         Repository("tasksource/PRM800K", "547b19506677a59037ee888838834b65e9b1ddd4"),
         schema(("question", "label"), lambda _: prm800k()),
+        labelled=True,
     ),
 }

@@ -1,4 +1,4 @@
-"""Solutions whose steps people have judged: ProcessBench and PRM800K.
+"""Solutions whose steps have been judged: ProcessBench, PRM800K, and rows of one's own.
 
 They measure verifiers. `Sample.labels` holds the solution, step by step, with its first error.
 """
@@ -38,18 +38,74 @@ def processbench() -> Reader:
     def read(own_id: str | None, row: Fields) -> Sample:
         question = read_text(row.get("problem"), "the problem (problem)")
         steps = read_texts(row.get("steps"), "the steps (steps)")
-        label = row.get("label")
-        if not isinstance(label, int) or isinstance(label, bool):
-            raise RowFault(f"the label (label) is {kind_of(label)}, not a whole number")
-        if not NO_ERROR <= label < len(steps):
-            raise RowFault(f"the label (label) is {label}, and there are {len(steps)} steps")
-        name = own_id or content_id("pb", json.dumps([question, steps]).encode())
-        first_error = None if label == NO_ERROR else label
-        labels = StepLabels(Problem(name, question), tuple(steps), first_error)
+        first_error = _first_error(row.get("label"), len(steps))
         about = {key: plain(row.get(key)) for key in ("generator", "final_answer_correct")}
-        return Sample(Problem(name, find_the_error(question, steps)), str(label), about, labels)
+        return _judged(own_id, question, steps, first_error, about)
 
     return row_reader(read, "id")
+
+
+def labelled_rows() -> Reader:
+    """Rows of one's own: `problem` (or `question`), `steps`, and `label` or `labels`.
+
+    `label` is ProcessBench's. `labels` has one for each step: true, false, or null after the first
+    that is false, where nothing counts. `id` and `subset` may be there.
+    """
+
+    def read(own_id: str | None, row: Fields) -> Sample:
+        name = "problem" if "problem" in row else "question"
+        question = read_text(row.get(name), f"the problem ({name})")
+        steps = read_texts(row.get("steps"), "the steps (steps)")
+        if not steps:
+            raise RowFault("the steps (steps) are none")
+        if ("label" in row) == ("labels" in row):
+            raise RowFault("it must have just one of label and labels")
+        if "label" in row:
+            first_error = _first_error(row["label"], len(steps))
+        else:
+            first_error = _first_false(row["labels"], len(steps))
+        subset = row.get("subset")
+        about = {} if subset is None else {"subset": read_text(subset, "the subset (subset)")}
+        return _judged(own_id, question, steps, first_error, about)
+
+    return row_reader(read, "id")
+
+
+def _first_error(label: object, steps: int) -> int | None:
+    """Of ProcessBench's label."""
+    if not isinstance(label, int) or isinstance(label, bool):
+        raise RowFault(f"the label (label) is {kind_of(label)}, not a whole number")
+    if not NO_ERROR <= label < steps:
+        raise RowFault(f"the label (label) is {label}, and there are {steps} steps")
+    return None if label == NO_ERROR else label
+
+
+def _first_false(labels: object, steps: int) -> int | None:
+    """Of a label for each step."""
+    if not isinstance(labels, list) or len(labels) != steps:
+        found = f"{len(labels)}" if isinstance(labels, list) else kind_of(labels)
+        raise RowFault(f"the labels (labels) are {found}, and there are {steps} steps")
+    for number, label in enumerate(labels):
+        if label is False:
+            return number
+        if label is not True:
+            what = f"the label of step {number} (labels) is {json.dumps(plain(label))}"
+            raise RowFault(f"{what}, not true or false (null only after the first false)")
+    return None
+
+
+def _judged(
+    own_id: str | None,
+    question: str,
+    steps: Sequence[str],
+    first_error: int | None,
+    about: Fields,
+) -> Sample:
+    """The sample whose answer is the first wrong step."""
+    name = own_id or content_id("pb", json.dumps([question, steps]).encode())
+    labels = StepLabels(Problem(name, question), tuple(steps), first_error)
+    answer = str(NO_ERROR if first_error is None else first_error)
+    return Sample(Problem(name, find_the_error(question, steps)), answer, about, labels)
 
 
 def find_the_error(question: str, steps: Sequence[str]) -> str:

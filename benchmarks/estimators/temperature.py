@@ -12,6 +12,15 @@ from benchmarks.estimators.chances import Bools, Floats
 COLDEST, WARMEST = 1e-3, 1e3
 """Temperatures outside are none: the best one is 0 or infinite."""
 HALVINGS = 60
+CERTAIN = 53 * math.log(2)
+"""The log-odds beyond which a recorded probability is 1; what is surer is taken for as sure."""
+
+
+def odds(probability: float) -> float:
+    """The log-odds of a recorded probability, in ±CERTAIN."""
+    if not 0.0 < probability < 1.0:
+        return math.copysign(CERTAIN, probability - 0.5)
+    return max(-CERTAIN, min(CERTAIN, math.log(probability) - math.log1p(-probability)))
 
 
 def fit_temperature(log_odds: Sequence[float], right: Sequence[bool]) -> float | None:

@@ -104,6 +104,11 @@ class Beam(Steered):
         return self.paths // self.children
 
     @property
+    def keeps(self) -> int:
+        """As many of a level as it has slots."""
+        return self.keep
+
+    @property
     def candidates(self) -> int:
         """How many candidates a search returns at most."""
         if self.final != "all" or self.slots == "shrink":

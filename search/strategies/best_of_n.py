@@ -63,6 +63,11 @@ class BestOfN(Waves, Steered):
         return False
 
     @property
+    def keeps(self) -> int:
+        """One candidate is selected."""
+        return 1
+
+    @property
     def steered_by(self) -> str | None:
         """The aggregation, where a score stops it; without `stop`, or by votes alone, none."""
         return self.aggregate if self.stop in ("weighted", "best") else None

@@ -69,6 +69,11 @@ class Dvts(Steered):
         return self.paths // self.children
 
     @property
+    def keeps(self) -> int:
+        """A subtree goes on from one child."""
+        return 1
+
+    @property
     def candidates(self) -> int:
         """How many candidates a search returns at most."""
         return self.subtrees if self.siblings == "none" else self.paths

@@ -12,7 +12,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TypeAlias
 
-from engines.traits import Judges, Part, traits_of
+from engines.traits import Part, traits_of
 from search.fault import Fault
 from treewright.cluster.config import ClusterConfig
 from treewright.cluster.inline_replica import InlineReplica
@@ -141,15 +141,12 @@ def makers(
             of_policy, of_scorer = place_gpus(config, policy, scorer, available)
 
             def actor(port: Part, gpus: float) -> Make:
+                if traits_of(port).idle:
+                    return partial(InlineReplica, builder(port))
                 shared = shares(port, gpus, available)
                 return partial(actors.RayReplica, port, config.cpus, gpus, shares=shared)
 
-            yield (
-                actor(policy, of_policy),
-                partial(InlineReplica, builder(scorer))  # it does nothing: not worth a process
-                if traits_of(scorer).judges is Judges.NOTHING
-                else actor(scorer, of_scorer),
-            )
+            yield actor(policy, of_policy), actor(scorer, of_scorer)
     except SharesTooLarge as error:
         raise ClusterError(str(error)) from error
     except actors.ConnectionRefused as error:

@@ -94,14 +94,17 @@ def check_told(aggregate: Sequence[str], select: Sequence[str] | None, missing: 
         check_missing(missing, where)
 
 
-def check_models(config: Config, where: Where) -> None:
+def check_models(
+    config: Config, where: Where, sections: Sequence[str] = ("policy", "scorer")
+) -> None:
     """An engine must know its keys, and find the model of its part as far as can be told.
 
-    What a part of one's own calls its model is its own affair.
+    Of those `sections` only that are used. What a part of one's own calls its model is its own
+    affair.
     """
     for section, traits in sides(config).items():
         key = f"{section}.model"
-        if traits.engine is None:
+        if traits.engine is None or section not in sections:
             continue
         if traits.model is not None and (problem := traits.engine.lacks(traits.model)):
             hint = "give the folder of a checkpoint, or a name like Qwen/Qwen2.5-3B-Instruct"

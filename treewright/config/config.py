@@ -64,3 +64,5 @@ class Config:
     which share of them."""
     written: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     """What was said, with its `${…}`, as config.yaml keeps it; no key."""
+    untrusted: bool = field(default=False, repr=False, compare=False)
+    """Whether it lies in a run's folder, and nobody said --trust; no key."""

@@ -47,6 +47,17 @@ def identity_of(config: Config, dataset_digest: str) -> dict[str, str]:
     return {key: _digest(value) for key, value in facts.items()}
 
 
+def part_identity(config: Config, section: str) -> dict[str, str]:
+    """The part of it that decides what the policy or the scorer replies to a call."""
+    settings, engine = getattr(config, section), sides(config)[section].engine
+    facts = {f"{section}.kind": kind_of(section, settings), **dict(_leaves(settings, section))}
+    known = _models(config) | steering_sources(config)
+    facts |= {key: value for key, value in known.items() if key.startswith(f"{section}.")}
+    libraries = {"treewright", *(engine.libraries if engine else ())}
+    facts |= {f"versions.{name}": installed(name) for name in libraries}
+    return {key: _digest(value) for key, value in facts.items()}
+
+
 def asked_identity(config: Config, dataset_digest: str) -> dict[str, str]:
     """The part of it that decides what is asked, which is all that a reader needs to hold.
 
@@ -126,6 +137,8 @@ def _leaves(value: Any, key: str) -> Iterator[tuple[str, Any]]:
     """Dotted keys and plain values of a dataclass; lists stay whole."""
     for f in fields(value):
         item, name = getattr(value, f.name), join(key, f.name)
+        if f.metadata.get("uncounted"):
+            continue
         if f.metadata.get("unsaid") and item == f.default:
             continue  # a run from before there was this key is still the same
         if isinstance(item, EngineConfig):

@@ -9,7 +9,7 @@ from types import NoneType
 from typing import Any, get_args, get_origin
 
 from treewright.config.kinds import of_kind
-from treewright.config.schema import choices_of, default_of, hints_of, unwrap
+from treewright.config.schema import choices_of, default_of, hints_of, part_of, unwrap
 from treewright.config.sentences import sentences
 from treewright.config.yamldump import to_plain
 
@@ -47,8 +47,7 @@ class Key:
         kind = unwrap(self.hint)[1]
         if get_origin(kind) in (list, tuple):
             kind = get_args(kind)[0]
-        kind = of_kind(kind)
-        return kind if isinstance(kind, type) and is_dataclass(kind) else None
+        return part_of(of_kind(kind))
 
     @property
     def values(self) -> str:

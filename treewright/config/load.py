@@ -40,7 +40,7 @@ from treewright.files.reading import read_inside
 PYTHON = "Python"
 """The place of what no file and no command line said."""
 PYTHON_PATH = "python_path"
-KEYS = tuple(f.name for f in fields(Config) if f.name != "written")
+KEYS = tuple(f.name for f in fields(Config) if f.name not in ("written", "untrusted"))
 """What a YAML file may say, besides `extends`."""
 
 
@@ -120,7 +120,8 @@ def config_of(tree: Node, name: str, unknown: Unknown | None = None) -> Config:
     check(config, where)
     found = () if importing_is_limited() else folders(config)
     written = {**said, "python_path": list(found)} if found else said
-    return replace(config, python_path=found, written=written)
+    barred = importing_is_limited()
+    return replace(config, python_path=found, written=written, untrusted=barred)
 
 
 def to_yaml(config: Config, *, resolved: bool) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks.grading import GradingConfig
-from engines.traits import Judges, traits_of
+from engines.traits import Judges, contest_of, traits_of
 from search.budget import Bounded, Budget
 from search.questions import Declared, Strategy
 from search.strategies.waves import Waves
@@ -22,6 +22,7 @@ def notes(config: Config) -> list[str]:
         *_stop(config),
         *_context(config),
         *_feedback(config),
+        *_chains(config),
         *_engines(config),
     ]
 
@@ -85,6 +86,20 @@ def _feedback(config: Config) -> Iterator[str]:
             f"attempt and the next one of policy.{key} {longest} each: what is told "
             "of long attempts will be cut or left out"
         )
+
+
+def _chains(config: Config) -> Iterator[str]:
+    """Of how many chains a judgement will be, where that is not fixed."""
+    contest = contest_of(config.scorer, config.strategy)
+    if contest is None or not config.strategy.judges:
+        return
+    chains, kept = contest.chains, contest.keeps
+    cut = "0.5" if kept is None else f"the {kept} best of a question"
+    yield (
+        f"scorer.chains: from {chains.least} to {chains.most} for each judgement, one more while "
+        f"it is on the wrong side of {cut} with a probability of {chains.until:g} or more; "
+        f"tokens are counted for {chains.most}"
+    )
 
 
 def _engines(config: Config) -> Iterator[str]:

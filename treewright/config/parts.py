@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, make_dataclass
 from inspect import iscoroutinefunction
-from typing import Any, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 from search.custom import PartError, load_part, raised
 from treewright.errors import ConfigError
@@ -63,12 +64,27 @@ def _check_fields(path: str, found: type) -> None:
     from omegaconf import OmegaConf
 
     try:
-        get_type_hints(found)
-        OmegaConf.structured(found)
+        hints = get_type_hints(found)
+        OmegaConf.structured(_without_choices(found, hints))
     except Exception as error:
         problem = f"{path} has a field that no config can say: {str(error).partition(chr(10))[0]}"
         hint = "use int, float, str, bool, Literal, Enum, tuples, and dataclasses of these"
         raise PartError(problem, hint) from error
+
+
+def _without_choices(found: type, hints: Mapping[str, Any]) -> type:
+    """The dataclass, without fields that may be a single value or a mapping.
+
+    Those of Treewright's own classes are such; OmegaConf knows no such union.
+    """
+    whole = [(f.name, hints[f.name]) for f in fields(found) if not _is_choice(hints[f.name])]
+    return found if len(whole) == len(fields(found)) else make_dataclass(found.__name__, whole)
+
+
+def _is_choice(hint: Any) -> bool:
+    """Whether a type is a union of a dataclass and others."""
+    kinds = [kind for kind in get_args(hint) if kind is not NoneType]
+    return get_origin(hint) is UnionType and len(kinds) > 1 and any(map(is_dataclass, kinds))
 
 
 def _check_strategy(path: str, found: type) -> None:

@@ -43,7 +43,7 @@ A config is a YAML file, and any key can be changed on the command line: `strate
 
 What can change a generation or a judgement is part of the run's fingerprint; models and data count
 by their content. Not part of it are `name`, `output_dir`, `python_path`, `aggregate`, `missing`,
-`select`, `grading`, `fail_on_error`, `cluster`, and of an `engine`
+`select`, `grading`, `fail_on_error`, `cluster`, a `cache`, and of an `engine`
 {resources}.
 """
 

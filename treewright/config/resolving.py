@@ -26,6 +26,7 @@ from treewright.config.schema import (
     is_enum,
     items_of,
     join,
+    part_of,
     unwrap,
 )
 from treewright.config.yamldump import to_plain
@@ -127,8 +128,8 @@ class _Making:
         if isinstance(said, str):
             found = find(said) if key in FILES else None
             return str(found or said) if not is_enum(kind) else kind(said)
-        if isinstance(said, Mapping) and is_dataclass(kind):
-            return self._dataclass(of_kind(kind, said.get(KIND)), said, path)
+        if isinstance(said, Mapping) and (part := part_of(kind)) is not None:
+            return self._dataclass(of_kind(part, said.get(KIND)), said, path)
         inner = get_args(kind) or (Any,)
         if isinstance(said, Mapping):
             return self.values(said, dict.fromkeys(said, inner[-1]), path)

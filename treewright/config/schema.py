@@ -49,8 +49,8 @@ def fit(node: Node, hint: Any, key: str) -> Plain:
         return None
     if kind is Any:
         return _untyped(node, key)
-    if isinstance(kind, type) and is_dataclass(kind):
-        return _mapping(node, kind, key)
+    if (part := part_of(kind)) is not None and (part is kind or isinstance(node.value, dict)):
+        return _mapping(node, part, key)
     if get_origin(kind) is dict:
         return _dict(node, get_args(kind)[1], key)
     if get_origin(kind) in (list, tuple):
@@ -64,7 +64,7 @@ def opened_by(kind: Any) -> str:
         return "{["
     if get_origin(kind) in (list, tuple):
         return "["
-    mapping = get_origin(kind) is dict or (isinstance(kind, type) and is_dataclass(kind))
+    mapping = get_origin(kind) is dict or part_of(kind) is not None
     return "{" if mapping else ""
 
 
@@ -104,8 +104,8 @@ def dotted_keys(kind: type, key: str) -> Iterator[str]:
     for f in fields(kind):
         yield join(key, f.name)
         inner = of_kind(unwrap(hints[f.name])[1])
-        if isinstance(inner, type) and is_dataclass(inner):
-            yield from dotted_keys(inner, join(key, f.name))
+        if (part := part_of(inner)) is not None:
+            yield from dotted_keys(part, join(key, f.name))
 
 
 @cache
@@ -214,7 +214,7 @@ def _scalar(node: Node, kind: Any, key: str) -> Plain:
     value = _typed(node.value)
     wanted = kind if isinstance(kind, list) else [kind]
     if not any(_is_a(value, one) for one in wanted):
-        problem = f"must be {' or '.join(EXPECTED.get(one, one.__name__) for one in wanted)}"
+        problem = f"must be {' or '.join(map(_expected, wanted))}"
         raise ConfigError(node.where, key, node.value or "''", problem)
     return value
 
@@ -266,6 +266,17 @@ def unwrap(hint: Any) -> tuple[bool, Any]:
     kinds = [kind for kind in get_args(hint) if kind is not NoneType]
     optional = len(kinds) < len(get_args(hint))
     return optional, kinds[0] if len(kinds) == 1 else kinds
+
+
+def _expected(kind: Any) -> str:
+    """A type in the words of an error."""
+    return "a mapping" if is_dataclass(kind) else EXPECTED.get(kind, kind.__name__)
+
+
+def part_of(kind: Any) -> type | None:
+    """The dataclass that a value is, or may be in place of a single value."""
+    kinds = kind if isinstance(kind, list) else [kind]
+    return next((each for each in kinds if isinstance(each, type) and is_dataclass(each)), None)
 
 
 def _shown(node: Node) -> str | None:

@@ -8,6 +8,7 @@ from types import NoneType
 from typing import Any
 
 from engines.traits import Judges, Traits, traits_of
+from search.contest import AdaptiveChains
 from search.questions import Declared
 
 STRATEGY = {
@@ -18,8 +19,16 @@ STRATEGY = {
     "draws_alike": (bool,),
     "steered_by": (str, NoneType),
 }
-SCORER = {"outcome_only": (bool,), "goes_on": (bool,)}
-OPTIONAL = {"goes_on"}
+CHAINS = ("least", "most", "until")
+"""What the manifest says of adaptive chains, each as `chains_least` and so on."""
+SCORER = {
+    "outcome_only": (bool,),
+    "goes_on": (bool,),
+    "chains_least": (int,),
+    "chains_most": (int,),
+    "chains_until": (float, int),
+}
+OPTIONAL = {"goes_on", *(f"chains_{name}" for name in CHAINS)}
 """What is said only where it is true."""
 FACTS: Mapping[str, Mapping[str, tuple[type, ...]]] = {
     "policy": {},
@@ -46,7 +55,8 @@ class StandIn:
         """What a reader needs to know of a scorer."""
         outcome = self.facts.get("outcome_only", False)
         judges = Judges.OUTCOME if outcome else Judges.UNKNOWN
-        return Traits(judges=judges, goes_on=self.facts.get("goes_on", False))
+        goes_on = self.facts.get("goes_on", False)
+        return Traits(judges=judges, goes_on=goes_on, chains=chains_told(self.facts))
 
     def __getattr__(self, name: str) -> Any:
         for known in (vars(self).get("facts", {}), vars(self).get("settings", {})):
@@ -60,7 +70,10 @@ def facts_of(section: str, part: Any) -> dict[str, Any]:
     if section == "scorer":
         said = traits_of(part)
         told = {"outcome_only": said.judges is Judges.OUTCOME}
-        return told | ({"goes_on": True} if said.goes_on else {})
+        told |= {"goes_on": True} if said.goes_on else {}
+        if said.chains is not None:
+            told |= {f"chains_{name}": getattr(said.chains, name) for name in CHAINS}
+        return told
     if section == "policy":
         return {}
     told = {name: getattr(part, name) for name in ("candidates", "draws", "judges")}
@@ -79,6 +92,16 @@ def recorded_facts(section: str, manifest: Mapping[str, Any]) -> dict[str, Any] 
     for name, value in told.items():
         if type(value) not in wanted.get(name, ()):
             return None
-        if type(value) is int and not 1 <= value <= MOST:
+        if type(value) is int and name != "chains_until" and not 1 <= value <= MOST:
             return None
+    try:
+        chains_told(told)
+    except ValueError:
+        return None
     return told
+
+
+def chains_told(facts: Mapping[str, Any]) -> AdaptiveChains | None:
+    """The adaptive chains of a scorer, None where it has none. Raises ValueError for no such."""
+    told = {name: facts[f"chains_{name}"] for name in CHAINS if f"chains_{name}" in facts}
+    return AdaptiveChains(**told) if told else None

@@ -64,7 +64,7 @@ def _results(solved: Solved) -> dict[str, Any]:
     return {
         COMPLETIONS: [candidate.path.text for candidate in candidates],
         SCORES: [scores(candidate) for candidate in candidates],
-        TOKENS: [tokens(spent_along(costs, candidate)) for candidate in candidates],
+        TOKENS: [tokens(candidate, spent_along(costs, candidate)) for candidate in candidates],
         STOPS: [stop_of(candidate.path).value for candidate in candidates],
     }
 
@@ -79,8 +79,10 @@ def scores(candidate: Candidate) -> list[float | None]:
     return [verdict.probability for verdict in judgement.verdicts]
 
 
-def tokens(spent: list[Spent]) -> int:
+def tokens(candidate: Candidate, spent: list[Spent]) -> int:
     """How many tokens a completion has, -1 where nobody counted."""
+    if any(each.recalled for each in spent):  # of a cache over runs: nothing was generated now
+        return len(candidate.path.token_ids) or -1
     return sum(each.generated - each.failed for each in spent) or -1
 
 

@@ -165,12 +165,13 @@ COLUMNS: dict[str, SampleColumn] = {
 def count(spent: list[Spent], part: str) -> int | None:
     """The sum of one part; 0 where nothing was asked, None where it is not known.
 
-    No call has an empty prompt or reply: a 0 of either says that nobody counted.
+    No call has an empty prompt or reply: a 0 of either says that nobody counted, unless a cache
+    over runs had it.
     """
-    whole = "prompt" if part == "cached" else part
-    if any(getattr(each, whole) == 0 for each in spent):
+    whole, made = "prompt" if part == "cached" else part, [e for e in spent if not e.recalled]
+    if any(getattr(each, whole) == 0 for each in made):
         return None
-    counts: list[int] = [getattr(each, part) for each in spent]
+    counts: list[int] = [getattr(each, part) for each in made]
     return sum(counts)
 
 

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from search.core import (
     ChainStart,
+    ChainVote,
     Judgement,
     Missing,
     Origin,
@@ -33,7 +34,8 @@ Text: TypeAlias = str | list[int]
 
 SURROGATE_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 """Two code points that every JSON reader joins into one."""
-COUNTS = len(Spent.__slots__)
+COUNTS = (5, len(Spent.__slots__))
+"""Of a reply that was made, and of one that a cache over runs had."""
 STOPS = {reason.value: reason for reason in StopReason}
 ORIGINS = {origin.value: origin for origin in Origin}
 STATUSES = {status.value: status for status in VerdictStatus}
@@ -102,7 +104,7 @@ def decode_step(data: Json) -> Step:
 def encode_judgement(judgement: Judgement) -> Json:
     """A judgement; `prefix` is a number, or an object that says why there is none.
 
-    `origin` and `starts` stand there only where they say something.
+    `origin`, `starts` and `votes` stand there only where they say something.
     """
     data: Json = {
         "verdicts": [encode_verdict(verdict) for verdict in judgement.verdicts],
@@ -113,19 +115,37 @@ def encode_judgement(judgement: Judgement) -> Json:
         data["origin"] = judgement.origin.value
     if judgement.starts:
         data["starts"] = [encode_start(start) for start in judgement.starts]
+    if judgement.votes:
+        data["votes"] = [[*vote.steps, vote.prefix] for vote in judgement.votes]
     return data
 
 
 def decode_judgement(data: Json) -> Judgement:
     """The inverse of `encode_judgement`."""
-    checking.fields(data, "verdicts", "prefix", "chains", optional=("origin", "starts"))
+    optional = ("origin", "starts", "votes")
+    checking.fields(data, "verdicts", "prefix", "chains", optional=optional)
+    verdicts = tuple(map(decode_verdict, checking.items(data["verdicts"], "verdicts")))
+    votes = tuple(map(decode_vote, checking.items(data.get("votes", []), "votes")))
+    if any(len(vote.steps) != len(verdicts) for vote in votes):
+        raise ValueError(f"a vote is not on the {len(verdicts)} steps of the verdicts")
     return Judgement(
-        tuple(map(decode_verdict, checking.items(data["verdicts"], "verdicts"))),
+        verdicts,
         decode_score(data["prefix"]),
         checking.count(data["chains"], "chains"),
         checking.choice(data.get("origin", Origin.WHOLE.value), "origin", ORIGINS),
         tuple(map(decode_start, checking.items(data.get("starts", []), "starts"))),
+        votes,
     )
+
+
+def decode_vote(data: Any) -> ChainVote:
+    """The log-odds that a chain gives each step, and the whole."""
+    odds = checking.items(data, "a vote")
+    if not odds:
+        raise ValueError("a vote says nothing of the whole")
+    steps = [None if each is None else checking.number(each, "log-odds") for each in odds[:-1]]
+    prefix = checking.number(odds[-1], "log-odds")
+    return ChainVote(tuple(steps), prefix)
 
 
 def encode_start(start: ChainStart) -> Json:
@@ -184,15 +204,17 @@ def decode_score(data: float | Json) -> Score:
 
 
 def encode_spent(spent: Spent) -> list[int]:
-    """`[calls, prompt, cached, generated, failed]`."""
-    return [spent.calls, spent.prompt, spent.cached, spent.generated, spent.failed]
+    """`[calls, prompt, cached, generated, failed]`, of a cache's `[…, recalled, spared, saved]`."""
+    made = [spent.calls, spent.prompt, spent.cached, spent.generated, spent.failed]
+    had = [spent.recalled, spent.spared, spent.saved]
+    return made + had if any(had) else made
 
 
 def decode_spent(data: Any) -> Spent:
     """The inverse of `encode_spent`."""
     counts = checking.ids(data, "spent", checking.LARGEST_COUNT)
-    if len(counts) != COUNTS:
-        raise ValueError(f"spent has {len(counts)} counts, not {COUNTS}")
+    if len(counts) not in COUNTS:
+        raise ValueError(f"spent has {len(counts)} counts, not {COUNTS[0]} or {COUNTS[1]}")
     return Spent(*counts)
 
 

@@ -6,7 +6,8 @@ is asked again in its order, the journal answers, and each answer is held to the
 
 A path that was asked about is told as `[place, of, length]`: its place in the tree, and the first
 `length` steps of the path `of` that was drawn before; or with its own steps in place of the two.
-So is, as `earlier`, the path whose judgement another one could go on from.
+So is, as `earlier`, the path whose judgement another one could go on from. `chains` says how many
+were written for a judgement where some were added.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ RESULT = "result"
 """The kind of the record; its key is the problem's id."""
 UNTIL = {until.value: until for until in Until}
 DEEPEST = 100_000
+MOST_CHAINS = 10_000
 SAME = True
 """In place of a judgement: the one that its path was given."""
 
@@ -69,7 +71,7 @@ def check_result(data: Json) -> None:
     checking.fields(data, "asked", "candidates", "pruned", "exhausted")
     for event in checking.items(data["asked"], "asked"):
         if isinstance(event, dict) and "judge" in event:
-            checking.fields(event, "judge", optional=("earlier",))
+            checking.fields(event, "judge", optional=("earlier", "chains"))
         else:
             checking.fields(event, "draw", "child", "until", "greedy", "feedback")
     for candidate in checking.items(data["candidates"], "candidates"):
@@ -131,9 +133,10 @@ class _Again:
         earlier = self.path(event["earlier"]) if "earlier" in event else None
         if earlier is not None and earlier.id not in self.judged:
             raise ValueError(f"path {checking.shown(earlier.id)} was not judged before")
+        chains = checking.count(event.get("chains", 0), "chains", MOST_CHAINS)
 
         def asking() -> Generator[Any, Any, None]:
-            reply = yield Judge((path,), (earlier,))
+            reply = yield Judge((path,), (earlier,), (chains,))
             (self.judged[path.id],) = reply.judgements
 
         return asking()
@@ -204,7 +207,9 @@ def _draw(call: PolicyCall, drawn: Mapping[str, Prefix], searched: Searched) -> 
 
 def _judge(path: Prefix, drawn: Mapping[str, Prefix], searched: Searched) -> Json:
     earlier = searched.earlier.get(path.id)
-    told = {} if earlier is None else {"earlier": _place(earlier, drawn)}
+    told: Json = {} if earlier is None else {"earlier": _place(earlier, drawn)}
+    if path.id in searched.chains:
+        told["chains"] = searched.chains[path.id]
     return {"judge": _place(path, drawn), **told}
 
 

@@ -90,8 +90,8 @@ class Found:
         yield f"answer {answer}{score} ({by} of {of})"
         spent = self.spent
         yield (
-            f"{amount(spent.policy.computed)} tokens of the policy, "
-            f"{amount(spent.verifier.computed)} of the verifier"
+            f"{amount(spent.policy.cost)} tokens of the policy, "
+            f"{amount(spent.verifier.cost)} of the verifier"
         )
         if self.searched.result.exhausted:
             yield line(f"ended by a limit: {self.searched.result.exhausted}")

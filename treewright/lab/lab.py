@@ -11,21 +11,25 @@ from pathlib import Path
 from typing import Any, Self
 
 from benchmarks.grading import Grader, Grades, open_grader
-from engines.traits import traits_of
+from engines.traits import contest_of, traits_of
 from search.aggregation import Aggregator
 from search.core import Problem
 from search.driver import Searched, drive
 from search.memory import DictMemory
+from search.ports import Policy, Scorer
 from search.questions import Strategy
 from treewright.arms.arm import Arm
 from treewright.arms.graded import Graded
 from treewright.arms.solved import Solved
-from treewright.cluster.cluster import Ports, open_cluster
+from treewright.caching.identity import asked
+from treewright.caching.opening import cached
+from treewright.cluster.cluster import open_cluster
 from treewright.config.config import Config
 from treewright.config.load import config_from, load_config
 from treewright.lab.arguments import checked_strategy, choosing, problem_of
 from treewright.lab.found import Found
 from treewright.lab.portal import Portal
+from treewright.terminal import line
 
 Section = Mapping[str, Any]
 """A section of a config as a mapping: `{"kind": "thinkprm", "model": "launch/ThinkPRM-1.5B"}`."""
@@ -39,7 +43,8 @@ class _Engines:
     """What is up while a lab is open."""
 
     stack: AsyncExitStack
-    ports: Ports
+    policy: Policy
+    scorer: Scorer
     grader: Grader
 
 
@@ -107,8 +112,11 @@ class AsyncLab:
         async with AsyncExitStack() as stack:
             opening = open_cluster(self.config.cluster, self.config.policy, self.config.scorer)
             ports = await stack.enter_async_context(opening)
+            sections = asked(self.config)
+            caching = cached(self.config, sections, ports.policy, ports.scorer, _say)
+            policy, scorer = await stack.enter_async_context(caching)
             grader = await stack.enter_async_context(open_grader(self.config.grading))
-            self._engines = _Engines(stack.pop_all(), ports, grader)
+            self._engines = _Engines(stack.pop_all(), policy, scorer, grader)
 
     async def close(self) -> None:
         """Stop the engines. Idempotent; the next search starts them again."""
@@ -149,14 +157,14 @@ class AsyncLab:
         problem = problem_of(question)
         await self.start()
         assert self._engines is not None
-        ports, seed = self._engines.ports, self.config.seed
         searched = await drive(
             how(problem),
-            ports.policy,
-            ports.scorer,
+            self._engines.policy,
+            self._engines.scorer,
             DictMemory(),
-            seed,
+            self.config.seed,
             goes_on=traits_of(self.config.scorer).goes_on,
+            contest=contest_of(self.config.scorer, how),
         )
         return await self._chosen(problem, searched, aggregator, chooser)
 
@@ -181,6 +189,11 @@ class AsyncLab:
             aggregate=arm.aggregation,
             select=select,
         )
+
+
+def _say(text: str) -> None:
+    """A line on stderr."""
+    print(line(text), file=sys.stderr)
 
 
 class Lab:

@@ -17,6 +17,7 @@ from search import wording
 from search.wording import counted, points, points_interval
 from treewright.arms.columns import Place, everywhere
 from treewright.arms.comparison import Comparison
+from treewright.ledger import from_a_cache
 from treewright.report.chapter import Chapter
 from treewright.report.drawing import drawing
 from treewright.report.escaping import script_json, visible
@@ -93,6 +94,7 @@ def environment() -> Environment:
         "problems": lambda number: counted(number, "problem"),
         "pretty": lambda value: json.dumps(value, indent=2),
     }
+    made.globals["from_a_cache"] = from_a_cache
     return made
 
 

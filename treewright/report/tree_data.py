@@ -10,7 +10,7 @@ from search.core import Judgement, Spent
 from search.driver import Searched
 from search.tree import ROOT, Graph
 from treewright.journal.codec import Json
-from treewright.ledger import known
+from treewright.ledger import cost
 from treewright.report.escaping import packed, unpacked, visible
 
 DIGITS = 4
@@ -112,8 +112,7 @@ def rounded(probability: float | None) -> float | None:
 
 def computed(spent: Mapping[str, int] | None) -> int | None:
     """Prompt tokens not cached, and generated ones; None where nothing was asked, or counted."""
-    cost = None if spent is None else Spent(**spent)
-    return None if cost is None or not known(cost) else cost.computed
+    return None if spent is None else cost(Spent(**spent))
 
 
 def fitted(trees: Sequence[str], most: int) -> tuple[list[str], int | None]:

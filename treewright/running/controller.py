@@ -13,6 +13,7 @@ from benchmarks.datasets import Sample
 from benchmarks.grading import Grader, Grades, GradingConfig, Outcome
 from benchmarks.grading_pool import GradingError
 from search.calls import SearchFailed
+from search.contest import Contest
 from search.driver import Searched, drive
 from search.gather import gather
 from search.ports import Failure, Memory, Policy, ReplayError, Scorer
@@ -36,7 +37,7 @@ class Controller:
     """Searches problems with a strategy over two ports. `on_done` hears each problem as it ends.
 
     With `keep_results` each search is recorded so that it can be replayed without its strategy.
-    `goes_on`: as for `search.driver.drive`.
+    `goes_on`, `contest`: as for `search.driver.drive`.
     """
 
     strategy: Strategy
@@ -49,6 +50,7 @@ class Controller:
     on_done: Callable[[Solved | Failed], None]
     keep_results: bool = False
     goes_on: bool = False
+    contest: Contest | None = None
 
     async def search_all(
         self, samples: Sequence[Sample], in_flight: int, stop: asyncio.Event
@@ -73,7 +75,9 @@ class Controller:
         try:
             flow = self.strategy(problem)
             ports = self.policy, self.scorer, self.memory
-            searched = await drive(flow, *ports, self.seed, goes_on=self.goes_on)
+            searched = await drive(
+                flow, *ports, self.seed, goes_on=self.goes_on, contest=self.contest
+            )
             grades = await self.grading.grade(sample, searched)
             if self.keep_results:
                 await self.journal.append(RESULT, problem.id, encode_result(searched))

@@ -123,6 +123,10 @@ def tell(folder: RunFolder, config: Config, ending: Ending, *, as_json: bool) ->
 
 def too_many(ending: Ending, limit: float) -> bool:
     """Whether there are more failures than `fail_on_error`: a count or, below 1, a share."""
-    failures, problems = ending.metrics.failures, ending.metrics.problems
+    return exceeds(limit, ending.metrics.failures, ending.metrics.problems)
+
+
+def exceeds(limit: float, failures: int, total: int) -> bool:
+    """The same of any total."""
     # A quotient: 0.29 x 100 is below 29.
-    return (failures / problems if 0 < limit < 1 else failures) > limit
+    return (failures / total if 0 < limit < 1 else failures) > limit

@@ -94,21 +94,8 @@ class Job:
     @contextmanager
     def at_work(self) -> Iterator[Journal]:
         """The run's journal, under its lock; whatever ends the block early shows in STATUS."""
-        run = self.run
-        with RunLock(run.path), Journal.open(run.journal) as journal:
-            if damage := journal.counts.damage():
-                print(clean(f"{run.path}: {damage}"), file=sys.stderr)
-            run.set_status(Status.RUNNING)
-            write_config(run, self.config)  # reporting and cluster may be others than before
-            try:
-                yield journal
-            except (asyncio.CancelledError, KeyboardInterrupt):
-                run.set_status(Status.INTERRUPTED)
-                raise
-            except BaseException:
-                with suppress(RunWriteError):  # what went wrong first is what is told
-                    run.set_status(Status.INCOMPLETE)
-                raise
+        with at_work(self.run, self.config) as journal:
+            yield journal
 
     async def finish(self, journal: Journal, site: Site | None = None) -> Ending:
         """A session at the run; its figures and what was raised are written, then how it ended."""
@@ -117,6 +104,25 @@ class Job:
         write_tracebacks(self.run, ending.failed, journal.failed)
         self.run.set_status(ending.status)
         return ending
+
+
+@contextmanager
+def at_work(folder: RunFolder, config: Config) -> Iterator[Journal]:
+    """A folder's journal, under its lock; whatever ends the block early shows in STATUS."""
+    with RunLock(folder.path), Journal.open(folder.journal) as journal:
+        if damage := journal.counts.damage():
+            print(clean(f"{folder.path}: {damage}"), file=sys.stderr)
+        folder.set_status(Status.RUNNING)
+        write_config(folder, config)  # reporting and cluster may be others than before
+        try:
+            yield journal
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            folder.set_status(Status.INTERRUPTED)
+            raise
+        except BaseException:
+            with suppress(RunWriteError):  # what went wrong first is what is told
+                folder.set_status(Status.INCOMPLETE)
+            raise
 
 
 def write_config(folder: RunFolder, config: Config) -> None:

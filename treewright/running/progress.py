@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from search.core import Spent
-from search.wording import percent, whole
+from search.wording import amount, percent, whole
 
 PLAIN_SECONDS = 10.0
 """How often a plain progress line is printed."""
@@ -21,6 +21,8 @@ class Tally:
     """The figures that progress shows.
 
     `right` and `decided` count, by arm, problems that it got right and those it could be judged by.
+    `noun`: what is counted.
+    `recalled` replies were had from a cache over runs, which `saved` so many tokens.
     """
 
     total: int
@@ -29,8 +31,11 @@ class Tally:
     right: dict[str, int] = field(default_factory=dict)
     decided: dict[str, int] = field(default_factory=dict)
     tokens: int = 0
+    recalled: int = 0
+    saved: int = 0
     started: float = field(default_factory=time.monotonic)
     resumed: int = 0
+    noun: str = "problems"
 
     def start(self) -> None:
         """Count seconds from now: the engines are ready."""
@@ -60,6 +65,12 @@ class Tally:
         self.right[arm] = self.right.get(arm, 0) + (right is True)
         self.decided[arm] = self.decided.get(arm, 0) + (right is not None)
 
+    def cached(self) -> str:
+        """`, 12 from the cache (3,456 tokens saved)`; nothing where nothing was."""
+        if not self.recalled:
+            return ""
+        return f", {whole(self.recalled)} from the cache ({amount(self.saved)} tokens saved)"
+
     def accuracies(self) -> str:
         """`first 41 %  min+best 78 %`, of those arms that are known."""
         known = {arm: self.right[arm] / decided for arm, decided in self.decided.items() if decided}
@@ -84,6 +95,8 @@ def add_spent(tally: Tally) -> Callable[[Spent], None]:
 
     def book(spent: Spent) -> None:
         tally.tokens += spent.generated
+        tally.recalled += spent.recalled
+        tally.saved += spent.saved
 
     return book
 
@@ -92,10 +105,8 @@ def describe(tally: Tally) -> str:
     """The tally as one line."""
     left = "" if tally.eta is None else f", {clock(tally.eta)} left"
     failed = f", {tally.failed} failed" if tally.failed else ""
-    return (
-        f"{tally.done}/{tally.total} problems{failed}, {whole(tally.rate)} tokens/s{left}; "
-        f"{tally.accuracies()}"
-    )
+    done = f"{tally.done}/{tally.total} {tally.noun}{failed}"
+    return f"{done}, {whole(tally.rate)} tokens/s{tally.cached()}{left}; {tally.accuracies()}"
 
 
 def clock(seconds: float) -> str:
@@ -132,20 +143,21 @@ class BarProgress:
 
         self.tally = tally
         self.bar = progress.Progress(
-            progress.TextColumn("problems"),
+            progress.TextColumn(tally.noun),
             progress.BarColumn(),
             progress.MofNCompleteColumn(),
             progress.TextColumn("{task.fields[figures]}"),
             progress.TimeElapsedColumn(),
             console=Console(stderr=True),
         )
-        self.task = self.bar.add_task("problems", total=tally.total, figures="")
+        self.task = self.bar.add_task(tally.noun, total=tally.total, figures="")
 
     def update(self) -> None:
         """Redraw."""
         left = "" if self.tally.eta is None else f"  {clock(self.tally.eta)} left"
         failed = f"  {self.tally.failed} failed" if self.tally.failed else ""
-        figures = f"{whole(self.tally.rate)} tok/s{left}{failed}  {self.tally.accuracies()}"
+        rate = f"{whole(self.tally.rate)} tok/s{self.tally.cached()}"
+        figures = f"{rate}{left}{failed}  {self.tally.accuracies()}"
         self.bar.update(self.task, completed=self.tally.done, figures=figures)
 
     def say(self, line: str) -> None:

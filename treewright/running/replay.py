@@ -10,7 +10,8 @@ from typing import Any
 from benchmarks.datasets import Sample
 from benchmarks.grading import Grader
 from benchmarks.grading_pool import GradingError
-from engines.traits import traits_of
+from engines.traits import contest_of, traits_of
+from search.contest import Contest
 from search.core import Problem, Spending
 from search.driver import drive
 from search.ports import Failure, ReplayError
@@ -76,7 +77,8 @@ class RecordedStrategy:
 class Replay:
     """Answers searches from the journal.
 
-    `noted`: by key the failures that are not asked again. `goes_on`: as for `search.driver.drive`.
+    `noted`: by key the failures that are not asked again. `goes_on`, `contest`: as for
+    `search.driver.drive`.
     """
 
     strategy: Strategy
@@ -85,6 +87,7 @@ class Replay:
     seed: int
     noted: Mapping[str, Failure]
     goes_on: bool = False
+    contest: Contest | None = None
 
     @classmethod
     def of(
@@ -101,7 +104,8 @@ class Replay:
         grading = Grading(config.grading, grader, journal, readonly=reading)
         noted = noted_failures(journal, final=not reading)
         goes_on = traits_of(config.scorer).goes_on
-        return cls(strategy, journal, grading, config.seed, noted, goes_on)
+        contest = contest_of(config.scorer, strategy)
+        return cls(strategy, journal, grading, config.seed, noted, goes_on, contest)
 
     async def all(self, samples: Iterable[Sample]) -> Known:
         """What the journal holds of these. Whoever shares the event loop has a turn after each.
@@ -131,7 +135,15 @@ class Replay:
         scorer = SparedScorer(ports, self.noted)
         try:
             flow = self.strategy(problem)
-            searched = await drive(flow, ports, scorer, memory, self.seed, goes_on=self.goes_on)
+            searched = await drive(
+                flow,
+                ports,
+                scorer,
+                memory,
+                self.seed,
+                goes_on=self.goes_on,
+                contest=self.contest,
+            )
             grades = await self.grading.grade(sample, searched)
         except ResultError as error:
             raise journal.not_ours(RESULT, problem.id, error) from error

@@ -27,6 +27,10 @@ RESTORE = "restore the file, or move the folder away and run anew"
 KEY = re.compile(r"[\w.\[\]-]{1,200}")
 DIGEST = re.compile(r"[0-9a-f]{1,64}")
 LONGEST_STATUS = 64
+VERIFICATION = "verification.json"
+"""What says in its folder what a verification (`treewright verify`) is."""
+VERIFICATIONS = "verify"
+"""The folder in the output folder that holds them."""
 
 
 class Status(StrEnum):
@@ -100,6 +104,8 @@ class RunFolder:
             raise RunFolderError(f"{path}: {reason}; `treewright ls runs` lists the runs") from None
         if not folder.has_manifest:
             hint = "give the folder that `run` printed"
+            if (path / VERIFICATION).is_file():
+                hint = f"it is of a verification: {path}/report.html and metrics.json tell it"
             if (path / "sweep.json").is_file():
                 hint = f"it is of a sweep: give its runs, {path}/*-*"
             raise RunFolderError(f"{path}: not a run folder (no manifest.json); {hint}")

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 
 from benchmarks.datasets import Dataset
 from benchmarks.grading import open_grader
-from engines.traits import Judges, Part, traits_of
+from engines.traits import Part, contest_of, traits_of
 from scorers.no_scorer import NoScorerConfig
 from search.custom import PartError
+from search.ports import Policy, Scorer
 from treewright.arms.arm import Arm, arms_of
 from treewright.arms.graded import Graded
 from treewright.arms.solved import Solved
+from treewright.caching.opening import cached, used
 from treewright.cluster.cluster import Ports, open_cluster
 from treewright.cluster.config import ClusterConfig
 from treewright.cluster.pool_stats import PoolStats
@@ -50,7 +52,7 @@ async def open_site(
     `ClusterError` when the engines do not start.
     """
     with open_progress(tally) as progress, listen(progress.say) as stopping:
-        progress.say(f"starting {replicas(cluster, scorer)}")
+        progress.say(f"starting {replicas(cluster, policy, scorer)}")
 
         def tell(words: str) -> None:  # an engine's own, among others
             progress.say(line(words))
@@ -98,11 +100,17 @@ class Session:
         for item in before:
             self.count(item, site.tally)
         site.tally.resumed += len(before)
-        scorer = SparedScorer(site.ports.scorer, noted_failures(self.journal, final=True))
+        config, ports, say = self.config, site.ports, site.progress.say
+        caching = cached(config, used(config), ports.policy, ports.scorer, say)
+        async with caching as (policy, scorer):
+            await self.ask(grading, site, policy, scorer)
+
+    async def ask(self, grading: Grading, site: Site, policy: Policy, scorer: Scorer) -> None:
+        """Search what is pending over these ports."""
         controller = Controller(
             strategy=self.config.strategy,
-            policy=site.ports.policy,
-            scorer=scorer,
+            policy=policy,
+            scorer=SparedScorer(scorer, noted_failures(self.journal, final=True)),
             memory=JournalMemory(self.journal, add_spent(site.tally)),
             journal=self.journal,
             grading=grading,
@@ -110,6 +118,7 @@ class Session:
             on_done=lambda item: self.done(item, site),
             keep_results=steered_by_own_code(self.config),
             goes_on=traits_of(self.config.scorer).goes_on,
+            contest=contest_of(self.config.scorer, self.config.strategy),
         )
         in_flight = self.config.cluster.problems_in_flight
         await controller.search_all(self.known.pending, in_flight, site.stop)
@@ -138,11 +147,11 @@ def scorer_asked(config: Config) -> Part:
     return config.scorer if config.strategy.judges else NoScorerConfig()
 
 
-def replicas(cluster: ClusterConfig, scorer: Part) -> str:
+def replicas(cluster: ClusterConfig, policy: Part, scorer: Part) -> str:
     """`replicas: 1 policy, 2 scorer (ray)`."""
-    sides = [f"{cluster.policy_replicas} policy"]
-    if traits_of(scorer).judges is not Judges.NOTHING:
-        sides.append(f"{cluster.scorer_replicas} scorer")
+    counts = {"policy": cluster.policy_replicas, "scorer": cluster.scorer_replicas}
+    parts = {"policy": policy, "scorer": scorer}
+    sides = [f"{counts[side]} {side}" for side, part in parts.items() if not traits_of(part).idle]
     return f"replicas: {', '.join(sides)} ({cluster.backend})"
 
 

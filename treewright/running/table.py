@@ -16,7 +16,7 @@ from treewright.arms.columns import Place
 from treewright.arms.measured import Measured
 from treewright.arms.metrics import Metrics
 from treewright.arms.tables import PLAIN_WIDTH, console, table
-from treewright.ledger import Account
+from treewright.ledger import Account, from_a_cache
 from treewright.running.controller import Failed
 from treewright.running.tracebacks import place
 from treewright.terminal import line
@@ -118,12 +118,14 @@ def limits_line(metrics: Metrics) -> str:
 
 
 def ledger_line(metrics: Metrics) -> str:
-    """The whole ledger in one line per side."""
-    sides = (("policy", metrics.ledger.policy), ("verifier", metrics.ledger.verifier))
-    return "\n".join(
-        f"{side}: {whole(account.calls)} calls, {prompted(account)}, {generated(account)}"
-        for side, account in sides
-    )
+    """The whole ledger in a line per side, and one for what a cache over runs had."""
+    lines = []
+    for side, account in (("policy", metrics.ledger.policy), ("verifier", metrics.ledger.verifier)):
+        calls = f"{side}: {whole(account.calls)} calls"
+        lines.append(f"{calls}, {prompted(account)}, {generated(account)}")
+        if account.recalled:
+            lines.append(f"{side}: {from_a_cache(side, account.recalled, account.saved)}")
+    return "\n".join(lines)
 
 
 def prompted(account: Account) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -18,10 +17,10 @@ from statistics import fmean
 
 from benchmarks.estimators.calibration import auroc, calibration
 from benchmarks.estimators.paired import paired_difference
-from benchmarks.estimators.temperature import fit_temperature, losses
+from benchmarks.estimators.temperature import CERTAIN, fit_temperature, losses, odds
 from benchmarks.grading import Outcome
 from scorers.log_odds import probability
-from scorers.thinkprm import ThinkPrmConfig
+from scorers.thinkprm_config import ThinkPrmConfig
 from search.core import Candidate
 from search.wording import counted, number, signed, whole
 from treewright.comparing.finished_run import read
@@ -32,9 +31,6 @@ from treewright.running.recorded import RecordedRun
 from treewright.studies import page
 from treewright.studies.command import guarded
 from treewright.terminal import clean
-
-CERTAIN = 53 * math.log(2)
-"""The log-odds beyond which a recorded probability is 1; what is surer is taken for as sure."""
 
 
 @dataclass(frozen=True)
@@ -131,9 +127,9 @@ def check(fitted: RecordedRun, tried: RecordedRun) -> None:
             problem = f"is not that of {tried.path}"
             raise ConfigError(where, key, None, problem, "take two runs of one verifier")
     config = verifier(fitted)
-    if config.chains > 1 and config.combine == "probability":
+    if config.most_chains > 1 and config.combine != "logit":
         problem = "the run recorded means of probabilities, not what each chain said"
-        raise ConfigError(where, "scorer.chains", config.chains, problem, "fit with chains: 1")
+        raise ConfigError(where, "scorer.chains", config.most_chains, problem, "fit with chains: 1")
 
 
 def verifier(source: RecordedRun) -> ThinkPrmConfig:
@@ -168,13 +164,6 @@ def prefix(candidate: Candidate) -> float | None:
     """The probability that the whole solution is right, None where it was not had."""
     judgement = candidate.judgement
     return judgement.prefix if judgement and isinstance(judgement.prefix, float) else None
-
-
-def odds(value: float) -> float:
-    """The log-odds of a recorded probability, in ±CERTAIN."""
-    if not 0.0 < value < 1.0:
-        return math.copysign(CERTAIN, value - 0.5)
-    return max(-CERTAIN, min(CERTAIN, math.log(value) - math.log1p(-value)))
 
 
 def held_against(found: Solutions, factor: float) -> Tried:

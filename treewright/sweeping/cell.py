@@ -41,8 +41,10 @@ class Cell:
     reference: bool = False
 
 
-def load_cells(path: str, overrides: Sequence[str] = ()) -> list[Cell]:
-    """The cells of a sweep. Each is typed and checked.
+def load_cells(
+    path: str, overrides: Sequence[str] = (), models: Sequence[str] = ("policy", "scorer")
+) -> list[Cell]:
+    """The cells of a sweep. Each is typed and checked; the `models` of these sections must be here.
 
     Raises:
         ConfigError: the config has no sweep or one that cannot be, or a cell cannot be run.
@@ -55,7 +57,7 @@ def load_cells(path: str, overrides: Sequence[str] = ()) -> list[Cell]:
     base = Node({key: node for key, node in tree.value.items() if key != SWEEP}, tree.where)
     found = combinations(tree.value[SWEEP])
     _check_overrides(overrides, found[0])
-    make = _CellConfigs(Path(path).stem)
+    make = _CellConfigs(Path(path).stem, models)
     against = reference(tree.value[SWEEP], len(found))
     cells = [_cell(number, one, base, make) for number, one in enumerate(found, 1)]
     return [replace(cell, reference=cell.number == against) for cell in cells]
@@ -89,8 +91,8 @@ def _cell(number: int, combination: Combination, base: Node, make: _CellConfigs)
 class _CellConfigs:
     """Makes configs; of those that differ in what they report only, one in full: that takes ms."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, name: str, models: Sequence[str]) -> None:
+        self._name, self._models = name, models
         self._made: dict[tuple[str, ...], Config] = {}
 
     def __call__(self, tree: Node, combination: Combination) -> Config:
@@ -100,7 +102,7 @@ class _CellConfigs:
         where, made = partial(place, tree), self._made.get(rest)
         if made is None or any(":" in text(n) or INTERPOLATION in text(n) for n in said.values()):
             config = config_of(tree, self._name)
-            check_models(config, where)
+            check_models(config, where, self._models)
             return self._made.setdefault(rest, config)
         assert isinstance(tree.value, dict)
         fitted = {key: fit(tree.value[key], HINTS[key], key) for key in said}

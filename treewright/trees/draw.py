@@ -10,6 +10,7 @@ from rich.text import Text
 from search.tree import ROOT, Fate, Graph
 from search.wording import DASH, amount, number, whole
 from treewright.arms.tables import console
+from treewright.ledger import from_a_cache
 from treewright.terminal import line
 
 LEGEND = "probability of the whole prefix · of the step (if another) · text; ★ leads to the chosen"
@@ -135,7 +136,10 @@ def footer(graph: Graph) -> Iterator[str]:
         calls, counts = sum(each["calls"] for each in spent), list(map(computed, spent))
         told = [count for count in counts if count is not None]
         tokens = amount(sum(told) if len(told) == len(counts) else None)
-        yield f"{side}: {whole(calls)} calls, {tokens} tokens computed"
+        had = sum(each.get("recalled", 0) for each in spent)
+        saved = sum(each.get("saved", 0) for each in spent)
+        beside = f"; {from_a_cache(side, had, saved)}" if had else ""
+        yield f"{side}: {whole(calls)} calls, {tokens} tokens computed{beside}"
     if graph.graph["exhausted"]:
         yield f"ended by a limit: {line(graph.graph['exhausted'])}"
 

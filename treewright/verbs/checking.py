@@ -22,6 +22,7 @@ from treewright.verbs.options import (
 
 LISTED = (
     "runs",
+    "verifications",
     "policies",
     "scorers",
     "strategies",

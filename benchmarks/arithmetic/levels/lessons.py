@@ -105,8 +105,8 @@ def staged(
     else:
         problem = new_problem(rng, stage, exclude)
         steps = synthetic_solution(rng, problem)
-    steps = ended(rng, problem, cut(rng, steps, CUT_SHARE))
-    return verifier_lesson(problem, steps, shown(rng, len(steps)))
+    part = ended(rng, problem, cut(rng, steps, CUT_SHARE))
+    return verifier_lesson(problem, part, shown(rng, len(part)))
 
 
 def shown(rng: Random, steps: int) -> int:

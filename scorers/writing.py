@@ -1,0 +1,213 @@
+"""How a chain is written: pass by pass, each to where the verifier would end it.
+
+Sequential scaling bids a chain verify again, in R rounds, as ThinkPRM's authors do (Khalifa et al.,
+arXiv 2504.16828); budget forcing has a short one go on (Muennighoff et al., arXiv 2501.19393). For
+both the end is taken away, the line is ended, and a cue stands in its place. A pass that adds
+nothing is forgotten, with its cue.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
+
+from engines.engine import Engine, Finish, Generation, Refused, Request, Sampling
+from engines.loop_guard import LoopGuard, loop_across
+from scorers.continuing import Begun
+from scorers.drafts import Cues, Draft, Sheet, Written, limit
+from scorers.prompt import VerifierPrompt
+from scorers.readings import ChainReading
+from scorers.verdict_ids import QUESTION, VerdictIds
+from scorers.verdicts import ChainReader
+from search.core import Spent
+from search.seeds import call_seed
+
+CUTS = frozenset({Finish.LENGTH, Finish.LOOP, Finish.ABORT})
+"""The ways in which a chain is cut before its end."""
+
+ASKED_ITSELF = re.compile(
+    rf"\s{{0,8}}(?P<question>{re.escape(QUESTION)})[\s*]{{0,4}}(?:Yes|No)?\W{{0,4}}\Z",
+    re.IGNORECASE,
+)
+"""The closing question at the end of a chain that never left its thinking."""
+
+
+FALSE_HALTS = 3
+"""So often a pass goes on after an `incorrect` that is no verdict; then that halts it no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainWriter:
+    """Writes chains."""
+
+    engine: Engine
+    prompt: VerifierPrompt
+    reader: ChainReader
+    verdict_ids: VerdictIds
+    eos_ids: tuple[int, ...]
+    top_p: float
+    loop_guard: LoopGuard
+    early_stop: bool
+    cues: Cues
+
+    async def write(
+        self, sheet: Sheet, temperature: float, seed: int, begun: Begun
+    ) -> Draft | Refused:
+        """All rounds of a chain, the last as long as it must be; or up to where it is cut."""
+        draft = await self._pass(sheet, Written(begun.ids, begun.odds), temperature, seed)
+        for cue in self.cues.again:
+            draft = await self._further(sheet, draft, cue, temperature, seed, anew=True)
+        while isinstance(draft, Draft) and len(self.bare(draft)[0]) < self.cues.min_tokens:
+            more = await self._further(sheet, draft, self.cues.wait, temperature, seed, anew=False)
+            if isinstance(more, Draft) and more.written.ids == draft.written.ids:
+                return more
+            draft = more
+        return draft
+
+    async def _further(
+        self,
+        sheet: Sheet,
+        draft: Draft | Refused,
+        cue: tuple[int, ...],
+        temperature: float,
+        seed: int,
+        *,
+        anew: bool,
+    ) -> Draft | Refused:
+        """The chain with one more pass, in a round of its own (`anew`) or in the last one.
+
+        It stays as it was where it was cut, where there is no room, and where nothing is added.
+        """
+        if isinstance(draft, Refused) or draft.cut:
+            return draft
+        bidden = self._bidden(draft, cue, anew=anew)
+        if len(bidden.ids) >= limit(sheet, bidden):
+            return draft
+        more = await self._pass(sheet, bidden, temperature, seed)
+        if isinstance(more, Refused) or more.cut:
+            return more
+        added = self.bare(more)[0][len(bidden.ids) :]
+        if "".join(self.reader.pieces(added)).strip():
+            return more
+        return replace(draft, written=replace(draft.written, spent=more.written.spent))
+
+    def _bidden(self, draft: Draft, cue: tuple[int, ...], *, anew: bool) -> Written:
+        """The chain without its end, its last line ended, and the cue."""
+        kept, text = self.bare(draft)
+        said = self.prompt.lead + text
+        line = self.prompt.line_end(said) if said else ()
+        unknown: Mapping[int, float] = dict.fromkeys(self.verdict_ids.step, -math.inf)
+        odds = draft.written.odds[: len(kept)] + (unknown,) * len(line + cue)
+        mark = (len(kept + line),)
+        rounds = draft.written.rounds + (mark if anew else ())
+        passes = draft.written.passes + mark
+        return Written(kept + line + cue, odds, rounds, passes, draft.written.spent)
+
+    async def _pass(
+        self, sheet: Sheet, written: Written, temperature: float, seed: int
+    ) -> Draft | Refused:
+        """The chain up to its end, a limit, or the first step that this pass calls incorrect.
+
+        The early stop ends it at the token `incorrect`. Where that turns out to be no verdict on a
+        step, or one of which it is not sure yet on which, the chain goes on from there; after
+        `FALSE_HALTS` of them the token stops it no more.
+        """
+        halts_left = FALSE_HALTS if self.early_stop else 0
+        while True:
+            begin = len(written.ids)
+            room = limit(sheet, written) - begin
+            sampling = self._sampling(room, temperature, call_seed(seed, begin), halts_left > 0)
+            request = Request(sheet.prompt + written.ids, sampling, sheet.cache)
+            (answer,) = await self.engine.generate([request])
+            if isinstance(answer, Refused):
+                return answer
+            written = replace(
+                written,
+                ids=written.ids + answer.token_ids,
+                odds=written.odds + answer.logprobs,
+                spent=written.spent + cost(answer),
+            )
+            halted = answer.finish is Finish.STOP and written.ids[-1] in self.verdict_ids.halts
+            cut = answer.finish if answer.finish in CUTS else None
+            if halted and len(written.ids) >= limit(sheet, written):
+                cut = Finish.LENGTH
+            looped = None if cut is Finish.ABORT else self._loop_across(written, begin)
+            if looped is not None:
+                written = replace(written, ids=written.ids[:looped], odds=written.odds[:looped])
+                cut = Finish.LOOP
+            reading = self._read(sheet, written, cut)
+            if cut or not halted or (reading.error is not None and reading.sure):
+                return Draft(written, reading, cut)
+            halts_left -= 1
+
+    def _loop_across(self, written: Written, begin: int) -> int | None:
+        """Where a round loops over the border of two requests: the engine sees one of them."""
+        guard, start = self.loop_guard, written.rounds[-1]
+        if not begin:
+            return None
+        looped = loop_across(written.ids[start:], begin - start, guard.ngram, guard.repeats)
+        return None if looped is None else start + looped
+
+    def _read(self, sheet: Sheet, written: Written, cut: Finish | None) -> ChainReading:
+        return self.reader.read(
+            written.ids,
+            written.odds,
+            sheet.steps,
+            labels=sheet.labels,
+            lead=self.prompt.lead,
+            truncated=cut is not None,
+            early_stop=self.early_stop,
+            rounds=written.rounds,
+            passes=written.passes,
+        )
+
+    def _sampling(self, room: int, temperature: float, seed: int, halts: bool) -> Sampling:
+        incorrect = self.verdict_ids.halts if halts else ()
+        return Sampling(
+            max_tokens=room,
+            temperature=temperature,
+            top_p=self.top_p,
+            seed=seed,
+            stop_token_ids=(self.prompt.end_of_think, *self.eos_ids, *incorrect),
+            logprob_ids=self.verdict_ids.step,
+            loop_ngram=self.loop_guard.ngram,
+            loop_repeats=self.loop_guard.repeats,
+        )
+
+    def thought(self, draft: Draft) -> bool:
+        """Whether a chain ended its thinking."""
+        return draft.ids[-1:] == (self.prompt.end_of_think,)
+
+    def bare(self, draft: Draft) -> tuple[tuple[int, ...], str]:
+        """The tokens of a chain without its end, and their text.
+
+        Cut away are the end of thinking or of turn, a question that it asked itself without closing
+        its thinking, and steps of its own invention.
+        """
+        ids, thought = draft.ids, self.thought(draft)
+        if thought or (ids and ids[-1] in self.eos_ids):
+            ids = ids[:-1]
+        pieces = self.reader.pieces(ids)
+        kept = len(pieces)
+        if not thought and (asked := ASKED_ITSELF.search("".join(pieces))):
+            kept = tokens_before(pieces, asked.start(), asked.start("question"))
+        # The text is that of the tokens that are kept: `}` and a newline are one token to Qwen.
+        return ids[:kept], "".join(pieces[:kept])
+
+
+def tokens_before(pieces: Sequence[str], text_end: int, question: int) -> int:
+    """How many tokens hold the text up to `text_end`, and nothing of what begins at `question`.
+
+    Between the two lies white space, of which the last token that is kept may hold some.
+    """
+    starts = accumulate(map(len, pieces), initial=0)
+    spans = pairwise(starts)
+    return sum(start < text_end and end <= question for start, end in spans)
+
+
+def cost(generation: Generation) -> Spent:
+    """What one request cost."""
+    return Spent(1, generation.prompt_tokens, generation.cached_tokens, len(generation.token_ids))

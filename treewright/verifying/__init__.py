@@ -1,0 +1,1 @@
+"""A verifier alone, on solutions whose steps are labelled: the verb `verify`."""
