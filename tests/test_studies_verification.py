@@ -214,3 +214,9 @@ def test_runs_are_timed_in_turns_and_kept(base: Path) -> None:
     assert asyncio.run(timed(configs, 1, Path("runs/verification"))) == first
     assert ratio({"a": [1.0, 2.0, 9.0], "b": [4.0]}, "a", "b") == 0.5
     assert ratio({"a": [1.0]}, "a", "b") is None
+
+
+def test_every_way_is_one_for_the_verifier_that_ships() -> None:
+    assert [each.skipped for each in trials(["beam"], list(WAYS))] == [""] * len(WAYS)
+    configs: list[Any] = [each.config for each in trials(["beam"], list(WAYS))]
+    assert len({repr(config.scorer) for config in configs}) == len(WAYS)

@@ -143,7 +143,7 @@ def together(rows: Sequence[Tried]) -> tuple[Tried, ...]:
 
 def clocked(options: argparse.Namespace) -> dict[str, Config]:
     """What is timed, by name: beam with and without going on, on few problems."""
-    asked = [NAIVE, *(way for way in ("incremental", "incremental+inherit") if way in options.ways)]
+    asked = [NAIVE, *(way for way in ("incremental", "incremental-inherit") if way in options.ways)]
     said = [*common(options), f"dataset.limit={options.timed}"]
     if "beam" not in options.strategies:
         return {}

@@ -36,7 +36,7 @@ WAYS: dict[str, Way] = {
     "inherit": Way(
         ("scorer.after_incorrect=inherit",), "what follows an incorrect step inherits its judgement"
     ),
-    "incremental+inherit": Way((GOING_ON, "scorer.after_incorrect=inherit"), "both"),
+    "incremental-inherit": Way((GOING_ON, "scorer.after_incorrect=inherit"), "both"),
     "adaptive": Way(
         ("scorer.chains={least: 1, most: 4, until: 0.05}",),
         "one to four chains, until the judgement is sure",
