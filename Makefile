@@ -14,8 +14,8 @@ help: ## Show this help
 setup: ## Set up .venv; returns at once when nothing changed
 	@sh scripts/setup.sh
 
-run: setup ## Set up, then run configs/quickstart.yaml
-	@$(BIN)/treewright run configs/quickstart.yaml
+run: setup ## Set up, then run configs/sweep_quickstart.yaml
+	@$(BIN)/treewright sweep configs/sweep_quickstart.yaml
 
 test: setup ## Set up, with a Chromium where one can be had, then run the tests
 	@$(BIN)/python scripts/browser.py --once

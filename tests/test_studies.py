@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from benchmarks.estimators.paired import Difference
 from benchmarks.grading import Grades, Outcome
 from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
@@ -37,13 +36,17 @@ from treewright.arms.marks import Marks
 from treewright.arms.solved import Solved
 from treewright.errors import ConfigError
 from treewright.running.series import engines
-from treewright.studies.cell_results import Versus, against, ladder, results, same_cost
-from treewright.studies.cells import BUDGETS, ENTRIES, REFERENCES, cells
-from treewright.studies.document import document
+from treewright.studies.cell_results import CellResult, ladder, nearest, results, same_cost
+from treewright.studies.cells import ENTRIES, REFERENCES, cells
+from treewright.studies.document import Findings, document
+from treewright.studies.levels import Levels
 from treewright.studies.page import MARKER, StudyError, write
-from treewright.studies.strategies import main
+from treewright.studies.strategies import main, together
 from treewright.studies.variety import different_steps, paths_of, variety
+from treewright.studies.widths import SHIPPED, Widths
 
+BUDGETS = Widths.read(SHIPPED).budgets
+NOTHING = Findings((), (), Levels({}))
 BEST, VOTE = Arm("best", "history.last"), Arm("majority")
 RIGHT, WRONG, ABSTAINED = Outcome.CORRECT, Outcome.INCORRECT, Outcome.ABSTAINED
 BASE = """
@@ -163,20 +166,28 @@ def test_a_ladder_gives_the_number_of_draws_that_costs_what_a_cell_spent() -> No
     rungs = ladder(items, BEST)
     assert [(rung.n, rung.figures.tokens) for rung in rungs] == [(1, 30), (2, 61), (3, 93)]
     assert [rung.right["a"] for rung in rungs] == [False, True, True]
-    nearest = [
-        against(rung, [*rungs[:place], *rungs[place + 1 :]]) for place, rung in enumerate(rungs)
+    found = [
+        nearest(rung, [*rungs[:place], *rungs[place + 1 :]]) for place, rung in enumerate(rungs)
     ]
-    assert [each.n for each in nearest] == [2, 1, 2]
+    assert [each.n for each in found] == [2, 1, 2]
+
+
+def versus(ours: CellResult, name: str, rungs: list[Marks]) -> CellResult:
+    """The row beside one reference; a row of the other reference's strategy has none."""
+    ladders = {(each, ours.cell.budget): rungs for each in REFERENCES}
+    (found,) = together([ours], ladders, [], Levels({})).rows
+    assert name in found.versus
+    return found
 
 
 def test_a_cell_is_compared_at_its_own_cost_over_the_problems_that_both_decide() -> None:
     cell = replace(cells(["beam"], [2000])[0], draws=None)
     ours = [solved("a", (0, RIGHT, 0.9)), solved("b", (0, RIGHT, 0.9)), solved("c", (0, RIGHT, 1))]
     theirs = [solved("a", (0, WRONG, 0.9), (1, RIGHT, 1.0)), solved("b", (0, RIGHT, 0.9))]
-    row, _ = results(cell, ours, 1, {"best_of_n": ladder(theirs, BEST)})
-    other = row.versus["best_of_n"]
+    row, _ = results(cell, ours, 1)
+    other = versus(row, "best_of_n", ladder(theirs, BEST)).versus["best_of_n"]
     assert other is not None
-    assert (other.n, other.difference.mean, other.difference.problems) == (1, 0.5, 2)
+    assert (other.theirs.figures.n, other.difference, other.problems) == (1, 0.5, 2)
     assert (row.found.accuracy, row.found.problems) == (1.0, 3)
     assert (row.searched, row.failures) == (3, 1)
 
@@ -184,34 +195,33 @@ def test_a_cell_is_compared_at_its_own_cost_over_the_problems_that_both_decide()
 def test_a_reference_is_not_compared_with_itself() -> None:
     (cell, *_) = cells(["best_of_n"], [2000])
     items = [solved("a", (0, RIGHT, 0.9), (0, RIGHT, 0.5))]
-    ladders = {name: ladder(items, BEST) for name in REFERENCES}
-    assert [row.versus["best_of_n"] for row in results(cell, items, 0, ladders)] == [None, None]
+    for row in results(cell, items):
+        assert versus(row, "best_of_n", ladder(items, BEST)).versus["best_of_n"] is None
 
 
 def test_costs_are_the_same_up_to_a_tenth_of_the_reference() -> None:
     (cell,) = cells(["beam"], [2000])
     items = [solved("a", (0, RIGHT, 0.9))]
-    row, _ = results(cell, items, 0, {})
-    nothing = Difference(0.0, 0.0, 0.0, 1)
-    assert [
-        same_cost(row.tokens, Versus(1, tokens, nothing)) for tokens in (33.5, 33, 27.3, 27)
-    ] == [
-        *(False, True),
-        *(True, False),
-    ]
+    row, _ = results(cell, items)
+    found = versus(row, "majority", ladder(items, BEST)).versus["majority"]
+    assert found is not None
+    ratios = (0.89, 0.9, 1.0, 1.1, 1.11, None)
+    alike = [same_cost(replace(found, cost_ratio=ratio)) for ratio in ratios]
+    assert alike == [False, True, True, True, False, False]
 
 
 def test_where_nothing_could_be_decided_there_is_one_line() -> None:
     (cell,) = cells(["beam"], [2000])
     with pytest.raises(StudyError, match="could be decided"):
-        results(cell, [solved("a", (0, RIGHT, Missing("unread")))], 0, {})
+        results(cell, [solved("a", (0, RIGHT, Missing("unread")))])
 
 
 def test_references_without_a_common_problem_are_an_error_not_a_number() -> None:
     (cell,) = cells(["beam"], [2000])
     elsewhere = ladder([solved("b", (0, RIGHT, 0.9))], BEST)
+    row, _ = results(cell, [solved("a", (0, RIGHT, 0.9))])
     with pytest.raises(StudyError, match="no decided problem in common"):
-        results(cell, [solved("a", (0, RIGHT, 0.9))], 0, {"majority": elsewhere})
+        versus(row, "majority", elsewhere)
 
 
 def test_every_strategy_is_in_the_table_at_every_budget_and_all_share_engines() -> None:
@@ -249,10 +259,10 @@ def test_what_a_person_wrote_below_the_marker_stays_and_the_rest_is_replaced(
     tmp_path: Path,
 ) -> None:
     page = tmp_path / "page.md"
-    write(page, document([], "stale data", "stale command"))
+    write(page, document(NOTHING, "stale data", "stale command"))
     with page.open("a", encoding="utf-8") as file:
         file.write("Three sentences.\n")
-    write(page, document([], "new data", "new command"))
+    write(page, document(NOTHING, "new data", "new command"))
     text = page.read_text("utf-8")
     assert text.endswith(f"{MARKER}\nThree sentences.\n")
     assert "new data" in text
@@ -307,6 +317,7 @@ def test_the_page_names_its_command_and_its_data_and_has_a_section_per_budget(
     text = Path("page.md").read_text("utf-8")
     assert f"`python -m treewright.studies.strategies {' '.join(ask)}` from 5 problems" in text
     assert [line for line in text.splitlines() if line.startswith("## ")] == [
+        "## What must hold",
         "## One solution, no search",
         "## 2,000 tokens per problem",
     ]

@@ -64,6 +64,19 @@ class Graded:
         policy, verifier = self.prices[min(n, len(self.outcomes))]
         return policy, verifier if judged or not self.flat else 0
 
+    def bought(self, n: int, tokens: int, *, judged: bool) -> int:
+        """How many of the first n are drawn where none is once so many tokens are spent; from 1 up.
+
+        Raises ValueError where nobody counted them.
+        """
+        for count in range(1, min(n, len(self.outcomes))):
+            policy, verifier = self.price(count, judged=judged)
+            if policy is None or verifier is None:
+                raise ValueError(f"nobody counted what the candidates of {self.id} cost")
+            if policy + verifier >= tokens:
+                return count
+        return min(n, len(self.outcomes))
+
     def options(self, arm: Arm, n: int | None = None) -> list[Option]:
         """The first n candidates (None: all), as the arm's selection sees them."""
         groups = self.groups[:n]

@@ -77,16 +77,27 @@ class GradedRun:
         largest = self.largest
         return powers_of_two(largest) if self.draws or not largest else [largest]
 
-    def first(self, arm: Arm, n: int) -> Marks:
-        """The arm over the first n candidates, as in the table of a run."""
-        found = {problem.id: problem.first(arm, n) for problem in self.problems}
+    def first(self, arm: Arm, n: int, cap: int | None = None) -> Marks:
+        """The arm over the first n candidates, as in the table of a run.
+
+        `cap`: of a problem no candidate is drawn any more once it has cost so many tokens, so that
+        it may have fewer than n. Raises ValueError where nobody counted them.
+        """
         judged = arm.aggregation is not None
+        size = {
+            each.id: n if cap is None else each.bought(n, cap, judged=judged)
+            for each in self.problems
+        }
+        found = {each.id: each.first(arm, size[each.id]) for each in self.problems}
+        prices = {
+            each.id: each.price(arm.paid(size[each.id]), judged=judged) for each in self.problems
+        }
         return Marks(
             run=self.label,
             arm=arm,
             n=n,
             shares={id: share for id, (share, _) in found.items()},
-            prices={each.id: each.price(arm.paid(n), judged=judged) for each in self.problems},
+            prices=prices,
             alone=True,
             tied=sum(choice.tied for _, choice in found.values()),
         )

@@ -4,6 +4,7 @@
       grid: {strategy.kind: [best_of_n, beam], seed: [0, 1]}    # each value with each of the others
       zip: {policy.model: [a, b], policy.revision: [x, y]}      # the first of each, the second, …
       exclude: [{strategy.kind: beam, seed: 1}]                 # left out of all combinations
+      against: 1                                                # the cell that all are held against
 
 `zip` may be a list of such mappings. A value may be a mapping that says several keys at once:
 `strategy: [{kind: beam, paths: 8}]`.
@@ -22,7 +23,7 @@ from treewright.config.yamlfile import Node
 from treewright.errors import ConfigError, suggest
 
 SWEEP = "sweep"
-GRID, ZIP, EXCLUDE = "grid", "zip", "exclude"
+GRID, ZIP, EXCLUDE, AGAINST = "grid", "zip", "exclude", "against"
 MOST_CELLS = 10_000
 FIXED = ("name", "output_dir", "python_path", "extends", SWEEP)
 """What all runs of a sweep have in common: where they are, and what they are read from."""
@@ -35,7 +36,7 @@ def combinations(sweep: Node) -> list[Combination]:
     Raises:
         ConfigError: nothing is swept, or too much, or two keys contradict one another.
     """
-    said = check_keys(unfold(sweep, "{", SWEEP), (GRID, ZIP, EXCLUDE), SWEEP)
+    said = check_keys(unfold(sweep, "{", SWEEP), (GRID, ZIP, EXCLUDE, AGAINST), SWEEP)
     axes = [*_grid(said.get(GRID)), *_zips(said.get(ZIP))]
     if not axes:
         raise ConfigError(sweep.where, SWEEP, None, "sweeps nothing", EXAMPLE)
@@ -47,6 +48,23 @@ def combinations(sweep: Node) -> list[Combination]:
     for combination in found:
         _check_leaves(combination)
     return _without(found, said.get(EXCLUDE))
+
+
+def reference(sweep: Node, cells: int) -> int | None:
+    """The number, from 1, of the cell that the others are held against; None where none is said.
+
+    Raises `ConfigError` for what is the number of none of so many `cells`.
+    """
+    node = unfold(sweep, "{", SWEEP)
+    said = node.value.get(AGAINST) if isinstance(node.value, dict) else None
+    number = "null" if said is None else text(said)
+    if said is None or number == "null":
+        return None
+    if not (number.isascii() and number.isdigit() and 0 < int(number) <= cells):
+        hint = f"say a number from 1 to {cells}; `--dry-run` lists them"
+        problem = "is the number of no cell"
+        raise ConfigError(said.where, join(SWEEP, AGAINST), number, problem, hint)
+    return int(number)
 
 
 def _grid(node: Node | None) -> Iterator[list[Point]]:

@@ -19,47 +19,112 @@ from treewright.comparing.finished_run import read
 from treewright.config.config import Config
 from treewright.config.load import load_runnable
 from treewright.errors import ConfigError
-from treewright.report.charts import accuracy_over_n
+from treewright.report.charts import accuracy_over_n, accuracy_over_tokens, over_optimisation
 from treewright.report.plot import Plot
-from treewright.report.plot_files import SETTINGS, drawn
+from treewright.running.job import Job
 from treewright.running.recorded import RecordedRun
+from treewright.studies import estimate
+from treewright.studies.chains import SeveralChains
+from treewright.studies.chains_page import chains_told
 from treewright.studies.choosing import Choosing
 from treewright.studies.choosing_page import page, priced
 from treewright.studies.command import common, deliver, described, guarded, parser, worked_off
 from treewright.studies.page import StudyError
+from treewright.studies.pictures import draw
 from treewright.studies.shown import Family
 
 MODULE = "treewright.studies.aggregations"
-INCHES, DPI = (6.6, 3.6), 110
-"""Of the plots: each stays below 100 KB."""
-AREA = (0.1, 0.14, 0.66, 0.77)
-"""Of the axes: many lines leave no room for the legend but beside them."""
 BASE = Path(__file__).with_name("aggregations.yaml")
+PER_SOLUTION = 300.0
+"""Tokens of a solution and one verification chain, about, in the embedded domain."""
 
 
-def main(arguments: Sequence[str] | None = None, base: Path = BASE) -> int:
+def main(arguments: Sequence[str] | None = None, base: Path | str = BASE) -> int:
     """Run what is missing, measure and print. Returns the exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    options = parser(MODULE, __doc__).parse_args(arguments)
-    return guarded(lambda: study(options, " ".join([f"python -m {MODULE}", *arguments]), base))
+    options = options_of(arguments, base)
+    return guarded(lambda: study(options, " ".join([f"python -m {MODULE}", *arguments])))
 
 
-async def study(options: argparse.Namespace, command: str, base: Path) -> None:
+def options_of(arguments: Sequence[str], base: Path | str = BASE) -> argparse.Namespace:
+    """What the command line says."""
+    made = parser(MODULE, __doc__)
+    made.add_argument("--config", default=base, metavar="CONFIG", help="what both runs extend")
+    made.add_argument("--chains", type=int, default=4, metavar="K",
+                      help="verification chains of the second run; 1: there is none")  # fmt: skip
+    made.add_argument("--chains-n", type=int, default=16, metavar="N", help="its solutions")
+    made.add_argument("--rate", type=float, default=estimate.RATE, metavar="TOKENS/S")
+    made.add_argument("--per-solution", type=float, default=PER_SOLUTION, metavar="TOKENS")
+    return made.parse_args(arguments)
+
+
+async def study(options: argparse.Namespace, command: str) -> None:
     """All of it, or an exception."""
-    config = load_runnable(str(base), common(options))
-    check(config, str(base))
-    (job,) = await worked_off([config])
-    candidates = await read(await RecordedRun.open(job.run.path, "A"))
+    config = load_runnable(str(options.config), common(options))
+    check(config, str(options.config))
+    configs = [config, *several(options, config)]
+
+    def ahead(jobs: Sequence[Job]) -> str:
+        return estimate.told(((left(job), tokens(job, options)) for job in jobs), options.rate)
+
+    job, *others = await worked_off(configs, ahead=ahead)
+    found = await measured(job, "A")
+    pictures = []
+    if options.output:
+        pictures = draw(options.output, plots(found))
+    beside = [SeveralChains(found, await measured(other, "B"), options.chains) for other in others]
+    chains = beside[0] if beside else None
+    family = Family(tuple(found.family(chains.pairs() if chains else ())), found.compared)
+    told = chains_told(chains, family) if chains else ()
+    count = chains.chains if chains else 0
+    text = page(found, family, described(job), command, pictures, count, told)
+    deliver(options, text, figures(found, family, chains))
+
+
+def several(options: argparse.Namespace, config: Config) -> list[Config]:
+    """The run with several chains; none where one is asked for, or the scorer writes no chains."""
+    if options.chains == 1 or not hasattr(config.scorer, "chains"):
+        return []
+    assert isinstance(config.strategy, BestOfN)
+    said = [
+        *common(options),
+        f"name={config.name}-chains",
+        f"scorer.chains={options.chains}",
+        f"strategy.n={min(options.chains_n, config.strategy.n)}",
+    ]
+    return [load_runnable(str(options.config), said)]
+
+
+async def measured(job: Job, label: str) -> Choosing:
+    """Every arm of a finished run. Raises `StudyError` where no problem has a solution."""
+    candidates = await read(await RecordedRun.open(job.run.path, label))
     if not candidates.largest:
         why = f"`treewright score {job.run.path}` says why"
         raise StudyError(f"no problem has a solution: {why}")
-    found = Choosing.of(candidates)
-    pictures = []
-    if options.output:
-        pictures = draw(options.output, accuracy_over_n(found.run, found.curves))
-    family = Family(tuple(found.family()), found.compared)
-    text = page(found, family, described(job), command, pictures)
-    deliver(options, text, figures(found, family))
+    return Choosing.of(candidates)
+
+
+def left(job: Job) -> int:
+    """Problems to run, about."""
+    return 0 if job.complete else len(job.dataset.samples)
+
+
+def tokens(job: Job, options: argparse.Namespace) -> float:
+    """About what a problem costs: its solutions, each with its verification chains."""
+    strategy = job.config.strategy
+    assert isinstance(strategy, BestOfN)
+    chains = options.chains if job.config.name.endswith("-chains") else 1
+    return float(strategy.n * options.per_solution * (1 + 2 * chains) / 3)
+
+
+def plots(found: Choosing) -> list[Plot]:
+    """Accuracy over n and over tokens, and what the verifier overrates."""
+    made = [
+        *accuracy_over_n(found.run, found.curves),
+        *accuracy_over_tokens(found.run, found.curves),
+    ]
+    top = over_optimisation(found.run, found.curves)
+    return [*made, *([top] if top else [])]
 
 
 def check(config: Config, where: str) -> None:
@@ -70,31 +135,9 @@ def check(config: Config, where: str) -> None:
         raise ConfigError(where, "strategy", None, problem, "best_of_n without a stop does")
 
 
-def draw(output: Path, plots: Sequence[Plot]) -> list[tuple[str, str]]:
-    """Write the plots as PNG into a folder beside the page, named after it.
-
-    Returns title and link of each. Raises `StudyError` for what cannot be written.
-    """
-    import matplotlib as mpl
-
-    folder = output.with_suffix("")
-    try:
-        folder.mkdir(exist_ok=True)
-        with mpl.rc_context(SETTINGS):
-            for plot in plots:
-                figure = drawn(plot)
-                figure.set_size_inches(*INCHES)
-                (axes,) = figure.axes
-                axes.set_position(AREA)
-                axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=8)
-                picture = folder / f"{plot.id}.png"
-                figure.savefig(picture, dpi=DPI, metadata={"Software": None})
-    except OSError as error:
-        raise StudyError(f"{folder}: cannot be written: {error.strerror}") from error
-    return [(plot.title, f"{folder.name}/{plot.id}.png") for plot in plots]
-
-
-def figures(found: Choosing, family: Family) -> dict[str, object]:
+def figures(
+    found: Choosing, family: Family, chains: SeveralChains | None = None
+) -> dict[str, object]:
     """As plain objects: `rows` are the comparisons, `arms` the accuracies they are made of."""
     return {
         "rows": [
@@ -114,6 +157,11 @@ def figures(found: Choosing, family: Family) -> dict[str, object]:
             for each in (point.figures for point in priced(found).points)
         ],
         "verifier": {name: asdict(each) for name, each in found.judged.items()},
+        "chains": chains and {
+            "chains": chains.chains,
+            "n": chains.n,
+            "verifier": {name: asdict(each) for name, each in chains.several.judged.items()},
+        },
     }  # fmt: skip
 
 

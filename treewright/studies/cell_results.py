@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 
-from benchmarks.estimators.paired import Difference
 from treewright.arms.arm import Arm
 from treewright.arms.columns import everywhere
-from treewright.arms.comparison import Pair
+from treewright.arms.comparison import Comparison
 from treewright.arms.graded_run import GradedRun
 from treewright.arms.marks import Marks
 from treewright.arms.measured import Measured
 from treewright.arms.metrics import limits_reached
 from treewright.arms.solved import Solved
+from treewright.ledger import Price
 from treewright.studies.cells import StudyCell
+from treewright.studies.levels import Levels
 from treewright.studies.page import StudyError
 from treewright.studies.variety import Variety, variety
 
@@ -22,32 +23,33 @@ SAME = 0.1
 """Two costs are the same when one is at most this share above or below the other."""
 
 
-@dataclass(frozen=True, slots=True)
-class Versus:
-    """A cell minus a reference of `n` draws, which cost `tokens` per problem."""
-
-    n: int
-    tokens: float
-    difference: Difference
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CellResult:
     """A cell under one of its arms.
 
-    `found`: its figures over those of the `searched` problems that could be decided. `versus` holds
-    the references, None for the cell's own strategy. `ran_away` counts searches that the limit of
-    tokens ended, `failures` problems with a failure.
+    `marks`: its answers, over those of the `searched` problems that could be decided. `capped`
+    counts searches that the budget ended, `most` is what the dearest one spent, `failures` counts
+    problems with a failure. `versus` holds the references, None for the cell's own strategy.
     """
 
     cell: StudyCell
-    found: Measured
-    tokens: float
+    marks: Marks
     searched: int
-    versus: dict[str, Versus | None]
     variety: Variety
-    ran_away: int
+    capped: int
+    most: float
     failures: int
+    versus: Mapping[str, Comparison | None] = field(default_factory=dict)
+
+    @property
+    def found(self) -> Measured:
+        """Its figures."""
+        return self.marks.figures
+
+    @property
+    def tokens(self) -> float:
+        """Mean tokens per problem of both models."""
+        return spent(self.marks)
 
     @property
     def rule(self) -> str:
@@ -55,26 +57,35 @@ class CellResult:
         arm = self.found.arm
         return f"{arm.selection} of {arm.aggregation}" if arm.aggregation else arm.selection
 
-    def to_json(self) -> dict[str, object]:
+    def by_level(self, levels: Levels) -> dict[int, Measured]:
+        """Its figures over the problems of each level."""
+        return {each: some(self.marks, levels.at(each)).figures for each in levels.known}
+
+    def to_json(self, levels: Levels) -> dict[str, object]:
         """A plain object."""
-        versus = {name: other and asdict(other) for name, other in self.versus.items()}
+        found = self.found
         return {
             "strategy": self.cell.strategy,
             "budget": self.cell.budget,
             "width": self.cell.width,
             "rule": self.rule,
-            "accuracy": self.found.accuracy,
-            "ci95": self.found.ci95,
-            "problems": self.found.problems,
+            "accuracy": found.accuracy,
+            "ci95": found.ci95,
+            "problems": found.problems,
             "searched": self.searched,
-            "policy": self.found.policy_tokens,
-            "verifier": self.found.verifier_tokens,
-            "versus": versus,
+            "policy": found.policy_tokens,
+            "verifier": found.verifier_tokens,
+            "versus": {name: other and other.to_json() for name, other in self.versus.items()},
+            "by_level": {
+                level: {"accuracy": each.accuracy, "problems": each.problems}
+                for level, each in self.by_level(levels).items()
+            },
             "variety": asdict(self.variety),
-            "ran_away": self.ran_away,
+            "capped": self.capped,
+            "most": self.most,
             "failures": self.failures,
             "tokens": self.tokens,
-            **{column.key: column.value(self.found) for column in everywhere()},
+            **{column.key: column.value(found) for column in everywhere()},
         }
 
 
@@ -85,44 +96,68 @@ def spent(marks: Marks) -> float:
     return marks.figures.tokens
 
 
-def ladder(solved: Sequence[Solved], arm: Arm) -> list[Marks]:
-    """A reference over its first candidate, its first two and so on, all of them independent."""
+def some(marks: Marks, ids: Collection[str]) -> Marks:
+    """Of those of these problems that have a result."""
+    return marks.over([id for id in marks.shares if id in ids])
+
+
+def ladder(solved: Iterable[Solved], arm: Arm, cap: int = 0) -> list[Marks]:
+    """A reference over its first candidate, its first two and so on, all of them independent.
+
+    `cap`: the most tokens of a problem, by the rule of `Budget`; 0 sets no limit. Raises
+    `StudyError` where nobody counted them.
+    """
     run = GradedRun.of(solved, [arm])
-    return [run.first(arm, n) for n in range(1, run.largest + 1)]
+    return [capped(run, arm, n, cap) for n in range(1, run.largest + 1)]
 
 
-def results(
-    cell: StudyCell, solved: Sequence[Solved], failures: int, ladders: Mapping[str, Sequence[Marks]]
-) -> list[CellResult]:
+def capped(run: GradedRun, arm: Arm, n: int, cap: int) -> Marks:
+    """The arm over the first n candidates that a cap pays for. Raises `StudyError`."""
+    try:
+        return run.first(arm, n, cap or None)
+    except ValueError as error:
+        raise StudyError(f"{error}, so no budget can be held") from error
+
+
+def results(cell: StudyCell, solved: Sequence[Solved], failures: int = 0) -> list[CellResult]:
     """One per arm of the cell. Raises `StudyError` when nothing could be decided."""
     run = GradedRun.of(solved, cell.arms)
-    found, ran_away = variety(solved, cell.draws), limits_reached(solved).get("total_tokens", 0)
-    made = []
+    found, made = variety(solved, cell.draws), []
     for arm in cell.arms:
-        marks = run.first(arm, cell.draws or run.largest)
+        size = cell.draws or run.largest
+        marks = capped(run, arm, size, cell.budget if cell.draws else 0)
         if not marks.right:
             raise StudyError(f"{cell.config.name}: no answer by {arm} could be decided")
-        versus = {
-            name: None if name == cell.strategy else against(marks, rungs)
-            for name, rungs in ladders.items()
-        }
+        whole = run.first(arm, size).prices
+        ended = (
+            sum(marks.prices[id] != whole[id] for id in whole)
+            if cell.draws
+            else limits_reached(solved).get("total_tokens", 0)
+        )
         made.append(
-            CellResult(
-                cell, marks.figures, spent(marks), len(solved), versus, found, ran_away, failures
-            )
+            CellResult(cell, marks, len(solved), found, ended, dearest(marks.prices), failures)
         )
     return made
 
 
-def against(marks: Marks, rungs: Sequence[Marks]) -> Versus:
-    """At the nearest cost, over the problems that both decided. Raises `StudyError` without one."""
-    reference = min(rungs, key=lambda rung: abs(spent(rung) - spent(marks)))
-    difference = Pair.of(marks, reference).difference()
-    if difference is None:
+def dearest(prices: Mapping[str, Price]) -> float:
+    """What the problem that cost most cost; those that nobody counted aside."""
+    return max(((policy or 0) + (verifier or 0) for policy, verifier in prices.values()), default=0)
+
+
+def nearest(marks: Marks, rungs: Sequence[Marks]) -> Marks:
+    """The rung whose cost is nearest, over the problems of `marks`.
+
+    Raises `StudyError` where they have no decided problem in common.
+    """
+    alike = [some(rung, marks.shares.keys()) for rung in rungs]
+    found = min(alike, key=lambda rung: abs(spent(rung) - spent(marks)))
+    if not marks.right.keys() & found.right.keys():
         raise StudyError("a strategy and its reference have no decided problem in common")
-    return Versus(reference.n, spent(reference), difference)
+    return found
 
 
-def same_cost(tokens: float, other: Versus) -> bool:
+def same_cost(found: Comparison) -> bool:
     """Whether the two spent the same."""
-    return abs(tokens - other.tokens) <= SAME * other.tokens
+    ratio = found.cost_ratio
+    return ratio is not None and abs(ratio - 1) <= SAME + 1e-9

@@ -1,20 +1,14 @@
 """The cells of the comparison: which strategies, how wide at each budget, and how they answer.
 
-A budget is the mean number of tokens per problem, of both models together, that a cell is meant to
-spend: prompt tokens that were not cached, and generated ones. Widths are fixed per cell, so a long
-problem costs more than a short one, under every strategy. They were chosen so that a search ends by
-itself near its budget, in a pilot that is the command itself:
-
-    python -m treewright.studies.strategies --split validation --limit 16
-
-There the cells spent 1,945 to 2,266, 3,886 to 4,270 and 5,625 to 6,070 tokens, and none reached
-`GUARD` times its budget, where `budget.total_tokens` ends a search that runs away. 2,000 is about
-the least that a search can spend which has two paths judged after every step.
+A budget is the most tokens that the search of one problem may spend, of both models together:
+prompt tokens that were not cached, and generated ones. It is looked at before each question, so a
+search goes beyond it by no more than one; the best it has by then is its result. Widths are chosen
+on the validation split (`choose_widths`) so that few searches need to be ended.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,11 +16,9 @@ from search.strategies import strategy_class
 from treewright.arms.arm import Arm
 from treewright.config.config import Config
 from treewright.config.load import load_config
-from treewright.errors import ConfigError, suggest
+from treewright.studies.widths import SHIPPED, Widths, not_in_table
 
 BASE = Path(__file__).with_name("strategies.yaml")
-BUDGETS = (2000, 4000, 6000)
-GUARD = 4
 REFERENCES = ("best_of_n", "majority")
 """What every cell is compared with, at the tokens that the cell really spent."""
 
@@ -37,72 +29,31 @@ BEST, WEIGHTED = Arm("best", "history.last"), Arm("weighted", "history.last")
 class Entry:
     """A strategy in the comparison.
 
-    `arms`: how it answers, chosen before any result was seen; the first one is compared. `widths`:
-    by budget, what its config says beside its kind; under 0 where it has no width. `run`: the width
-    of one run whose first n candidates, drawn independently of the others, stand for every width.
+    `arms`: how it answers, chosen before any result was seen; the first one is compared. `width`:
+    what its config says at width {w}, in whole numbers from `least`; empty where it has none.
     """
 
     arms: tuple[Arm, ...]
-    widths: Mapping[int, str]
-    run: str = ""
+    width: str = ""
+    least: int = 1
+
+    def at(self, width: int) -> str:
+        """`paths=8 children=2` at 4."""
+        return self.width.format(w=width, double=2 * width)
 
 
 ENTRIES: dict[str, Entry] = {
-    "greedy": Entry((Arm("first"),), {0: ""}),
-    "best_of_n": Entry((WEIGHTED, BEST), {2000: "n=7", 4000: "n=15", 6000: "n=25"}, run="n=28"),
-    "majority": Entry((Arm("majority"),), {2000: "n=19", 4000: "n=39", 6000: "n=58"}, run="n=72"),
-    "beam": Entry(
-        (WEIGHTED, BEST),
-        {
-            2000: "paths=4 children=2 score_every=3 dedup=all",
-            4000: "paths=6 children=3 dedup=all",
-            6000: "paths=9 children=3 dedup=all",
-        },
-    ),
-    "dvts": Entry(
-        (WEIGHTED, BEST),
-        {
-            2000: "paths=2 children=2",
-            4000: "paths=6 children=2",
-            6000: "paths=10 children=2",
-        },
-    ),
-    "rebase": Entry((WEIGHTED, BEST), {2000: "width=2", 4000: "width=7", 6000: "width=12"}),
-    "particles": Entry(
-        (WEIGHTED, BEST), {2000: "particles=2", 4000: "particles=7", 6000: "particles=12"}
-    ),
-    "mcts": Entry(
-        (WEIGHTED, BEST),
-        {
-            2000: "simulations=7 parallel=4",
-            4000: "simulations=16 parallel=4",
-            6000: "simulations=26 parallel=4",
-        },
-    ),
-    "best_first": Entry(
-        (WEIGHTED, BEST),
-        {
-            2000: "children=2 solutions=1 depth_bonus=0.3",
-            4000: "children=3 expand=2 solutions=4 depth_bonus=0.1",
-            6000: "children=4 expand=3 solutions=9 depth_bonus=0.1",
-        },
-    ),
-    "backtrack": Entry(
-        (WEIGHTED, BEST),
-        {
-            2000: "chains=4 backtracks=2 feedback=none",
-            4000: "chains=8 backtracks=2 feedback=none",
-            6000: "chains=13 backtracks=2 feedback=none",
-        },
-    ),
-    "sequential": Entry(
-        (WEIGHTED, BEST),
-        {
-            2000: "chains=3 revisions=4 feedback=none",
-            4000: "chains=6 revisions=4 feedback=none",
-            6000: "chains=10 revisions=4 feedback=none",
-        },
-    ),
+    "greedy": Entry((Arm("first"),)),
+    "best_of_n": Entry((WEIGHTED, BEST), "n={w}"),
+    "majority": Entry((Arm("majority"),), "n={w}"),
+    "beam": Entry((WEIGHTED, BEST), "paths={double} children=2"),
+    "dvts": Entry((WEIGHTED, BEST), "paths={double} children=2"),
+    "rebase": Entry((WEIGHTED, BEST), "width={w}"),
+    "particles": Entry((WEIGHTED, BEST), "particles={w}"),
+    "mcts": Entry((WEIGHTED, BEST), "simulations={w} parallel=4", least=4),
+    "best_first": Entry((WEIGHTED, BEST), "children=3 expand=2 solutions={w} depth_bonus=0.1"),
+    "backtrack": Entry((WEIGHTED, BEST), "chains={w} backtracks=2 feedback=none"),
+    "sequential": Entry((WEIGHTED, BEST), "chains={w} revisions=4 feedback=none"),
 }
 """By kind."""
 
@@ -111,7 +62,7 @@ ENTRIES: dict[str, Entry] = {
 class StudyCell:
     """One strategy at one budget (0: it has none).
 
-    `draws`: how many of the candidates of `config`'s run are looked at; None for all.
+    `draws`: how many of the candidates of `config`'s run are looked at at most; None for all.
     """
 
     strategy: str
@@ -123,48 +74,50 @@ class StudyCell:
 
 
 def cells(
-    strategies: Sequence[str], budgets: Sequence[int], common: Sequence[str] = (), base: Path = BASE
+    strategies: Sequence[str],
+    budgets: Sequence[int],
+    common: Sequence[str] = (),
+    base: Path | str = BASE,
+    widths: Widths | None = None,
 ) -> list[StudyCell]:
     """The cells of these strategies at these budgets.
 
     Args:
         strategies: names of `ENTRIES`.
-        budgets: keys of their widths.
+        budgets: those that the strategies have widths for; none: all of them.
         common: overrides for all of the configs.
         base: the config that all of them extend.
+        widths: how wide each strategy is; those that ship where None.
 
     Raises:
         ConfigError: a strategy or budget that is not in the table, or a config that cannot be.
     """
-    return [cell for name in strategies for cell in _of(name, budgets, common, base)]
+    known = widths or Widths.read(SHIPPED)
+    asked = list(budgets) or known.budgets
+    return [cell for name in strategies for cell in _of(name, asked, common, base, known)]
 
 
 def _of(
-    name: str, budgets: Sequence[int], common: Sequence[str], base: Path
+    name: str, budgets: Sequence[int], common: Sequence[str], base: Path | str, known: Widths
 ) -> Iterator[StudyCell]:
     if name not in ENTRIES:
-        raise _not_in_table("--strategies", name, ENTRIES)
+        raise not_in_table("--strategies", name, ENTRIES)
     entry = ENTRIES[name]
-    for budget in (0,) if 0 in entry.widths else budgets:
-        if budget not in entry.widths:
-            raise _not_in_table("--budgets", budget, map(str, entry.widths))
-        width = entry.widths[budget]
-        draws = int(width.removeprefix("n=")) if entry.run else None
-        config = load_config(base, [*common, *overrides(name, 0 if entry.run else budget)])
+    for budget in budgets if entry.width else (0,):
+        width = known.of(name, budget) if entry.width else ""
+        run = known.runs.get(name, "")
+        draws = int(width.removeprefix("n=")) if run else None
+        said = overrides(name, run or width, 0 if run else budget)
+        config = load_config(base, [*common, *said])
         yield StudyCell(name, budget, entry.arms, width, draws, config)
 
 
-def overrides(name: str, budget: int) -> list[str]:
-    """What the config of a run says beside what all say; budget 0 is the run of all budgets."""
-    entry = ENTRIES[name]
+def overrides(name: str, width: str, budget: int) -> list[str]:
+    """What the config of a run says beside what all say; budget 0 is a run without a limit."""
     said = [f"name=strategies-{name}-{budget or 'all'}", f"strategy.kind={name}"]
-    said += [f"strategy.{setting}" for setting in (entry.run or entry.widths[budget]).split()]
+    said += [f"strategy.{setting}" for setting in width.split()]
     if budget:
-        said.append(f"strategy.budget.total_tokens={GUARD * budget}")
+        said.append(f"strategy.budget.total_tokens={budget}")
     if not strategy_class(name)().judges:
         said += ["aggregate=[]", "select=[first,majority]"]
     return said
-
-
-def _not_in_table(option: str, value: object, known: Iterable[str]) -> ConfigError:
-    return ConfigError("command line", option, value, "has no widths", suggest(str(value), known))

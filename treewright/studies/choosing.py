@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -36,6 +36,8 @@ class Against(StrEnum):
     """The vote without a verifier, over as many candidates."""
     FEWER = "fewer"
     """Itself over the fewest candidates compared: do more of them harm?"""
+    ONE_CHAIN = "one chain"
+    """Itself by a verifier that writes one chain for each candidate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +105,19 @@ class Choosing:
             made[name] = ScoreQuality(apart.within, apart.pooled, ece)
         return made
 
-    def family(self) -> list[HeldArm]:
-        """The whole family: one set of p values, adjusted together."""
+    def family(self, chains: Sequence[tuple[Marks, Marks]] = ()) -> list[HeldArm]:
+        """The whole family: one set of p values, adjusted together.
+
+        `chains`: arms by several verification chains and by one, which belong to it.
+        """
         asked = list(self._asked())
         pairs = [(self.marks(ours, n), self.marks(theirs, m)) for _, ours, n, theirs, m in asked]
-        return [
-            HeldArm(against, ours.arm, n, found)
-            for (against, ours, n, _, _), found in zip(asked, compare(pairs), strict=True)
+        named = [
+            *((against, ours.arm, n) for against, ours, n, _, _ in asked),
+            *((Against.ONE_CHAIN, ours.arm, ours.n) for ours, _ in chains),
         ]
+        found = compare([*pairs, *chains])
+        return [HeldArm(*name, each) for name, each in zip(named, found, strict=True)]
 
     def _asked(self) -> Iterator[tuple[Against, Curve, int, Curve, int]]:
         """What is compared: an arm at n with a reference at m."""

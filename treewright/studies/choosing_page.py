@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from search.selection import SELECTIONS
 from search.wording import (
@@ -21,6 +21,7 @@ from treewright.arms.columns import Place
 from treewright.arms.comparison import Comparison
 from treewright.arms.graded_run import Curve
 from treewright.studies.choosing import Against, Choosing, HeldArm
+from treewright.studies.choosing_lead import lead
 from treewright.studies.page import MARKER, paragraphs, table
 from treewright.studies.shown import Family
 
@@ -58,7 +59,13 @@ formula and its source: [docs/metrics.md](../docs/metrics.md).
 
 
 def page(
-    found: Choosing, family: Family, data: str, command: str, pictures: Sequence[tuple[str, str]]
+    found: Choosing,
+    family: Family,
+    data: str,
+    command: str,
+    pictures: Sequence[tuple[str, str]],
+    chains: int = 0,
+    about_chains: Iterable[str] = (),
 ) -> str:
     """All that stands above the marker, and the marker.
 
@@ -68,12 +75,16 @@ def page(
         data: the problems and the models, in words.
         command: that made the page.
         pictures: title and link of each plot.
+        chains: how many verification chains were tried beside one; 0 where none were.
+        about_chains: the lines on them.
     """
     lines = [
         f"# Aggregations over {found.run.largest} solutions",
         "",
         f"Made by `{command}` from {data}. {found.run.largest} solutions of each problem are drawn "
         "and judged once; every arm (an aggregation, a selection, n) chooses among the same ones.",
+        "",
+        lead(found, family.rows, chains),
         "",
         "## What is shown",
         "",
@@ -85,6 +96,7 @@ def page(
         *(line for title, link in pictures for line in (f"![{title}]({link})", "")),
         *differences(found, family),
         *grown(found, family),
+        *about_chains,
         *verifier(found),
         *paragraphs(HISTORY),
         MARKER,

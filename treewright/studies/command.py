@@ -73,16 +73,22 @@ def _unfinished(why: str) -> int:
     return UNFINISHED
 
 
-async def worked_off(configs: Sequence[Config], at_once: int = 1) -> list[Job]:
+async def worked_off(
+    configs: Sequence[Config],
+    at_once: int = 1,
+    ahead: Callable[[Sequence[Job]], str] | None = None,
+) -> list[Job]:
     """The jobs of these configs, with what was missing of them done.
 
-    Raises:
+    `ahead`: what to say of the jobs before they start. Raises:
         Unfinished: some are not at their end.
         SeriesError, DatasetError, ClusterError: they cannot be run.
     """
     jobs = planned(configs)
     missing = sum(not job.complete for job in jobs)
     print(f"{len(jobs)} runs, {missing} not complete", file=sys.stderr, flush=True)
+    if ahead is not None:
+        print(ahead(jobs), file=sys.stderr, flush=True)
     jobs = await work_off(jobs, at_once)
     left = [job for job in jobs if not job.ended]
     if left:

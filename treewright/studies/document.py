@@ -3,70 +3,159 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from search.wording import DASH, amount, interval, number, percent, signed, whole
+from search.wording import (
+    DASH,
+    amount,
+    counted,
+    interval,
+    number,
+    percent,
+    points,
+    points_interval,
+    probability,
+    whole,
+)
 from treewright.arms.columns import everywhere
-from treewright.studies.cell_results import SAME, CellResult, Versus, same_cost
-from treewright.studies.cells import GUARD, REFERENCES
+from treewright.arms.comparison import Comparison, Verdict
+from treewright.studies.cell_results import SAME, CellResult, same_cost
+from treewright.studies.cells import REFERENCES
+from treewright.studies.claims import Claim
+from treewright.studies.lead import lead
+from treewright.studies.levels import Levels
 from treewright.studies.page import MARKER, paragraphs, table
 
 RESULTS = ("strategy", "width", "tokens", "answer", "right %", "95 %", "− best-of-n", "− majority")
-CANDIDATES = ("strategy", "pass@N", "candidates", "answers", "steps", "ran away", "failed")
+CANDIDATES = (
+    *("strategy", "pass@N", "candidates", "answers", "steps"),
+    *("ended by the budget", "most tokens", "failed"),
+)
+CLAIMS = ("difference", "over", "budget", "points", "95 %", "p", "tokens ×", "meant to be", "held")
 
 TOLD = """
-**Budgets.** A budget is the mean number of tokens per problem that a strategy is meant to spend, of
-policy and verifier together: prompt tokens that the run's own prefix cache did not hold, and
-generated tokens. A width is the same for all problems, so long ones cost more than short ones under
-every strategy. Widths were chosen on the validation split so that searches end by themselves near
-the budget; a limit of {guard} times the budget ends those that run away. `tokens` are those really
-spent (policy + verifier).
+**Budgets.** A budget is the most that the search of one problem may spend, in tokens of policy and
+verifier together: prompt tokens that the run's own prefix cache did not hold, and generated tokens.
+It is looked at before each question, so a search goes beyond it by no more than one question; then
+the best it has is its result, and it is counted (`ended by the budget`). Draws of best-of-n and
+majority are held to the same rule, one at a time. A width is the same for all problems, so long
+ones cost more than short ones under every strategy. `tokens` are those really spent, in the mean
+(policy + verifier).
 
 **Answers.** How a strategy answers was fixed before any result was seen. The last two columns of
 the first table are differences in points to best-of-n (the verifier's weighted vote) and to
-majority, over the same problems, with 95 % intervals by paired bootstrap. Each row is compared with
-the n that costs what the row really spent, not what its budget says; † marks a row that cost over
-{same} more or less than its reference all the same. Intervals in bold leave out 0: {shown} of
-{compared}, and {by_chance} would by chance alone if no strategy differed from another.
+majority, over the same problems and under the same budget, with 95 % intervals by paired bootstrap.
+Each row is compared with the n that costs what the row really spent; † marks a row that cost over
+{same} more or less than its reference all the same. **Bold** is shown: p < 0.05 by McNemar's exact
+or a randomisation test, after Holm over all {family} differences of this page.
 
 **Candidates.** In the second table, pass@N is the share of problems with a right candidate; beside
 it how many candidates and different answers a problem has, and how many different steps were drawn
 for it, pruned ones too (steps of the same text at the same depth are one).
 """
+MEANT = """
+What the domain is meant to show. `pass@1` is the mean over all draws; a vote over 16 is the mean
+over all choices of 16. The interval is of each difference alone, p is after Holm over the page. A
+gain is held where it is large enough, its interval lies above 0 and, of a search, it cost at most
+{same} more than its reference.
+"""
 
 
-def document(found: Sequence[CellResult], data: str, command: str) -> str:
+@dataclass(frozen=True)
+class Findings:
+    """All that the page says: its rows, and what was meant to hold, each with what was found."""
+
+    rows: tuple[CellResult, ...]
+    claims: tuple[tuple[Claim, Comparison], ...]
+    levels: Levels
+
+    @property
+    def compared(self) -> list[Comparison]:
+        """The family, without what could not be compared."""
+        versus = [other for row in self.rows for other in row.versus.values() if other is not None]
+        both = [*(found for _, found in self.claims), *versus]
+        return [each for each in both if each.verdict is not Verdict.NOTHING]
+
+    def to_json(self) -> dict[str, object]:
+        """A plain object."""
+        return {
+            "rows": [row.to_json(self.levels) for row in self.rows],
+            "claims": [
+                {"name": claim.name, "over": claim.where, "budget": claim.budget,
+                 "at_least": claim.at_least, "at_most": claim.at_most, "held": claim.held(found),
+                 **found.to_json()}
+                for claim, found in self.claims
+            ],
+        }  # fmt: skip
+
+
+def document(found: Findings, data: str, command: str) -> str:
     """All that stands above the marker, and the marker."""
-    return "\n".join([*_introduction(found, data, command), *_sections(found), MARKER, ""])
+    family = len(found.compared)
+    told = TOLD.format(same=f"{percent(SAME, 0)}%", family=family)
+    lines = [
+        *("# Strategies at equal tokens", "", f"Made by `{command}` from {data}.", ""),
+        *paragraphs(lead(found.claims, found.levels)),
+        *_claims(found),
+        *paragraphs(told),
+        *_sections(found),
+        *(MARKER, ""),
+    ]
+    return "\n".join(lines)
 
 
-def _introduction(found: Sequence[CellResult], data: str, command: str) -> Iterator[str]:
-    compared = [other for each in found for other in each.versus.values() if other is not None]
-    told = TOLD.format(
-        guard=GUARD,
-        same=f"{percent(SAME, 0)}%",
-        shown=sum(each.difference.shown for each in compared),
-        compared=len(compared),
-        by_chance=round(0.05 * len(compared)),
+def _claims(found: Findings) -> Iterator[str]:
+    if not found.claims:
+        return
+    meant = MEANT.format(same=f"{percent(SAME, 0)}%")
+    yield from ("## What must hold", "", *paragraphs(meant))
+    yield from table(CLAIMS, (_claim(*each) for each in found.claims), words=2)
+
+
+def _claim(claim: Claim, found: Comparison) -> tuple[str, ...]:
+    gap = points(found.difference)
+    return (
+        claim.name,
+        f"{claim.where} ({counted(found.problems, 'problem')})",
+        whole(claim.budget or None),
+        f"**{gap}**" if found.shown else gap,
+        points_interval(found.ci95),
+        probability(found.p_holm),
+        number(found.cost_ratio, 2),
+        claim.asked,
+        "yes" if claim.held(found) else "no",
     )
-    yield from ("# Strategies at equal tokens", "", f"Made by `{command}` from {data}.", "")
-    yield from paragraphs(told)
 
 
-def _sections(found: Sequence[CellResult]) -> Iterator[str]:
-    for budget in sorted({each.cell.budget for each in found}):
-        some = [each for each in found if each.cell.budget == budget]
+def _sections(found: Findings) -> Iterator[str]:
+    for budget in sorted({each.cell.budget for each in found.rows}):
+        some = [each for each in found.rows if each.cell.budget == budget]
         title = f"{whole(budget)} tokens per problem" if budget else "One solution, no search"
         yield from (f"## {title}", "")
         header = (*RESULTS, *(column.heading for column in everywhere()))
         yield from table(header, map(_result, some))
+        yield from _by_level(some, found.levels)
         once = {each.cell.strategy: _candidates(each) for each in some}  # the same for every arm
         yield from table(CANDIDATES, once.values())
+
+
+def _by_level(some: Sequence[CellResult], levels: Levels) -> Iterator[str]:
+    """Accuracy on each level, where the data have any."""
+    if not levels.known:
+        return
+    sizes = [f"level {each} ({len(levels.at(each))})" for each in levels.known]
+    lines = [
+        (each.cell.strategy, each.rule, *(percent(at.accuracy) for at in by_level.values()))
+        for each in some
+        for by_level in [each.by_level(levels)]
+    ]
+    yield from table(("right %", "answer", *sizes), lines, words=2)
 
 
 def _result(each: CellResult) -> tuple[str, ...]:
     found = each.found
     parts = f"{amount(found.policy_tokens)} + {amount(found.verifier_tokens)}"
-    some = f" of {found.problems}" if found.problems < each.searched else ""
+    some = f" of {number(found.problems, 0)}" if found.problems < each.searched else ""
     return (
         each.cell.strategy,
         each.cell.width or DASH,
@@ -74,21 +163,17 @@ def _result(each: CellResult) -> tuple[str, ...]:
         each.rule,
         f"{percent(found.accuracy)}{some}",
         interval(found.ci95),
-        *(_versus(each, each.versus[name]) for name in REFERENCES),
+        *(_versus(each.versus.get(name)) for name in REFERENCES),
         *(column.page_text(found) for column in everywhere()),
     )
 
 
-def _versus(each: CellResult, other: Versus | None) -> str:
-    if other is None:
+def _versus(found: Comparison | None) -> str:
+    if found is None:
         return DASH
-    mean, low, high = (
-        signed(100 * value)
-        for value in (other.difference.mean, other.difference.low, other.difference.high)
-    )
-    ends = f"**{low} … {high}**" if other.difference.shown else f"{low} … {high}"
-    unequal = "" if same_cost(each.tokens, other) else " †"
-    return f"{mean} ({ends}) n={other.n}{unequal}"
+    gap = f"{points(found.difference)} ({points_interval(found.ci95)})"
+    unequal = "" if same_cost(found) else " †"
+    return f"{f'**{gap}**' if found.shown else gap} n={found.theirs.figures.n}{unequal}"
 
 
 def _candidates(each: CellResult) -> tuple[str, ...]:
@@ -99,6 +184,7 @@ def _candidates(each: CellResult) -> tuple[str, ...]:
         number(found.candidates, 1),
         number(found.answers, 2),
         number(found.steps, 1),
-        str(each.ran_away),
+        str(each.capped),
+        amount(each.most),
         str(each.failures),
     )

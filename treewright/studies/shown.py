@@ -56,6 +56,7 @@ class Family:
             by_name = self.block(against, selection)
             yield f"`{selection}` against `{against}`: {verdicts(by_name, self.sizes)}."
         yield from harm([row for row in self.rows if row.against is Against.FEWER])
+        yield from by_chains([row for row in self.rows if row.against is Against.ONE_CHAIN])
         yield from nearest([row for row in self.rows if not row.found.shown])
 
 
@@ -104,6 +105,16 @@ def harm(rows: Sequence[HeldArm]) -> Iterator[str]:
     few, most = rows[0].found.theirs.figures.n, rows[0].n
     by_name = {str(row.arm.aggregation): [row] for row in rows}
     yield f"`best` of {most} solutions against `best` of {few}: {verdicts(by_name, [most])}."
+
+
+def by_chains(rows: Sequence[HeldArm]) -> Iterator[str]:
+    """Whether several verification chains choose better than one."""
+    for selection in dict.fromkeys(row.arm.selection for row in rows):
+        by_name = {
+            str(row.arm.aggregation): [row] for row in rows if row.arm.selection == selection
+        }
+        size = next(iter(by_name.values()))[0].n
+        yield f"`{selection}` by several chains against one: {verdicts(by_name, [size])}."
 
 
 def nearest(rows: Sequence[HeldArm]) -> Iterator[str]:

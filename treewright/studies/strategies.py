@@ -2,52 +2,75 @@
 
     python -m treewright.studies.strategies --output benchmarks/strategies.md
 
-The runs are ordinary run folders: the same command again does only what is missing.
+The runs are ordinary run folders: the same command again does only what is missing. Another domain
+is another `--config`, with the `--widths` that `choose_widths` found for it.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from treewright.arms.comparison import Comparison, compare
+from treewright.arms.marks import Marks
 from treewright.arms.solved import Solved
 from treewright.running.ending import ending
 from treewright.running.job import Job
 from treewright.running.recorded import RecordedRun
-from treewright.studies.cell_results import CellResult, ladder, results
-from treewright.studies.cells import BASE, BUDGETS, ENTRIES, REFERENCES, StudyCell, cells
+from treewright.studies import estimate
+from treewright.studies.cell_results import CellResult, ladder, nearest, results
+from treewright.studies.cells import BASE, ENTRIES, REFERENCES, StudyCell, cells
+from treewright.studies.claims import Claim, searches, votes
 from treewright.studies.command import common, deliver, described, guarded, parser, worked_off
-from treewright.studies.document import document
+from treewright.studies.document import Findings, document
+from treewright.studies.levels import Levels
 from treewright.studies.page import StudyError
+from treewright.studies.widths import SHIPPED, Widths
 
 MODULE = "treewright.studies.strategies"
 
 
-def main(arguments: Sequence[str] | None = None, base: Path = BASE) -> int:
+def main(arguments: Sequence[str] | None = None, base: Path | str = BASE) -> int:
     """Run what is missing, measure and print. Returns the exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    options = options_of(arguments)
-    return guarded(lambda: study(options, " ".join([f"python -m {MODULE}", *arguments]), base))
+    options = options_of(arguments, base)
+    return guarded(lambda: study(options, " ".join([f"python -m {MODULE}", *arguments])))
 
 
-async def study(options: argparse.Namespace, command: str, base: Path) -> None:
+async def study(options: argparse.Namespace, command: str) -> None:
     """All of it, or an exception."""
     strategies = list(dict.fromkeys([*REFERENCES, *options.strategies]))
-    table = cells(strategies, options.budgets, common(options), base)
+    widths = Widths.read(options.widths)
+    table = cells(strategies, options.budgets, common(options), options.config, widths)
     configs = {cell.config.name: cell.config for cell in table}
-    jobs = await worked_off(list(configs.values()), options.at_once)
-    found = [row async for row in measured(table, jobs)]
-    figures = {"rows": [row.to_json() for row in found]}
-    deliver(options, document(found, described(jobs[0]), command), figures)
+
+    def ahead(jobs: Sequence[Job]) -> str:
+        work = [(0 if job.complete else len(job.dataset.samples), most(job, table)) for job in jobs]
+        return estimate.told(work, options.rate)
+
+    jobs = await worked_off(list(configs.values()), options.at_once, ahead)
+    found = await measured(table, jobs)
+    text = document(found, f"{described(jobs[0])}; widths chosen {widths.chosen}", command)
+    deliver(options, text, found.to_json())
 
 
-def options_of(arguments: Sequence[str]) -> argparse.Namespace:
+def most(job: Job, table: Sequence[StudyCell]) -> float:
+    """About the most tokens that a search of a run computes: its budget, or the largest."""
+    own = {cell.budget for cell in table if cell.config.name == job.config.name}
+    return float(max(own))
+
+
+def options_of(arguments: Sequence[str], base: Path | str = BASE) -> argparse.Namespace:
     """What the command line says."""
     made = parser(MODULE, __doc__)
     made.add_argument("--strategies", type=names, default=list(ENTRIES), metavar="A,B")
-    made.add_argument("--budgets", type=numbers, default=list(BUDGETS), metavar="N,M")
+    made.add_argument("--budgets", type=numbers, default=[], metavar="N,M", help="some of them")
+    made.add_argument("--config", default=base, metavar="CONFIG", help="what all runs extend")
+    made.add_argument("--widths", type=Path, default=SHIPPED, metavar="FILE")
+    made.add_argument("--rate", type=float, default=estimate.RATE, metavar="TOKENS/S")
     made.add_argument("--at-once", type=int, default=4, metavar="N", help="runs side by side")
     return made.parse_args(arguments)
 
@@ -62,22 +85,50 @@ def numbers(listed: str) -> list[int]:
     return [int(name) for name in names(listed)]
 
 
-async def measured(table: Sequence[StudyCell], jobs: Sequence[Job]) -> AsyncIterator[CellResult]:
+async def measured(table: Sequence[StudyCell], jobs: Sequence[Job]) -> Findings:
     """The results of all cells, in their order. Each run is read once; references are kept."""
     by_name = {job.config.name: job for job in jobs}
-    kept = {cell.strategy: await read(by_name[cell.config.name]) for cell in references(table)}
-    ladders = {
-        cell.strategy: ladder(kept[cell.strategy][0], cell.arms[0]) for cell in references(table)
-    }
+    first = {cell.strategy: cell for cell in table if cell.strategy in REFERENCES}
+    kept = {name: await read(by_name[cell.config.name]) for name, cell in first.items()}
+    rows: list[CellResult] = []
     for cell in table:
         solved, failures = kept.get(cell.strategy) or await read(by_name[cell.config.name])
-        for found in results(cell, solved, failures, ladders):
-            yield found
+        rows += results(cell, solved, failures)
+    ladders = {
+        (name, budget): ladder(kept[name][0], cell.arms[0], budget)
+        for name, cell in first.items()
+        for budget in sorted({each.cell.budget for each in rows})
+    }
+    levels = Levels.of(jobs[0].dataset)
+    greedy = next((each.marks for each in rows if each.cell.strategy == "greedy"), None)
+    best = {budget: rungs for (name, budget), rungs in ladders.items() if name == "best_of_n"}
+    claims = [
+        *votes(greedy, kept["majority"][0], kept["best_of_n"][0]),
+        *searches(rows, best, levels),
+    ]
+    return together(rows, ladders, claims, levels)
 
 
-def references(table: Sequence[StudyCell]) -> list[StudyCell]:
-    """One cell of each reference."""
-    return list({cell.strategy: cell for cell in table if cell.strategy in REFERENCES}.values())
+def together(
+    rows: Sequence[CellResult],
+    ladders: dict[tuple[str, int], list[Marks]],
+    claims: Sequence[Claim],
+    levels: Levels,
+) -> Findings:
+    """All that the page compares, as one family."""
+    asked = [
+        (at, name, nearest(row.marks, ladders[name, row.cell.budget]))
+        for at, row in enumerate(rows)
+        for name in REFERENCES
+        if name != row.cell.strategy
+    ]
+    pairs = [(rows[at].marks, theirs) for at, _, theirs in asked]
+    found = compare([*((claim.ours, claim.theirs) for claim in claims), *pairs])
+    versus: list[dict[str, Comparison | None]] = [dict.fromkeys(REFERENCES) for _ in rows]
+    for (at, name, _), each in zip(asked, found[len(claims) :], strict=True):
+        versus[at][name] = each
+    told = tuple(replace(row, versus=each) for row, each in zip(rows, versus, strict=True))
+    return Findings(told, tuple(zip(claims, found, strict=False)), levels)
 
 
 async def read(job: Job) -> tuple[list[Solved], int]:

@@ -14,7 +14,7 @@ from treewright.config.compose import COMMAND_LINE, FIRST, Override, compose, me
 from treewright.config.config import Config
 from treewright.config.load import config_of
 from treewright.config.schema import INTERPOLATION, fit
-from treewright.config.sweep import EXAMPLE, SWEEP, combinations
+from treewright.config.sweep import EXAMPLE, SWEEP, combinations, reference
 from treewright.config.swept import Combination, shown, text
 from treewright.config.yamlfile import Node, node_of
 from treewright.errors import ConfigError
@@ -30,7 +30,7 @@ class Cell:
 
     `number`: from 1, in the order of the sweep. `values`: by swept key, as they were written.
     `overrides`: what `treewright run CONFIG` would have to be told beside. `tree`: the whole config
-    as it was composed.
+    as it was composed. `reference`: the others are held against it, problem by problem.
     """
 
     number: int
@@ -38,6 +38,7 @@ class Cell:
     overrides: tuple[str, ...]
     tree: Node
     config: Config
+    reference: bool = False
 
 
 def load_cells(
@@ -57,7 +58,9 @@ def load_cells(
     found = combinations(tree.value[SWEEP])
     _check_overrides(overrides, found[0])
     make = _CellConfigs(Path(path).stem, models)
-    return [_cell(number, one, base, make) for number, one in enumerate(found, 1)]
+    against = reference(tree.value[SWEEP], len(found))
+    cells = [_cell(number, one, base, make) for number, one in enumerate(found, 1)]
+    return [replace(cell, reference=cell.number == against) for cell in cells]
 
 
 def reporting_all(cells: Sequence[Cell]) -> Config:

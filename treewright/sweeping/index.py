@@ -11,6 +11,7 @@ from treewright.arms.columns import Place
 from treewright.running.job import Job
 from treewright.running.run_folder import RunFolder
 from treewright.sweeping.cell import Cell
+from treewright.sweeping.held_against import held_against
 from treewright.sweeping.shared_run import FAILED, Figures, SharedRun
 from treewright.terminal import line
 
@@ -62,10 +63,15 @@ class Index:
     def to_json(self) -> dict[str, object]:
         """A plain object: the sweep's name and its cells in their order."""
         cells = [row for run in self.runs for row in rows(run)]
+        held = [
+            {"cell": each.ours, "against": each.theirs, **each.found.to_json()}
+            for each in held_against(self.figures())
+        ]
         return {
             "name": self.folder.path.name,
             "generations": len(self.runs),
             "cells": sorted(cells, key=lambda row: row["cell"]),
+            **({"differences": held} if held else {}),
         }
 
     def figures(self) -> list[tuple[SharedRun, Cell, Figures]]:

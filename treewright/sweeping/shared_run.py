@@ -8,8 +8,12 @@ from dataclasses import dataclass, field, replace
 from benchmarks.datasets import Dataset, load_dataset
 from search.custom import PartError
 from search.fault import Fault
+from treewright.arms.arm import arms_of
+from treewright.arms.graded_run import GradedRun
+from treewright.arms.marks import Marks
 from treewright.arms.measured import Measured
 from treewright.arms.metrics import Metrics
+from treewright.arms.solved import Solved
 from treewright.config.config import Config
 from treewright.config.fingerprint import fingerprint
 from treewright.running.ending import ending
@@ -28,12 +32,14 @@ PENDING, FAILED = "pending", "failed"
 class Figures:
     """What is known of a cell: its figures, or why there are none.
 
-    `too_many`: it has more failures than its `fail_on_error`.
+    `too_many`: it has more failures than its `fail_on_error`. `marks`: its arms over all
+    candidates, problem by problem, where cells are held against one.
     """
 
     metrics: Metrics | None = None
     too_many: bool = False
     fault: Exception | None = None
+    marks: tuple[Marks, ...] = ()
 
     @property
     def tops(self) -> list[Measured]:
@@ -47,7 +53,8 @@ class SharedRun:
 
     `number`: from 1. `datasets`: of all cells of the sweep, by `data_key`; those of one run have
     the same samples, but may not have the same bad rows. `fault`: why it could not be worked on
-    this time. `figures`: by number of the cell, once the run ended.
+    this time. `figures`: by number of the cell, once the run ended. `paired`: a cell of the
+    sweep is one that others are held against.
     """
 
     number: int
@@ -56,6 +63,7 @@ class SharedRun:
     datasets: Mapping[str, Dataset]
     fault: Exception | None = None
     figures: dict[int, Figures] = field(default_factory=dict)
+    paired: bool = False
 
     @property
     def status(self) -> str:
@@ -106,7 +114,8 @@ class SharedRun:
                 self.figures[cell.number] = Figures(fault=error)
                 continue
             failures = too_many(ended, cell.config.fail_on_error)
-            self.figures[cell.number] = Figures(ended.metrics, failures)
+            marks = marks_of(cell.config, known.solved) if self.paired else ()
+            self.figures[cell.number] = Figures(ended.metrics, failures, marks=marks)
         return not known.pending
 
 
@@ -131,8 +140,16 @@ def shared_runs(cells: Sequence[Cell]) -> list[SharedRun]:
     for number, group in enumerate(shared.values(), 1):
         config = reporting_all(group)
         job = Job.of(config, datasets[data_key(config)], common(group))
-        found.append(SharedRun(number, group, job, datasets))
+        paired = any(cell.reference for cell in cells)
+        found.append(SharedRun(number, group, job, datasets, paired=paired))
     return found
+
+
+def marks_of(config: Config, solved: Sequence[Solved]) -> tuple[Marks, ...]:
+    """The arms that a config reports, over all candidates, problem by problem."""
+    arms = arms_of(config.aggregate, config.select)
+    run = GradedRun.of(solved, arms, config.missing)
+    return tuple(run.first(arm, run.largest) for arm in arms)
 
 
 def common(cells: Sequence[Cell]) -> str:

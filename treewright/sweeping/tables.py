@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from search.questions import steered_by
-from search.wording import DASH, UNKNOWN, amount, whole
+from search.wording import DASH, UNKNOWN, amount, points, points_interval, whole
 from treewright.arms.columns import Place
 from treewright.arms.measured import Measured
 from treewright.arms.tables import console
@@ -17,6 +17,7 @@ from treewright.config.steering import strategy_told
 from treewright.hiding import hide
 from treewright.running.series import by_engines
 from treewright.running.table import left_out, without_answer
+from treewright.sweeping.held_against import conclusion, held_against
 from treewright.sweeping.index import Index
 from treewright.sweeping.plan import SweepPlan
 from treewright.sweeping.shared_run import SharedRun
@@ -57,21 +58,28 @@ def print_plan(plan: SweepPlan, runs: Sequence[SharedRun]) -> None:
 def print_results(index: Index) -> None:
     """Every arm of the cells at its largest n, then what was left out, then the runs.
 
-    Cells that come to the same are one row.
+    Cells that come to the same are one row. Where they are held against one of them, it says how
+    they differ from it, and at last what that shows.
     """
     keys = [key for key in swept(index.runs) if key not in IN_ARM]
     steers = ["steered by"] if any(map(steering, index.runs)) else []
     columns = Place.SWEEP.columns
+    held = held_against(index.figures())
+    against = {(each.run, each.found.ours.arm): each.found for each in held}
     figures = ["arm", *(column.narrow or column.heading for column in columns)]
+    figures += [f"− cell {held[0].theirs}", "95 % CI of that"] if held else []
     table = _table(["cells", *keys], [*steers, *figures, "run"])
     steered = {each.number: steering(each) or DASH for each in index.runs}
     for (number, values, arm), cells in same_arms(index, keys).items():
         told = [str(arm.arm), *(column.text(arm) for column in columns)]
+        if held:
+            found = against.get((number, str(arm.arm)))
+            told += [points(found.difference), points_interval(found.ci95)] if found else [DASH] * 2
         by = [steered[number]] if steers else []
         _row(table, [", ".join(map(str, cells)), *values, *by, *told, number])
     shown = console(WIDE)
     shown.print(table)
-    for note in [*notes(index), *map(_run, index.runs)]:
+    for note in [*filter(None, [conclusion(held)]), *notes(index), *map(_run, index.runs)]:
         shown.print(line(note), highlight=False, markup=False, soft_wrap=True)
 
 

@@ -1,0 +1,173 @@
+"""What the page of strategies claims: each sentence and each line from results made by hand."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from benchmarks.datasets import Dataset, Sample
+from search.core import Problem
+from test_studies import BEST, RIGHT, WRONG, marks, solved
+from treewright.arms.comparison import Comparison, Verdict, compare
+from treewright.studies import estimate
+from treewright.studies.cell_results import CellResult, ladder, results
+from treewright.studies.cells import WEIGHTED, cells
+from treewright.studies.choose_widths import chosen, line, quantile, widest
+from treewright.studies.claims import Claim, searches, votes
+from treewright.studies.document import Findings, document
+from treewright.studies.lead import lead
+from treewright.studies.levels import Levels
+from treewright.studies.strategies import together
+from treewright.studies.widths import Widths
+
+LEVELS = Levels({f"{level}-{at}": level for level in (1, 3, 5) for at in range(20)})
+HARD = [id for id in LEVELS.by_id if not id.startswith("1")]
+
+
+def rights(right: set[str], *, n: int = 1) -> list[Any]:
+    """Every problem with n equal candidates, all right or all wrong."""
+    return [solved(id, *[(0, RIGHT if id in right else WRONG, 0.9)] * n) for id in LEVELS.by_id]
+
+
+def row(strategy: str, right: set[str]) -> CellResult:
+    """A cell at 2,000 tokens whose searches got these problems right."""
+    (cell,) = cells([strategy], [2000])
+    return results(replace(cell, arms=(WEIGHTED,)), rights(right))[0]
+
+
+def found(right: set[str], reference: set[str]) -> Findings:
+    """Beam with these right answers, best-of-n and majority with those of the reference."""
+    rungs = ladder(rights(reference), WEIGHTED)
+    beam = row("beam", right)
+    claims = list(searches([beam], {2000: rungs}, LEVELS))
+    return together([beam], {("best_of_n", 2000): rungs, ("majority", 2000): rungs}, claims, LEVELS)
+
+
+def test_a_search_is_held_against_best_of_n_on_the_hard_levels_only() -> None:
+    (claim,) = searches([row("beam", set(HARD))], {2000: ladder(rights(set()), BEST)}, LEVELS)
+    (compared,) = compare([(claim.ours, claim.theirs)])
+    assert (compared.problems, compared.difference) == (len(HARD), 1.0)
+    assert (claim.where, claim.budget, claim.asked) == ("levels 3 to 5", 2000, "at least +5")
+
+
+def test_without_levels_a_search_is_held_against_best_of_n_over_all_problems() -> None:
+    rungs = {2000: ladder(rights(set()), BEST)}
+    (claim,) = searches([row("beam", set(HARD))], rungs, Levels({}))
+    assert (len(claim.ours.shares), claim.where) == (60, "all problems")
+
+
+def test_votes_are_means_over_all_choices_of_the_same_draws() -> None:
+    """Of four draws one is right: pass@1 0.25, the vote over all four wrong, the score right."""
+    item = solved("a", (0, WRONG, 0.1), (0, WRONG, 0.1), (1, RIGHT, 0.9), (2, WRONG, 0.1))
+    greedy = marks(WEIGHTED, solved("a", (0, RIGHT, 1.0)))
+    claims = list(votes(greedy, [item], [item]))
+    assert [claim.name for claim in claims] == [
+        "greedy − pass@1", "majority@4 − pass@1", "weighted best-of-4 − majority@4"
+    ]  # fmt: skip
+    gaps = [each.difference for each in compare([(c.ours, c.theirs) for c in claims])]
+    assert gaps == [0.75, -0.25, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("gap", "ci95", "held"),
+    [(0.06, (0.01, 0.11), True), (0.06, (-0.01, 0.13), False), (0.04, (0.01, 0.07), False)],
+)
+def test_a_gain_is_held_where_it_is_large_enough_and_its_interval_lies_above_0(
+    gap: float, ci95: tuple[float, float], held: bool
+) -> None:
+    claim = list(votes(None, rights(set()), rights(set())))[1]
+    (base,) = compare([(claim.ours, claim.theirs)])
+    assert claim.held(replace(base, difference=gap, ci95=ci95)) is held
+
+
+def test_greedy_may_be_better_by_so_many_points_and_no_more() -> None:
+    claim = next(votes(marks(BEST, *rights(set())), rights(set()), rights(set())))
+    (base,) = compare([(claim.ours, claim.theirs)])
+    assert claim.held(replace(base, difference=0.12))
+    assert not claim.held(replace(base, difference=0.125))
+
+
+def test_the_lead_calls_a_search_better_only_where_that_is_shown() -> None:
+    text = lead(found(set(HARD), set()).claims, LEVELS)
+    assert "more often right are beam at 2,000 tokens (+100.0 points" in text
+    assert "no difference" not in text
+    silent = lead(found(set(HARD[:2]), set()).claims, LEVELS)
+    assert "more often" not in silent
+    assert "no difference is shown for beam at 2,000" in silent
+    assert "may be there all the same: 40 problems do not tell." in silent
+    assert "less often right are beam" in lead(found(set(), set(HARD)).claims, LEVELS)
+
+
+def test_the_page_has_a_line_for_each_claim_and_the_accuracy_on_each_level() -> None:
+    text = document(found(set(HARD), set()), "data", "command")
+    (claim,) = [each for each in text.splitlines() if each.startswith("| beam − best-of-n")]
+    assert "levels 3 to 5 (40 problems) | 2,000 | **+100.0** |" in claim
+    assert claim.endswith("| 1.00 | at least +5 | yes |")
+    assert "| right % | answer | level 1 (20) | level 3 (20) | level 5 (20) |" in text
+    assert "| beam | weighted of history.last | 0.0 | 100.0 | 100.0 |" in text
+    assert "after Holm over all 3 differences" in text
+
+
+def test_a_dataset_without_levels_has_no_columns_of_them() -> None:
+    without = replace(found(set(HARD), set()), levels=Levels({}))
+    assert "level 1" not in document(without, "data", "command")
+
+
+@pytest.mark.parametrize(
+    ("said", "level"), [(3, 3), ("3", 3), ("Level 5", 5), ("hard", None), (True, None)]
+)
+def test_a_level_is_read_as_math_writes_it(said: object, level: int | None) -> None:
+    data = Dataset([Sample(Problem("a", "?"), "1", {"level": said})], [], "")
+    assert Levels.of(data).by_id == ({} if level is None else {"a": level})
+
+
+# --- Caps, widths, and time ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("cap", "drawn"), [(30, 1), (31, 2), (61, 2), (62, 3), (1000, 3)])
+def test_under_a_cap_no_candidate_is_drawn_once_so_much_is_spent(cap: int, drawn: int) -> None:
+    """One candidate costs 30, two 61, three 93; the first one is always drawn."""
+    items = [solved("a", (0, WRONG, 0.1), (1, RIGHT, 0.9), (1, RIGHT, 0.8))]
+    top = ladder(items, BEST, cap)[-1]
+    assert top.figures.tokens == [30, 61, 93][drawn - 1]
+    assert top.right["a"] == (drawn > 1)
+
+
+def test_a_row_of_draws_counts_the_problems_that_its_budget_ended() -> None:
+    (cell, *_) = cells(["best_of_n"], [2000])
+    cell = replace(cell, budget=50, draws=3)
+    long = solved("a", (0, WRONG, 0.1), (1, RIGHT, 0.9), (1, RIGHT, 0.8))
+    row, _ = results(cell, [long, solved("b", (0, RIGHT, 0.9))])
+    assert (row.capped, row.most, row.searched) == (1, 61, 2)
+
+
+def test_a_width_is_the_widest_that_nine_of_ten_searches_end_within() -> None:
+    """Width w costs 100 w, but one search in ten ten times as much."""
+    costs = {width: [100 * width] * 9 + [1000 * width] for width in (1, 3, 8)}
+    assert quantile(costs[1]) == 100
+    assert [widest(costs, budget, 1) for budget in (101, 500, 801, 2000)] == [1, 4, 8, 19]
+    assert line([(1, 100.0), (3, 300.0)], 2) == 200.0
+
+
+def test_chosen_widths_are_written_and_read_again(tmp_path: Any) -> None:
+    costs = {name: {1: [100] * 10, 3: [300] * 10, 8: [800] * 10} for name in ("best_of_n", "beam")}
+    made = chosen(costs, [500, 1000], "on doubles")
+    assert made.of("beam", 500) == "paths=8 children=2"
+    assert made.runs == {"best_of_n": "n=16"}
+    (tmp_path / "widths.yaml").write_text(made.yaml())
+    assert Widths.read(tmp_path / "widths.yaml") == made
+
+
+def test_the_estimate_counts_what_is_left_only() -> None:
+    told = estimate.told([(400, 6000.0), (0, 6000.0)], rate=1000.0)
+    assert "400 searches, up to about 2,400,000 tokens, 40:00 at 1,000 tokens" in told
+    assert "nothing" in estimate.told([(0, 6000.0)])
+
+
+def test_nothing_that_could_not_be_compared_is_called_a_difference() -> None:
+    claim = Claim("a − b", marks(BEST), marks(BEST), "all", at_least=5, budget=1, strategy="beam")
+    (nothing,) = compare([(claim.ours, claim.theirs)])
+    assert nothing.verdict is Verdict.NOTHING
+    assert not claim.held(nothing)
+    both: tuple[tuple[Claim, Comparison], ...] = ((claim, nothing),)
+    assert Findings((), both, Levels({})).compared == []

@@ -1,0 +1,69 @@
+"""What the comparison of aggregations found, in plain words and no more than its numbers show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from search.wording import counted, percent, points, points_interval
+from treewright.arms.comparison import Verdict
+from treewright.studies.choosing import Against, Choosing, HeldArm
+
+
+def lead(found: Choosing, rows: Sequence[HeldArm], chains: int = 0) -> str:
+    """Two to four sentences. A difference is called one only where it is shown."""
+    return " ".join([_votes(found, rows), *_harm(rows), *_chains(rows, chains)])
+
+
+def _votes(found: Choosing, rows: Sequence[HeldArm]) -> str:
+    """One solution, the vote, and the verifier's vote by the whole solution."""
+    largest = found.run.largest
+    by_name = {str(curve.arm): curve for curve in found.curves}
+    single = by_name["first"].points[0].figures.accuracy
+    vote = by_name["majority"].figures.accuracy
+    judged = by_name["history.last+weighted"].figures.accuracy
+    told = next(
+        (
+            row
+            for row in rows
+            if row.against is Against.MAJORITY and row.n == largest
+            and str(row.arm) == "history.last+weighted"
+        ),
+        None,
+    )  # fmt: skip
+    return (
+        f"One solution is right in {percent(single)} %, a vote over {largest} in {percent(vote)} % "
+        f"and the verifier's weighted vote over the same ones in {percent(judged)} %{_gap(told)}."
+    )
+
+
+def _gap(row: HeldArm | None) -> str:
+    if row is None or row.found.difference is None:
+        return ""
+    word = "shown" if row.found.shown else "not shown"
+    ends = points_interval(row.found.ci95)
+    return f" ({points(row.found.difference)} points to the plain vote, {ends}, {word})"
+
+
+def _harm(rows: Sequence[HeldArm]) -> Iterator[str]:
+    """Whether the best of many is worse than the best of few."""
+    held = [row for row in rows if row.against is Against.FEWER]
+    if held:
+        worse = sum(row.found.verdict is Verdict.WORSE for row in held)
+        better = sum(row.found.verdict is Verdict.BETTER for row in held)
+        few, most = held[0].found.theirs.figures.n, held[0].n
+        yield (
+            f"The best of {most} is shown to be worse than the best of {few} by {worse} of "
+            f"{counted(len(held), 'aggregation')}, and better by {better}."
+        )
+
+
+def _chains(rows: Sequence[HeldArm], chains: int) -> Iterator[str]:
+    held = [row for row in rows if row.against is Against.ONE_CHAIN]
+    if held:
+        better = sum(row.found.verdict is Verdict.BETTER for row in held)
+        worse = sum(row.found.verdict is Verdict.WORSE for row in held)
+        arms = counted(len(held), "arm")
+        yield (
+            f"With {chains} verification chains instead of one {better} of {arms} are shown to be "
+            f"better and {worse} worse, at n = {held[0].n}."
+        )

@@ -1,0 +1,156 @@
+"""What verification costs in a search, in each of several ways, and what is lost by each.
+
+    python -m treewright.studies.verification --output benchmarks/verification.md
+
+The runs are ordinary run folders: the same command again does only what is missing. Paths that are
+judged again, and seconds, are kept in the folder `verification` beside them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from treewright.arms.comparison import compare
+from treewright.arms.graded_run import GradedRun
+from treewright.config.config import Config
+from treewright.config.load import load_config
+from treewright.ledger import Ledger
+from treewright.running.job import Job
+from treewright.studies import estimate
+from treewright.studies.agreement import agreement, calls_of
+from treewright.studies.cells import WEIGHTED
+from treewright.studies.command import common, deliver, described, guarded, parser, worked_off
+from treewright.studies.judged_again import judged_again, sampled
+from treewright.studies.page import StudyError
+from treewright.studies.pictures import draw
+from treewright.studies.strategies import names, read
+from treewright.studies.timed import timed
+from treewright.studies.tried import Tried, Verified
+from treewright.studies.verification_page import page, picture
+from treewright.studies.ways import BASE, NAIVE, STRATEGIES, WAYS, Trial, overrides, trials
+
+MODULE = "treewright.studies.verification"
+ANOTHER = 0.6
+"""The temperature at which a verifier that is greedy is asked with another seed."""
+PER_SEARCH = 15_000.0
+"""Tokens of a search, about, for the estimate: those of a naive beam in the embedded domain."""
+
+
+def main(arguments: Sequence[str] | None = None, base: Path | str = BASE) -> int:
+    """Run what is missing, measure and print. Returns the exit code."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    options = options_of(arguments, base)
+    return guarded(lambda: study(options, " ".join([f"python -m {MODULE}", *arguments])))
+
+
+def options_of(arguments: Sequence[str], base: Path | str = BASE) -> argparse.Namespace:
+    """What the command line says."""
+    made = parser(MODULE, __doc__)
+    made.add_argument("--strategies", type=names, default=list(STRATEGIES), metavar="A,B")
+    made.add_argument("--ways", type=names, default=list(WAYS), metavar="A,B")
+    made.add_argument("--config", default=base, metavar="CONFIG", help="what all runs extend")
+    made.add_argument("--again", type=int, default=300, metavar="N",
+                      help="paths of each run that are judged whole again")  # fmt: skip
+    made.add_argument("--times", type=int, default=3, metavar="N", help="timed runs of each way")
+    made.add_argument("--timed", type=int, default=16, metavar="N", help="problems of each of them")
+    made.add_argument("--per-search", type=float, default=PER_SEARCH, metavar="TOKENS")
+    made.add_argument("--rate", type=float, default=estimate.RATE, metavar="TOKENS/S")
+    made.add_argument("--at-once", type=int, default=4, metavar="N", help="runs side by side")
+    return made.parse_args(arguments)
+
+
+async def study(options: argparse.Namespace, command: str) -> None:
+    """All of it, or an exception."""
+    listed = trials(options.strategies, options.ways, common(options), options.config)
+    configs = [trial.config for trial in listed if trial.config is not None]
+
+    def ahead(jobs: Sequence[Job]) -> str:
+        left = [0 if job.complete else len(job.dataset.samples) for job in jobs]
+        return estimate.told([(each, options.per_search) for each in left], options.rate)
+
+    jobs = await worked_off(configs, options.at_once, ahead)
+    folder = Path(configs[0].output_dir) / "verification"
+    rows = [await measured(trial, jobs, options.again) for trial in listed]
+    rows = await agreed(rows, options, folder)
+    seconds = await timed(clocked(options), options.times, folder) if options.times else {}
+    found = Verified(together(rows), seconds, options.timed)
+    pictures = draw(options.output, picture(found)) if options.output else []
+    deliver(options, page(found, described(jobs[0]), command, pictures), found.to_json())
+
+
+async def measured(trial: Trial, jobs: Sequence[Job], again: int) -> Tried:
+    """What a run came to; nothing of one that was skipped."""
+    if trial.config is None:
+        return Tried(trial)
+    (job,) = [job for job in jobs if job.config.name == trial.config.name]
+    solved, failures = await read(job)
+    run = GradedRun.of(solved, [WEIGHTED])
+    marks = run.first(WEIGHTED, run.largest)
+    if not marks.right:
+        raise StudyError(f"{trial.config.name}: no answer could be decided")
+    ledger = Ledger.of([item.search for item in solved])
+    origins = [each.origin for item in solved for each in item.search.judgements.values()]
+    counts = {origin: origins.count(origin) for origin in dict.fromkeys(origins)}
+    return Tried(trial, marks, ledger, len(solved), failures, counts, tuple(sampled(solved, again)))
+
+
+async def agreed(rows: Sequence[Tried], options: argparse.Namespace, folder: Path) -> list[Tried]:
+    """With how the judgements that were not made whole agree with whole ones of the same paths.
+
+    Beside it, of the same paths, how whole ones of two other seeds agree with one another.
+    """
+    said = common(options)
+    told = []
+    for row in rows:
+        if not row.sampled:
+            told.append(row)
+            continue
+        naive = load_config(options.config, [*said, *overrides(row.trial.strategy, NAIVE)])
+        warm = warmer(options.config, said, row.trial.strategy)
+        paths = [each.path for each in row.sampled]
+        whole = await judged_again(naive, paths, 0, folder)
+        pairs = [(calls_of(each.judgement), whole[each.key]) for each in row.sampled]
+        one, other = [await judged_again(warm, paths, again, folder) for again in (1, 2)]
+        itself = agreement((one[key], other[key]) for key in one)
+        told.append(replace(row, agreement=agreement(pairs), itself=itself))
+    return told
+
+
+def warmer(base: Path | str, said: Sequence[str], strategy: str) -> Config:
+    """The naive config at a temperature at which another seed says something else."""
+    warm = f"scorer.temperature={ANOTHER}"
+    return load_config(base, [*said, *overrides(strategy, NAIVE), warm])
+
+
+def together(rows: Sequence[Tried]) -> tuple[Tried, ...]:
+    """Each against the naive way of its strategy: tokens, and accuracy as one family."""
+    naive = {row.trial.strategy: row for row in rows if row.trial.way == NAIVE}
+    pairs = {
+        at: (row.marks, naive[row.trial.strategy].marks)
+        for at, row in enumerate(rows)
+        if row.trial.way != NAIVE and row.marks is not None
+    }
+    found = dict(zip(pairs, compare([(a, b) for a, b in pairs.values() if a and b]), strict=True))
+    return tuple(
+        replace(row, versus=found.get(at), naive=naive[row.trial.strategy].ledger)
+        for at, row in enumerate(rows)
+    )
+
+
+def clocked(options: argparse.Namespace) -> dict[str, Config]:
+    """What is timed, by name: beam with and without going on, on few problems."""
+    asked = [NAIVE, *(way for way in ("incremental", "incremental-inherit") if way in options.ways)]
+    said = [*common(options), f"dataset.limit={options.timed}"]
+    if "beam" not in options.strategies:
+        return {}
+    made = trials(["beam"], asked, said, options.config)
+    found = {trial.way: trial.config for trial in made if trial.config is not None}
+    return found if len(found) > 1 else {}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

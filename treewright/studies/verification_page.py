@@ -1,0 +1,211 @@
+"""The study of verification as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from statistics import median
+
+from search.core import Origin
+from search.wording import (
+    DASH,
+    amount,
+    counted,
+    interval,
+    number,
+    percent,
+    points,
+    points_interval,
+    probability,
+    whole,
+)
+from treewright.arms.comparison import Verdict
+from treewright.report.plot import Axis, Plot, Series, Spot
+from treewright.studies.page import MARKER, paragraphs, table
+from treewright.studies.targets import targets
+from treewright.studies.tried import Tried, Verified
+from treewright.studies.ways import NAIVE, WAYS
+
+COST = (
+    *("way", "right %", "95 %", "− naive", "p", "policy", "verifier", "of it generated"),
+    *("generated ×", "computed ×", "failed"),
+)
+AGREED = (
+    *("strategy", "way", "judged again", "steps %", "last step %", "prefix %", "unread"),
+    *("itself: steps %", "last step %", "prefix %"),
+)
+TOLD = """
+Accuracy is that of the verifier's weighted vote over what a search returns. Tokens are per problem:
+`policy` and `verifier` count what went through each model, prompt tokens that its run's own prefix
+cache did not hold and generated ones; `of it generated` are those that the verifier wrote. The two
+ratios are to the naive way of the same strategy. `− naive` is the difference of accuracy in points
+over the same problems, with its 95 % interval by paired bootstrap; **bold** is shown: p < 0.05 by
+McNemar's exact test, after Holm over all {family} differences of this page.
+"""
+AGREEMENT = """
+Judgements that were not made whole, drawn by a hash of what the paths say, beside a whole
+verification of the same path, greedy as in the naive way. `itself`: two whole verifications of the
+same paths at temperature 0.6, with two seeds. A verdict is *correct* from p = 0.5 up; one that
+either lacks is unread, and neither agrees nor differs. `last step` is the one that was judged anew.
+"""
+SECONDS = """
+Beam over {problems}, {times} runs of each way, one after the other in turns, each made anew on
+engines already up; median seconds from the first question to the last. Whatever else the machine
+did is in them: they are noisy, and hold for the machine alone on which they were taken.
+"""
+
+
+def page(found: Verified, data: str, command: str, pictures: Sequence[tuple[str, str]]) -> str:
+    """All that stands above the marker, and the marker."""
+    compared = [row.versus for row in found.rows if row.versus is not None]
+    family = sum(each.verdict is not Verdict.NOTHING for each in compared)
+    lines = [
+        *("# Verification, whole and in part", "", f"Made by `{command}` from {data}.", ""),
+        *paragraphs(lead(found)),
+        *("## What must hold", ""),
+        *table(("", "asked", "found", "held"), (each.cells for each in targets(found)), words=1),
+        *("## Accuracy and cost", ""),
+        *paragraphs(TOLD.format(family=family)),
+        *_ways(),
+        *(line for title, link in pictures for line in (f"![{title}]({link})", "")),
+        *_costs(found.rows),
+        *_agreements(found.rows),
+        *_seconds(found),
+        *(MARKER, ""),
+    ]
+    return "\n".join(lines)
+
+
+def lead(found: Verified) -> str:
+    """What going on saves and what is shown to be lost, in two to four sentences."""
+    rows = [row for row in found.rows if row.trial.way == "incremental" and row.marks]
+    told = []
+    if rows:
+        parts = [
+            f"{row.trial.strategy} {number(row.generated, 2)} of the tokens it generates and "
+            f"{number(row.computed, 2)} of those it computes"
+            for row in rows
+        ]
+        told.append(f"A verification that goes on from its parent's costs in {'; '.join(parts)}.")
+    compared = [row for row in found.rows if row.versus is not None]
+    shown = [row for row in compared if row.versus and row.versus.shown]
+    if compared:
+        losses = [
+            f"{row.trial.strategy} {row.trial.way} ({points(row.versus.difference)} points, "
+            f"{points_interval(row.versus.ci95)})"
+            for row in shown
+            if row.versus
+        ]
+        told.append(
+            f"A difference of accuracy to the naive way is shown for {', '.join(losses)}."
+            if losses
+            else f"No difference of accuracy to the naive way is shown in any of "
+            f"{counted(len(compared), 'row')}, which is not the same as none."
+        )
+    faster = found.faster("incremental")
+    if faster is not None:
+        told.append(f"Beam took {number(faster, 2)} of the naive way's seconds.")
+    return " ".join(told) or "Nothing was compared."
+
+
+def picture(found: Verified) -> list[Plot]:
+    """Accuracy over total tokens, a line per strategy through its ways, the cheapest first."""
+    series = []
+    for colour, name in enumerate(dict.fromkeys(row.trial.strategy for row in found.rows)):
+        spots = [
+            Spot(row.tokens, row.marks.figures.accuracy, *(row.marks.figures.ci95 or (None, None)))
+            for row in found.rows
+            if row.trial.strategy == name and row.marks and row.tokens
+            and row.marks.figures.accuracy is not None
+        ]  # fmt: skip
+        if spots:
+            ordered = tuple(sorted(spots, key=lambda spot: spot.x))
+            series.append(Series(name, ordered, colour))
+    if not series:
+        return []
+    return [
+        Plot(
+            id="accuracy-over-tokens",
+            title="Accuracy over tokens of both models",
+            x_label="Tokens per problem, policy and verifier",
+            y_label="Accuracy (%)",
+            series=tuple(series),
+            x_axis=Axis.LOG10,
+            caption="Each point is a way to verify. Bands: 95 % intervals over problems.",
+        )
+    ]
+
+
+def _ways() -> Iterator[str]:
+    for name, way in WAYS.items():
+        yield f"* `{name}`: {way.about} (`{' '.join(way.said) or 'the default'}`)"
+    yield ""
+
+
+def _costs(rows: Sequence[Tried]) -> Iterator[str]:
+    for name in dict.fromkeys(row.trial.strategy for row in rows):
+        own = [row for row in rows if row.trial.strategy == name]
+        problems = max(row.problems for row in own)
+        yield from (f"### {name}, {counted(problems, 'problem')}", "")
+        yield from table(COST, (_cost(row) for row in own if row.marks))
+        for row in own:
+            if row.trial.skipped:
+                yield f"* `{row.trial.way}` was not run: {row.trial.skipped}."
+        yield ""
+
+
+def _cost(row: Tried) -> tuple[str, ...]:
+    assert row.marks is not None
+    policy, verifier, written = row.sides
+    found = row.marks.figures
+    gap = DASH
+    if row.versus is not None:
+        gap = f"{points(row.versus.difference)} ({points_interval(row.versus.ci95)})"
+        gap = f"**{gap}**" if row.versus.shown else gap
+    return (
+        row.trial.way,
+        percent(found.accuracy),
+        interval(found.ci95),
+        gap,
+        probability(row.versus.p_holm) if row.versus else DASH,
+        *map(amount, (policy, verifier, written)),
+        *((DASH, DASH) if row.trial.way == NAIVE else map(number, (row.generated, row.computed))),
+        whole(row.failures),
+    )
+
+
+def _agreements(rows: Sequence[Tried]) -> Iterator[str]:
+    told = [row for row in rows if row.agreement is not None and row.itself is not None]
+    if not told:
+        return
+    yield from ("## Agreement with whole verification", "", *paragraphs(AGREEMENT))
+    yield from table(AGREED, map(_agreed, told), words=2)
+
+
+def _agreed(row: Tried) -> tuple[str, ...]:
+    assert row.agreement is not None
+    assert row.itself is not None
+    not_whole = sum(count for origin, count in row.origins.items() if origin is not Origin.WHOLE)
+    sides = [row.agreement, row.itself]
+    rates = [[percent(value) for value in (s.rate, s.last_rate, s.prefix_rate)] for s in sides]
+    sampled = f"{whole(row.agreement.pairs)} of {whole(not_whole)}"
+    unread = whole(row.agreement.unread)
+    return (row.trial.strategy, row.trial.way, sampled, *rates[0], unread, *rates[1])
+
+
+def _seconds(found: Verified) -> Iterator[str]:
+    if not found.seconds:
+        return
+    times = max(map(len, found.seconds.values()))
+    told = SECONDS.format(problems=counted(found.timed, "problem"), times=times)
+    yield from ("## Seconds", "", *paragraphs(told))
+    lines = [
+        (
+            way,
+            number(median(each), 1),
+            ", ".join(number(one, 1) for one in each),
+            DASH if way == NAIVE else number(found.faster(way), 2),
+        )
+        for way, each in found.seconds.items()
+        if each
+    ]
+    yield from table(("beam", "median s", "each", "× naive"), lines)
