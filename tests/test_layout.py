@@ -35,7 +35,9 @@ def test_the_package_says_that_it_is_typed(root: Path, package: str) -> None:
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_folder_with_modules_is_a_regular_package(root: Path, package: str) -> None:
+    """But for checkpoints: the module there is for whoever loads one without Treewright."""
     folders = {path.parent for path in (root / package).rglob("*.py")}
+    folders = {folder for folder in folders if not (folder / "tokenizer.json").is_file()}
     assert [folder for folder in folders if not (folder / "__init__.py").is_file()] == []
 
 

@@ -83,15 +83,15 @@ def asked(problem: ArithmeticProblem, index: int) -> str:
 def checked(problem: ArithmeticProblem, index: int, claim: Claim | None) -> Iterator[Piece]:
     """Yields the check of a claimed result, where the step does what is asked."""
     if claim is None or not as_asked(problem, index, claim):
-        yield ".", READ
+        yield ".", DECISIVE
         return
-    mark = ":"
+    mark, weight = ":", DECISIVE
     for equations, total, expected in columns(claim.operation, claim.value, claim.result):
-        yield mark, READ
+        yield mark, weight
         yield equations, PLAIN
         yield total, PLAIN
         yield expected, PLAIN
-        mark = ","
+        mark, weight = ",", READ
     yield ".", READ
 
 

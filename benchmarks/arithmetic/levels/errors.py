@@ -11,15 +11,16 @@ from benchmarks.arithmetic.problems import SYMBOLS, Operation, finish
 LARGEST = 999_999
 """A wrong solution whose values leave 0..LARGEST is drawn again."""
 KINDS = {
-    "arithmetic": 10,
-    "operand": 2,
+    "arithmetic": 8,
+    "operand": 6,
     "operation": 2,
-    "value": 2,
-    "skip": 2,
+    "value": 4,
+    "skip": 3,
     "repeat": 1,
     "stop": 1,
 }
-"""The kinds of error, with their relative frequency: most of a policy's are arithmetic."""
+"""The kinds of error, with their relative frequency. Nearly all of a policy's are arithmetic; from
+few others a verifier learns to repeat what a step says instead of what the problem asks for."""
 WRONG_RESULTS = {"next digit": 45, "other digit": 20, "carry": 20, "neighbour": 10, "other": 5}
 
 
