@@ -64,7 +64,8 @@ STAGES = (
     Stage(6_000, (0.50, 0.00, 0.00, 0.50), (3, 2, 0.5, 0, 0)),
     Stage(2_000, (0.05, 0.00, 0.48, 0.47), (3, 2, 0.5, 0, 0)),
     Stage(6_000, (0.02, 0.59, 0.12, 0.27), (3, 2, 0.5, 0, 0)),
-    Stage(0, (0.02, 0.29, 0.24, 0.45), (3, 3, 2, 1, 0.5), sampled=True),
+    Stage(8_000, (0.05, 0.15, 0.20, 0.60), (3, 3, 2, 1, 0.5)),
+    Stage(0, (0.02, 0.03, 0.05, 0.90), (2, 2.5, 2.5, 1.6, 1.2), sampled=True),
 )
 """Working first, then reading: to judge whole solutions from the first on teaches neither."""
 CLAIMS = (2, 10)
