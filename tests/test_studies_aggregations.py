@@ -169,7 +169,12 @@ def test_the_family_holds_each_arm_against_last_against_majority_and_best_agains
     asked = [(row.against, row.arm, row.n) for row in rows]
     assert len(asked) == len(set(asked))
     counts = {against: sum(each[0] is against for each in asked) for against in Against}
-    assert counts == {Against.LAST: 28, Against.MAJORITY: 34, Against.FEWER: 8}
+    assert counts == {
+        Against.LAST: 28,
+        Against.MAJORITY: 34,
+        Against.FEWER: 8,
+        Against.ONE_CHAIN: 0,
+    }
     assert {n for _, _, n in asked} == {8, 16}
     assert not any(
         arm.aggregation == "last" for against, arm, _ in asked if against is Against.LAST
@@ -274,10 +279,11 @@ def test_the_same_command_again_runs_nothing_and_says_the_same(
     before = capsys.readouterr().out
     assert main(["--limit", "2", "--json"], base) == 0
     out, err = capsys.readouterr()
-    assert "1 runs, 0 not complete" in err
+    assert "2 runs, 0 not complete" in err
     assert out == before
     figures: dict[str, Any] = json.loads(out)
-    assert len(figures["rows"]) == 70
+    assert len(figures["rows"]) == 70 + 2 * len(AGGREGATES)
+    assert (figures["chains"]["chains"], figures["chains"]["n"]) == (4, 16)
     assert {arm["n"] for arm in figures["arms"]} == {1, 2, 4, 8, 16}
     assert set(figures["verifier"]) == set(AGGREGATES)
 
@@ -289,6 +295,8 @@ def test_the_page_has_every_arm_its_pictures_and_room_for_a_person(base: Path) -
     for name in AGGREGATES:
         assert text.count(f"| `{name}+best` |") == text.count(f"| `{name}+weighted` |") == 1
     assert text.endswith(f"{MARKER}\n")
+    assert "## 4 verification chains" in text
+    assert "![Chosen against oracle as n grows](page/over-optimisation.png)" in text
     for selection in ("best", "weighted"):
         picture = Path(f"page/accuracy-over-n-{selection}.png")
         assert f"({picture})" in text

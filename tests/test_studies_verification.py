@@ -197,14 +197,15 @@ def test_ways_of_prefixes_are_not_run_where_whole_solutions_are_judged() -> None
 def test_one_command_makes_the_page_and_skips_what_its_verifier_cannot(
     base: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ask = ["--strategies", "best_of_n", "--ways", "incremental", "--times", "0", "--json"]
+    ways = "incremental,adaptive"
+    ask = ["--strategies", "best_of_n", "--ways", ways, "--times", "0", "--json"]
     assert main([*ask, "--config", str(base)]) == 0
     out, err = capsys.readouterr()
     rows = json.loads(out)["rows"]
     assert [(row["way"], bool(row["skipped"])) for row in rows] == [
-        (NAIVE, False), ("incremental", True)
+        (NAIVE, False), ("incremental", True), ("adaptive", False)
     ]  # fmt: skip
-    assert "estimate: 2 searches" in err
+    assert "estimate: 4 searches" in err
 
 
 def test_runs_are_timed_in_turns_and_kept(base: Path) -> None:

@@ -32,14 +32,17 @@ Hears: TypeAlias = Callable[[Job, Exception | None], Awaitable[None]]
 """Is told when the work on a run has begun, and when it ended, with the fault if there was one."""
 
 
-def planned(configs: Sequence[Config]) -> list[Job]:
+def planned(configs: Sequence[Config], *, shared: bool = True) -> list[Job]:
     """The jobs of these configs, in their order. The same data are read once.
+
+    `shared`: one set of engines must serve them all.
 
     Raises:
         SeriesError: they would need different engines.
         DatasetError: data that cannot be used.
     """
-    engines(configs)
+    if shared:
+        engines(configs)
     datasets = {repr(config.dataset): config.dataset for config in configs}
     loaded = {key: load_dataset(dataset) for key, dataset in datasets.items()}
     return [Job.of(config, loaded[repr(config.dataset)]) for config in configs]

@@ -67,7 +67,7 @@ async def study(options: argparse.Namespace, command: str) -> None:
     def ahead(jobs: Sequence[Job]) -> str:
         return estimate.told(((left(job), tokens(job, options)) for job in jobs), options.rate)
 
-    job, *others = await worked_off(configs, ahead=ahead)
+    job, *others = await worked_off(configs, ahead=ahead, shared=False)
     found = await measured(job, "A")
     pictures = []
     if options.output:

@@ -77,14 +77,19 @@ async def worked_off(
     configs: Sequence[Config],
     at_once: int = 1,
     ahead: Callable[[Sequence[Job]], str] | None = None,
+    *,
+    shared: bool = True,
 ) -> list[Job]:
     """The jobs of these configs, with what was missing of them done.
 
-    `ahead`: what to say of the jobs before they start. Raises:
+    `ahead`: what to say of the jobs before they start. `shared`: one set of engines must serve them
+    all; without it those that can share one are done together.
+
+    Raises:
         Unfinished: some are not at their end.
         SeriesError, DatasetError, ClusterError: they cannot be run.
     """
-    jobs = planned(configs)
+    jobs = planned(configs, shared=shared)
     missing = sum(not job.complete for job in jobs)
     print(f"{len(jobs)} runs, {missing} not complete", file=sys.stderr, flush=True)
     if ahead is not None:

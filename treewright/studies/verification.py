@@ -72,7 +72,7 @@ async def study(options: argparse.Namespace, command: str) -> None:
         left = [0 if job.complete else len(job.dataset.samples) for job in jobs]
         return estimate.told([(each, options.per_search) for each in left], options.rate)
 
-    jobs = await worked_off(configs, options.at_once, ahead)
+    jobs = await worked_off(configs, options.at_once, ahead, shared=False)
     folder = Path(configs[0].output_dir) / "verification"
     rows = [await measured(trial, jobs, options.again) for trial in listed]
     rows = await agreed(rows, options, folder)
