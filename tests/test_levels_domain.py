@@ -163,7 +163,7 @@ def test_each_stage_teaches_from_problems_that_are_not_held_out(stage: Stage) ->
     held_out = frozenset(problem.key for problem in PROBLEMS)
     lessons = [staged(rng, stage, held_out, [sample]) for _ in range(40)]
     judged = [lesson for lesson in lessons if "Is the solution correct?" in lesson.pieces[-3][0]]
-    assert 5 <= len(judged) <= 35
+    assert 5 <= len(judged) < len(lessons)
     asked = {problem.question for problem in PROBLEMS[1:]}
     assert not any(question in lesson.prompt for lesson in judged for question in asked)
 
