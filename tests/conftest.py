@@ -60,7 +60,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def starts_engines(item: pytest.Item) -> bool:
     """Whether a test starts a real engine or a Ray."""
     fixtures = getattr(item, "fixturenames", ())
-    return item.get_closest_marker("engine") is not None or "running_ray" in fixtures
+    marked = any(item.get_closest_marker(name) for name in ("engine", "ray"))
+    return marked or "running_ray" in fixtures
 
 
 @pytest.fixture(scope="session")

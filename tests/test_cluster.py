@@ -421,6 +421,7 @@ def soon(true: Callable[[], bool], seconds: float = 20.0) -> bool:
     return True
 
 
+@pytest.mark.ray
 def test_actors_outlive_a_ctrl_c_that_drains_and_nothing_outlives_the_driver(
     root: Path,
 ) -> None:
@@ -435,6 +436,7 @@ def test_actors_outlive_a_ctrl_c_that_drains_and_nothing_outlives_the_driver(
     assert soon(lambda: driver.family() == [])
 
 
+@pytest.mark.ray
 def test_no_engine_outlives_a_killed_driver(root: Path) -> None:
     """Ray's own two agents go later: they look for their parent from time to time."""
     driver = Driver(root)
