@@ -98,8 +98,8 @@ def test_a_split_of_a_dataset_with_a_name_can_be_compared_and_excluded(
 def test_the_embedded_test_questions_are_nowhere_else(
     split: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["arithmetic", f"arithmetic/{split}"]) == 0
-    assert capsys.readouterr().out.startswith("0 of 512 questions")
+    assert main(["arithmetic_levels", f"arithmetic_levels/{split}"]) == 0
+    assert capsys.readouterr().out.startswith("0 of 500 questions")
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,9 @@ from typing import Any
 import pytest
 
 import published_rows
-from benchmarks.arithmetic import checker
-from benchmarks.arithmetic.levels import splits as levels_splits
+from benchmarks.arithmetic import checker, earlier
 from benchmarks.arithmetic.splits import read_split
 from benchmarks.arithmetic.structured import checker as structured_checker
-from benchmarks.arithmetic.structured.choices import offer
 from benchmarks.datasets import DATASETS, DatasetError
 from benchmarks.datasets.labelled import load_labelled
 from scorers.step_texts import untagged
@@ -110,9 +108,11 @@ def test_a_bad_row_is_told_with_its_file_number_and_field(
 
 
 def test_what_has_no_labelled_steps_is_told_with_what_has(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="did you mean arithmetic_steps"):
-        load_labelled("arithmetic")
-    with pytest.raises(DatasetError, match=r"these have: arithmetic_steps.*processbench, prm800k"):
+    with pytest.raises(DatasetError, match="did you mean arithmetic_levels_steps"):
+        load_labelled("arithmetic_levels")
+    with pytest.raises(
+        DatasetError, match=r"these have: arithmetic_levels_steps.*processbench, prm800k"
+    ):
         load_labelled("math500")
     file = write(tmp_path / "x.jsonl", {"problem": "1?", "answer": 1})
     with pytest.raises(DatasetError, match="has no labelled steps; it needs problem, steps and"):
@@ -133,10 +133,10 @@ def test_by_name_all_splits_of_processbench_are_asked_for_and_offline_is_told() 
 
 @pytest.mark.parametrize("split", ["test", "validation"])
 def test_the_embedded_labels_are_those_of_the_exact_checkers(split: str) -> None:
-    plain = {problem.question: problem for problem in read_split(split)}
-    choices = {choice.question: choice for choice in (offer(each, 0) for each in read_split(split))}
-    levels = {problem.question: problem for problem in levels_splits.read_split(split)}
-    for name in ("arithmetic_steps", "arithmetic_choices_steps", "arithmetic_levels_steps"):
+    problems = {problem.question: problem for problem in read_split(split)}
+    offered = [earlier.offer(each, 0) for each in earlier.read_split(split)]
+    choices = {choice.question: choice for choice in offered}
+    for name in ("arithmetic_choices_steps", "arithmetic_levels_steps"):
         data = load_labelled(name, [split])
         assert len(data.solutions) == DATASETS[name].rows[split]
         for each in data.solutions:
@@ -145,6 +145,5 @@ def test_the_embedded_labels_are_those_of_the_exact_checkers(split: str) -> None
                 shown = untagged(question, steps, 0)
                 labels = structured_checker.check(choices[question], shown)
             else:
-                problem = plain[question] if name == "arithmetic_steps" else levels[question]
-                labels = checker.check(problem, steps)
+                labels = checker.check(problems[question], steps)
             assert each.labels.first_error == (labels.index(False) if False in labels else None)

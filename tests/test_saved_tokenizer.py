@@ -8,15 +8,13 @@ from typing import Any
 import pytest
 from transformers import AutoTokenizer, PreTrainedTokenizerFast, dynamic_module_utils
 
-from benchmarks.arithmetic import splits
 from benchmarks.arithmetic.corpus import SYSTEM, policy_prompt, verifier_prompt
-from benchmarks.arithmetic.levels.critique import critique
-from benchmarks.arithmetic.levels.splits import read_split
+from benchmarks.arithmetic.critique import critique
 from benchmarks.arithmetic.problems import write_solution
+from benchmarks.arithmetic.splits import read_split
 from benchmarks.arithmetic.structured.choices import offer
-from benchmarks.arithmetic.structured.lessons import prompt
 from benchmarks.arithmetic.structured.reasoning import solve
-from benchmarks.arithmetic.structured.responses import write_response
+from benchmarks.arithmetic.structured.responses import prompt, write_response
 from benchmarks.arithmetic.vocabulary import CLASS_FILE
 
 DOMAIN = Path(__file__).parent.parent / "benchmarks" / "arithmetic"
@@ -34,7 +32,7 @@ def texts() -> list[str]:
         chain = "".join(piece for piece, _ in critique(problem, steps))
         found += [policy_prompt(problem.question) + write_solution(steps)]
         found += [verifier_prompt(problem.question, steps) + chain]
-    for plain in splits.read_split("validation")[:4]:
+    for plain in read_split("validation")[:4]:
         choice = offer(plain, 0)
         found.append(prompt(choice.question) + write_response(solve(choice)))
     return found
@@ -50,7 +48,7 @@ def saved(folder: Path) -> list[list[int]]:
 
 
 def test_there_are_checkpoints() -> None:
-    assert {"policy", "levels/policy", "structured/policy", "structured/verifier"} <= {*NAMES}
+    assert {"policy", "verifier", "structured/policy", "structured/verifier"} == {*NAMES}
 
 
 def test_all_checkpoints_together_are_at_most_24_megabytes() -> None:

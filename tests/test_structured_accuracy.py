@@ -43,7 +43,7 @@ def imported(
         Path("said.jsonl").write_text("".join(rows))
         data = (f"dataset.split={split}", "dataset.option_format=list", f"dataset.limit={PROBLEMS}")
         grading = ("grading.kind=option", *told)
-        named = ("--dataset", "arithmetic_choices")
+        named = ("--dataset", "arithmetic_levels_choices")
         assert main(["import", "said.jsonl", *named, *data, *grading, "--json"]) == 0
         return Path(json.loads(capsys.readouterr().out)["run"])
 

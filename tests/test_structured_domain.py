@@ -1,10 +1,9 @@
-"""Arithmetic as multiple choice in tagged sections: options, reasoning, judge, lessons."""
+"""Arithmetic as multiple choice in tagged sections: options, reasoning, judge, responses."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
-from itertools import islice
+from functools import cache, partial
 from random import Random
 from typing import Any
 
@@ -12,24 +11,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.arithmetic.corpus import DECISIVE
-from benchmarks.arithmetic.problems import Operation, draw_problem
-from benchmarks.arithmetic.splits import held_out_keys, read_split
+from benchmarks.arithmetic import labelled
+from benchmarks.arithmetic.errors import LARGEST, OutOfRangeError
+from benchmarks.arithmetic.problems import LEVELS, Operation, draw_problem
+from benchmarks.arithmetic.splits import read_split
 from benchmarks.arithmetic.structured.checker import check, hold
-from benchmarks.arithmetic.structured.choices import ChoiceProblem, offer
-from benchmarks.arithmetic.structured.errors import corrupt
-from benchmarks.arithmetic.structured.lessons import (
-    RATES,
-    critique,
-    policy_lessons,
+from benchmarks.arithmetic.structured.choices import ChoiceProblem, offer, offer_wrong
+from benchmarks.arithmetic.structured.errors import corrupt, wrong_calculation
+from benchmarks.arithmetic.structured.lessons import judgement
+from benchmarks.arithmetic.structured.reasoning import Reasoning, solve
+from benchmarks.arithmetic.structured.responses import (
+    MALFORMED,
+    Sections,
     prompt,
     read_steps,
-    synthetic_response,
-    verifier_lesson,
+    write_response,
 )
-from benchmarks.arithmetic.structured.reasoning import Reasoning, solve
-from benchmarks.arithmetic.structured.responses import MALFORMED, Sections, write_response
-from benchmarks.arithmetic.structured.slips import Rates, slip
+from benchmarks.arithmetic.structured.sampling import RESPONSE_TOKENS
 from benchmarks.arithmetic.structured.vocabulary import SYSTEM, build_structured_tokenizer
 from benchmarks.datasets.choices import in_a_list
 from benchmarks.datasets.config import DatasetConfig
@@ -37,12 +35,12 @@ from benchmarks.datasets.load import load_dataset
 from engines.tokenizer import HfTokenizer
 from policies.structured import PROMPT_TEMPLATE
 from scorers.prompt import VerifierPrompt
-from search.structured_protocol import TAGS, Reason, ResponseFormat, read_response
+from search.structured_protocol import TAGS, Reason, read_response
 from treewright.config.load import load_config
 
 SEEDS = st.integers(0, 2**32)
 CHOICES = [offer(problem, 0) for problem in read_split("validation")[:24]]
-CHOICE = offer(draw_problem(Random(3)), 0)
+CHOICE = offer(draw_problem(Random(3), 2), 0)
 
 
 @cache
@@ -52,11 +50,20 @@ def tokenizer() -> HfTokenizer:
 
 def drawn(seed: int) -> tuple[Random, ChoiceProblem]:
     rng = Random(seed)
-    return rng, offer(draw_problem(rng), seed)
+    return rng, offer(draw_problem(rng, rng.choice(list(LEVELS))), seed)
 
 
 def judged(choice: ChoiceProblem, said: Reasoning) -> list[bool | None]:
     return check(choice, read_steps(choice, write_response(said)))
+
+
+def miscalculated(rng: Random, choice: ChoiceProblem) -> Reasoning:
+    """With one wrong result, all values in range."""
+    while True:
+        try:
+            return wrong_calculation(rng, choice)
+        except OutOfRangeError:
+            continue
 
 
 # Options
@@ -67,12 +74,46 @@ def test_four_options_differ_and_one_is_right(seed: int) -> None:
     _, choice = drawn(seed)
     assert len(set(choice.options)) == 4
     assert choice.options[choice.answer] == choice.problem.answer
+    assert all(0 <= option <= LARGEST for option in choice.options)
 
 
-def test_the_options_of_a_problem_depend_on_the_seed_alone() -> None:
-    problem = CHOICE.problem
-    assert offer(problem, 0).options == offer(replace(problem, question="A story."), 0).options
-    assert len({offer(problem, seed).options for seed in range(20)}) > 10
+def test_errors_of_calculation_lead_to_an_option_or_to_none() -> None:
+    """Often enough to an option: they are drawn from the same errors."""
+    rng = Random(0)
+    said = [(choice, miscalculated(rng, choice)) for choice in CHOICES * 12]
+    landed = [choice.options.index(each.result) for choice, each in said if found(choice, each)]
+    assert 0.1 < len(landed) / len(said) < 0.5
+    right = sum(each.result == choice.problem.answer for choice, each in said)
+    assert right <= 0.15 * len(said)  # a division that keeps the whole part can lead back
+
+
+def found(choice: ChoiceProblem, said: Reasoning) -> bool:
+    return said.result in choice.options and said.result != choice.problem.answer
+
+
+@given(SEEDS)
+def test_where_all_options_are_wrong_the_right_response_says_so(seed: int) -> None:
+    choice = offer_wrong(drawn(seed)[1].problem, seed)
+    assert choice.problem.answer not in choice.options
+    said = solve(choice)
+    assert (
+        f"None is {choice.problem.answer}. The nearest is option {said.named}." in said.evaluation
+    )
+    assert all(each.result == each.operation.apply(each.value) for each in said.calculations)
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_the_dataset_has_the_problems_with_levels_in_their_splits(split: str) -> None:
+    asked = DatasetConfig(name="arithmetic_levels_choices", split=split, option_format="list")
+    data = load_dataset(asked)
+    choices = [offer(problem, 0) for problem in read_split(split)]
+    assert data.bad_rows == []
+    assert [sample.problem.question for sample in data.samples] == [
+        each.question for each in choices
+    ]
+    assert [sample.answer for sample in data.samples] == [str(each.answer) for each in choices]
+    levels = [sample.metadata["level"] for sample in data.samples]
+    assert levels == [problem.level for problem in read_split(split)]
 
 
 def test_every_place_is_the_right_one_about_as_often() -> None:
@@ -80,15 +121,10 @@ def test_every_place_is_the_right_one_about_as_often() -> None:
     assert all(0.2 < places.count(place) / len(places) < 0.3 for place in range(4))
 
 
-@pytest.mark.parametrize("split", ["train", "validation", "test"])
-def test_the_dataset_has_the_problems_of_arithmetic_in_their_splits(split: str) -> None:
-    data = load_dataset(DatasetConfig(name="arithmetic_choices", split=split, option_format="list"))
-    problems = read_split(split)
-    assert data.bad_rows == []
-    assert [sample.problem.id for sample in data.samples] == [problem.id for problem in problems]
-    asked = [offer(problem, 0) for problem in problems]
-    assert [sample.problem.question for sample in data.samples] == [each.question for each in asked]
-    assert [sample.answer for sample in data.samples] == [str(each.answer) for each in asked]
+def test_two_wordings_of_a_chain_have_the_same_options() -> None:
+    problem = CHOICES[0].problem
+    assert offer(problem, 0).options == offer(replace(problem, question="A story."), 0).options
+    assert len({offer(problem, seed).options for seed in range(20)}) > 10
 
 
 def test_a_question_shows_its_options_as_every_listed_dataset_does() -> None:
@@ -97,13 +133,14 @@ def test_a_question_shows_its_options_as_every_listed_dataset_does() -> None:
     assert listed == (CHOICE.question, str(CHOICE.answer))
 
 
-def test_another_option_seed_gives_other_options() -> None:
-    one, two = (
-        load_dataset(DatasetConfig(name="arithmetic_choices", limit=20, option_seed=seed))
-        for seed in (0, 1)
-    )
-    assert one.digest != two.digest
-    assert [each.problem.id for each in one.samples] == [each.problem.id for each in two.samples]
+def test_options_in_another_order_make_the_evaluation_wrong() -> None:
+    for choice in CHOICES:
+        turned = replace(choice, options=(*choice.options[1:], choice.options[0]))
+        assert check(turned, read_steps(choice, write_response(solve(choice))))[:3] == [
+            True,
+            True,
+            False,
+        ]
 
 
 # Reasoning and its exact judge
@@ -118,16 +155,10 @@ def test_right_reasoning_is_judged_right_and_names_the_answer(seed: int) -> None
 
 
 @given(SEEDS)
-def test_one_error_of_any_kind_is_found(seed: int) -> None:
-    rng, choice = drawn(seed)
-    assert False in judged(choice, corrupt(rng, choice))
-
-
-@given(SEEDS)
 def test_reasoning_without_a_wrong_sentence_is_right_and_any_other_is_not(seed: int) -> None:
     """An exact judge: what differs from the right reasoning has an error, nothing else has."""
     rng, choice = drawn(seed)
-    said = slip(rng, choice, Rates(0.05, 0.05, 0.1))
+    said = rng.choice((solve, partial(corrupt, rng)))(choice)
     assert (False in judged(choice, said)) == (said != solve(choice))
 
 
@@ -197,11 +228,11 @@ RULES = POLICY.format
 @settings(max_examples=50)
 def test_a_written_response_keeps_the_format_and_is_short(seed: int) -> None:
     rng, choice = drawn(seed)
-    text = write_response(slip(rng, choice, RATES))
+    text = write_response(rng.choice((solve, partial(corrupt, rng)))(choice))
     count = tokenizer().encode
     ids = build_ids(text)
     assert read_response(text, RULES, lambda part: len(count(part))).violations == ()
-    assert len(ids) <= 220
+    assert len(ids) <= RESPONSE_TOKENS
 
 
 def build_ids(text: str) -> list[int]:
@@ -218,14 +249,7 @@ def test_a_malformed_response_is_rejected_for_its_reason(reason: str) -> None:
         assert found.reason == Reason(reason)
 
 
-# Lessons and vocabulary
-
-
-def test_training_never_sees_a_held_out_problem() -> None:
-    held_out = held_out_keys()
-    asked = [lesson.prompt for lesson in islice(policy_lessons(0, held_out, RATES), 300)]
-    texts = {problem.question for name in ("validation", "test") for problem in read_split(name)}
-    assert not any(text in told for told in asked for text in texts)
+# Prompts and vocabulary
 
 
 def test_the_policys_prompt_is_that_of_its_chat_template_and_of_the_config() -> None:
@@ -242,21 +266,9 @@ def test_the_verifiers_prompt_is_the_one_that_is_served() -> None:
     steps = read_steps(CHOICE, write_response(solve(CHOICE)))
     verifier = HfTokenizer(build_structured_tokenizer("verifier"))
     served = VerifierPrompt(verifier, "verify_step", "it").ids(CHOICE.question, steps)
-    lesson = verifier_lesson(CHOICE, steps)
+    lesson = judgement(CHOICE, steps)
     written = lesson.prompt + "".join(text for text, _ in lesson.pieces)
     assert written.startswith(verifier.decode(served))
-
-
-@given(SEEDS)
-@settings(max_examples=50)
-def test_a_critique_ends_with_the_verdict_of_the_exact_judge(seed: int) -> None:
-    rng, choice = drawn(seed)
-    steps = read_steps(choice, synthetic_response(rng, choice))
-    labels = [label for label in check(choice, steps) if label is not None]
-    verdicts = [
-        text for text, weight in critique(choice, steps) if weight == DECISIVE and text.isalpha()
-    ]
-    assert verdicts == ["correct" if label else "incorrect" for label in labels]
 
 
 def test_each_tag_is_one_token_that_is_decoded() -> None:
@@ -265,13 +277,5 @@ def test_each_tag_is_one_token_that_is_decoded() -> None:
     assert tokenizer().decode(ids) == "".join(TAGS)
 
 
-def test_no_word_of_a_response_falls_apart() -> None:
-    rng = Random(0)
-    for choice in CHOICES:
-        text = write_response(slip(rng, choice, Rates(0.1, 0.1, 0.2)))
-        pieces = build_structured_tokenizer("policy").tokenize(text)
-        assert not [piece for piece in pieces if len(piece) == 1 and piece.isalpha()]
-
-
 def test_the_shortest_sections_that_are_asked_for_are_those_of_the_domain() -> None:
-    assert ResponseFormat(10, 15, 12) == RULES
+    assert labelled.RULES == RULES

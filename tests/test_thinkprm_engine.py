@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.arithmetic.checker import check
-from benchmarks.arithmetic.errors import corrupt
+from benchmarks.arithmetic.errors import wrong_result
+from benchmarks.arithmetic.problems import LevelProblem
 from benchmarks.arithmetic.splits import read_split
 from engines.vllm_config import VllmConfig
 from scorers.thinkprm_config import ThinkPrmConfig, build
@@ -47,7 +48,7 @@ def cases() -> list[Case]:
     rng = random.Random(0)
     found = []
     for number, problem in enumerate(read_split("validation")[:PROBLEMS]):
-        for texts in (problem.solution(), corrupt(rng, problem)):
+        for texts in (problem.solution(), miscalculated(rng, problem)):
             steps = tuple(
                 Step(f"Step {i}: {text}\n", (), StopReason.STEP_END)
                 for i, text in enumerate(texts, 1)
@@ -57,6 +58,18 @@ def cases() -> list[Case]:
             path = Prefix(Problem(f"p{number}", problem.question), steps, (0,))
             found.append(Case(ScorerCall(path, number), error))
     return found
+
+
+def miscalculated(rng: random.Random, problem: LevelProblem) -> list[str]:
+    """The right solution but for one result, which no later step takes up."""
+    at = rng.randrange(len(problem.operations))
+    operation, value = problem.operations[at], problem.values[at]
+    result = operation.apply(value)
+    while result == operation.apply(value):
+        result = wrong_result(rng, operation, value)
+    texts = problem.solution()
+    texts[at] = operation.claim(value, result)
+    return texts
 
 
 @dataclass(frozen=True)
@@ -71,7 +84,7 @@ class Replies:
 async def judge(model: str) -> Replies:
     """The replies, each kind in one batch."""
     engine = VllmConfig(max_num_seqs=64)
-    scorer = await build(ThinkPrmConfig(model, engine=engine, max_tokens=400, incremental=True))
+    scorer = await build(ThinkPrmConfig(model, engine=engine, max_tokens=1300, incremental=True))
 
     async def ask(calls: list[ScorerCall]) -> list[ScorerReply]:
         found = await scorer.judge(calls)

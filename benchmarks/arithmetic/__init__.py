@@ -1,1 +1,1 @@
-"""The embedded domain: arithmetic chains, an exact checker, and two small trained models."""
+"""The embedded domain: arithmetic that is hard for a small model, its policy and its verifier."""

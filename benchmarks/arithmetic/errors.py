@@ -1,35 +1,55 @@
-"""Wrong solutions of the kinds a solver really writes, continued honestly from the wrong value.
+"""Wrong solutions made up for the verifier's training, continued honestly from the wrong value."""
 
-`slip` is the policy's training noise (wrong arithmetic, wrong operand, skipped step);
-`corrupt` makes one error of a wider choice of kinds, for the verifier's training.
-"""
+from __future__ import annotations
 
 import random
 
-from benchmarks.arithmetic.problems import SYMBOLS, ArithmeticProblem, Operation, finish
+from benchmarks.arithmetic.problems import (
+    SYMBOLS,
+    ArithmeticProblem,
+    LevelProblem,
+    Operation,
+    finish,
+)
 
-LARGEST = 199
+LARGEST = 999_999
 """A wrong solution whose values leave 0..LARGEST is drawn again."""
-
-SLIPS = {"arithmetic": 5, "operand": 3, "skip": 2}
-"""The kinds of a policy's slip, with their relative frequency."""
+KINDS = {
+    "arithmetic": 8,
+    "operand": 6,
+    "operation": 2,
+    "value": 4,
+    "skip": 3,
+    "repeat": 1,
+    "stop": 1,
+}
+"""The kinds of error, with their relative frequency. Nearly all of a policy's are arithmetic; from
+few others a verifier learns to repeat what a step says instead of what the problem asks for."""
+WRONG_RESULTS = {"next digit": 45, "other digit": 20, "carry": 20, "neighbour": 10, "other": 5}
 
 
 class OutOfRangeError(ValueError):
-    """A wrong value led the rest of a solution out of 0..LARGEST."""
+    """A wrong value led the rest of a solution out of the range of the domain."""
 
 
 def wrong_result(rng: random.Random, operation: Operation, value: int) -> int:
-    """Returns a wrong but likely result: a forgotten carry or borrow, a neighbour in the table."""
+    """Returns a wrong but likely result, not below 0: most often one digit is off, by one."""
     right = operation.apply(value)
-    units = value % 10, operation.operand % 10
-    if operation.symbol == "+" and sum(units) > 9 and rng.random() < 0.6:
-        return right - 10
-    if operation.symbol == "-" and units[0] < units[1] and rng.random() < 0.6:
-        return right + 10
-    if operation.symbol == "*" and rng.random() < 0.6:
-        return right + rng.choice((-value, value))
-    return right + rng.choice((-1, 1, -1, 1, -2, 2, -10, 10))
+    text = str(right)
+    at = rng.randrange(len(text))
+    place: int = 10 ** (len(text) - 1 - at)
+    kind = rng.choices(list(WRONG_RESULTS), list(WRONG_RESULTS.values()))[0]
+    if kind == "next digit":
+        shift = rng.choice((-place, place))
+    elif kind == "other digit":
+        shift = (rng.randrange(10) - int(text[at])) * place
+    elif kind == "carry":
+        shift = rng.choice((-10, 10, -100, 100) if right > 99 else (-10, 10))
+    elif kind == "neighbour":
+        shift = rng.choice((-1, 1)) * rng.choice((value, operation.operand))
+    else:
+        shift = rng.randrange(1, 10 ** len(text)) - right
+    return max(0, right + shift)
 
 
 def wrong_operand(rng: random.Random, problem: ArithmeticProblem, index: int) -> Operation:
@@ -40,58 +60,8 @@ def wrong_operand(rng: random.Random, problem: ArithmeticProblem, index: int) ->
     return Operation(symbol, rng.choice(sorted(choices)))
 
 
-def difficulty(operation: Operation, value: int) -> float:
-    """Returns how likely a slip is here, relative to the mean: carries and products are harder."""
-    units = value % 10, operation.operand % 10
-    carry = operation.symbol == "+" and sum(units) > 9
-    borrow = operation.symbol == "-" and units[0] < units[1]
-    return 1.6 if carry or borrow or operation.symbol == "*" else 0.6
-
-
-def slip(rng: random.Random, problem: ArithmeticProblem, rate: float) -> list[str]:
-    """Returns step texts in which each step slips with probability about `rate`.
-
-    A slip is followed by right steps from the wrong value; more slips may come after it.
-    """
-    while True:
-        try:
-            return _slip(rng, problem, rate)
-        except OutOfRangeError:
-            continue
-
-
-def _slip(rng: random.Random, problem: ArithmeticProblem, rate: float) -> list[str]:
-    value, claims = problem.start, []
-    last = len(problem.operations) - 1
-    for index, right in enumerate(problem.operations):
-        operation, result = right, right.apply(value)
-        if rng.random() < rate * difficulty(right, value):
-            kind = rng.choices(list(SLIPS), list(SLIPS.values()))[0]
-            if kind == "skip" and index < last:
-                continue
-            if kind == "operand":
-                operation = wrong_operand(rng, problem, index)
-                result = operation.apply(value)
-            else:
-                result = wrong_result(rng, right, value)
-        claims.append(operation.claim(value, in_range(result)))
-        value = result
-    return finish(claims, value)
-
-
-def in_range(value: int) -> int:
-    """Returns `value`.
-
-    Raises:
-        OutOfRangeError: it is not in 0..LARGEST.
-    """
-    if not 0 <= value <= LARGEST:
-        raise OutOfRangeError(value)
-    return value
-
-
-def corrupt(rng: random.Random, problem: ArithmeticProblem) -> list[str]:
-    """Returns step texts with one error, of a kind and at a place drawn uniformly."""
+def corrupt(rng: random.Random, problem: LevelProblem) -> list[str]:
+    """Returns step texts with one error, of a kind drawn by `KINDS` and at a place drawn evenly."""
     while True:
         try:
             steps = _corrupt(rng, problem)
@@ -101,15 +71,13 @@ def corrupt(rng: random.Random, problem: ArithmeticProblem) -> list[str]:
             return steps
 
 
-def _corrupt(rng: random.Random, problem: ArithmeticProblem) -> list[str]:
-    kind = rng.choice(("arithmetic", "operand", "operation", "value", "skip", "repeat", "stop"))
-    operations, values = list(problem.operations), problem.values
+def _corrupt(rng: random.Random, problem: LevelProblem) -> list[str]:
+    kind = rng.choices(list(KINDS), list(KINDS.values()))[0]
+    operations = list(problem.operations)
     at = rng.randrange(len(operations))
     if kind == "stop":
-        at = max(1, at)
-        claims = [o.claim(v, o.apply(v)) for o, v in zip(operations[:at], values, strict=False)]
-        return finish(claims, values[at])
-    if kind == "skip":
+        operations = operations[: max(1, at)]
+    elif kind == "skip":
         del operations[at]
     elif kind == "repeat":
         operations.insert(at, operations[at])
@@ -118,13 +86,22 @@ def _corrupt(rng: random.Random, problem: ArithmeticProblem) -> list[str]:
     elif kind == "operation":
         symbols = [symbol for symbol in SYMBOLS if symbol != operations[at].symbol]
         operations[at] = Operation(rng.choice(symbols), operations[at].operand)
-    value, claims = problem.start, []
+    return _claims(rng, problem.start, operations, {kind: at})
+
+
+def _claims(
+    rng: random.Random, value: int, operations: list[Operation], wrong: dict[str, int]
+) -> list[str]:
+    """Returns the steps from `value`; `wrong` says where a result or a value is to be wrong."""
+    claims = []
     for index, operation in enumerate(operations):
-        if kind == "value" and index == at:
-            value = max(1, value + rng.choice((-10, -2, -1, 1, 2, 10)))
+        if wrong.get("value") == index:
+            value = max(1, value + rng.choice((-1, 1)) * rng.choice((1, 1, 2, 10, 100)))
         result = operation.apply(value)
-        if kind == "arithmetic" and index == at:
+        if wrong.get("arithmetic") == index:
             result = wrong_result(rng, operation, value)
-        claims.append(operation.claim(value, in_range(result)))
+        if not 0 <= result <= LARGEST:
+            raise OutOfRangeError(result)
+        claims.append(operation.claim(value, result))
         value = result
     return finish(claims, value)

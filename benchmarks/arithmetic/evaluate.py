@@ -1,157 +1,135 @@
-"""Measures both stand-ins: `python -m benchmarks.arithmetic.evaluate [--problems N --samples K]`.
+"""Measures both models by level: `python -m benchmarks.arithmetic.evaluate [--split …]`.
 
-Plain transformers, no vLLM; writes nothing but the table (or one JSON object with --json).
+Plain transformers, no vLLM; writes nothing but the tables (or one JSON object with --json).
 """
+
+from __future__ import annotations
 
 import argparse
 import json
 import sys
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from benchmarks.arithmetic.checker import check, is_solved, read_claim
+from benchmarks.arithmetic.checker import is_solved
 from benchmarks.arithmetic.judging import ReadChain, judge
-from benchmarks.arithmetic.learning import load_checkpoint
-from benchmarks.arithmetic.sampling import Solution, sample_solutions
+from benchmarks.arithmetic.learning import load_checkpoint, set_threads
+from benchmarks.arithmetic.sampling import draw
+from benchmarks.arithmetic.scores import (
+    Judged,
+    best,
+    majority,
+    passed,
+    step_scores,
+    weighted,
+    whole_scores,
+)
 from benchmarks.arithmetic.splits import read_split
-from benchmarks.estimators.first_errors import counts
 
 HOME = Path(__file__).parent
-Judged = tuple[Solution, ReadChain]
-Measured = Callable[[Path, Path, int, int, int], dict[str, Any]]
-"""From policy, verifier, number of problems, samples of each, and seed to all figures."""
+Figures = Mapping[str, float]
 
 
-def first_error(labels: Sequence[bool | None]) -> int | None:
-    """Returns the index (from 0) of the first wrong step, or None."""
-    return labels.index(False) if False in labels else None
+POLICY: dict[str, Callable[[Sequence[Judged]], float]] = {
+    "pass@1": passed,
+    "majority@k": majority,
+    "any@k": lambda group: passed(group) > 0,
+}
+VERIFIER: dict[str, Callable[[Sequence[Judged]], float]] = {
+    "weighted@k": weighted,
+    "best@k": lambda group: best(group, "whole"),
+    "best@k min": lambda group: best(group, "min"),
+}
+"""Figures of the samples of one problem: what the policy writes, what the verifier chooses."""
 
 
-def step_scores(judged: Sequence[Judged]) -> dict[str, float]:
-    """Returns `error_scores` of solutions, labelled by the exact checker."""
-    return error_scores(
-        [(first_error(check(problem, steps)), reading) for (problem, steps), reading in judged]
-    )
+def by_level(levels: Sequence[int], values: Sequence[float]) -> dict[str, float]:
+    """Returns the mean of each level and of all."""
+    groups = defaultdict(list)
+    for level, value in zip(levels, values, strict=True):
+        groups[str(level)].append(float(value))
+        groups["all"].append(float(value))
+    return {name: sum(group) / len(group) for name, group in sorted(groups.items())}
 
 
-def error_scores(judged: Sequence[tuple[int | None, ReadChain]]) -> dict[str, float]:
-    """Returns precision, recall and F1 of the class `incorrect` over steps, by first error.
-
-    A solution has at most one positive step: its first wrong one, which stands first in each pair.
-    The verifier predicts at most one: the first that it judges incorrect. A hit is the same step; a
-    prediction elsewhere is a false alarm and, where the solution has an error, a miss too.
-    """
-    wrong = [label for label, _ in judged]
-    hits, predicted, actual = counts(wrong, [reading.first_error for _, reading in judged])
-    precision, recall = hits / max(1, predicted), hits / max(1, actual)
-    return {
-        "step_precision": precision,
-        "step_recall": recall,
-        "step_f1": 2 * hits / max(1, predicted + actual),
-    }
-
-
-def whole_scores(judged: Sequence[Judged]) -> dict[str, float]:
-    """Returns precision and recall of `No` where a step is wrong, and the unreadable share."""
-    wrong = [False in check(problem, steps) for (problem, steps), _ in judged]
-    said_no = [reading.whole is not None and reading.whole < 0.5 for _, reading in judged]
-    hits = sum(w and n for w, n in zip(wrong, said_no, strict=True))
-    unreadable = sum(not reading.is_readable(len(steps)) for (_, steps), reading in judged)
-    return {
-        "solution_precision": hits / max(1, sum(said_no)),
-        "solution_recall": hits / max(1, sum(wrong)),
-        "unreadable": unreadable / len(judged),
-    }
-
-
-def boxed(steps: Sequence[str]) -> int | None:
-    """Returns the boxed answer of a solution, or None."""
-    claim = read_claim(steps[-1]) if steps else None
-    return None if claim is None else claim.boxed
-
-
-def majority(group: Sequence[Judged]) -> bool:
-    """Returns whether the most frequent answer is right; the earliest wins a tie."""
-    votes = Counter(boxed(steps) for (_, steps), _ in group if boxed(steps) is not None)
-    return bool(votes) and votes.most_common(1)[0][0] == group[0][0][0].answer
-
-
-def best(group: Sequence[Judged], aggregate: str) -> bool:
-    """Returns whether the sample that the verifier likes best is right, by `min` or by `whole`.
-
-    A sample without a boxed answer or with an unreadable chain is never preferred.
-    """
-
-    def score(item: Judged) -> float:
-        (_, steps), reading = item
-        if boxed(steps) is None or not reading.is_readable(len(steps)):
-            return -1.0
-        return min(reading.steps) if aggregate == "min" else reading.whole or 0.0
-
-    problem, steps = max(group, key=score)[0]
-    return is_solved(problem, steps)
-
-
-def selection_scores(groups: Sequence[Sequence[Judged]]) -> dict[str, float]:
-    """Returns accuracies of the ways to pick one of the samples of each problem."""
-    solved = [[is_solved(problem, steps) for (problem, steps), _ in group] for group in groups]
-    return {
-        "pass@1": sum(map(sum, solved)) / sum(map(len, solved)),
-        "pass@k": sum(map(any, solved)) / len(groups),
-        "majority@k": sum(map(majority, groups)) / len(groups),
-        "best@k min": sum(best(group, "min") for group in groups) / len(groups),
-        "best@k whole": sum(best(group, "whole") for group in groups) / len(groups),
-    }
-
-
-def measure(policy: Path, verifier: Path, problems: int, samples: int, seed: int) -> dict[str, Any]:
-    """Returns all figures on the first `problems` test problems with `samples` samples each."""
-    drawn = read_split("test")[:problems]
-    model, tokenizer = load_checkpoint(policy)
-    greedy = sample_solutions(model, tokenizer, drawn, 0.0, seed)
-    repeated = [problem for problem in drawn for _ in range(samples)]
-    written = sample_solutions(model, tokenizer, repeated, 1.0, seed)
-    judged = list(zip(written, judge(*load_checkpoint(verifier), written), strict=True))
-    groups = [judged[i : i + samples] for i in range(0, len(judged), samples)]
-    solved = sum(is_solved(problem, steps) for problem, steps in greedy)
-    return {
-        "problems": len(drawn),
-        "samples": samples,
-        "greedy": solved / len(drawn),
-        **selection_scores(groups),
-        **step_scores(judged),
-        **whole_scores(judged),
-    }
-
-
-def command(
-    module: str, home: Path, samples: int, measured: Measured, arguments: list[str] | None
-) -> int:
-    """Prints figures of two checkpoints, by default those in `home` with `samples` per problem."""
-    parser = argparse.ArgumentParser(prog=f"python -m {module}")
-    parser.add_argument("--policy", type=Path, default=home / "policy")
-    parser.add_argument("--verifier", type=Path, default=home / "verifier")
-    parser.add_argument("--problems", type=int, default=128, help="test problems, from the first")
-    parser.add_argument("--samples", type=int, default=samples, help="samples per problem (k)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", action="store_true", help="one object instead of a table")
-    options = parser.parse_args(arguments)
-    figures = measured(
-        options.policy, options.verifier, options.problems, options.samples, options.seed
-    )
-    if options.json:
-        print(json.dumps(figures))
+def measure(asked: argparse.Namespace) -> dict[str, Figures]:
+    """Returns each figure by level of what is asked for; without a verifier only the policy's."""
+    drawn = read_split(asked.split)[: asked.problems]
+    levels = [problem.level for problem in drawn]
+    writer = load_checkpoint(asked.policy)
+    greedy = draw(*writer, drawn, 0.0, asked.seed)
+    repeated = [problem for problem in drawn for _ in range(asked.samples)]
+    written = draw(*writer, repeated, asked.temperature, asked.seed)
+    if asked.verifier:
+        readings = judge(*load_checkpoint(asked.verifier), written, asked.chains)
     else:
-        for name, value in figures.items():
-            print(f"{name:20} {value:.3f}" if isinstance(value, float) else f"{name:20} {value}")
+        readings = [ReadChain("", (), None) for _ in written]
+    judged = list(zip(written, readings, strict=True))
+    groups = [judged[i : i + asked.samples] for i in range(0, len(judged), asked.samples)]
+    rows: dict[str, Figures] = {"greedy": by_level(levels, [is_solved(*each) for each in greedy])}
+    for name, figure in (POLICY | VERIFIER if asked.verifier else POLICY).items():
+        rows[name] = by_level(levels, [figure(group) for group in groups])
+    if asked.verifier:
+        for name in ("step_f1", "step_precision", "step_recall", "unreadable"):
+            rows[name] = scores_by_level(levels, groups, name)
+    return rows
+
+
+def scores_by_level(
+    levels: Sequence[int], groups: Sequence[Sequence[Judged]], name: str
+) -> dict[str, float]:
+    """Returns one of the verifier's scores over the samples of each level and of all."""
+    parts: defaultdict[str, list[Judged]] = defaultdict(list)
+    for level, group in zip(levels, groups, strict=True):
+        parts[str(level)] += group
+        parts["all"] += group
+    return {
+        key: (step_scores(part) | whole_scores(part))[name] for key, part in sorted(parts.items())
+    }
+
+
+def options(module: str, home: Path, temperature: float) -> argparse.ArgumentParser:
+    """Returns the options of such a command; its policy is by default the one in `home`."""
+    made = argparse.ArgumentParser(prog=f"python -m {module}")
+    made.add_argument("--policy", type=Path, default=home / "policy")
+    made.add_argument("--verifier", type=Path, help="a checkpoint; without it only the policy")
+    made.add_argument("--split", choices=("test", "validation", "train"), default="test")
+    made.add_argument("--problems", type=int, default=100, help="problems, from the first")
+    made.add_argument("--samples", type=int, default=16, help="samples per problem (k)")
+    made.add_argument("--temperature", type=float, default=temperature, help="of the samples")
+    made.add_argument("--seed", type=int, default=0)
+    made.add_argument("--threads", type=int, help="CPU threads (default: PyTorch's choice)")
+    made.add_argument("--json", action="store_true", help="one object instead of a table")
+    return made
+
+
+def told(asked: argparse.ArgumentParser, arguments: list[str] | None) -> argparse.Namespace:
+    """Returns the parsed command line; the threads are set."""
+    given = asked.parse_args(arguments)
+    if given.threads:
+        set_threads(given.threads)
+    return given
+
+
+def show(rows: Mapping[str, Figures], as_json: bool) -> int:
+    """Prints figures by level, as a table or as one object; returns 0."""
+    if as_json:
+        print(json.dumps(rows))
+        return 0
+    columns = list(rows["greedy"])
+    print(" ".join([f"{'':15}", *(f"{column:>6}" for column in columns)]))
+    for name, row in rows.items():
+        print(" ".join([f"{name:15}", *(f"{row[column]:6.3f}" for column in columns)]))
     return 0
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Prints the figures."""
-    return command("benchmarks.arithmetic.evaluate", HOME, 16, measure, arguments)
+    asked = options("benchmarks.arithmetic.evaluate", HOME, 1.0)
+    asked.add_argument("--chains", type=int, default=1, help="critiques of each sample (K)")
+    given = told(asked, arguments)
+    return show(measure(given), given.json)
 
 
 if __name__ == "__main__":

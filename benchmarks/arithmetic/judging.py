@@ -1,4 +1,4 @@
-"""The verifier run with plain transformers: chains written greedily, verdicts read from logits."""
+"""The verifier run with plain transformers: it writes chains, verdicts are read from logits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,8 +9,10 @@ from typing import Any
 from benchmarks.arithmetic.corpus import verifier_prompt
 from benchmarks.arithmetic.sampling import Solution, all_logits, complete, source
 
-CHAIN_TOKENS = 320
-"""The longest right chain, of 10 steps, has 262 tokens."""
+CHAIN_TOKENS = 1300
+"""The longest right chain of the splits has 1,240 tokens."""
+CHAIN_TEMPERATURE = 0.6
+"""Of chains of which several are drawn, as in ThinkPRM's paper."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,37 @@ def mean_reading(readings: Sequence[ReadChain], steps: int) -> ReadChain:
     return ReadChain(read[0].chain, tuple(means[: error + 1]), whole)
 
 
-def judge(model: Any, tokenizer: Any, solutions: Sequence[Solution]) -> list[ReadChain]:
-    """Returns the verifier's reading of each solution, in order."""
-    prompts = [verifier_prompt(problem.question, steps) for problem, steps in solutions]
-    return judge_prompts(model, tokenizer, prompts, CHAIN_TOKENS)
+def judge(
+    model: Any, tokenizer: Any, written: Sequence[Solution], chains: int = 1
+) -> list[ReadChain]:
+    """Returns the verifier's reading of each solution, in order.
+
+    One chain is greedy; of several, which are samples, the mean is returned.
+    """
+    prompts = [verifier_prompt(problem.question, steps) for problem, steps in written]
+    if chains == 1:
+        return judge_once(model, tokenizer, prompts, CHAIN_TOKENS)
+    drawn = [
+        judge_prompts(model, tokenizer, prompts, CHAIN_TOKENS, CHAIN_TEMPERATURE, seed)
+        for seed in range(chains)
+    ]
+    return [
+        mean_reading(each, len(steps))
+        for each, (_, steps) in zip(zip(*drawn, strict=True), written, strict=True)
+    ]
+
+
+def judge_once(
+    model: Any, tokenizer: Any, prompts: Sequence[str], max_tokens: int
+) -> list[ReadChain]:
+    """Returns the verifier's reading of each prompt, in order; equal ones are judged once.
+
+    Easy problems are often solved alike.
+    """
+    different = list(dict.fromkeys(prompts))
+    readings = judge_prompts(model, tokenizer, different, max_tokens)
+    found = dict(zip(different, readings, strict=True))
+    return [found[prompt] for prompt in prompts]
 
 
 def judge_prompts(

@@ -7,24 +7,19 @@ two cores. Rows are as ProcessBench has them: `label` is the first wrong step, f
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.arithmetic import checker
-from benchmarks.arithmetic.evaluate import first_error
+from benchmarks.arithmetic import checker, earlier
 from benchmarks.arithmetic.learning import load_checkpoint
-from benchmarks.arithmetic.levels import sampling as levels_sampling
-from benchmarks.arithmetic.levels import splits as levels_splits
-from benchmarks.arithmetic.sampling import sample_solutions
+from benchmarks.arithmetic.sampling import draw
+from benchmarks.arithmetic.scores import first_error
 from benchmarks.arithmetic.splits import read_split
 from benchmarks.arithmetic.structured import checker as structured_checker
-from benchmarks.arithmetic.structured.choices import offer
-from benchmarks.arithmetic.structured.evaluate import RULES
-from benchmarks.arithmetic.structured.lessons import read_steps
-from benchmarks.arithmetic.structured.sampling import sample_responses
-from search.structured_protocol import STEP_ENDS, read_response
+from benchmarks.arithmetic.structured import sampling as structured_sampling
+from benchmarks.arithmetic.structured.responses import read_steps, split_steps
+from search.structured_protocol import ResponseFormat, read_response
 
 HOME = Path(__file__).parent
 SIZES: Mapping[str, int] = {"test": 120, "validation": 60}
@@ -32,6 +27,8 @@ SIZES: Mapping[str, int] = {"test": 120, "validation": 60}
 SAMPLES = 2
 """Solutions of each problem, at temperature 1."""
 SEED = 20_261_129
+RULES = ResponseFormat(10, 15, 12)
+"""Fewest tokens of a section, as in configs/structured_arithmetic.yaml."""
 NO_ERROR = -1
 
 Row = dict[str, object]
@@ -57,30 +54,17 @@ def write_row(
     }
 
 
-def arithmetic_rows(split: str) -> Iterator[Row]:
-    """Yields samples of the plain problems."""
-    asked = [problem for problem in read_split(split)[: SIZES[split]] for _ in range(SAMPLES)]
-    written = sample_solutions(*load_checkpoint(HOME / "policy"), asked, 1.0, SEED)
-    for number, (problem, steps) in enumerate(written):
-        if steps:
-            labels = checker.check(problem, steps)
-            solved = checker.is_solved(problem, steps)
-            name = f"{problem.id}-{number % SAMPLES}"
-            yield write_row(name, problem.question, steps, labels, solved, "arithmetic/policy")
-
-
 def levels_rows(split: str) -> Iterator[Row]:
     """Yields samples of the problems with levels, each with its level."""
-    problems = levels_splits.read_split(split)[: SIZES[split]]
+    problems = read_split(split)[: SIZES[split]]
     asked = [problem for problem in problems for _ in range(SAMPLES)]
-    checkpoint = load_checkpoint(HOME / "levels" / "policy")
-    written = levels_sampling.draw(*checkpoint, asked, 1.0, SEED)
+    written = draw(*load_checkpoint(HOME / "policy"), asked, 1.0, SEED)
     for number, (problem, (_, steps)) in enumerate(zip(asked, written, strict=True)):
         if steps:
             labels = checker.check(problem, steps)
             solved = checker.is_solved(problem, steps)
             name = f"{problem.id}-{number % SAMPLES}"
-            row = write_row(name, problem.question, steps, labels, solved, "levels/policy")
+            row = write_row(name, problem.question, steps, labels, solved, "arithmetic/policy")
             yield {**row, "level": problem.level}
 
 
@@ -89,11 +73,11 @@ def choices_rows(split: str) -> Iterator[Row]:
 
     Steps are as it wrote them, with their tags.
     """
-    problems = [offer(problem, 0) for problem in read_split(split)[: SIZES[split]]]
+    problems = [earlier.offer(each, 0) for each in earlier.read_split(split)[: SIZES[split]]]
     asked = [choice for choice in problems for _ in range(SAMPLES)]
     model, tokenizer = load_checkpoint(HOME / "structured" / "policy")
-    texts = sample_responses(model, tokenizer, asked, 1.0, SEED)
-    for number, (choice, text) in enumerate(zip(asked, texts, strict=True)):
+    written = structured_sampling.draw(model, tokenizer, asked, 1.0, SEED)
+    for number, (choice, text) in enumerate(written):
         if read_response(text, RULES, lambda said: len(tokenizer.encode(said))).valid:
             labels = structured_checker.check(choice, read_steps(choice, text))
             name = f"{choice.problem.id}-{number % SAMPLES}"
@@ -102,15 +86,8 @@ def choices_rows(split: str) -> Iterator[Row]:
             yield write_row(name, choice.question, steps, labels, solved, "structured/policy")
 
 
-def split_steps(response: str) -> list[str]:
-    """Returns the steps of a response as the structured policy's segmentation has them."""
-    ends = "|".join(f"(?<={end})" for end in STEP_ENDS)
-    return [step for step in re.split(ends, response) if step.strip()]
-
-
 DOMAINS: Mapping[str, tuple[Path, Callable[[str], Iterator[Row]]]] = {
-    "arithmetic": (HOME / "data", arithmetic_rows),
-    "arithmetic_levels": (HOME / "levels" / "data", levels_rows),
+    "arithmetic_levels": (HOME / "data", levels_rows),
     "arithmetic_choices": (HOME / "structured" / "data", choices_rows),
 }
 """By name of the problems: where the files are, and what makes their rows."""

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.arithmetic.corpus import DECISIVE, Lesson
+from benchmarks.arithmetic.corpus import Lesson
+from benchmarks.arithmetic.muon import Muon
 
 POOL = 64 * 16
 """Lessons that are sorted by length together; large, so that batches hold like lengths."""
@@ -161,8 +162,8 @@ def learn(
     stream: Iterator[tuple[Tensor, Tensor]],
     schedule: Schedule,
     watch: Callable[[Any], str],
-    every: int = 250,
-    optimiser: torch.optim.Optimizer | None = None,
+    every: int,
+    optimiser: Muon,
 ) -> None:
     """Trains `model` in place and prints a progress line every `every` steps.
 
@@ -172,11 +173,8 @@ def learn(
         schedule: length and rate.
         watch: returns the held-out figures to print.
         every: steps between progress lines.
-        optimiser: of the model's parameters; by default AdamW.
+        optimiser: of the model's parameters.
     """
-    optimiser = optimiser or torch.optim.AdamW(
-        model.parameters(), lr=schedule.rate, betas=(0.9, 0.98), weight_decay=0.01
-    )
     began, recent = time.monotonic(), list[float]()
     step = 0
     device = model.device.type
@@ -208,25 +206,3 @@ def progress(step: int, began: float, schedule: Schedule) -> float:
     if schedule.minutes is None:
         return step / schedule.steps
     return (time.monotonic() - began) / 60 / schedule.minutes
-
-
-def wrong_probabilities(
-    model: Any, tokenizer: Any, lessons: Iterable[Lesson]
-) -> tuple[float, float]:
-    """Returns the mean p(incorrect) at the step verdicts of wrong steps and of right steps.
-
-    The critique before a verdict is the lesson's own; p is normalised over the two verdicts.
-    """
-    right, wrong = (tokenizer.encode(word)[0] for word in ("correct", "incorrect"))
-    found: dict[int, list[float]] = {right: [], wrong: []}
-    rows = sorted((encode(tokenizer, lesson) for lesson in lessons), key=lambda row: len(row[0]))
-    for group in grouped(rows, 16_384):
-        ids, weights = (tensor.to(model.device) for tensor in pad(group, tokenizer.pad_token_id))
-        decisive = (weights == DECISIVE) & ((ids == right) | (ids == wrong))
-        with torch.inference_mode():
-            hidden = model.model(input_ids=ids[:, :-1], use_cache=False).last_hidden_state
-            logits = model.lm_head(hidden[decisive[:, 1:]])[:, [right, wrong]]
-        verdicts = ids[decisive].tolist()
-        for verdict, p in zip(verdicts, logits.softmax(-1)[:, 1].tolist(), strict=True):
-            found[verdict].append(p)
-    return mean(found[wrong]), mean(found[right])

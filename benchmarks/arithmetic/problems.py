@@ -1,13 +1,17 @@
-"""Arithmetic chains of 4-10 steps: symbolic form, reference solution, endless generator.
+"""Arithmetic chains of 4-14 steps in five levels: more steps, larger numbers, harder operations.
 
-A problem is a start value and a chain of operations; the answer is the last value of the chain.
-On the right track every value lies in 1..99 and every division is exact. Values that a wrong
-solution reaches are unbounded, so `apply` is total: division keeps the whole part.
+A problem is a start value and a chain of operations; the answer is the last value of the chain. On
+the right track every value lies in 1..4999 and every division is exact. Values that a wrong
+solution reaches are unbounded, so `apply` is total: division keeps the whole part. A hard operation
+needs more than a small model does reliably in one line: a two-digit factor, a wide sum or
+difference, a division by up to 12.
 """
+
+from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,8 +19,6 @@ from benchmarks.arithmetic.wording import word_expression, word_story
 
 SYMBOLS = ("+", "-", "*", "/")
 KINDS = ("word", "expression")
-STEPS = (4, 10)
-VALUES = (1, 99)
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class ArithmeticProblem:
     Attributes:
         kind: `word` (a story) or `expression` (a parenthesised formula).
         start: the value before the first operation.
-        operations: 4-10 operations, applied in the order in which the text states them.
+        operations: applied in the order in which the text states them.
         question: the text that a policy sees.
     """
 
@@ -92,6 +94,13 @@ class ArithmeticProblem:
         return finish(claims, self.answer)
 
 
+@dataclass(frozen=True)
+class LevelProblem(ArithmeticProblem):
+    """A chain of operations with its level, 1..5."""
+
+    level: int = 1
+
+
 def finish(claims: list[str], answer: int) -> list[str]:
     """Returns the claims with the boxed answer added to the last one."""
     return [*claims[:-1], f"{claims[-1]}. The answer is \\boxed{{{answer}}}"]
@@ -102,44 +111,101 @@ def write_solution(steps: list[str]) -> str:
     return "\n".join(f"Step {index}: {text}" for index, text in enumerate(steps, start=1))
 
 
-def draw_problem(rng: random.Random) -> ArithmeticProblem:
-    """Draws one problem: kind and length uniform, operations uniform among the allowed ones."""
+@dataclass(frozen=True)
+class Level:
+    """What the chains of a level are made of.
+
+    Attributes:
+        steps: fewest and most operations.
+        largest: the largest value on the right track.
+        hard: share of operations that are drawn from the hard ones, where there are any.
+        factor: the largest factor of a hard product.
+    """
+
+    steps: tuple[int, int]
+    largest: int
+    hard: float
+    factor: int
+
+
+LEVELS: Mapping[int, Level] = {
+    1: Level((4, 5), 99, 0.0, 11),
+    2: Level((4, 7), 299, 0.15, 19),
+    3: Level((6, 9), 999, 0.25, 29),
+    4: Level((8, 11), 1999, 0.35, 49),
+    5: Level((10, 14), 4999, 0.5, 99),
+}
+"""By number, as MATH numbers its levels: 1 is the easiest."""
+STARTS = (2, 30)
+
+
+def draw_problem(rng: random.Random, level: int) -> LevelProblem:
+    """Draws one problem of a level: wording and length uniform."""
+    start, operations = draw_chain(rng, LEVELS[level])
+    return stated(rng, level, start, operations)
+
+
+def stated(
+    rng: random.Random, level: int, start: int, operations: tuple[Operation, ...]
+) -> LevelProblem:
+    """Returns a chain as a problem, in a wording that is drawn."""
     kind = rng.choice(KINDS)
-    start, operations = draw_chain(rng, rng.randint(*STEPS))
     write = word_story if kind == "word" else word_expression
-    stated = [(operation.symbol, operation.operand) for operation in operations]
-    return ArithmeticProblem(kind, start, operations, write(rng, start, stated))
+    question = write(rng, start, [(each.symbol, each.operand) for each in operations])
+    return LevelProblem(kind, start, operations, question, level)
 
 
-def draw_chain(rng: random.Random, length: int) -> tuple[int, tuple[Operation, ...]]:
-    """Draws a start value in 2..30 and `length` operations whose values stay in 1..99."""
-    start = value = rng.randint(2, 30)
+def draw_chain(rng: random.Random, level: Level) -> tuple[int, tuple[Operation, ...]]:
+    """Draws a start value in 2..30 and operations whose values stay in 1..`level.largest`."""
+    start = value = rng.randint(*STARTS)
     operations: list[Operation] = []
-    while len(operations) < length:
-        operation = rng.choice(allowed_operations(rng, value))
+    for _ in range(rng.randint(*level.steps)):
+        hard = hard_operations(rng, value, level) if rng.random() < level.hard else []
+        operation = rng.choice(hard or easy_operations(rng, value, level.largest))
         operations.append(operation)
         value = operation.apply(value)
     return start, tuple(operations)
 
 
-def allowed_operations(rng: random.Random, value: int) -> list[Operation]:
-    """Returns up to one operation per symbol (addition twice) that keeps `value` in 1..99."""
-    low, high = VALUES
-    choices = [Operation("*", b) for b in (rng.randint(2, 5),) if value * b <= high]
-    choices += [Operation("/", b) for b in (rng.randint(2, 5),) if value % b == 0]
-    if value < high:
-        choices.append(Operation("+", rng.randint(2, max(2, min(20, high - value)))))
-    if value > low + 2:
-        choices.append(Operation("-", rng.randint(2, min(20, value - low))))
-    return [choice for choice in choices if low <= choice.apply(value) <= high]
+def easy_operations(rng: random.Random, value: int, largest: int) -> list[Operation]:
+    """Returns one operation per symbol, where there is one: operands of one digit, sums up to 20.
+
+    A sum or a difference is always among them.
+    """
+    found = []
+    if value + 2 <= largest:
+        found.append(Operation("+", rng.randint(2, min(20, largest - value))))
+    if value > 2:
+        found.append(Operation("-", rng.randint(2, min(20, value - 1))))
+    if value * 2 <= largest:
+        found.append(Operation("*", rng.randint(2, min(9, largest // value))))
+    if divisors := [each for each in range(2, 10) if value % each == 0]:
+        found.append(Operation("/", rng.choice(divisors)))
+    return found
 
 
-def problems(seed: int, exclude: frozenset[str] = frozenset()) -> Iterator[ArithmeticProblem]:
-    """Yields problems without end; no chain comes twice or has its key in `exclude`."""
+def hard_operations(rng: random.Random, value: int, level: Level) -> list[Operation]:
+    """Returns one hard operation per symbol, where there is one."""
+    found = []
+    if value + 21 <= level.largest:
+        found.append(Operation("+", rng.randint(21, min(999, level.largest - value))))
+    if value > 21:
+        found.append(Operation("-", rng.randint(21, min(999, value - 1))))
+    if value > 9 and value * 11 <= level.largest:
+        found.append(Operation("*", rng.randint(11, min(level.factor, level.largest // value))))
+    if value > 99 and (divisors := [each for each in range(3, 13) if value % each == 0]):
+        found.append(Operation("/", rng.choice(divisors)))
+    return found
+
+
+def problems(seed: int, exclude: frozenset[str] = frozenset()) -> Iterator[LevelProblem]:
+    """Yields problems without end, the levels in turn; no chain comes twice or is in `exclude`."""
     rng = random.Random(seed)
     seen = set(exclude)
     while True:
-        problem = draw_problem(rng)
-        if problem.key not in seen:
+        for level in LEVELS:
+            problem = draw_problem(rng, level)
+            while problem.key in seen:
+                problem = draw_problem(rng, level)
             seen.add(problem.key)
             yield problem

@@ -13,8 +13,8 @@ from benchmarks.arithmetic.problems import ArithmeticProblem
 Solution = tuple[ArithmeticProblem, list[str]]
 """A problem and the step texts of one solution of it; no steps if nothing readable was written."""
 
-POLICY_TOKENS = 160
-"""The longest right solution has 127 tokens."""
+POLICY_TOKENS = 256
+"""The longest right solution has 241 tokens."""
 
 
 def source(model: Any, seed: int) -> torch.Generator:
@@ -22,17 +22,12 @@ def source(model: Any, seed: int) -> torch.Generator:
     return torch.Generator(model.device).manual_seed(seed)
 
 
-def sample_solutions(
-    model: Any,
-    tokenizer: Any,
-    drawn: Sequence[ArithmeticProblem],
-    temperature: float,
-    seed: int,
-    max_tokens: int = POLICY_TOKENS,
+def draw(
+    model: Any, tokenizer: Any, drawn: Sequence[ArithmeticProblem], temperature: float, seed: int
 ) -> list[Solution]:
-    """Returns one solution by the policy for each problem, in order, of `max_tokens` at most."""
+    """Returns one solution by the policy for each problem, in order."""
     prompts = [policy_prompt(problem.question) for problem in drawn]
-    texts = complete(model, tokenizer, prompts, temperature, max_tokens, source(model, seed))
+    texts = complete(model, tokenizer, prompts, temperature, POLICY_TOKENS, source(model, seed))
     return [(problem, read_steps(text)) for problem, text in zip(drawn, texts, strict=True)]
 
 

@@ -6,8 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.arithmetic.corpus import Lesson
-from benchmarks.arithmetic.learning import Schedule, set_threads, wrong_probabilities
+from benchmarks.arithmetic.learning import Schedule, set_threads
 from benchmarks.arithmetic.vocabulary import save_tokenizer
 
 Watch = Callable[[Any], str]
@@ -69,16 +68,6 @@ def solving(solved: Callable[[Any, float], Sequence[bool]]) -> Watch:
             right = solved(model, temperature)
             parts.append(f"{name} {sum(right) / len(right):.2f}")
         return " ".join(parts)
-
-    return watch
-
-
-def judging(tokenizer: Any, lessons: Sequence[Lesson]) -> Watch:
-    """Returns what watches a verifier: p(incorrect) at wrong steps and at right ones."""
-
-    def watch(model: Any) -> str:
-        wrong, right = wrong_probabilities(model, tokenizer, lessons)
-        return f"p(incorrect | wrong) {wrong:.3f} p(incorrect | right) {right:.3f}"
 
     return watch
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks.arithmetic import splits
-from benchmarks.arithmetic.levels.splits import problem_of as level_problem_of
-from benchmarks.arithmetic.levels.structured.choices import offer as offer_levels
+from benchmarks.arithmetic import earlier, splits
 from benchmarks.arithmetic.structured.choices import ChoiceProblem, offer
 from benchmarks.datasets.choices import OPTION_FORMATS, OptionStyle
 from benchmarks.datasets.samples import Fields, Reader, Sample, row_reader
@@ -16,13 +14,13 @@ from search.core import Problem
 def arithmetic_choices(style: OptionStyle) -> Reader:
     """The embedded rows of `arithmetic`; the option seed draws wrong options and their order."""
     seed = style.seed or 0
-    return _offered(style, lambda row: offer(splits.problem_of(row), seed))
+    return _offered(style, lambda row: earlier.offer(earlier.problem_of(row), seed))
 
 
 def arithmetic_levels_choices(style: OptionStyle) -> Reader:
     """The embedded rows of `arithmetic_levels`, likewise; a sample knows its level."""
     seed = style.seed or 0
-    return _offered(style, lambda row: offer_levels(level_problem_of(row), seed), "level")
+    return _offered(style, lambda row: offer(splits.problem_of(row), seed), "level")
 
 
 def _offered(style: OptionStyle, pose: Callable[[Fields], ChoiceProblem], *more: str) -> Reader:

@@ -84,14 +84,14 @@ class NamedDataset:
         return fetch(name, self.repository, self.files[split], revision)
 
 
-def _jsonl(folder: str, *splits: str) -> dict[str, str]:
-    return {split: f"{folder}/{split}.jsonl" for split in splits}
-
-
 def _parquet(folder: str, *splits: str) -> dict[str, str]:
     return {split: f"{folder}/{split}-00000-of-00001.parquet" for split in splits}
 
 
+EMBEDDED = {split: f"arithmetic/data/{split}.jsonl" for split in ("train", "validation", "test")}
+EARLIER = {
+    split: f"arithmetic/data/earlier_{split}.parquet" for split in ("train", "validation", "test")
+}
 STATES_NONE = "not stated"
 PROCESSBENCH_ROWS = schema(("problem", "steps", "label"), lambda _: processbench())
 
@@ -111,42 +111,39 @@ def _labelled(of: str, folder: str, rows: Mapping[str, int]) -> NamedDataset:
 
 DATASETS: Mapping[str, NamedDataset] = {
     "arithmetic": NamedDataset(
-        "the embedded domain: chains of whole-number arithmetic, in words and as expressions",
+        "chains of easy arithmetic, of earlier versions: their runs are about these problems",
         "Apache-2.0",
         {"test": 512, "validation": 256, "train": 1024},
-        _jsonl("arithmetic/data", "train", "validation", "test"),
+        EARLIER,
         None,
     ),
     "arithmetic_choices": NamedDataset(
-        "the same problems as multiple choice, with four options",
+        "the problems of arithmetic as multiple choice, with four options",
         "Apache-2.0",
         {"test": 512, "validation": 256, "train": 1024},
-        _jsonl("arithmetic/data", "train", "validation", "test"),
+        EARLIER,
         None,
         schema(("operations",), arithmetic_choices),
         multiple_choice=True,
     ),
     "arithmetic_levels": NamedDataset(
-        "chains of whole-number arithmetic that are hard for a small model, in levels 1 to 5",
+        "the embedded domain: whole-number arithmetic, hard for a small model, in levels 1 to 5",
         "Apache-2.0",
         {"test": 500, "validation": 200, "train": 300},
-        _jsonl("arithmetic/levels/data", "train", "validation", "test"),
+        EMBEDDED,
         None,
     ),
     "arithmetic_levels_choices": NamedDataset(
         "the problems of arithmetic_levels as multiple choice, with four options",
         "Apache-2.0",
         {"test": 500, "validation": 200, "train": 300},
-        _jsonl("arithmetic/levels/data", "train", "validation", "test"),
+        EMBEDDED,
         None,
         schema(("operations", "level"), arithmetic_levels_choices),
         multiple_choice=True,
     ),
-    "arithmetic_steps": _labelled(
-        "arithmetic", "arithmetic/data", {"test": 240, "validation": 120}
-    ),
     "arithmetic_levels_steps": _labelled(
-        "arithmetic_levels", "arithmetic/levels/data", {"test": 240, "validation": 120}
+        "arithmetic_levels", "arithmetic/data", {"test": 240, "validation": 120}
     ),
     "arithmetic_choices_steps": _labelled(
         "arithmetic_choices", "arithmetic/structured/data", {"test": 233, "validation": 117}

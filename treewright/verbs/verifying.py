@@ -32,7 +32,7 @@ def verify(
         str | None,
         typer.Option(
             metavar="NAME|FILE",
-            help="Labelled solutions: processbench, prm800k, arithmetic_steps, or a file. "
+            help="Labelled solutions: processbench, prm800k, arithmetic_levels_steps, or a file. "
             "Without it: those of the first config's dataset.",
         ),
     ] = None,

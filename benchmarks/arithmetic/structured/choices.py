@@ -1,15 +1,14 @@
-"""Arithmetic problems as multiple choice: four options, three of them the results of slips."""
+"""Problems as multiple choice: the wrong options are what wrong steps lead to."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 from random import Random
 
-from benchmarks.arithmetic.checker import read_claim
-from benchmarks.arithmetic.errors import slip
+from benchmarks.arithmetic.errors import LARGEST, wrong_result
 from benchmarks.arithmetic.problems import ArithmeticProblem
 
 OPTIONS = 4
-SLIP_RATE = 0.2
-"""Share of wrong steps in the solutions whose results are the wrong options."""
 
 
 @dataclass(frozen=True)
@@ -31,15 +30,40 @@ class ChoiceProblem:
 
 
 def offer(problem: ArithmeticProblem, seed: int) -> ChoiceProblem:
-    """Returns the problem with its options.
+    """Returns the problem with its options, one of them right.
 
     They and their order depend on the seed and the chain: two wordings of it have the same.
     """
+    return _offer(problem, seed, [problem.answer])
+
+
+def offer_wrong(problem: ArithmeticProblem, seed: int) -> ChoiceProblem:
+    """Returns the problem with four wrong options, for training alone.
+
+    There a policy that makes no error learns what to say of a result that is no option.
+    """
+    return _offer(problem, seed, [])
+
+
+def _offer(problem: ArithmeticProblem, seed: int, options: list[int]) -> ChoiceProblem:
     rng = Random(f"{seed}/{problem.key}")
-    options = [problem.answer]
     while len(options) < OPTIONS:
-        claim = read_claim(slip(rng, problem, SLIP_RATE)[-1])
-        if claim is not None and claim.result not in options:
-            options.append(claim.result)
+        wrong = wrong_answer(rng, problem)
+        if wrong != problem.answer and wrong not in options and 0 <= wrong <= LARGEST:
+            options.append(wrong)
     rng.shuffle(options)
     return ChoiceProblem(problem, tuple(options))
+
+
+def wrong_answer(rng: Random, problem: ArithmeticProblem) -> int:
+    """Returns the value after all operations where one, drawn, is given a wrong but likely result.
+
+    Long results are the more likely to be wrong. What follows is honest: it can lead back to the
+    answer, or out of the domain's range.
+    """
+    lengths = [len(str(value)) ** 2 for value in problem.values[1:]]
+    at = rng.choices(range(len(lengths)), lengths)[0]
+    value = problem.start
+    for index, operation in enumerate(problem.operations):
+        value = wrong_result(rng, operation, value) if index == at else operation.apply(value)
+    return value

@@ -1,59 +1,135 @@
-"""Measures both structured stand-ins: `python -m benchmarks.arithmetic.structured.evaluate`.
+"""Measures both structured models by level: `python -m benchmarks.arithmetic.structured.evaluate`.
 
-Plain transformers, no vLLM; writes nothing but the table (or one JSON object with --json).
+Plain transformers, no vLLM; writes nothing but the tables (or one JSON object with --json).
 """
 
-import sys
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+from __future__ import annotations
 
-from benchmarks.arithmetic.corpus import verifier_prompt
-from benchmarks.arithmetic.evaluate import command, error_scores, first_error
-from benchmarks.arithmetic.judging import ReadChain, judge_prompts
+import argparse
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from benchmarks.arithmetic.evaluate import Figures, by_level, options, show, told
+from benchmarks.arithmetic.judging import ReadChain
 from benchmarks.arithmetic.learning import load_checkpoint
+from benchmarks.arithmetic.scores import error_scores, first_error
 from benchmarks.arithmetic.splits import read_split
 from benchmarks.arithmetic.structured.checker import check
 from benchmarks.arithmetic.structured.choices import offer
-from benchmarks.arithmetic.structured.lessons import Response, read_steps
-from benchmarks.arithmetic.structured.sampling import RESPONSE_TOKENS, sample_responses
-from benchmarks.structured import Accuracies, Answered, measure, option_answer
-from search.structured_protocol import ResponseFormat
+from benchmarks.arithmetic.structured.responses import Response, read_steps
+from benchmarks.arithmetic.structured.sampling import draw, judge
+from benchmarks.structured import option_answer
 
 HOME = Path(__file__).parent
-RULES = ResponseFormat(10, 15, 12)
-"""Fewest tokens of a section, as in configs/structured_arithmetic.yaml."""
-CHAIN_TOKENS = 400
-"""The longest right chain has 355."""
+TEMPERATURE = 0.9
+"""Of the policy's samples."""
+Judged = tuple[Response, ReadChain]
+NOTHING = ReadChain("", (), None)
 
 
-def answered(tokenizer: Any, responses: Sequence[Response]) -> list[Answered]:
-    """Returns the responses as they are graded."""
-    return [
-        Answered(
-            text,
-            len(tokenizer.encode(text)) < RESPONSE_TOKENS,
-            tuple(map(str, choice.options)),
-            choice.answer,
-        )
-        for choice, text in responses
-    ]
+def answer(response: Response) -> int | None:
+    """Returns the option that a response answers, from 0; None where it breaks the format."""
+    found = option_answer(response[1], 0)
+    return None if found is None else int(str(found))
 
 
-def accuracies(tokenizer: Any, responses: Sequence[Response]) -> Accuracies:
-    """Returns the three accuracies of responses."""
-    graded = answered(tokenizer, responses)
-    return measure(graded, 0, RULES, lambda text: len(tokenizer.encode(text)))
+def is_right(response: Response) -> bool:
+    """Returns whether a response answers the right option."""
+    return answer(response) == response[0].answer
 
 
-def judge(model: Any, tokenizer: Any, responses: Sequence[Response]) -> list[ReadChain]:
-    """Returns the verifier's reading of each response, in order."""
-    prompts = [
-        verifier_prompt(choice.question, read_steps(choice, text)) for choice, text in responses
-    ]
-    return judge_prompts(model, tokenizer, prompts, CHAIN_TOKENS)
+def passed(group: Sequence[Judged]) -> float:
+    """Returns the share of responses that are right."""
+    return sum(is_right(response) for response, _ in group) / len(group)
+
+
+def valid(group: Sequence[Judged]) -> float:
+    """Returns the share of responses that answer an option."""
+    return sum(answer(response) is not None for response, _ in group) / len(group)
+
+
+def voted(group: Sequence[Judged], weight: Callable[[Judged], float]) -> bool:
+    """Returns whether the option with the most weight is right; the earliest wins a tie."""
+    weights: defaultdict[int, float] = defaultdict(float)
+    for judged in group:
+        if (option := answer(judged[0])) is not None:
+            weights[option] += weight(judged)
+    return bool(weights) and max(weights, key=weights.__getitem__) == group[0][0][0].answer
+
+
+def best(group: Sequence[Judged], score: Callable[[Judged], float]) -> bool:
+    """Returns whether the response with the highest score is right; invalid ones have none."""
+    known = [judged for judged in group if answer(judged[0]) is not None]
+    return bool(known) and is_right(max(known, key=score)[0])
+
+
+def whole(judged: Judged) -> float:
+    """Returns p(Yes), 0 where the chain is not readable."""
+    return judged[1].whole or 0.0 if is_readable(judged) else 0.0
+
+
+def least(judged: Judged) -> float:
+    """Returns the smallest p(correct) of a step, 0 where the chain is not readable."""
+    return min(judged[1].steps, default=0.0) if is_readable(judged) else 0.0
+
+
+def is_readable(judged: Judged) -> bool:
+    """Returns whether the chain judges every step, up to the first error."""
+    response, reading = judged
+    return reading.is_readable(len(read_steps(*response)))
+
+
+POLICY: dict[str, Callable[[Sequence[Judged]], float]] = {
+    "valid": valid,
+    "pass@1": passed,
+    "majority@k": lambda group: voted(group, lambda _: 1.0),
+    "any@k": lambda group: passed(group) > 0,
+}
+VERIFIER: dict[str, Callable[[Sequence[Judged]], float]] = {
+    "weighted@k": lambda group: voted(group, whole),
+    "best@k": lambda group: best(group, whole),
+    "best@k min": lambda group: best(group, least),
+}
+"""Figures of the responses to one question: what the policy writes, what the verifier chooses."""
+SCORES = ("step_f1", "step_precision", "step_recall", "unreadable")
+
+
+def figures(groups: Sequence[Sequence[Judged]], judged: bool) -> dict[str, Figures]:
+    """Returns each figure by level; of the verifier only where it `judged`."""
+    levels = [level_of(group) for group in groups]
+    asked = POLICY | VERIFIER if judged else POLICY
+    rows: dict[str, Figures] = {
+        name: by_level(levels, [figure(group) for group in groups])
+        for name, figure in asked.items()
+    }
+    for name in SCORES if judged else ():
+        rows[name] = {
+            key: score([one for group in part for one in group], name)
+            for key, part in parts(groups).items()
+        }
+    return rows
+
+
+def level_of(group: Sequence[Judged]) -> int:
+    """Returns the level of the problem that a group answers."""
+    return int(getattr(group[0][0][0].problem, "level", 0))
+
+
+def parts(groups: Iterable[Sequence[Judged]]) -> dict[str, list[Sequence[Judged]]]:
+    """Returns the groups of each level and of all."""
+    found: defaultdict[str, list[Sequence[Judged]]] = defaultdict(list)
+    for group in groups:
+        found[str(level_of(group))].append(group)
+        found["all"].append(group)
+    return dict(sorted(found.items()))
+
+
+def score(judged: Sequence[Judged], name: str) -> float:
+    """Returns one of `verifier_scores`."""
+    responses, readings = zip(*judged, strict=True)
+    return verifier_scores(responses, readings)[name]
 
 
 def verifier_scores(
@@ -74,61 +150,28 @@ def verifier_scores(
     }
 
 
-def selection_scores(
-    responses: Sequence[Response], readings: Sequence[ReadChain], samples: int
-) -> dict[str, float]:
-    """Returns the accuracy of the ways to choose one of `samples` responses to each question.
-
-    A rejected response is an abstention: it is never chosen.
-    """
-    right: Counter[str] = Counter()
-    judged = list(zip(responses, readings, strict=True))
-    groups = [judged[start : start + samples] for start in range(0, len(judged), samples)]
-    for group in groups:
-        answer = str(group[0][0][0].answer)
-        named = [(option_answer(text, 0), reading) for (_, text), reading in group]
-        valid = [(option, reading) for option, reading in named if option is not None]
-        votes = Counter(option for option, _ in valid)
-        right["pass@1"] += sum(option == answer for option, _ in valid)
-        right["pass@k"] += answer in votes
-        right["majority@k"] += bool(valid) and votes.most_common(1)[0][0] == answer
-        for name, score in SCORES.items():
-            best = max(valid, key=lambda item: score(item[1]), default=None)
-            right[f"best@k {name}"] += best is not None and best[0] == answer
-    each = {name: count / len(groups) for name, count in right.items()}
-    return each | {"pass@1": each["pass@1"] / samples}
-
-
-SCORES: Mapping[str, Callable[[ReadChain], float]] = {
-    "min": lambda reading: min(reading.steps, default=-1.0),
-    "whole": lambda reading: -1.0 if reading.whole is None else reading.whole,
-}
-"""What the verifier says of a response, as one number."""
-
-
-def report(policy: Path, verifier: Path, problems: int, samples: int, seed: int) -> dict[str, Any]:
-    """Returns all figures on the first `problems` test problems with `samples` responses each."""
-    drawn = [offer(problem, 0) for problem in read_split("test")[:problems]]
-    model, tokenizer = load_checkpoint(policy)
-    greedy = list(zip(drawn, sample_responses(model, tokenizer, drawn, 0.0, seed), strict=True))
-    asked = [choice for choice in drawn for _ in range(samples)]
-    texts = sample_responses(model, tokenizer, asked, 1.0, seed)
-    responses = list(zip(asked, texts, strict=True))
-    figures: dict[str, Any] = {"problems": problems, "samples": samples}
-    figures["greedy"] = accuracies(tokenizer, greedy).strict.value
-    found = asdict(accuracies(tokenizer, responses))
-    figures["reasons"] = found.pop("reasons")
-    figures |= {name: rate["hits"] / max(1, rate["trials"]) for name, rate in found.items()}
-    if verifier.exists():
-        readings = judge(*load_checkpoint(verifier), responses)
-        figures |= selection_scores(responses, readings, samples)
-        figures |= verifier_scores(responses, readings)
-    return figures
+def measure(asked: argparse.Namespace) -> dict[str, Figures]:
+    """Returns each figure by level of what is asked for on the command line."""
+    drawn = [offer(problem, 0) for problem in read_split(asked.split)[: asked.problems]]
+    writer = load_checkpoint(asked.policy)
+    greedy = draw(*writer, drawn, 0.0, asked.seed)
+    repeated = [choice for choice in drawn for _ in range(asked.samples)]
+    written = draw(*writer, repeated, asked.temperature, asked.seed)
+    readings = [NOTHING] * len(written)
+    if asked.verifier:
+        readings = judge(*load_checkpoint(asked.verifier), written)
+    judged = list(zip(written, readings, strict=True))
+    groups = [judged[i : i + asked.samples] for i in range(0, len(judged), asked.samples)]
+    levels = list(map(level_of, groups))
+    first = {"greedy": by_level(levels, list(map(is_right, greedy)))}
+    return first | figures(groups, bool(asked.verifier))
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Prints the figures."""
-    return command("benchmarks.arithmetic.structured.evaluate", HOME, 8, report, arguments)
+    asked = options("benchmarks.arithmetic.structured.evaluate", HOME, TEMPERATURE)
+    given = told(asked, arguments)
+    return show(measure(given), given.json)
 
 
 if __name__ == "__main__":

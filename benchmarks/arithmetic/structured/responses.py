@@ -1,11 +1,36 @@
-"""Whole responses: the sections in their tags, and some that break the format."""
+"""Whole responses: the sections in their tags, their steps, and some that break the format."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 
+from benchmarks.arithmetic.corpus import policy_prompt
+from benchmarks.arithmetic.structured.choices import ChoiceProblem
 from benchmarks.arithmetic.structured.reasoning import Reasoning
-from search.structured_protocol import EVALUATION, MONITORING, OUTPUT, PLANNING, TAGS
+from benchmarks.arithmetic.structured.vocabulary import SYSTEM
+from policies.structured import PROMPT_TEMPLATE
+from scorers.step_texts import untagged
+from search.structured_protocol import EVALUATION, MONITORING, OUTPUT, PLANNING, STEP_ENDS, TAGS
+
+Response = tuple[ChoiceProblem, str]
+"""A question and what the policy wrote."""
+
+
+def prompt(question: str) -> str:
+    """Returns the policy's prompt for a question with its options."""
+    return policy_prompt(PROMPT_TEMPLATE.replace("{question}", question), SYSTEM)
+
+
+def split_steps(response: str) -> list[str]:
+    """Returns the steps of a response as the structured policy's segmentation has them."""
+    ends = "|".join(f"(?<={end})" for end in STEP_ENDS)
+    return [step for step in re.split(ends, response) if step.strip()]
+
+
+def read_steps(choice: ChoiceProblem, response: str) -> list[str]:
+    """Returns the steps of a response as the verifier sees them."""
+    return untagged(choice.question, split_steps(response), 0)
 
 
 def tagged(name: str, text: str) -> str:

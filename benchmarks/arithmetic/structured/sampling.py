@@ -1,18 +1,35 @@
-"""Responses of the structured policy with plain transformers, for training and evaluation."""
+"""What both structured models write, with plain transformers."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+from benchmarks.arithmetic.corpus import verifier_prompt
+from benchmarks.arithmetic.judging import ReadChain, judge_once
 from benchmarks.arithmetic.sampling import complete, source
 from benchmarks.arithmetic.structured.choices import ChoiceProblem
-from benchmarks.arithmetic.structured.lessons import prompt
+from benchmarks.arithmetic.structured.responses import Response, prompt, read_steps
 
-RESPONSE_TOKENS = 240
+RESPONSE_TOKENS = 360
+"""The longest right response of the splits has 295 tokens."""
+CHAIN_TOKENS = 1450
+"""The longest right chain has 1,372."""
 
 
-def sample_responses(
+def draw(
     model: Any, tokenizer: Any, asked: Sequence[ChoiceProblem], temperature: float, seed: int
-) -> list[str]:
-    """Returns one response to each question, in order; one that is cut has `RESPONSE_TOKENS`."""
+) -> list[Response]:
+    """Returns one response by the policy to each question, in order."""
     prompts = [prompt(choice.question) for choice in asked]
-    return complete(model, tokenizer, prompts, temperature, RESPONSE_TOKENS, source(model, seed))
+    drawn_by = source(model, seed)
+    texts = complete(model, tokenizer, prompts, temperature, RESPONSE_TOKENS, drawn_by)
+    return list(zip(asked, texts, strict=True))
+
+
+def judge(model: Any, tokenizer: Any, written: Sequence[Response]) -> list[ReadChain]:
+    """Returns the verifier's reading of each response, in order; its chains are greedy."""
+    prompts = [
+        verifier_prompt(choice.question, read_steps(choice, text)) for choice, text in written
+    ]
+    return judge_once(model, tokenizer, prompts, CHAIN_TOKENS)

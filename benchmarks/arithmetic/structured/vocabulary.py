@@ -1,7 +1,10 @@
 """The tokenizers of the structured stand-ins: the domain's, with tags and the sections' words."""
 
+from __future__ import annotations
+
 from typing import Any
 
+from benchmarks.arithmetic import critique
 from benchmarks.arithmetic.vocabulary import THINK, build_tokenizer
 from policies.structured import PROMPT_TEMPLATE
 from search.structured_protocol import TAGS
@@ -15,6 +18,7 @@ Start from Add Subtract Multiply Divide by result Option option So it None neare
 add subtract multiply divide start end none
 Let us plan Now compute This check correctness It Therefore
 """
+"""Those of the critique are words too."""
 
 
 def build_structured_tokenizer(role: str) -> Any:
@@ -22,4 +26,5 @@ def build_structured_tokenizer(role: str) -> Any:
 
     The tags are ordinary tokens, one each, so that they are part of what is decoded.
     """
-    return build_tokenizer(role, WORDS, [tag for tag in TAGS if tag not in THINK])
+    words = f"{WORDS} {critique.WORDS}"
+    return build_tokenizer(role, words, [tag for tag in TAGS if tag not in THINK])

@@ -1,4 +1,4 @@
-"""Problems with levels as multiple choice: options, critique, lessons, figures."""
+"""What the structured models are taught: the critique, lessons, made-up errors, figures."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from hypothesis import strategies as st
 
 from benchmarks.arithmetic.checker import read_claim
 from benchmarks.arithmetic.corpus import DECISIVE
+from benchmarks.arithmetic.critique import READ
 from benchmarks.arithmetic.errors import OutOfRangeError
 from benchmarks.arithmetic.judging import ReadChain
 from benchmarks.arithmetic.learning import encode
-from benchmarks.arithmetic.levels.critique import READ
-from benchmarks.arithmetic.levels.errors import LARGEST
-from benchmarks.arithmetic.levels.problems import LEVELS, draw_problem
-from benchmarks.arithmetic.levels.splits import held_out_keys, read_split
-from benchmarks.arithmetic.levels.structured.choices import offer, offer_wrong
-from benchmarks.arithmetic.levels.structured.critique import critique
-from benchmarks.arithmetic.levels.structured.errors import (
+from benchmarks.arithmetic.problems import LEVELS, draw_problem
+from benchmarks.arithmetic.splits import held_out_keys, read_split
+from benchmarks.arithmetic.structured.checker import check
+from benchmarks.arithmetic.structured.choices import ChoiceProblem, offer
+from benchmarks.arithmetic.structured.critique import critique
+from benchmarks.arithmetic.structured.errors import (
     KINDS,
     corrupt,
     wrong_calculation,
@@ -34,22 +34,17 @@ from benchmarks.arithmetic.levels.structured.errors import (
     wrong_output,
     wrong_plan,
 )
-from benchmarks.arithmetic.levels.structured.evaluate import figures
-from benchmarks.arithmetic.levels.structured.lessons import (
+from benchmarks.arithmetic.structured.evaluate import figures
+from benchmarks.arithmetic.structured.lessons import (
     judgement,
     policy_lessons,
     synthetic,
     verifier_lessons,
 )
-from benchmarks.arithmetic.levels.structured.sampling import CHAIN_TOKENS, RESPONSE_TOKENS
-from benchmarks.arithmetic.levels.structured.vocabulary import build_structured_tokenizer
-from benchmarks.arithmetic.structured.checker import check
-from benchmarks.arithmetic.structured.choices import ChoiceProblem
-from benchmarks.arithmetic.structured.lessons import prompt, read_steps
 from benchmarks.arithmetic.structured.reasoning import Reasoning, conclude, solve
-from benchmarks.arithmetic.structured.responses import write_response
-from benchmarks.datasets.config import DatasetConfig
-from benchmarks.datasets.load import load_dataset
+from benchmarks.arithmetic.structured.responses import prompt, read_steps, write_response
+from benchmarks.arithmetic.structured.sampling import CHAIN_TOKENS, RESPONSE_TOKENS
+from benchmarks.arithmetic.structured.vocabulary import build_structured_tokenizer
 
 Kind = Callable[[Random, ChoiceProblem], Reasoning]
 SEEDS = st.integers(0, 2**32)
@@ -72,67 +67,6 @@ def steps_of(choice: ChoiceProblem, said: Reasoning) -> list[str]:
 
 def chain(choice: ChoiceProblem, steps: list[str]) -> str:
     return "".join(text for text, _ in critique(choice, steps))
-
-
-# Options
-
-
-@given(SEEDS)
-def test_four_options_differ_and_one_is_right(seed: int) -> None:
-    _, choice = drawn(seed)
-    assert len(set(choice.options)) == 4
-    assert choice.options[choice.answer] == choice.problem.answer
-    assert all(0 <= option <= LARGEST for option in choice.options)
-
-
-def test_errors_of_calculation_lead_to_an_option_or_to_none() -> None:
-    """Often enough to an option: they are drawn from the same errors."""
-    rng = Random(0)
-    said = [(choice, attempt(wrong_calculation, rng, choice)) for choice in CHOICES * 12]
-    landed = [choice.options.index(each.result) for choice, each in said if found(choice, each)]
-    assert 0.1 < len(landed) / len(said) < 0.5
-    right = sum(each.result == choice.problem.answer for choice, each in said)
-    assert right <= 0.15 * len(said)  # a division that keeps the whole part can lead back
-
-
-def found(choice: ChoiceProblem, said: Reasoning) -> bool:
-    return said.result in choice.options and said.result != choice.problem.answer
-
-
-@given(SEEDS)
-def test_where_all_options_are_wrong_the_right_response_says_so(seed: int) -> None:
-    choice = offer_wrong(drawn(seed)[1].problem, seed)
-    assert choice.problem.answer not in choice.options
-    said = solve(choice)
-    assert (
-        f"None is {choice.problem.answer}. The nearest is option {said.named}." in said.evaluation
-    )
-    assert all(each.result == each.operation.apply(each.value) for each in said.calculations)
-
-
-@pytest.mark.parametrize("split", ["train", "validation", "test"])
-def test_the_dataset_has_the_problems_with_levels_in_their_splits(split: str) -> None:
-    asked = DatasetConfig(name="arithmetic_levels_choices", split=split, option_format="list")
-    data = load_dataset(asked)
-    choices = [offer(problem, 0) for problem in read_split(split)]
-    assert data.bad_rows == []
-    assert [sample.problem.question for sample in data.samples] == [
-        each.question for each in choices
-    ]
-    assert [sample.answer for sample in data.samples] == [str(each.answer) for each in choices]
-    levels = [sample.metadata["level"] for sample in data.samples]
-    assert levels == [problem.level for problem in read_split(split)]
-
-
-def test_every_place_is_the_right_one_about_as_often() -> None:
-    places = [offer(problem, 0).answer for problem in read_split("test")]
-    assert all(0.2 < places.count(place) / len(places) < 0.3 for place in range(4))
-
-
-def test_two_wordings_of_a_chain_have_the_same_options() -> None:
-    problem = CHOICES[0].problem
-    assert offer(problem, 0).options == offer(replace(problem, question="A story."), 0).options
-    assert len({offer(problem, seed).options for seed in range(20)}) > 10
 
 
 # The critique and the exact labels
@@ -224,12 +158,6 @@ def test_a_section_that_the_prompt_does_not_show_is_given_in_the_chain() -> None
     whole = [text for text, _ in judgement(choice, steps).pieces]
     put = (*(f"\n\nStep {i}" for i in (2, 3, 4)), "\n</think>")
     assert [text for text, _ in learned] == [text for text in whole if not text.startswith(put)]
-
-
-def test_options_in_another_order_make_the_evaluation_wrong() -> None:
-    for choice in CHOICES:
-        turned = replace(choice, options=(*choice.options[1:], choice.options[0]))
-        assert check(turned, steps_of(choice, solve(choice)))[:3] == [True, True, False]
 
 
 # Lessons

@@ -7,9 +7,9 @@ from typing import Any
 
 from benchmarks.arithmetic.checker import Claim, check, read_claim
 from benchmarks.arithmetic.corpus import DECISIVE, PLAIN, Piece
-from benchmarks.arithmetic.levels.working import MOST_DIGITS, PLACES, columns
 from benchmarks.arithmetic.problems import ArithmeticProblem
 from benchmarks.arithmetic.vocabulary import EOS, build_tokenizer
+from benchmarks.arithmetic.working import MOST_DIGITS, PLACES, columns
 
 READ = 5.0
 """Loss weight of what is read in the prompt, and of whether a check goes on: few tokens that are

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from benchmarks.arithmetic.checker import STEP, Claim, read_claim
 from benchmarks.arithmetic.corpus import DECISIVE, PLAIN, Piece
-from benchmarks.arithmetic.levels.critique import GIVEN, LEAD, READ, verdict
-from benchmarks.arithmetic.levels.working import MOST_DIGITS, columns
+from benchmarks.arithmetic.critique import GIVEN, LEAD, READ, verdict
 from benchmarks.arithmetic.structured.checker import SectionCheck, check, hold
 from benchmarks.arithmetic.structured.choices import ChoiceProblem
 from benchmarks.arithmetic.vocabulary import EOS
+from benchmarks.arithmetic.working import MOST_DIGITS, columns
 
 
 def critique(

@@ -1,4 +1,4 @@
-"""Training texts of the two models of the domain with levels."""
+"""Training texts of the two models of the domain."""
 
 from __future__ import annotations
 
@@ -17,18 +17,17 @@ from benchmarks.arithmetic.corpus import (
     policy_prompt,
     verifier_prompt,
 )
-from benchmarks.arithmetic.levels.critique import (
-    LEAD,
-    READ,
-    asked,
-    checked,
-    critique,
-    quoted,
-    verdict,
+from benchmarks.arithmetic.critique import LEAD, READ, asked, checked, critique, quoted, verdict
+from benchmarks.arithmetic.errors import corrupt, wrong_result
+from benchmarks.arithmetic.problems import (
+    LEVELS,
+    ArithmeticProblem,
+    LevelProblem,
+    Operation,
+    draw_problem,
+    problems,
+    write_solution,
 )
-from benchmarks.arithmetic.levels.errors import corrupt, wrong_result
-from benchmarks.arithmetic.levels.problems import LEVELS, LevelProblem, draw_problem, problems
-from benchmarks.arithmetic.problems import ArithmeticProblem, Operation, write_solution
 from benchmarks.arithmetic.sampling import Solution
 from benchmarks.arithmetic.vocabulary import IM_END
 
