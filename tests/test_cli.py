@@ -319,9 +319,9 @@ def test_the_quickstart_costs_what_a_hand_counts() -> None:
     assert (plan.problems, plan.bad_rows) == (64, 0)
     assert plan.candidates == 64 * 16 == 1024
     assert plan.policy.calls == plan.scorer.calls == 1024
-    assert plan.policy.tokens == 1024 * 192 == 196_608
+    assert plan.policy.tokens == 1024 * 256 == 262_144
     # A critique is written again once if it cannot be read, and one token reads the final verdict.
-    assert plan.scorer.tokens == 1024 * 2 * (384 + 1) == 788_480
+    assert plan.scorer.tokens == 1024 * 2 * (1300 + 1) == 2_664_448
     assert plan.arms == 2 + 2 * 5
     assert (plan.policy.replicas, plan.scorer.replicas) == (1, 1)
 
@@ -349,10 +349,10 @@ def test_a_run_notes_it_too(config: str, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_a_limit_that_fills_the_context_is_noted() -> None:
-    config = load_config("quickstart", ["policy.sampling.max_tokens=512", "scorer.max_tokens=2000"])
+    config = load_config("quickstart", ["policy.sampling.max_tokens=512", "scorer.max_tokens=4000"])
     policy, scorer = notes(config)
     assert policy.startswith("policy.sampling.max_tokens 512: policy.engine.max_model_len 512")
-    assert scorer.startswith("scorer.max_tokens 2000: scorer.engine.max_model_len 1024")
+    assert scorer.startswith("scorer.max_tokens 4000: scorer.engine.max_model_len 2048")
 
 
 def test_feedback_that_the_context_has_no_room_for_is_noted() -> None:

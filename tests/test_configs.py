@@ -123,7 +123,7 @@ def test_the_quickstart_is_small_and_runs_on_anything() -> None:
     config: Any = load_config("quickstart")
     assert config.strategy.n == 16
     assert (config.dataset.name, config.dataset.split, config.dataset.limit) == (
-        *("arithmetic", "test"),
+        *("arithmetic_levels", "test"),
         64,
     )
     for engine in (config.policy.engine, config.scorer.engine):
@@ -140,7 +140,7 @@ STAND_INS = [name for name in configs() if name.endswith("_arithmetic") and "swe
 def test_the_stand_ins_are_served_as_they_were_trained_and_share_a_gpu(name: str) -> None:
     config: Any = load_config(name)
     for engine in (config.policy.engine, getattr(config.scorer, "engine", config.policy.engine)):
-        assert (engine.dtype, engine.memory_gib) == ("float32", 0.25)
+        assert (engine.dtype, engine.memory_gib <= 0.5) == ("float32", True)
         assert engine.gpu_memory_utilization <= 0.4
 
 

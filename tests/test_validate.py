@@ -69,7 +69,7 @@ def lines(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, str]
 
 @pytest.mark.parametrize("split", ["test", "validation", "train"])
 def test_the_sizes_of_the_embedded_datasets_are_those_of_their_files(split: str) -> None:
-    for name in ("arithmetic", "arithmetic_choices"):
+    for name in ("arithmetic", "arithmetic_levels", "arithmetic_levels_choices"):
         dataset = load_dataset(DatasetConfig(name=name, split=split))
         assert len(dataset.samples) == DATASETS[name].rows[split]
 
@@ -150,7 +150,7 @@ def test_what_one_side_generates_is_told_beside_the_unknown(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     told = lines(capsys, "quickstart", "policy={kind: remote:Http}", "dataset.limit=1")
-    known = "and at most 12,320 tokens beside it"
+    known = "and at most 41,632 tokens beside it"
     assert told["generates"] == f"unknown: remote:Http says nothing of its tokens, {known}"
 
 

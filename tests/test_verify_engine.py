@@ -36,6 +36,6 @@ def test_the_embedded_verifier_finds_first_errors_and_its_tokens_are_counted(
     assert (scorer["solutions"], scorer["unread"], scorer["failures"]) == (SOLUTIONS, 0, [])
     assert figures["f1"]["value"] > 0.6
     tokens = scorer["tokens_per_judgement"]
-    assert tokens["prompt"] > tokens["generated"] > 10
+    assert min(tokens["prompt"], tokens["generated"]) > 100
     page = next((tmp_path / "runs").glob("verify/quickstart/*/report.html"))
     assert "Step 1:" in page.read_text() or figures["f1"]["value"] == 1.0  # a critique is shown
