@@ -28,7 +28,7 @@ SECRET = "correct-horse-battery"
 HEAVY = ["ray", "vllm", "torch", "transformers", "math_verify", "pyarrow", "omegaconf"]
 DOUBLES = """\
 name: doubles
-dataset: {name: arithmetic, limit: 4}
+dataset: {name: arithmetic_levels, limit: 4}
 policy: {kind: scripted, accuracy: 0.7}
 scorer: {kind: scripted}
 strategy: {kind: best_of_n, n: 4}
