@@ -183,9 +183,9 @@ def test_a_verification_that_goes_on_writes_the_rest_and_says_mostly_the_same(
     assert len(went_on) >= 0.5 * len(pairs)  # the others closed at once, and were written whole
     for reply, begun, anew in went_on:
         verdicts = begun.judgement.verdicts
-        read = sum(verdict.status is VerdictStatus.READ for verdict in verdicts)
+        count = sum(verdict.status is VerdictStatus.READ for verdict in verdicts)
         if first_error(begun) is None:  # what was called correct stays, a step left out is judged
-            assert reply.judgement.verdicts[:read] == verdicts[:read]
+            assert reply.judgement.verdicts[:count] == verdicts[:count]
             assert reply.spent.generated < anew.spent.generated
     agreed = [first_error(reply) == first_error(anew) for reply, _, anew in pairs]
     assert sum(agreed) >= 0.75 * len(agreed)
