@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from treewright.caching import store
+from treewright.caching.faults import StoreDamaged, StoreError, StoreFull
 from treewright.caching.keeper import Keeper
 from treewright.caching.place import FILE, file_of, shared_folder
-from treewright.caching.faults import StoreDamaged, StoreError, StoreFull
 from treewright.caching.store import DAY, OURS, ReplyStore, StoredPart
 from treewright.cli import main
 
@@ -206,7 +206,7 @@ def test_another_format_is_refused(file: Path) -> None:
     base = sqlite3.connect(file)
     base.execute(f"PRAGMA user_version = {store.FORMAT + 1}")
     base.close()
-    with pytest.raises(StoreDamaged, match="is of format 2, this is 1; `treewright .* removes it"):
+    with pytest.raises(StoreDamaged, match=r"is of format 2, this is 1; `treewright .* removes it"):
         ReplyStore(file)
 
 
