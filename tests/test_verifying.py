@@ -37,7 +37,9 @@ def judged(
     steps = tuple(f"step {number}" for number in range(max(1, len(verdicts))))
     labels = StepLabels(Problem(problem, f"{problem}?"), steps, label)
     judgement = Judgement(tuple(verdicts), 0.5) if verdicts else Judgement.missing("cut")
-    return JudgedSolution(LabelledSolution(problem, subset, labels), judgement, Spent(1, 10, 4, 6, 0))
+    return JudgedSolution(
+        LabelledSolution(problem, subset, labels), judgement, Spent(1, 10, 4, 6, 0)
+    )
 
 
 CASES = [

@@ -37,7 +37,11 @@ def print_results(results: Results) -> None:
         for each in results.differences:
             chances = (probability(each.p), probability(each.p_holm))
             apart.add_row(
-                Text(line(each.scorer)), LABELS[each.figure], difference(each), *chances, verdict(each)
+                Text(line(each.scorer)),
+                LABELS[each.figure],
+                difference(each),
+                *chances,
+                verdict(each),
             )
         shown.print(apart)
     shown.print(line(sentence(results)), highlight=False, markup=False)
