@@ -97,6 +97,7 @@ BAD_ROWS = [
     (ROW, "just one of label and labels"),
     ({**ROW, "label": 1, "labels": [True, False]}, "just one of label and labels"),
     ({**ROW, "steps": [], "label": -1}, "the steps .* are none"),
+    ({**ROW, "steps": ["1", " \n"], "label": -1}, "step 1 .* says nothing"),
     ({**ROW, "steps": "1", "label": -1}, "the steps .* are a text, not a list of texts"),
     ({"steps": ["a"], "label": 0}, "the problem .* is missing"),
 ]
