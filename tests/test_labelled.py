@@ -75,7 +75,9 @@ def test_a_limit_is_of_each_subset(tmp_path: Path) -> None:
 
 
 def test_a_split_that_is_named_twice_is_there_once() -> None:
-    once, twice = (load_labelled("arithmetic_levels_steps", ["test"] * times, 3) for times in (1, 2))
+    once, twice = (
+        load_labelled("arithmetic_levels_steps", ["test"] * times, 3) for times in (1, 2)
+    )
     assert once == twice
     assert len(twice.solutions) == 3
 
