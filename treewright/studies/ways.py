@@ -43,8 +43,8 @@ WAYS: dict[str, Way] = {
         (GOING_ON, "scorer.after_incorrect=inherit"), "incremental and inherit"
     ),
     "adaptive": Way(
-        ("scorer.chains={least: 1, most: 4, until: 0.05}",),
-        "one to four chains, until the judgement is sure",
+        ("scorer.chains={least: 1, most: 3, until: 0.05}",),
+        "one to three chains, until the selection is sure",
         of_prefixes=False,
     ),
 }
