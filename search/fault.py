@@ -10,7 +10,8 @@ class Fault(Exception):
 
         Fault                          1
         ├── StoreError                 1  a cache over runs that cannot be used
-        │   └── StoreDamaged           1  one whose file is damaged
+        │   ├── StoreDamaged           1  one whose file cannot be read
+        │   └── StoreFull              1  one whose disk has no room
         ├── EngineError                1  an engine died or does not start
         ├── GradingError               1  no grading worker can be had
         ├── ClusterError               1  no replica can be had

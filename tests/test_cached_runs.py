@@ -179,6 +179,22 @@ def test_a_damaged_cache_is_one_line_and_the_run_goes_on(tell: Tell, shared: Pat
     assert "going on without it" in said
 
 
+def test_a_home_folder_that_is_not_there_is_one_line_and_the_run_goes_on(tell: Tell) -> None:
+    told, said = run(tell, "one", "scorer.cache=~nobody-here/x")
+    assert told["ledger"]["verifier"]["calls"] == 4
+    assert "scorer.cache: not used: ~nobody-here/x: no such home folder" in said
+
+
+def test_a_reply_whose_tokens_nobody_counted_is_not_kept(tell: Tell, folder: Path) -> None:
+    """What it cost is charged again where it is had, and that is not known."""
+    (folder / "mine.py").write_text(MINE.replace("Spent(1, 10, 0, 5)", "Spent(1, 0, 0, 5)"))
+    own = ("scorer={kind: 'mine:Config'}", "scorer.cache=shared")
+    cold, warm = (run(tell, name, *own)[0] for name in ("cold", "warm"))
+    assert figures(warm) == figures(cold)
+    assert warm["ledger"] == cold["ledger"]
+    assert cold["ledger"]["verifier"]["prompt"] is None
+
+
 @pytest.mark.parametrize("repeatable", [True, False])
 def test_a_scorer_of_ones_own_is_cached_where_it_says_that_it_may_be(
     tell: Tell, folder: Path, repeatable: bool

@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from treewright.caching import store
+from treewright.caching.faults import StoreDamaged, StoreError, StoreFull
 from treewright.caching.keeper import Keeper
 from treewright.caching.place import FILE, file_of, shared_folder
-from treewright.caching.store import DAY, ReplyStore, StoreDamaged, StoredPart, StoreError
+from treewright.caching.store import DAY, OURS, ReplyStore, StoredPart
 from treewright.cli import main
 
 PART = StoredPart("a1", "scorer", "thinkprm", "models/v")
@@ -102,7 +103,23 @@ def overwritten(file: Path) -> None:
     file.write_bytes(whole[:4096] + b"\xa5" * (len(whole) - 4096))
 
 
-@pytest.mark.parametrize("damage", [garbage, overwritten])
+def misnamed(file: Path) -> None:
+    """A name in its schema is no text, which SQLite's message quotes."""
+    ReplyStore(file).close()
+    file.write_bytes(file.read_bytes().replace(b"autoindex_part_1", b"auto\xa1ndex_part_1"))
+
+
+def untabled(file: Path) -> None:
+    """It says that it is ours and has other tables."""
+    file.parent.mkdir()
+    base = sqlite3.connect(file)
+    base.execute("CREATE TABLE reply (key)")
+    base.execute(f"PRAGMA application_id = {OURS}")
+    base.execute(f"PRAGMA user_version = {store.FORMAT}")
+    base.close()
+
+
+@pytest.mark.parametrize("damage", [garbage, overwritten, misnamed, untabled])
 def test_a_damaged_file_is_told_once_and_no_run_ends_by_it(
     damage: Callable[[Path], None], file: Path
 ) -> None:
@@ -130,19 +147,45 @@ def test_clearing_removes_a_damaged_file(file: Path, capsys: pytest.CaptureFixtu
     assert main(["cache", str(file.parent)]) == 1
     assert capsys.readouterr().err.startswith(f"error: {file}: is damaged: ")
     assert main(["cache", str(file.parent), "--clear"]) == 0
-    assert "forgot the damaged file" in capsys.readouterr().out
+    assert "forgot the file, which cannot be read" in capsys.readouterr().out
     put(ReplyStore(file), "a")
+
+
+def test_clearing_a_full_disk_removes_the_file(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """To take replies out of it SQLite needs room."""
+    kept = ReplyStore(file)
+    put(kept, "a", "b")
+    kept._base.execute("PRAGMA max_page_count = 8")
+    with pytest.raises(StoreFull) as raised:
+        put(kept, *map(str, range(999)))
+    assert f"forget all of it with `treewright cache {file.parent} --clear`" in str(raised.value)
+    assert kept.get(b"a") == b"value of a"
+    held = sum(each.replies for each in kept.holdings())
+
+    def clear(kept: ReplyStore, unused_days: int = 0) -> int:
+        raise StoreFull("full")
+
+    monkeypatch.setattr(ReplyStore, "clear", clear)
+    assert main(["cache", str(file.parent), "--clear", "--unused", "3"]) == 1
+    assert main(["cache", str(file.parent), "--clear"]) == 0
+    assert f"forgot {held} replies" in capsys.readouterr().out
+    assert list(file.parent.iterdir()) == []
 
 
 def test_a_value_that_is_not_as_it_was_put_is_none(file: Path) -> None:
     """SQLite has no checksums of its own: a flipped bit would be another probability."""
     kept = ReplyStore(file)
-    put(kept, "a", "b")
+    put(kept, "a", "b", "c")
     base = sqlite3.connect(file)
     base.execute("UPDATE reply SET value = ? WHERE key = ?", (b"value of z", b"a"))
     base.execute("UPDATE reply SET value = 'a text' WHERE key = ?", (b"b",))
+    base.execute("UPDATE reply SET used = 'today' WHERE key = ?", (b"c",))
     base.commit()
-    assert kept.get(b"a") is kept.get(b"b") is None
+    with pytest.raises(StoreDamaged, match="a reply was used at 'today'"):
+        kept.holdings()
+    assert kept.get(b"a") is kept.get(b"b") is kept.get(b"c") is None
     assert kept.holdings() == []
 
 
@@ -163,8 +206,16 @@ def test_another_format_is_refused(file: Path) -> None:
     base = sqlite3.connect(file)
     base.execute(f"PRAGMA user_version = {store.FORMAT + 1}")
     base.close()
-    with pytest.raises(StoreError, match="is of format 2, this is 1"):
+    with pytest.raises(StoreDamaged, match=r"is of format 2, this is 1; `treewright .* removes it"):
         ReplyStore(file)
+
+
+def test_what_anybody_may_write_is_refused(file: Path) -> None:
+    ReplyStore(file).close()
+    file.chmod(0o602)
+    with pytest.raises(StoreError, match="anybody can write to it") as raised:
+        ReplyStore(file)
+    assert not isinstance(raised.value, StoreDamaged)
 
 
 def test_a_place_that_cannot_be_is_told(tmp_path: Path) -> None:
@@ -189,6 +240,26 @@ def test_what_was_not_used_for_longest_is_forgotten_first(
     assert kept.get(b"old 0") is not None or kept.get(b"new 0") is None
     assert kept.get(b"old 1") is None
     assert kept.get(b"new 599") is not None
+
+
+def test_its_bound_holds_where_no_process_puts_much(file: Path) -> None:
+    """As runs of a few problems do, each of which opens it anew."""
+    for number in range(20):
+        kept = ReplyStore(file, most_bytes=100_000)
+        kept.put(f"{number}".encode(), PART, bytes(9000))
+        assert kept.size() <= 120_000
+        kept.close()
+
+
+def test_all_is_forgotten_whatever_the_clock_said(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, today = ReplyStore(file), store.now()
+    monkeypatch.setattr(store, "now", lambda: today + 9 * DAY)
+    put(kept, "a")
+    monkeypatch.setattr(store, "now", lambda: today)
+    assert kept.clear() == 1
+    assert kept.holdings() == []
 
 
 def test_a_part_of_it_can_be_forgotten(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,3 +318,5 @@ def test_where_it_lies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert file_of("shared") == tmp_path / "mine" / FILE
     assert file_of("~/here") == tmp_path / "here" / FILE
     assert file_of("run") is None
+    with pytest.raises(StoreError, match="~nobody-here/x: no such home folder"):
+        file_of("~nobody-here/x")

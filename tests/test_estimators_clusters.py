@@ -118,6 +118,12 @@ def test_a_figure_that_is_often_undefined_has_no_interval() -> None:
     assert interval([0.5] * 98 + [math.nan] * 2) == (0.5, 0.5)
 
 
+def test_nothing_is_known_of_how_a_single_problem_varies() -> None:
+    values = mean_of(np.array([0.0, 1.0]))
+    one = estimates({"": values}, Clusters.of(["p", "p"], ["x", "x"]))[""]
+    assert (one.value, one.ci95) == (0.5, None)
+
+
 def test_the_difference_of_two_is_paired_and_the_swap_test_finds_it_or_not() -> None:
     rng = Random(2)
     theirs = np.array([float(rng.random() < 0.5) for _ in range(200)])

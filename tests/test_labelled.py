@@ -76,6 +76,12 @@ def test_a_limit_is_of_each_subset(tmp_path: Path) -> None:
     assert [each.subset for each in data.solutions] == ["a", "a", "b", "b"]
 
 
+def test_a_split_that_is_named_twice_is_there_once() -> None:
+    once, twice = (load_labelled("arithmetic_steps", ["test"] * times, 3) for times in (1, 2))
+    assert once == twice
+    assert len(twice.solutions) == 3
+
+
 def test_the_digest_changes_with_a_label_and_a_step(tmp_path: Path) -> None:
     rows = [{**ROW, "label": 1}, {**ROW, "label": 0}, {**ROW, "steps": ["a", "b"], "label": 1}]
     found = {load_labelled(write(tmp_path / "x.jsonl", row)).digest for row in rows}
@@ -91,6 +97,7 @@ BAD_ROWS = [
     (ROW, "just one of label and labels"),
     ({**ROW, "label": 1, "labels": [True, False]}, "just one of label and labels"),
     ({**ROW, "steps": [], "label": -1}, "the steps .* are none"),
+    ({**ROW, "steps": ["1", " \n"], "label": -1}, "step 1 .* says nothing"),
     ({**ROW, "steps": "1", "label": -1}, "the steps .* are a text, not a list of texts"),
     ({"steps": ["a"], "label": 0}, "the problem .* is missing"),
 ]

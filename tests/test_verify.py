@@ -24,6 +24,7 @@ strategy: {kind: best_of_n, n: 2}
 cluster: {backend: inline}
 """
 PROBLEMS = 24
+JOURNAL = "journal/driver.jsonl"
 
 
 def rows() -> list[dict[str, Any]]:
@@ -69,7 +70,7 @@ def found(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]
 
 
 def journal(of: dict[str, Any], scorer: int = 0) -> Path:
-    return Path(of["scorers"][scorer]["folder"], "journal", "driver.jsonl")
+    return Path(of["scorers"][scorer]["folder"], JOURNAL)
 
 
 @pytest.mark.usefixtures("folder")
@@ -221,6 +222,28 @@ def test_the_table_and_the_page_say_the_same(capsys: pytest.CaptureFixture[str])
     listed = cli.main(["ls", "verifications"])
     assert listed == 0
     assert f"{file.parent}  complete" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_subset_may_have_any_name(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("odd.jsonl").write_text(json.dumps({**rows()[0], "subset": "[/b] [red]\x1b[1m"}) + "\n")
+    code, out, err = told(capsys, "good.yaml", "--data", "odd.jsonl")
+    assert (code, "internal" in err) == (0, False)
+    assert "Verifying odd ([/b] [red]\\x1b[1m)" in out
+
+
+def test_judgements_are_had_from_a_cache_and_cost_what_they_cost_when_made(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TREEWRIGHT_CACHE", str(folder / "kept"))
+    few, cache = ["--split", "test", "--limit", "6"], "scorer.cache=shared"
+    found(capsys, "good.yaml", cache, "--split", "test", "--limit", "4")
+    (had,) = found(capsys, "good.yaml", cache, "name=other", *few)["scorers"]
+    (made,) = found(capsys, "good.yaml", "name=none", *few)["scorers"]
+    assert had["figures"] == made["figures"]
+    assert had["tokens_per_judgement"] == dict.fromkeys(made["tokens_per_judgement"])
+    records = [json.loads(line) for line in Path(had["folder"], JOURNAL).read_text().splitlines()]
+    assert sum(len(each["data"]["spent"]) == 8 for each in records) == 4
 
 
 FAULTS = [

@@ -18,13 +18,17 @@ from treewright.verifying.fitting import (
     temperature,
     threshold,
 )
-from treewright.verifying.judged import JudgedSolution
+from treewright.verifying.judged import JudgedSolution, clusters_of
 
 READ, AFTER, LOST = VerdictStatus.READ, VerdictStatus.AFTER_ERROR, VerdictStatus.MISSING
 
 
 def judged(
-    problem: str, label: int | None, *said: float | None, after: float | None = None
+    problem: str,
+    label: int | None,
+    *said: float | None,
+    after: float | None = None,
+    subset: str = "x",
 ) -> JudgedSolution:
     """A solution of as many steps as are said of; with `after` one more, behind an error."""
     verdicts = [StepVerdict(p, LOST if p is None else READ) for p in said]
@@ -33,7 +37,9 @@ def judged(
     steps = tuple(f"step {number}" for number in range(max(1, len(verdicts))))
     labels = StepLabels(Problem(problem, f"{problem}?"), steps, label)
     judgement = Judgement(tuple(verdicts), 0.5) if verdicts else Judgement.missing("cut")
-    return JudgedSolution(LabelledSolution(problem, "x", labels), judgement, Spent(1, 10, 4, 6, 0))
+    return JudgedSolution(
+        LabelledSolution(problem, subset, labels), judgement, Spent(1, 10, 4, 6, 0)
+    )
 
 
 CASES = [
@@ -98,6 +104,18 @@ def test_halves_are_of_problems_and_depend_on_nothing_else() -> None:
     assert list(halves_of(cases[::-1])) == list(halves[::-1])
 
 
+def test_a_problem_of_several_subsets_is_in_one_half_and_is_resampled_as_one() -> None:
+    """Else what is fitted on one of its solutions is tried on another, as if it knew nothing."""
+    cases = [judged(f"p{at}", None, 0.9, subset=name) for name in "ab" for at in range(9)]
+    cases += [judged("alone", None, 0.9, subset="c")]
+    halves = halves_of(cases)
+    assert list(halves[:9]) == list(halves[9:18])
+    clusters = clusters_of(cases)
+    assert list(map(len, clusters.strata)) == [9, 1]
+    assert list(clusters.rows) == [*range(9), *range(9), 9]
+    assert measure(cases).counts.problems == 10
+
+
 def test_each_half_is_measured_with_what_was_fitted_on_the_other() -> None:
     cases = [judged(f"p{number}", None, 0.9) for number in range(10)]
     halves = halves_of(cases)
@@ -116,6 +134,14 @@ def test_each_half_is_measured_with_what_was_fitted_on_the_other() -> None:
     assert list(found.values) == [float(half + 1) for half in halves]
     assert fitted(lambda others: None, cases).values == ()
     assert fitted(lambda others: 3.0, cases[:2], cases[2:]).values == (3.0, 3.0)
+
+
+def test_where_all_that_is_fitted_on_failed_nothing_is_fitted() -> None:
+    """And not crosswise, on what is measured."""
+    cases = [judged(f"p{at}", at % 2 or None, 0.9, 0.4 + at / 30) for at in range(12)]
+    assert measure(cases).threshold.found != ()
+    found = measure(cases, [])
+    assert found.threshold.found == found.temperature.found == ()
 
 
 def test_the_threshold_is_the_one_of_the_best_f1_and_of_equals_the_nearest_to_one_half() -> None:

@@ -80,6 +80,7 @@ def load_labelled(
     Raises:
         DatasetError: the data cannot be had or read, have no labels, or nothing is selected.
     """
+    subsets = list(dict.fromkeys(subsets))  # one that is named twice is there once
     if source in DATASETS:
         return _named(source, subsets, limit)
     return _of_file(source, subsets, limit)

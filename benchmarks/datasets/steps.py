@@ -58,6 +58,8 @@ def labelled_rows() -> Reader:
         steps = read_texts(row.get("steps"), "the steps (steps)")
         if not steps:
             raise RowFault("the steps (steps) are none")
+        if blank := [number for number, step in enumerate(steps) if not step.strip()]:
+            raise RowFault(f"step {blank[0]} (steps) says nothing")
         if ("label" in row) == ("labels" in row):
             raise RowFault("it must have just one of label and labels")
         if "label" in row:

@@ -78,15 +78,16 @@ def estimates(
     """Each figure with its percentile bootstrap interval, all from the same 2,000 resamples.
 
     The cluster bootstrap (Davison & Hinkley 1997, section 3.8): rows of one cluster depend on each
-    other, clusters do not.
+    other, clusters do not. No interval where nothing can vary: each stratum is one cluster.
     """
+    varies = clusters.count > len(clusters.strata)
     ones = np.ones(len(clusters.rows))
     drawn: dict[str, list[float]] = {name: [] for name in statistics}
     for weights in clusters.resamples(seed):
         for name, statistic in statistics.items():
             drawn[name].append(statistic(weights))
     return {
-        name: Estimate(defined(statistic(ones)), interval(drawn[name]))
+        name: Estimate(defined(statistic(ones)), interval(drawn[name]) if varies else None)
         for name, statistic in statistics.items()
     }
 

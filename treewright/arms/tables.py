@@ -24,5 +24,5 @@ def table(columns: Mapping[str, bool], title: str) -> Table:
     """An empty one; each column is of words (True) or of numbers."""
     made = Table(title=Text(line(title), style="bold"), title_justify="left")
     for name, words in columns.items():
-        made.add_column(name, justify="left" if words else "right")
+        made.add_column(Text(line(name)), justify="left" if words else "right")
     return made

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from treewright.caching.store import ReplyStore, StoredPart, StoreError
+from treewright.caching.faults import StoreError
+from treewright.caching.store import ReplyStore, StoredPart
 
 T = TypeVar("T")
 

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from engines.traits import traits_of
 from search.ports import Policy, Scorer
+from treewright.caching.faults import StoreError
 from treewright.caching.identity import Uncached, asked, identity
 from treewright.caching.keeper import Keeper
 from treewright.caching.place import file_of
@@ -55,7 +56,11 @@ async def _opened(
     if isinstance(part, Uncached):
         tell(_line(section, part.reason))
         return None
-    file = file_of(traits_of(getattr(config, section)).cache)
+    try:
+        file = file_of(traits_of(getattr(config, section)).cache)
+    except StoreError as error:
+        tell(_line(section, str(error)))
+        return None
     keeper = Keeper(file, lambda problem: tell(f"{section}.cache: {problem}"))
     stack.push_async_callback(keeper.close)
     if await keeper.open() and file is not None:

@@ -29,6 +29,7 @@ from treewright.journal.codec import (
     encode_scorer_reply,
 )
 from treewright.journal.records import BadRecord, dumps, parsed
+from treewright.ledger import known
 
 
 class Keeps(Protocol):
@@ -157,8 +158,11 @@ class CachedScorer(Scorer):
 
 
 def was_made(spent: Spent) -> bool:
-    """Whether a model was asked: nothing else is worth keeping, an inherited judgement say."""
-    return spent.calls > 0 and spent.recalled == 0
+    """Whether a model was asked, and it is known what that cost, which is charged again.
+
+    Nothing else is worth keeping, an inherited judgement say.
+    """
+    return spent.calls > 0 and spent.recalled == 0 and known(spent)
 
 
 def is_lasting(reply: ScorerReply) -> bool:

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from search.wording import size, whole
-from treewright.caching.place import FILE, shared_folder
-from treewright.caching.store import GIB, Holding, ReplyStore, StoreDamaged
+from treewright.caching.faults import StoreDamaged, StoreFull
+from treewright.caching.place import FILE, expanded, shared_folder
+from treewright.caching.store import GIB, Holding, ReplyStore
 from treewright.terminal import line
 
 
@@ -35,7 +36,7 @@ def show(folder: Path | None, *, as_json: bool = False) -> int:
 
 
 def clear(folder: Path | None, unused_days: int, *, as_json: bool = False) -> int:
-    """Forget what was not used for so many days, 0: all. A damaged file is removed.
+    """Forget what was not used for so many days, 0: all. A file that cannot be read is removed.
 
     Raises `StoreError`.
     """
@@ -46,28 +47,39 @@ def clear(folder: Path | None, unused_days: int, *, as_json: bool = False) -> in
     if as_json:
         print(json.dumps({"file": str(file), "forgotten": gone}))
     else:
-        what = "the damaged file" if gone is None else replies(gone)
+        what = "the file, which cannot be read" if gone is None else replies(gone)
         print(line(f"{file}: forgot {what}"))
     return 0
 
 
 def cleared(file: Path, unused_days: int) -> int | None:
-    """How many replies were forgotten; None where the file is damaged, and gone now."""
+    """How many replies were forgotten; None where the file could not be read, and is gone now."""
     try:
         store = ReplyStore(file)
         try:
             return store.clear(unused_days)
+        except StoreFull:
+            if unused_days:
+                raise
+            gone = sum(held.replies for held in store.holdings())
+            remove(file)  # to take replies out of it needs room that there is not
+            return gone
         finally:
             store.close()
     except StoreDamaged:
-        for name in (file, *(file.with_name(file.name + end) for end in ("-wal", "-shm"))):
-            name.unlink(missing_ok=True)
+        remove(file)
         return None
+
+
+def remove(file: Path) -> None:
+    """The file, and those that SQLite has beside it."""
+    for name in (file, *(file.with_name(file.name + end) for end in ("-wal", "-shm"))):
+        name.unlink(missing_ok=True)
 
 
 def file_in(folder: Path | None) -> Path:
     """The file of the cache in a folder."""
-    return (folder.expanduser() if folder else shared_folder()) / FILE
+    return (expanded(str(folder)) if folder else shared_folder()) / FILE
 
 
 def described(held: Holding) -> str:

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
 
-from search.fault import Fault
+from treewright.caching.faults import telling, unreadable, wrong
+from treewright.caching.place import is_anybodys, make
 
 GIB = 2**30
 MOST_BYTES = 2 * GIB
@@ -23,9 +24,11 @@ MOST_BYTES = 2 * GIB
 KEPT = 0.9
 """The share of it that is left."""
 LOOK = 64
-"""After so many replies it is looked how large the store is."""
+"""Every so many replies it is looked how large the store is."""
 DAY = 86_400
 """Seconds; when a reply was used last is known to the day, so that a hit is rarely a write."""
+FOREVER = 200_000_000_000
+"""Seconds since 1970 at which nobody used anything."""
 PATIENCE = 10.0
 """Seconds to wait for another process that writes."""
 OURS = 0x54577263
@@ -42,14 +45,6 @@ CREATE TABLE reply (
 );
 CREATE INDEX reply_used ON reply (used);
 """
-
-
-class StoreError(Fault):
-    """A store that cannot be used. One line: file, what is wrong, what to do."""
-
-
-class StoreDamaged(StoreError):
-    """Its file is not what SQLite wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +78,12 @@ class ReplyStore:
         self.file = file
         self.most_bytes = most_bytes
         self._puts = 0
-        with self._telling():
+        with telling(self.file):
             if file is not None:
-                file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                make(file)
+                if is_anybodys(file):
+                    problem = "anybody can write to it, and could put judgements there"
+                    raise wrong(file, problem, "remove it, or `chmod o-w` it if nobody did")
             self._open(file)
 
     def close(self) -> None:
@@ -95,55 +93,61 @@ class ReplyStore:
 
     def get(self, key: bytes) -> bytes | None:
         """The value that was put, None where there is none, or not as it was put."""
-        with self._telling():
+        with telling(self.file):
             row = self._base.execute(
                 "SELECT used, crc, value FROM reply WHERE key = ?", (key,)
             ).fetchone()
             if row is None:
                 return None
             used, crc, value = row
-            if not isinstance(value, bytes) or crc != crc32(key + value):
+            whole = isinstance(value, bytes) and isinstance(used, int)
+            if not whole or crc != crc32(key + value):
                 self._base.execute("DELETE FROM reply WHERE key = ?", (key,))
                 return None
             if used < now() - DAY:
                 self._base.execute("UPDATE reply SET used = ? WHERE key = ?", (now(), key))
-            return value
+            return bytes(value)
 
     def put(self, key: bytes, part: StoredPart, value: bytes) -> None:
         """Keep a value. Of two, from two processes say, the first is kept."""
         crc = crc32(key + value)
-        with self._telling():
+        with telling(self.file):
             with self._writing():
                 row = (key, self._number(part), now(), crc, value)
                 self._base.execute("INSERT OR IGNORE INTO reply VALUES (?, ?, ?, ?, ?)", row)
-            self._puts += 1
-            if self._puts % LOOK == 0:
+            if self._puts % LOOK == 0:  # at the first too: a run may put fewer
                 self._forget()
+            self._puts += 1
 
     def holdings(self) -> list[Holding]:
         """What there is of each part, by side, kind and model."""
-        with self._telling():
+        with telling(self.file):
             rows = self._base.execute(
                 "SELECT identity, side, kind, model, COUNT(*), SUM(LENGTH(value)), MAX(used) "
                 "FROM reply JOIN part ON part.id = reply.part GROUP BY part.id "
                 "ORDER BY side, kind, model, part.id"
             ).fetchall()
+            for *_, used in rows:
+                if not isinstance(used, int) or not 0 <= used < FOREVER:
+                    raise ValueError(f"a reply was used at {used!r}")
         return [Holding(StoredPart(*row[:4]), *row[4:]) for row in rows]
 
     def clear(self, unused_days: int = 0) -> int:
         """Forget what was not used for so many days, 0: all. Returns how many replies that was."""
-        with self._telling():
+        with telling(self.file):
             with self._writing():
-                gone = self._base.execute(
-                    "DELETE FROM reply WHERE used <= ?", (now() - unused_days * DAY,)
-                ).rowcount
+                if unused_days:
+                    last = (now() - unused_days * DAY,)
+                    gone = self._base.execute("DELETE FROM reply WHERE used <= ?", last).rowcount
+                else:  # whatever the clock said when it was used
+                    gone = self._base.execute("DELETE FROM reply").rowcount
                 self._base.execute("DELETE FROM part WHERE id NOT IN (SELECT part FROM reply)")
             self._base.execute("VACUUM")
         return gone
 
     def size(self) -> int:
         """Bytes in use, of the file or of the memory."""
-        with self._telling():
+        with telling(self.file):
             return self._size()
 
     def _open(self, file: Path | None) -> None:
@@ -157,7 +161,8 @@ class ReplyStore:
         if self._pragma("application_id") != OURS:
             self._begin(file)
         elif self._pragma("user_version") != FORMAT:
-            raise self._wrong(f"is of format {self._pragma('user_version')}, this is {FORMAT}")
+            problem = f"is of format {self._pragma('user_version')}, this is {FORMAT}"
+            raise unreadable(file, problem)
         self._base.execute("PRAGMA journal_mode = WAL")
         self._base.execute("PRAGMA synchronous = NORMAL")
 
@@ -167,7 +172,7 @@ class ReplyStore:
             if self._pragma("application_id") == OURS:
                 return
             if self._base.execute("SELECT COUNT(*) FROM sqlite_master").fetchone() != (0,):
-                raise self._wrong("is no cache of Treewright")
+                raise wrong(file, "is no cache of Treewright")
             for statement in TABLES.strip().split(";\n"):
                 self._base.execute(statement)
             self._base.execute(f"PRAGMA application_id = {OURS}")
@@ -213,28 +218,10 @@ class ReplyStore:
         try:
             yield
         except BaseException:
-            self._base.execute("ROLLBACK")
+            if self._base.in_transaction:  # of some errors SQLite has ended it itself
+                self._base.execute("ROLLBACK")
             raise
         self._base.execute("COMMIT")
-
-    @contextmanager
-    def _telling(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            hint = "see that nobody holds it, its folder can be written and its disk has room"
-            raise self._wrong(f"cannot be used: {error}", hint) from error
-        except sqlite3.Error as error:
-            problem = f"{self.file}: is damaged: {error}"
-            where = self.file.parent if self.file else ""
-            hint = f"`treewright cache {where} --clear` removes it"
-            raise StoreDamaged(problem, hint) from error
-        except OSError as error:
-            hint = "it must be a folder that can be written"
-            raise self._wrong(f"cannot be made: {error.strerror}", hint) from error
-
-    def _wrong(self, problem: str, hint: str = "name another folder") -> StoreError:
-        return StoreError(f"{self.file or 'the cache in memory'}: {problem}", hint)
 
 
 def now() -> int:

@@ -46,7 +46,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Tokens:
-    """Tokens of a judgement in the mean, None where nobody counted.
+    """Tokens of a judgement in the mean, None where nobody counted, or a cache had one.
 
     `failed` is part of `generated`.
     """
@@ -79,8 +79,10 @@ class Figures:
     whole: Calibration
 
 
-def measure(measured: Sequence[JudgedSolution], fit_on: Sequence[JudgedSolution] = ()) -> Figures:
-    """The figures over `measured`; what is fitted is fitted on `fit_on`, or crosswise."""
+def measure(
+    measured: Sequence[JudgedSolution], fit_on: Sequence[JudgedSolution] | None = None
+) -> Figures:
+    """The figures over `measured`; what is fitted is fitted on `fit_on`, None: crosswise."""
     table = JudgedTable.of(measured)
     cooled = fitted(temperature, measured, fit_on)
     line = fitted(best_threshold, measured, fit_on)
@@ -154,7 +156,7 @@ def counts(solutions: Sequence[JudgedSolution], table: JudgedTable) -> Counts:
     )
     return Counts(
         len(solutions),
-        len({(each.solution.subset, each.problem) for each in solutions}),
+        len({each.problem for each in solutions}),
         int((table.labels != NO_ERROR).sum()),
         int((table.predictions == UNREAD).sum()),
         dict(reasons.most_common()),
@@ -166,7 +168,7 @@ def counts(solutions: Sequence[JudgedSolution], table: JudgedTable) -> Counts:
 def tokens(solutions: Sequence[JudgedSolution]) -> Tokens:
     """The means over all judgements."""
     spent = [each.spent for each in solutions]
-    if not spent or not all(map(known, spent)):
+    if not spent or not all(known(each) and not each.recalled for each in spent):
         return Tokens(None, None, None, None)
     every: Spent = total(spent)
     each = (every.prompt, every.cached, every.generated, every.failed)

@@ -39,10 +39,13 @@ class Fitted:
 
 
 def fitted(
-    fit: Fit, measured: Sequence[JudgedSolution], fit_on: Sequence[JudgedSolution] = ()
+    fit: Fit, measured: Sequence[JudgedSolution], fit_on: Sequence[JudgedSolution] | None = None
 ) -> Fitted:
-    """Fit on `fit_on`, or on the two halves of `measured` in turn; nothing where no fit is had."""
-    if fit_on:
+    """Fit on `fit_on`, None: on the two halves of `measured` in turn; nothing where no fit is had.
+
+    Of what is fitted on all judgements may have failed: then none is had.
+    """
+    if fit_on is not None:
         value = fit(fit_on)
         return Fitted() if value is None else Fitted((value,), (value,) * len(measured))
     halves = halves_of(measured)
@@ -56,14 +59,15 @@ def fitted(
 def halves_of(solutions: Sequence[JudgedSolution]) -> np.typing.NDArray[np.int_]:
     """The half, 0 or 1, that each solution is in: by problem, half of each subset's.
 
-    It depends on nothing but the problems.
+    It depends on nothing but the problems. One that is in several subsets is in one half.
     """
-    half: dict[tuple[str, str], int] = {}
-    for subset in dict.fromkeys(each.solution.subset for each in solutions):
-        problems = sorted({each.problem for each in solutions if each.solution.subset == subset})
+    half: dict[str, int] = {}
+    for subset in sorted({each.solution.subset for each in solutions}):
+        own = {each.problem for each in solutions if each.solution.subset == subset}
+        problems = sorted(own - half.keys())
         Random(SEED).shuffle(problems)
-        half |= {(subset, problem): place % HALVES for place, problem in enumerate(problems)}
-    return np.array([half[each.solution.subset, each.problem] for each in solutions], int)
+        half |= {problem: place % HALVES for place, problem in enumerate(problems)}
+    return np.array([half[each.problem] for each in solutions], int)
 
 
 def temperature(solutions: Sequence[JudgedSolution]) -> float | None:

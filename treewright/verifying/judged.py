@@ -75,8 +75,11 @@ class JudgedSolution:
 
     @property
     def tokens(self) -> float:
-        """Prompt tokens that were not cached, and generated ones; NaN where nobody counted."""
-        return float(self.spent.computed) if known(self.spent) else float("nan")
+        """Prompt tokens that were not cached, and generated ones; NaN where nobody counted.
+
+        Of a judgement that a cache over runs had, what it cost when it was made.
+        """
+        return float(self.spent.cost) if known(self.spent) else float("nan")
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +147,20 @@ class JudgedTable:
 
 
 def clusters_of(solutions: Sequence[JudgedSolution]) -> Clusters:
-    """Solutions of one problem depend on each other; subsets are as large as they were made."""
-    return Clusters.of(
-        [each.problem for each in solutions], [each.solution.subset for each in solutions]
-    )
+    """Solutions of one problem depend on each other; subsets are as large as they were made.
+
+    Subsets that have a problem in common are resampled as one.
+    """
+    problems = [each.problem for each in solutions]
+    return Clusters.of(problems, joined([each.solution.subset for each in solutions], problems))
+
+
+def joined(subsets: Sequence[str], problems: Sequence[str]) -> list[str]:
+    """For each solution one name for its subset and all that it shares problems with."""
+    name = {subset: subset for subset in subsets}
+    first: dict[str, str] = {}
+    for subset, problem in zip(subsets, problems, strict=True):
+        one, other = name[first.setdefault(problem, subset)], name[subset]
+        if one != other:
+            name = {each: one if of == other else of for each, of in name.items()}
+    return [name[subset] for subset in subsets]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 
 from benchmarks.datasets.labelled import LabelledSolution
@@ -12,6 +13,8 @@ from search.calls import Calls
 from search.core import Prefix, Step, StopReason
 from search.gather import gather
 from search.ports import Failure, Memory, Scorer
+from treewright.caching.identity import asked
+from treewright.caching.opening import cached
 from treewright.journal.journal import Journal
 from treewright.running.controller import Failed
 from treewright.running.memory import (
@@ -71,7 +74,12 @@ async def judge_all(verification: Verification, journal: Journal, known: Known) 
     tally.failed = len(known.failed)
     for each in known.judged:
         tally.book("as labelled", each.matches)
-    async with open_site(cluster, NoPolicyConfig(), config.scorer, tally) as site:
+    async with AsyncExitStack() as stack:
+        opening = open_site(cluster, NoPolicyConfig(), config.scorer, tally)
+        site = await stack.enter_async_context(opening)
+        sections, say = set(asked(config)) & {"scorer"}, site.progress.say
+        caching = cached(config, sections, site.ports.policy, site.ports.scorer, say)
+        _, scorer = await stack.enter_async_context(caching)
         memory = JournalMemory(journal, add_spent(tally))
         waiting = iter(known.pending)
 
@@ -79,7 +87,7 @@ async def judge_all(verification: Verification, journal: Journal, known: Known) 
             for solution in waiting:
                 if site.stop.is_set():
                     return
-                book(await judged(solution, site.ports.scorer, memory, config.seed), site)
+                book(await judged(solution, scorer, memory, config.seed), site)
 
         at_once = cluster.calls_in_flight * cluster.scorer_replicas
         await gather(work() for _ in range(min(at_once, len(known.pending))))

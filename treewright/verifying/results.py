@@ -43,7 +43,9 @@ class ScorerResult:
         )
         judged = [each for each in known.judged if each.solution.id in asked]
         fit_on = [each for each in known.judged if each.solution.id in others]
-        return cls(verification, judged, fit_on, known.failed, measure(judged, fit_on))
+        return cls(
+            verification, judged, fit_on, known.failed, measure(judged, fit_on if fit else None)
+        )
 
     def to_json(self) -> dict[str, Any]:
         """All figures, and the failures."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from rich.text import Text
+
 from search.wording import counted, probability
 from treewright.arms.tables import console, table
 from treewright.terminal import line
@@ -24,7 +26,7 @@ def print_results(results: Results) -> None:
     title = f"Verifying {results.data.name} ({subsets})"
     made = table({"": True, **{each.called: False for each in results.scorers}}, title)
     for row in lines(results):
-        made.add_row(row.label, *map(line, row.cells))
+        made.add_row(*(Text(line(cell)) for cell in (row.label, *row.cells)))
     shown.print(made)
     if results.differences:
         heads = ("scorer", "figure", "difference to the first", "p", "p (Holm)", "")
@@ -35,7 +37,11 @@ def print_results(results: Results) -> None:
         for each in results.differences:
             chances = (probability(each.p), probability(each.p_holm))
             apart.add_row(
-                line(each.scorer), LABELS[each.figure], difference(each), *chances, verdict(each)
+                Text(line(each.scorer)),
+                LABELS[each.figure],
+                difference(each),
+                *chances,
+                verdict(each),
             )
         shown.print(apart)
     shown.print(line(sentence(results)), highlight=False, markup=False)

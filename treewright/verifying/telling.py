@@ -157,6 +157,8 @@ def sentence(results: Results) -> str:
     """What the first scorer comes to, in a sentence."""
     first = results.scorers[0]
     estimate = first.figures.estimates["f1"]
+    if not first.judged:
+        return f"{first.called}: nothing was judged."
     if estimate.value is None:
         return "ProcessBench F1 is not defined: it needs solutions with a wrong step and without."
     interval = "" if estimate.ci95 is None else f" (95 % interval {ends(estimate.ci95)})"
