@@ -1,6 +1,7 @@
 """Budgets: a search that has spent its budget is told so, and ends in order with its best so far.
 
-A budget is looked at before each question, so a search overshoots by no more than one question.
+A budget is looked at before each question, so a search overshoots by no more than one question; of
+a hard one that question is lost, and counts as spent.
 What a reply spent is recorded with it, so a replayed search ends at the same place. Time is asked
 for like all else (`Clock`) and recorded too: a resumed run ends as it was, but the same run made
 again ends elsewhere.
@@ -9,14 +10,24 @@ again ends elsewhere.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, ClassVar
 
+from search.checks import UNSAID
 from search.contract import StrategyError
-from search.core import Problem, Result, Spending, Spent
+from search.core import Prefix, Problem, Pruned, Result, Spending, Spent, place_id
 from search.limit import LimitReached
-from search.questions import Clock, Clocked, Flow, Question
+from search.questions import (
+    Clock,
+    Clocked,
+    Extended,
+    Flow,
+    Forked,
+    Grown,
+    Question,
+    Reply,
+)
 
 
 class Exhausted(Exception):
@@ -53,6 +64,9 @@ class Budget:
     seconds: float | None = None
     """Seconds of wall time while the search was at work: the only limit that is not reproducible,
     and it says so where it ends a search."""
+    hard: bool = field(default=False, metadata=UNSAID)
+    """Whether the reply that goes beyond a limit is thrown away, as if the models had been stopped
+    in the middle: nothing that the search returns was had beyond its budget. Else it counts."""
 
     def __post_init__(self) -> None:
         for name in COUNTED:
@@ -64,13 +78,17 @@ class Budget:
         if self.seconds is not None and not self.seconds > 0:
             raise ValueError(f"seconds: {self.seconds} must be above 0; null sets no limit")
 
-    def spent_up(self, spent: Spending) -> LimitReached | None:
-        """The limit that is reached; None when there is none."""
+    def spent_up(self, spent: Spending, past: int = 0) -> LimitReached | None:
+        """The limit that is reached, or left behind by `past`; None when there is none."""
         for name, used in COUNTED.items():
             limit = getattr(self, name)
-            if limit is not None and used(spent) >= limit:
+            if limit is not None and used(spent) >= limit + past:
                 return LimitReached(name, used(spent), limit)
         return None
+
+    def overdrawn(self, spent: Spending) -> LimitReached | None:
+        """The hard limit that the last reply went beyond; None when there is none."""
+        return self.spent_up(spent, past=1) if self.hard else None
 
     def timed_out(self, seconds: float) -> LimitReached | None:
         """The limit of time when it is reached; None before."""
@@ -88,7 +106,7 @@ class Budget:
             name: None if limit is None else max(1, limit // parts)
             for name, limit in limits.items()
         }
-        return Budget(**shares, seconds=self.seconds)
+        return Budget(**shares, seconds=self.seconds, hard=self.hard)
 
 
 class Bounded(ABC):
@@ -96,17 +114,20 @@ class Bounded(ABC):
 
     budget: Budget
     """The most that the search of one problem may spend."""
+    in_shares: ClassVar[bool] = False
+    """Whether its sub-searches have shares of the budget, and each holds its own."""
 
     def __call__(self, problem: Problem) -> Flow:
         """The search of `problem` within its budget."""
-        return bounded(self.search(problem), self.budget, problem.id)
+        whole = replace(self.budget, hard=False) if self.in_shares else self.budget
+        return bounded(self.search(problem), whole, problem.id)
 
     @abstractmethod
     def search(self, problem: Problem) -> Flow:
         """The search itself; where `Exhausted` is thrown in, it returns its result so far."""
 
 
-COUNTED = {each.name: each.metadata["used"] for each in fields(Budget) if each.metadata}
+COUNTED = {each.name: each.metadata["used"] for each in fields(Budget) if "used" in each.metadata}
 """The limits that count what replies spent, each with how it counts it."""
 
 
@@ -135,14 +156,39 @@ def bounded(flow: Flow, budget: Budget, *name: str) -> Flow:
             return _end(flow, limit)
         reply = yield question
         spent += reply.spent
+        if limit := budget.overdrawn(spent):
+            return _end(flow, limit, _told_of(reply))
 
 
-def _end(flow: Generator[Question, Any, Result], limit: LimitReached) -> Result:
+def _told_of(reply: Reply) -> Iterator[str]:
+    """The ids of all paths that a reply tells of, and of those above them."""
+    match reply:
+        case Extended() | Grown():
+            yield from (id for line in reply.children for child in line for id in _line(child))
+        case Forked():
+            for result in reply.results:
+                yield from _accounted(result)
+
+
+def _accounted(result: Result) -> Iterator[str]:
+    yield from (id for candidate in result.candidates for id in _line(candidate.path))
+    yield from (pruned.path_id for pruned in result.pruned)
+
+
+def _line(path: Prefix) -> Iterator[str]:
+    return map(place_id, path.line)
+
+
+def _end(
+    flow: Generator[Question, Any, Result], limit: LimitReached, lost: Iterable[str] = ()
+) -> Result:
     try:
         flow.throw(Exhausted(str(limit)))
     except StopIteration as stop:
         result: Result = stop.value
-        return replace(result, exhausted=limit)
+        unheard = set(lost) - set(_accounted(result))
+        beyond = (Pruned(id, "beyond the budget") for id in sorted(unheard))
+        return replace(result, pruned=(*result.pruned, *beyond), exhausted=limit)
     except Exhausted:
         pass  # it was let through: as wrong as to ask on
     raise StrategyError(

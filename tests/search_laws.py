@@ -37,11 +37,14 @@ def lineage(path: Prefix) -> set[str]:
 
 
 def candidates_are_drawn_paths_with_their_judgements(seen: Seen) -> None:
+    """Of a hard budget a judgement may have come too late."""
     ids = [candidate.path.id for candidate in seen.result.candidates]
     assert len(set(ids)) == len(ids)
+    late = common(seen.case.strategy, "budget", Budget()).hard and seen.limit in COUNTED
     for candidate in seen.result.candidates:
         assert candidate.path == seen.searched.paths[candidate.path.id]
-        assert candidate.judgement == seen.searched.judgements.get(candidate.path.id)
+        judged = seen.searched.judgements.get(candidate.path.id)
+        assert candidate.judgement == judged or (late and candidate.judgement is None)
         if candidate.judgement:
             assert candidate.history[-1] == candidate.judgement.prefix
 

@@ -40,6 +40,7 @@ BUDGETS = st.builds(
     verifier_tokens=st.none() | st.integers(1, 6000),
     total_tokens=st.none() | st.integers(1, 8000),
     calls=st.none() | st.integers(1, 40),
+    hard=st.booleans(),
 )
 PROBABILITIES = st.sampled_from(["history.last", "min", "history.product"])
 COMMON: Fields = {

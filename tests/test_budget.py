@@ -76,6 +76,14 @@ def test_a_search_is_stopped_at_the_first_question_after_its_budget_is_spent(
     assert len(result.candidates) == answers
 
 
+@pytest.mark.parametrize(("limit", "counted", "spent"), [(30, 2, 30), (29, 1, 30), (45, 3, 45)])
+def test_beyond_a_hard_budget_nothing_counts(limit: int, counted: int, spent: int) -> None:
+    """A question costs 15: one that ends on the limit counts, one that goes beyond is lost."""
+    result, asked = run(bounded(patient(), Budget(total_tokens=limit, hard=True)), PRICE)
+    assert result.exhausted == LimitReached("total_tokens", spent, limit)
+    assert (len(result.candidates), asked) == (counted, -(-limit // 15))
+
+
 def test_a_search_that_ends_by_itself_is_not_marked() -> None:
     def brief() -> Flow:
         ((child,),) = yield from extend([ROOT], 1)
@@ -103,7 +111,7 @@ def test_a_search_that_does_not_heed_its_budget_is_an_error() -> None:
 @pytest.mark.parametrize("name", ["policy_tokens", "verifier_tokens", "total_tokens", "calls"])
 def test_a_budget_of_nothing_is_refused(name: str, limit: int) -> None:
     with pytest.raises(ValueError, match=f"{name}: {limit} must be 1 or more"):
-        Budget(**{name: limit})
+        Budget(**{name: limit})  # type: ignore[arg-type]  # none of these is `hard`
 
 
 @given(st.integers(1, 10_000), st.integers(1, 64))

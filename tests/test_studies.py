@@ -36,6 +36,7 @@ from treewright.arms.marks import Marks
 from treewright.arms.solved import Solved
 from treewright.errors import ConfigError
 from treewright.running.series import engines
+from treewright.studies import choose_widths
 from treewright.studies.cell_results import CellResult, ladder, nearest, results, same_cost
 from treewright.studies.cells import ENTRIES, REFERENCES, cells
 from treewright.studies.document import Findings, document
@@ -331,8 +332,25 @@ def test_a_run_in_which_nothing_was_solved_is_one_line(
     assert "no problem was solved" in capsys.readouterr().err
 
 
-def test_a_fault_of_the_command_line_is_one_line_and_exit_code_2(
-    base: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("study", "ask", "told"),
+    [
+        (main, ["--strategies", "beem"], "did you mean beam"),
+        (main, ["--strategies", ","], "names nothing"),
+        (main, ["--at-once", "0"], "a whole number from 1 up"),
+        (main, ["--rate", "0"], "a whole number from 1 up"),
+        (main, ["--budgets", "2000,x"], "a whole number from 1 up"),
+        (main, ["--widths", "nowhere"], "choose_widths writes one"),
+        (choose_widths.main, ["--strategies", "greedy"], "has no widths"),
+        (choose_widths.main, ["--split", "test", "--config", "greedy_arithmetic"], "is measured"),
+    ],
+)
+def test_a_fault_of_the_command_line_is_told_and_has_exit_code_2(
+    base: Path, capsys: pytest.CaptureFixture[str], study: Any, ask: list[str], told: str
 ) -> None:
-    assert main(["--strategies", "beem"], base) == 2
-    assert capsys.readouterr().err.count("\n") == 1
+    try:
+        code = study(ask, base)
+    except SystemExit as ended:  # of what argparse tells
+        code = ended.code
+    assert code == 2
+    assert told in capsys.readouterr().err.splitlines()[-1]

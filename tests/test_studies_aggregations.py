@@ -21,9 +21,9 @@ from treewright.arms.solved import Solved
 from treewright.comparing.finished_run import FinishedRun, read
 from treewright.config.load import load_config
 from treewright.running.recorded import RecordedRun
+from treewright.running.series import planned, work_off
 from treewright.studies.aggregations import main
 from treewright.studies.choosing import AGGREGATES, Against, Choosing, HeldArm, chance
-from treewright.studies.command import worked_off
 from treewright.studies.page import MARKER
 from treewright.studies.shown import Family
 
@@ -67,7 +67,7 @@ def finished(folder: Path) -> FinishedRun:
         patch.delenv("TREEWRIGHT_RUNS", raising=False)
 
         async def worked() -> FinishedRun:
-            (job,) = await worked_off([load_config("base.yaml")])
+            (job,) = await work_off(planned([load_config("base.yaml")]), 1)
             return await read(await RecordedRun.open(job.run.path, "A"))
 
         return asyncio.run(worked())

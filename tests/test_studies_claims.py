@@ -6,14 +6,16 @@ from typing import Any
 import pytest
 
 from benchmarks.datasets import Dataset, Sample
-from search.core import Problem
+from search.budget import Budget
+from search.calls import Costs
+from search.core import Problem, Spent
 from test_studies import BEST, RIGHT, WRONG, marks, solved
 from treewright.arms.comparison import Comparison, Verdict, compare
-from treewright.studies import estimate
 from treewright.studies.cell_results import CellResult, ladder, results
-from treewright.studies.cells import WEIGHTED, cells
-from treewright.studies.choose_widths import chosen, line, quantile, widest
+from treewright.studies.cells import ENTRIES, WEIGHTED, cells
+from treewright.studies.choose_widths import chosen, line, quantile, widest, within_shares
 from treewright.studies.claims import Claim, searches, votes
+from treewright.studies.command import estimate
 from treewright.studies.document import Findings, document
 from treewright.studies.lead import lead
 from treewright.studies.levels import Levels
@@ -101,7 +103,7 @@ def test_the_lead_calls_a_search_better_only_where_that_is_shown() -> None:
 def test_the_page_has_a_line_for_each_claim_and_the_accuracy_on_each_level() -> None:
     text = document(found(set(HARD), set()), "data", "command")
     (claim,) = [each for each in text.splitlines() if each.startswith("| beam − best-of-n")]
-    assert "levels 3 to 5 (40 problems) | 2,000 | **+100.0** |" in claim
+    assert "levels 3 to 5 (40 problems) | 2,000 | **+100.0 (–)** |" in claim
     assert claim.endswith("| 1.00 | at least +5 | yes |")
     assert "| right % | answer | level 1 (20) | level 3 (20) | level 5 (20) |" in text
     assert "| beam | weighted of history.last | 0.0 | 100.0 | 100.0 |" in text
@@ -124,13 +126,18 @@ def test_a_level_is_read_as_math_writes_it(said: object, level: int | None) -> N
 # --- Caps, widths, and time ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("cap", "drawn"), [(30, 1), (31, 2), (61, 2), (62, 3), (1000, 3)])
-def test_under_a_cap_no_candidate_is_drawn_once_so_much_is_spent(cap: int, drawn: int) -> None:
-    """One candidate costs 30, two 61, three 93; the first one is always drawn."""
-    items = [solved("a", (0, WRONG, 0.1), (1, RIGHT, 0.9), (1, RIGHT, 0.8))]
+@pytest.mark.parametrize(
+    ("cap", "drawn", "spent"), [(29, 0, 29), (30, 1, 30), (60, 1, 60), (61, 2, 61), (93, 3, 93)]
+)
+def test_under_a_hard_cap_the_draw_that_goes_beyond_is_lost_and_all_is_spent(
+    cap: int, drawn: int, spent: int
+) -> None:
+    """One candidate costs 30, two 61, three 93; only the second is right."""
+    items = [solved("a", (0, WRONG, 0.1), (1, RIGHT, 0.9), (0, WRONG, 0.8))]
     top = ladder(items, BEST, cap)[-1]
-    assert top.figures.tokens == [30, 61, 93][drawn - 1]
+    assert top.figures.tokens == spent
     assert top.right["a"] == (drawn > 1)
+    assert ladder(items, BEST, 94)[-1].figures.tokens == 93
 
 
 def test_a_row_of_draws_counts_the_problems_that_its_budget_ended() -> None:
@@ -138,30 +145,53 @@ def test_a_row_of_draws_counts_the_problems_that_its_budget_ended() -> None:
     cell = replace(cell, budget=50, draws=3)
     long = solved("a", (0, WRONG, 0.1), (1, RIGHT, 0.9), (1, RIGHT, 0.8))
     row, _ = results(cell, [long, solved("b", (0, RIGHT, 0.9))])
-    assert (row.capped, row.most, row.searched) == (1, 61, 2)
+    assert (row.capped, row.tokens, row.searched) == (1, (50 + 30) / 2, 2)
 
 
-def test_a_width_is_the_widest_that_nine_of_ten_searches_end_within() -> None:
+def test_what_a_search_computed_beyond_its_budget_is_not_counted() -> None:
+    (cell, *_) = cells(["beam"], [2000])
+    assert cell.config.strategy.budget == Budget(total_tokens=2000, hard=True)  # type: ignore[attr-defined]  # beam has one
+    row, _ = results(replace(cell, budget=50), [solved("a", (0, RIGHT, 0.9), (0, RIGHT, 0.9))])
+    assert (row.found.policy_tokens, row.found.verifier_tokens) == (17, 33)  # of 21 and 40
+
+
+def test_a_width_is_the_widest_that_nine_of_ten_searches_stay_within() -> None:
     """Width w costs 100 w, but one search in ten ten times as much."""
     costs = {width: [100 * width] * 9 + [1000 * width] for width in (1, 3, 8)}
     assert quantile(costs[1]) == 100
-    assert [widest(costs, budget, 1) for budget in (101, 500, 801, 2000)] == [1, 4, 8, 19]
+    assert [widest(costs, budget, 1, 5000) for budget in (101, 499, 800, 2000)] == [1, 4, 8, 20]
     assert line([(1, 100.0), (3, 300.0)], 2) == 200.0
+
+
+def test_what_a_pilot_that_was_ended_would_have_cost_is_not_taken_for_known() -> None:
+    """Width 8 costs 1,600 and was ended at 1,000: a line to there would call 5 wide enough."""
+    costs = {1: [200] * 10, 3: [600] * 10, 8: [1000] * 10}
+    assert widest(costs, 800, 1, 1000) == 4
+    assert widest({1: [200], 3: [1000]}, 600, 1, 1000) == 3
+    assert widest({2: [1000], 6: [1000]}, 600, 2, 1000) == 2
+
+
+def test_shares_of_a_budget_are_enough_where_the_dearest_sub_search_has_its_own() -> None:
+    """Of three subtrees of dvts the last costs 11, so 33 is enough for all; all cost 23."""
+    costs = Costs({str(at): Spent(1, 1, 1, at + 1) for at in range(6)}, {"2/0": Spent(1, 1, 1, 2)})
+    dvts, beam = ENTRIES["dvts"], ENTRIES["beam"]
+    assert [within_shares(costs, dvts, 3), within_shares(costs, beam, 3)] == [33, 23]
+    assert within_shares(costs, ENTRIES["sequential"], 2) == 2 * 12
 
 
 def test_chosen_widths_are_written_and_read_again(tmp_path: Any) -> None:
     costs = {name: {1: [100] * 10, 3: [300] * 10, 8: [800] * 10} for name in ("best_of_n", "beam")}
     made = chosen(costs, [500, 1000], "on doubles")
-    assert made.of("beam", 500) == "paths=8 children=2"
+    assert made.of("beam", 500) == "paths=10 children=2"
     assert made.runs == {"best_of_n": "n=16"}
     (tmp_path / "widths.yaml").write_text(made.yaml())
     assert Widths.read(tmp_path / "widths.yaml") == made
 
 
 def test_the_estimate_counts_what_is_left_only() -> None:
-    told = estimate.told([(400, 6000.0), (0, 6000.0)], rate=1000.0)
+    told = estimate([(400, 6000.0)], rate=1000.0)
     assert "400 searches, up to about 2,400,000 tokens, 40:00 at 1,000 tokens" in told
-    assert "nothing" in estimate.told([(0, 6000.0)])
+    assert "nothing" in estimate([])
 
 
 def test_nothing_that_could_not_be_compared_is_called_a_difference() -> None:

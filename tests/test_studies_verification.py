@@ -56,15 +56,30 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_verdicts_agree_where_both_lie_on_one_side_of_a_half() -> None:
     """Steps: 0.9 and 0.6 agree, 0.4 and 0.5 do not; one is unread; the wholes agree."""
-    found = agreement([(((0.9, 0.4, None), 0.7), ((0.6, 0.5, 0.9), 0.5))])
+    found = agreement([(((0.9, 0.4, None), 0.7, 3), ((0.6, 0.5, 0.9), 0.5, 3))])
     assert found == Agreement(1, 1, 2, 0, 0, 1, 1, 1)
     assert (found.rate, found.last_rate, found.prefix_rate) == (0.5, None, 1.0)
 
 
+def test_steps_that_neither_reached_do_not_agree() -> None:
+    """Both stop at the second of four; then one goes on to the third, and they differ there."""
+    stops, goes_on = (0.9, 0.1, 0.1, 0.1), (0.9, 0.9, 0.1, 0.1)
+    same = agreement([((stops, 0.1, 2), (stops, 0.1, 2))])
+    assert (same.steps, same.all_steps, same.all_last) == (2, 2, 0)
+    other = agreement([((stops, 0.1, 2), (goes_on, 0.1, 3))])
+    assert (other.steps, other.all_steps) == (2, 3)
+
+
 def test_a_judgement_that_is_missing_agrees_with_nothing() -> None:
     nothing = calls_of(Judgement.missing("unread"))
-    found = agreement([(nothing, ((0.9, 0.9), 0.9))])
+    found = agreement([(nothing, ((0.9, 0.9), 0.9, 2))])
     assert (found.pairs, found.rate, found.prefix_rate, found.unread) == (1, None, None, 2)
+
+
+def test_what_follows_an_error_was_not_reached() -> None:
+    after = StepVerdict(0.1, VerdictStatus.AFTER_ERROR)
+    read = StepVerdict(0.1, VerdictStatus.READ)
+    assert calls_of(Judgement((read, after, after), 0.2)) == ((0.1, 0.1, 0.1), 0.2, 1)
 
 
 def judged(origin: Origin) -> Judgement:
@@ -87,7 +102,7 @@ def test_what_was_judged_again_is_kept(base: Path, monkeypatch: pytest.MonkeyPat
     config = load_config(base)
     paths: list[Prefix] = [solution("p", (at,), "a\n", f"b{at}") for at in range(3)]
     first = asyncio.run(judged_again(config, paths, 0, Path("runs/verification")))
-    assert {key: len(steps) for key, (steps, _) in first.items()} == {
+    assert {key: len(steps) for key, (steps, *_) in first.items()} == {
         content(path): 2 for path in paths
     }
 
@@ -159,7 +174,7 @@ def test_what_is_not_known_holds_no_target() -> None:
 
 def test_the_lead_tells_what_is_saved_and_calls_a_loss_one_only_where_it_is_shown() -> None:
     small = lead(verified(tried(NAIVE, 6, 1000, 800), tried("incremental", 5, 500, 200)))
-    assert "beam 0.25 of the tokens it generates and 0.50 of those it computes" in small
+    assert "in beam (incremental) 0.25 of the tokens that are written and 0.50 of all" in small
     assert "No difference of accuracy to the naive way is shown in any of 1 row" in small
     large = lead(verified(tried(NAIVE, 10, 1000, 800), tried("inherit", 0, 500, 200)))
     assert "is shown for beam inherit (-100.0 points" in large

@@ -139,6 +139,15 @@ def prices(search: Searched) -> tuple[Price, ...]:
     return ((policy, verifier),) * (len(candidates) + 1)
 
 
+def held_to(price: Price, tokens: int) -> Price:
+    """Of what went beyond a hard budget the part within, shared out as the two sides spent."""
+    total = sum_known(price)
+    if total is None or total <= tokens:
+        return price
+    policy = round(tokens * (price[0] or 0) / total)
+    return policy, tokens - policy
+
+
 def is_flat(search: Searched) -> bool:
     """Whether all that was drawn is in candidates, so that a part of them costs less than all."""
     everyone = {candidate.path.id for candidate in search.result.candidates}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 from search.candidates import Steering
 from search.checks import check_choice, check_count
@@ -42,6 +42,7 @@ class Chained(Steered):
     best-of-n would draw.
     """
 
+    in_shares: ClassVar = True
     chains: int
     """How many independent chains of attempts run side by side, each with an equal share of the
     budget; what one leaves, no other has."""

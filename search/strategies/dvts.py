@@ -35,6 +35,7 @@ class Dvts(Steered):
     """
 
     widths: ClassVar = ("paths", "children")
+    in_shares: ClassVar = True
     paths: int = 16
     """N, how many paths are drawn per level in all subtrees together; a multiple of `children`."""
     children: int = 4

@@ -13,7 +13,7 @@ from search.core import Missing, Score
 from search.selection import SELECTIONS, Choice, Option
 from treewright.arms.arm import Arm
 from treewright.arms.solved import UNDECIDED, Solved
-from treewright.ledger import Price, is_flat, prices
+from treewright.ledger import Price, held_to, is_flat, prices, sum_known
 
 
 @dataclass(frozen=True)
@@ -64,18 +64,22 @@ class Graded:
         policy, verifier = self.prices[min(n, len(self.outcomes))]
         return policy, verifier if judged or not self.flat else 0
 
-    def bought(self, n: int, tokens: int, *, judged: bool) -> int:
-        """How many of the first n are drawn where none is once so many tokens are spent; from 1 up.
+    def within(self, n: int, tokens: int, *, judged: bool) -> tuple[int, Price]:
+        """How many of the first n a hard budget of tokens pays for, and what is spent by then.
 
+        They are drawn one after the other: the one that goes beyond is lost, and all is spent.
         Raises ValueError where nobody counted them.
         """
-        for count in range(1, min(n, len(self.outcomes))):
-            policy, verifier = self.price(count, judged=judged)
-            if policy is None or verifier is None:
+        count, price = 0, self.price(0, judged=judged)
+        for more in range(1, min(n, len(self.outcomes)) + 1):
+            found = self.price(more, judged=judged)
+            total = sum_known(found)
+            if total is None:
                 raise ValueError(f"nobody counted what the candidates of {self.id} cost")
-            if policy + verifier >= tokens:
-                return count
-        return min(n, len(self.outcomes))
+            if total > tokens:
+                return count, held_to(found, tokens)
+            count, price = more, found
+        return count, price
 
     def options(self, arm: Arm, n: int | None = None) -> list[Option]:
         """The first n candidates (None: all), as the arm's selection sees them."""

@@ -80,24 +80,23 @@ class GradedRun:
     def first(self, arm: Arm, n: int, cap: int | None = None) -> Marks:
         """The arm over the first n candidates, as in the table of a run.
 
-        `cap`: of a problem no candidate is drawn any more once it has cost so many tokens, so that
-        it may have fewer than n. Raises ValueError where nobody counted them.
+        `cap`: the most tokens of a problem, by which it may have fewer than n (`Graded.within`).
+        Raises ValueError where nobody counted them.
         """
         judged = arm.aggregation is not None
-        size = {
-            each.id: n if cap is None else each.bought(n, cap, judged=judged)
+        bought = {
+            each.id: (n, each.price(arm.paid(n), judged=judged))
+            if cap is None
+            else each.within(n, cap, judged=judged)
             for each in self.problems
         }
-        found = {each.id: each.first(arm, size[each.id]) for each in self.problems}
-        prices = {
-            each.id: each.price(arm.paid(size[each.id]), judged=judged) for each in self.problems
-        }
+        found = {each.id: each.first(arm, bought[each.id][0]) for each in self.problems}
         return Marks(
             run=self.label,
             arm=arm,
             n=n,
             shares={id: share for id, (share, _) in found.items()},
-            prices=prices,
+            prices={id: price for id, (_, price) in bought.items()},
             alone=True,
             tied=sum(choice.tied for _, choice in found.values()),
         )

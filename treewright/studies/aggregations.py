@@ -23,62 +23,50 @@ from treewright.report.charts import accuracy_over_n, accuracy_over_tokens, over
 from treewright.report.plot import Plot
 from treewright.running.job import Job
 from treewright.running.recorded import RecordedRun
-from treewright.studies import estimate
+from treewright.studies import command
 from treewright.studies.chains import SeveralChains
-from treewright.studies.chains_page import chains_told
 from treewright.studies.choosing import Choosing
 from treewright.studies.choosing_page import page, priced
-from treewright.studies.command import common, deliver, described, guarded, parser, worked_off
 from treewright.studies.page import StudyError
 from treewright.studies.pictures import draw
 from treewright.studies.shown import Family
 
-MODULE = "treewright.studies.aggregations"
 BASE = Path(__file__).with_name("aggregations.yaml")
-PER_SOLUTION = 300.0
+PER_SOLUTION = 350
 """Tokens of a solution and one verification chain, about, in the embedded domain."""
 
 
 def main(arguments: Sequence[str] | None = None, base: Path | str = BASE) -> int:
     """Run what is missing, measure and print. Returns the exit code."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
-    options = options_of(arguments, base)
-    return guarded(lambda: study(options, " ".join([f"python -m {MODULE}", *arguments])))
-
-
-def options_of(arguments: Sequence[str], base: Path | str = BASE) -> argparse.Namespace:
-    """What the command line says."""
-    made = parser(MODULE, __doc__)
-    made.add_argument("--config", default=base, metavar="CONFIG", help="what both runs extend")
-    made.add_argument("--chains", type=int, default=4, metavar="K",
+    made = command.parser("treewright.studies.aggregations", __doc__, base)
+    made.add_argument("--chains", type=command.positive, default=4, metavar="K",
                       help="verification chains of the second run; 1: there is none")  # fmt: skip
-    made.add_argument("--chains-n", type=int, default=16, metavar="N", help="its solutions")
-    made.add_argument("--rate", type=float, default=estimate.RATE, metavar="TOKENS/S")
-    made.add_argument("--per-solution", type=float, default=PER_SOLUTION, metavar="TOKENS")
-    return made.parse_args(arguments)
+    made.add_argument(
+        "--chains-n", type=command.positive, default=16, metavar="N", help="its solutions"
+    )
+    made.add_argument("--chains-limit", type=command.positive, metavar="N",
+                      help="its problems, the first of them; none: all")  # fmt: skip
+    made.add_argument("--per-solution", type=command.positive, default=PER_SOLUTION, metavar="N",
+                      help="tokens of a solution and a chain, for the estimate alone")  # fmt: skip
+    options = command.parsed(made, arguments)
+    return command.guarded(lambda: study(options))
 
 
-async def study(options: argparse.Namespace, command: str) -> None:
+async def study(options: argparse.Namespace) -> None:
     """All of it, or an exception."""
-    config = load_runnable(str(options.config), common(options))
+    config = load_runnable(str(options.config), command.common(options))
     check(config, str(options.config))
     configs = [config, *several(options, config)]
-
-    def ahead(jobs: Sequence[Job]) -> str:
-        return estimate.told(((left(job), tokens(job, options)) for job in jobs), options.rate)
-
-    job, *others = await worked_off(configs, ahead=ahead, shared=False)
+    job, *others = await command.worked_off(
+        configs, options, lambda job: tokens(job, options), shared=False
+    )
     found = await measured(job, "A")
-    pictures = []
-    if options.output:
-        pictures = draw(options.output, plots(found))
+    pictures = draw(options.output, plots(found)) if options.output else []
     beside = [SeveralChains(found, await measured(other, "B"), options.chains) for other in others]
     chains = beside[0] if beside else None
     family = Family(tuple(found.family(chains.pairs() if chains else ())), found.compared)
-    told = chains_told(chains, family) if chains else ()
-    count = chains.chains if chains else 0
-    text = page(found, family, described(job), command, pictures, count, told)
-    deliver(options, text, figures(found, family, chains))
+    text = page(found, family, command.described(job), options.command, pictures, chains)
+    command.deliver(options, text, figures(found, family, chains))
 
 
 def several(options: argparse.Namespace, config: Config) -> list[Config]:
@@ -87,11 +75,14 @@ def several(options: argparse.Namespace, config: Config) -> list[Config]:
         return []
     assert isinstance(config.strategy, BestOfN)
     said = [
-        *common(options),
+        *command.common(options),
         f"name={config.name}-chains",
         f"scorer.chains={options.chains}",
         f"strategy.n={min(options.chains_n, config.strategy.n)}",
     ]
+    if options.chains_limit:
+        limit = min(options.chains_limit, config.dataset.limit or options.chains_limit)
+        said.append(f"dataset.limit={limit}")
     return [load_runnable(str(options.config), said)]
 
 
@@ -102,11 +93,6 @@ async def measured(job: Job, label: str) -> Choosing:
         why = f"`treewright score {job.run.path}` says why"
         raise StudyError(f"no problem has a solution: {why}")
     return Choosing.of(candidates)
-
-
-def left(job: Job) -> int:
-    """Problems to run, about."""
-    return 0 if job.complete else len(job.dataset.samples)
 
 
 def tokens(job: Job, options: argparse.Namespace) -> float:

@@ -6,18 +6,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from search.core import Judgement, Missing
+from search.core import Judgement, Missing, VerdictStatus
 
 EVEN = 0.5
 """What is below is called incorrect."""
-Calls: TypeAlias = tuple[tuple[float | None, ...], float | None]
-"""The probabilities of the steps and of the prefix; None where none could be read."""
+Calls: TypeAlias = tuple[tuple[float | None, ...], float | None, int]
+"""The probabilities of the steps and of the prefix, None where none could be read; and how many
+steps there are before it stopped: those after an incorrect one take its probability."""
 
 
 def calls_of(judgement: Judgement) -> Calls:
     """What a judgement says, in numbers."""
     prefix = None if isinstance(judgement.prefix, Missing) else float(judgement.prefix)
-    return tuple(verdict.probability for verdict in judgement.verdicts), prefix
+    said = judgement.verdicts
+    own = [at for at, each in enumerate(said, 1) if each.status is not VerdictStatus.AFTER_ERROR]
+    return tuple(verdict.probability for verdict in said), prefix, max(own, default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +57,21 @@ class Agreement:
 
 
 def agreement(pairs: Iterable[tuple[Calls, Calls]]) -> Agreement:
-    """Count. A verdict that one of the two lacks is unread, and neither agrees nor differs."""
+    """Count. A verdict that one of the two lacks is unread, and neither agrees nor differs.
+
+    Steps that neither reached, for it had stopped at an incorrect one before, are not counted.
+    """
     counts = dict.fromkeys(Agreement.__dataclass_fields__, 0)
-    for (ours, our_prefix), (theirs, their_prefix) in pairs:
+    for (ours, our_prefix, our_reach), (theirs, their_prefix, their_reach) in pairs:
         counts["pairs"] += 1
-        both = list(zip(ours, theirs, strict=False))
-        known = [(one, other) for one, other in both if one is not None and other is not None]
-        counts["unread"] += max(len(ours), len(theirs)) - len(known)
+        reach = max(our_reach, their_reach)
+        known = read(ours[:reach], theirs[:reach])
+        counts["unread"] += reach - len(known)
         counts["steps"] += alike(known)
         counts["all_steps"] += len(known)
-        end = [] if len(ours) != len(theirs) or not both else both[-1:]
-        read = [(one, other) for one, other in end if one is not None and other is not None]
-        counts["last"] += alike(read)
-        counts["all_last"] += len(read)
+        end = read(ours[-1:], theirs[-1:]) if len(ours) == len(theirs) == reach else []
+        counts["last"] += alike(end)
+        counts["all_last"] += len(end)
         if our_prefix is not None and their_prefix is not None:
             counts["prefixes"] += alike([(our_prefix, their_prefix)])
             counts["all_prefixes"] += 1
@@ -76,3 +81,9 @@ def agreement(pairs: Iterable[tuple[Calls, Calls]]) -> Agreement:
 def alike(pairs: Sequence[tuple[float, float]]) -> int:
     """How many are called the same."""
     return sum((one < EVEN) == (other < EVEN) for one, other in pairs)
+
+
+def read(ours: Sequence[float | None], theirs: Sequence[float | None]) -> list[tuple[float, float]]:
+    """What both have."""
+    both = zip(ours, theirs, strict=False)
+    return [(one, other) for one, other in both if one is not None and other is not None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from treewright.arms.arm import Arm
 from treewright.arms.columns import everywhere
@@ -13,7 +13,7 @@ from treewright.arms.marks import Marks
 from treewright.arms.measured import Measured
 from treewright.arms.metrics import limits_reached
 from treewright.arms.solved import Solved
-from treewright.ledger import Price
+from treewright.ledger import held_to
 from treewright.studies.cells import StudyCell
 from treewright.studies.levels import Levels
 from treewright.studies.page import StudyError
@@ -28,8 +28,8 @@ class CellResult:
     """A cell under one of its arms.
 
     `marks`: its answers, over those of the `searched` problems that could be decided. `capped`
-    counts searches that the budget ended, `most` is what the dearest one spent, `failures` counts
-    problems with a failure. `versus` holds the references, None for the cell's own strategy.
+    counts searches that the budget ended, `failures` problems with a failure. `versus` holds the
+    references, None for the cell's own strategy.
     """
 
     cell: StudyCell
@@ -37,7 +37,6 @@ class CellResult:
     searched: int
     variety: Variety
     capped: int
-    most: float
     failures: int
     versus: Mapping[str, Comparison | None] = field(default_factory=dict)
 
@@ -82,7 +81,7 @@ class CellResult:
             },
             "variety": asdict(self.variety),
             "capped": self.capped,
-            "most": self.most,
+            "abstained": found.abstained,
             "failures": self.failures,
             "tokens": self.tokens,
             **{column.key: column.value(found) for column in everywhere()},
@@ -104,15 +103,14 @@ def some(marks: Marks, ids: Collection[str]) -> Marks:
 def ladder(solved: Iterable[Solved], arm: Arm, cap: int = 0) -> list[Marks]:
     """A reference over its first candidate, its first two and so on, all of them independent.
 
-    `cap`: the most tokens of a problem, by the rule of `Budget`; 0 sets no limit. Raises
-    `StudyError` where nobody counted them.
+    `cap`: a hard budget of tokens; 0 sets none. Raises `StudyError` where nobody counted them.
     """
     run = GradedRun.of(solved, [arm])
     return [capped(run, arm, n, cap) for n in range(1, run.largest + 1)]
 
 
 def capped(run: GradedRun, arm: Arm, n: int, cap: int) -> Marks:
-    """The arm over the first n candidates that a cap pays for. Raises `StudyError`."""
+    """The arm over the first n candidates that a hard budget pays for. Raises `StudyError`."""
     try:
         return run.first(arm, n, cap or None)
     except ValueError as error:
@@ -124,25 +122,23 @@ def results(cell: StudyCell, solved: Sequence[Solved], failures: int = 0) -> lis
     run = GradedRun.of(solved, cell.arms)
     found, made = variety(solved, cell.draws), []
     for arm in cell.arms:
-        size = cell.draws or run.largest
-        marks = capped(run, arm, size, cell.budget if cell.draws else 0)
+        whole = run.first(arm, cell.draws or run.largest)
+        if cell.draws:
+            marks = capped(run, arm, cell.draws, cell.budget)
+            ended = sum(marks.prices[id] != price for id, price in whole.prices.items())
+        else:
+            marks = held(whole, cell.budget)
+            ended = limits_reached(solved).get("total_tokens", 0)
         if not marks.right:
             raise StudyError(f"{cell.config.name}: no answer by {arm} could be decided")
-        whole = run.first(arm, size).prices
-        ended = (
-            sum(marks.prices[id] != whole[id] for id in whole)
-            if cell.draws
-            else limits_reached(solved).get("total_tokens", 0)
-        )
-        made.append(
-            CellResult(cell, marks, len(solved), found, ended, dearest(marks.prices), failures)
-        )
+        made.append(CellResult(cell, marks, len(solved), found, ended, failures))
     return made
 
 
-def dearest(prices: Mapping[str, Price]) -> float:
-    """What the problem that cost most cost; those that nobody counted aside."""
-    return max(((policy or 0) + (verifier or 0) for policy, verifier in prices.values()), default=0)
+def held(marks: Marks, budget: int) -> Marks:
+    """What a search computed beyond its hard budget was lost, and is not counted; 0 is none."""
+    prices = {id: held_to(each, budget) for id, each in marks.prices.items()}
+    return replace(marks, prices=prices) if budget else marks
 
 
 def nearest(marks: Marks, rungs: Sequence[Marks]) -> Marks:

@@ -1,15 +1,15 @@
 """The cells of the comparison: which strategies, how wide at each budget, and how they answer.
 
-A budget is the most tokens that the search of one problem may spend, of both models together:
-prompt tokens that were not cached, and generated ones. It is looked at before each question, so a
-search goes beyond it by no more than one; the best it has by then is its result. Widths are chosen
-on the validation split (`choose_widths`) so that few searches need to be ended.
+A budget is the most that the search of one problem may spend, of both models together: prompt
+tokens that were not cached, and generated ones. It is hard: what goes beyond it is lost. Widths are
+chosen on the validation split (`choose_widths`) so that few searches need to be ended.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import mod
 from pathlib import Path
 
 from search.strategies import strategy_class
@@ -31,11 +31,14 @@ class Entry:
 
     `arms`: how it answers, chosen before any result was seen; the first one is compared. `width`:
     what its config says at width {w}, in whole numbers from `least`; empty where it has none.
+    `share`: which sub-search a path belongs to, by the number of its first step and the width,
+    where the budget is shared out.
     """
 
     arms: tuple[Arm, ...]
     width: str = ""
     least: int = 1
+    share: Callable[[int, int], int] | None = None
 
     def at(self, width: int) -> str:
         """`paths=8 children=2` at 4."""
@@ -47,13 +50,13 @@ ENTRIES: dict[str, Entry] = {
     "best_of_n": Entry((WEIGHTED, BEST), "n={w}"),
     "majority": Entry((Arm("majority"),), "n={w}"),
     "beam": Entry((WEIGHTED, BEST), "paths={double} children=2"),
-    "dvts": Entry((WEIGHTED, BEST), "paths={double} children=2"),
+    "dvts": Entry((WEIGHTED, BEST), "paths={double} children=2", share=lambda at, _: at // 2),
     "rebase": Entry((WEIGHTED, BEST), "width={w}"),
     "particles": Entry((WEIGHTED, BEST), "particles={w}"),
     "mcts": Entry((WEIGHTED, BEST), "simulations={w} parallel=4", least=4),
     "best_first": Entry((WEIGHTED, BEST), "children=3 expand=2 solutions={w} depth_bonus=0.1"),
-    "backtrack": Entry((WEIGHTED, BEST), "chains={w} backtracks=2 feedback=none"),
-    "sequential": Entry((WEIGHTED, BEST), "chains={w} revisions=4 feedback=none"),
+    "backtrack": Entry((WEIGHTED, BEST), "chains={w} backtracks=2 feedback=none", share=mod),
+    "sequential": Entry((WEIGHTED, BEST), "chains={w} revisions=4 feedback=none", share=mod),
 }
 """By kind."""
 
@@ -107,17 +110,18 @@ def _of(
         width = known.of(name, budget) if entry.width else ""
         run = known.runs.get(name, "")
         draws = int(width.removeprefix("n=")) if run else None
-        said = overrides(name, run or width, 0 if run else budget)
+        limit = 0 if run else budget
+        said = overrides(name, run or width, limit, f"strategies-{name}-{limit or 'all'}")
+        said += ["strategy.budget.hard=true"] if limit else []
         config = load_config(base, [*common, *said])
         yield StudyCell(name, budget, entry.arms, width, draws, config)
 
 
-def overrides(name: str, width: str, budget: int) -> list[str]:
+def overrides(kind: str, width: str, budget: int, name: str) -> list[str]:
     """What the config of a run says beside what all say; budget 0 is a run without a limit."""
-    said = [f"name=strategies-{name}-{budget or 'all'}", f"strategy.kind={name}"]
+    said = [f"name={name}", f"strategy.kind={kind}"]
     said += [f"strategy.{setting}" for setting in width.split()]
-    if budget:
-        said.append(f"strategy.budget.total_tokens={budget}")
-    if not strategy_class(name)().judges:
+    said += [f"strategy.budget.total_tokens={budget}"] if budget else []
+    if not strategy_class(kind)().judges:
         said += ["aggregate=[]", "select=[first,majority]"]
     return said

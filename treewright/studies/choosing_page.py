@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from search.selection import SELECTIONS
 from search.wording import (
@@ -12,17 +12,15 @@ from search.wording import (
     ends,
     number,
     percent,
-    points,
-    points_interval,
     probability,
     whole,
 )
 from treewright.arms.columns import Place
-from treewright.arms.comparison import Comparison
 from treewright.arms.graded_run import Curve
+from treewright.studies.chains import SeveralChains
 from treewright.studies.choosing import Against, Choosing, HeldArm
 from treewright.studies.choosing_lead import lead
-from treewright.studies.page import MARKER, paragraphs, table
+from treewright.studies.page import MARKER, gap, paragraphs, table
 from treewright.studies.shown import Family
 
 BY_RULE = (
@@ -63,9 +61,8 @@ def page(
     family: Family,
     data: str,
     command: str,
-    pictures: Sequence[tuple[str, str]],
-    chains: int = 0,
-    about_chains: Iterable[str] = (),
+    pictures: Sequence[str],
+    chains: SeveralChains | None = None,
 ) -> str:
     """All that stands above the marker, and the marker.
 
@@ -74,17 +71,16 @@ def page(
         family: what was compared.
         data: the problems and the models, in words.
         command: that made the page.
-        pictures: title and link of each plot.
-        chains: how many verification chains were tried beside one; 0 where none were.
-        about_chains: the lines on them.
+        pictures: the line of each plot.
+        chains: several beside one, where they were tried.
     """
     lines = [
         f"# Aggregations over {found.run.largest} solutions",
         "",
+        lead(found, family.rows, chains.chains if chains else 0),
+        "",
         f"Made by `{command}` from {data}. {found.run.largest} solutions of each problem are drawn "
         "and judged once; every arm (an aggregation, a selection, n) chooses among the same ones.",
-        "",
-        lead(found, family.rows, chains),
         "",
         "## What is shown",
         "",
@@ -93,10 +89,10 @@ def page(
         *left_out(found),
         "",
         *accuracies(found),
-        *(line for title, link in pictures for line in (f"![{title}]({link})", "")),
+        *pictures,
         *differences(found, family),
         *grown(found, family),
-        *about_chains,
+        *(chains.page(family.rows) if chains else ()),
         *verifier(found),
         *paragraphs(HISTORY),
         MARKER,
@@ -106,22 +102,14 @@ def page(
 
 
 def headline(found: Choosing) -> str:
-    """The most accurate arm over all candidates, between one draw and the oracle."""
+    """The most accurate arm over all candidates, and the oracle."""
     top = max((curve.figures for curve in found.curves), key=lambda each: each.accuracy or 0.0)
-    single = named(found, "first").points[0].figures.accuracy
-    vote = named(found, "majority").figures.accuracy
     best = f"`{top.arm}`, {percent(top.accuracy)} % ({ends(top.ci95)})"
     ceiling = found.run.oracle([found.run.largest])
-    any_right = f", and any of them in {percent(ceiling[0][1])} %" if ceiling else ""
+    any_right = f" Any of them is right in {percent(ceiling[0][1])} %." if ceiling else ""
     return (
-        f"Highest of {len(found.curves)} arms at n = {top.n}, picked afterwards: {best}. "
-        f"One solution is right in {percent(single)} %, `majority` in {percent(vote)} %{any_right}."
+        f"Highest of {len(found.curves)} arms at n = {top.n}, picked afterwards: {best}.{any_right}"
     )
-
-
-def named(found: Choosing, selection: str) -> Curve:
-    """The arm of a selection that needs no score."""
-    return next(curve for curve in found.curves if curve.arm.selection == selection)
 
 
 def left_out(found: Choosing) -> Iterator[str]:
@@ -195,14 +183,8 @@ def differences(found: Choosing, family: Family) -> Iterator[str]:
 def _line(name: str, rows: Sequence[HeldArm]) -> tuple[str, ...]:
     """An aggregation at all sizes."""
     top = rows[-1].found
-    cells = [cell(row.found) for row in rows]
+    cells = [gap(row.found) for row in rows]
     return f"`{name}`", *cells, probability(top.p_holm), whole(top.problems_needed)
-
-
-def cell(found: Comparison) -> str:
-    """`+1.2 (-0.3 to +2.7)`, in bold where it is shown."""
-    text = f"{points(found.difference)} ({points_interval(found.ci95)})"
-    return f"**{text}**" if found.shown else text
 
 
 def grown(found: Choosing, family: Family) -> Iterator[str]:
@@ -218,7 +200,7 @@ def grown(found: Choosing, family: Family) -> Iterator[str]:
     lines = [
         (
             f"`{row.arm.aggregation}`",
-            cell(row.found),
+            gap(row.found),
             probability(row.found.p_holm),
             *(percent(by_arm[row.arm].points[place].confidence) for place in (at, -1)),
         )

@@ -12,35 +12,36 @@ from search.wording import (
     interval,
     number,
     percent,
-    points,
-    points_interval,
     probability,
     whole,
 )
 from treewright.arms.columns import everywhere
 from treewright.arms.comparison import Comparison, Verdict
+from treewright.report.plot import Plot
 from treewright.studies.cell_results import SAME, CellResult, same_cost
 from treewright.studies.cells import REFERENCES
 from treewright.studies.claims import Claim
 from treewright.studies.lead import lead
 from treewright.studies.levels import Levels
-from treewright.studies.page import MARKER, paragraphs, table
+from treewright.studies.page import MARKER, gap, paragraphs, table
+from treewright.studies.pictures import over_tokens
 
 RESULTS = ("strategy", "width", "tokens", "answer", "right %", "95 %", "− best-of-n", "− majority")
 CANDIDATES = (
     *("strategy", "pass@N", "candidates", "answers", "steps"),
-    *("ended by the budget", "most tokens", "failed"),
+    *("ended by the budget", "no answer", "failed"),
 )
-CLAIMS = ("difference", "over", "budget", "points", "95 %", "p", "tokens ×", "meant to be", "held")
+CLAIMS = ("difference", "over", "budget", "points (95 %)", "p", "tokens ×", "meant to be", "held")
 
 TOLD = """
 **Budgets.** A budget is the most that the search of one problem may spend, in tokens of policy and
 verifier together: prompt tokens that the run's own prefix cache did not hold, and generated tokens.
-It is looked at before each question, so a search goes beyond it by no more than one question; then
-the best it has is its result, and it is counted (`ended by the budget`). Draws of best-of-n and
-majority are held to the same rule, one at a time. A width is the same for all problems, so long
-ones cost more than short ones under every strategy. `tokens` are those really spent, in the mean
-(policy + verifier).
+It is hard: a search is stopped where it is spent, the level or the solution then in the making is
+lost, and the best it had before is its result (`ended by the budget`; in `no answer` it had none).
+The sub-searches of `dvts`, `backtrack` and `sequential` have equal shares of it, each hard. Draws
+of best-of-n and majority are held to it one by one. A width is the same for all problems, so long
+ones cost more than short ones under every strategy. `tokens` are those spent within the budget, in
+the mean (policy + verifier).
 
 **Answers.** How a strategy answers was fixed before any result was seen. The last two columns of
 the first table are differences in points to best-of-n (the verifier's weighted vote) and to
@@ -76,6 +77,12 @@ class Findings:
         both = [*(found for _, found in self.claims), *versus]
         return [each for each in both if each.verdict is not Verdict.NOTHING]
 
+    def picture(self) -> list[Plot]:
+        """Accuracy over tokens, a line per strategy."""
+        first = [row for row in self.rows if row.marks.arm == row.cell.arms[0]]
+        told = "Each point is a budget."
+        return over_tokens(told, ((row.cell.strategy, row.marks) for row in first))
+
     def to_json(self) -> dict[str, object]:
         """A plain object."""
         return {
@@ -89,13 +96,13 @@ class Findings:
         }  # fmt: skip
 
 
-def document(found: Findings, data: str, command: str) -> str:
-    """All that stands above the marker, and the marker."""
+def document(found: Findings, data: str, command: str, pictures: Sequence[str] = ()) -> str:
+    """All that stands above the marker, and the marker; `pictures`: the lines that show them."""
     family = len(found.compared)
     told = TOLD.format(same=f"{percent(SAME, 0)}%", family=family)
     lines = [
-        *("# Strategies at equal tokens", "", f"Made by `{command}` from {data}.", ""),
-        *paragraphs(lead(found.claims, found.levels)),
+        *("# Strategies at equal tokens", "", *paragraphs(lead(found.claims, found.levels))),
+        *(f"Made by `{command}` from {data}.", "", *pictures),
         *_claims(found),
         *paragraphs(told),
         *_sections(found),
@@ -113,13 +120,11 @@ def _claims(found: Findings) -> Iterator[str]:
 
 
 def _claim(claim: Claim, found: Comparison) -> tuple[str, ...]:
-    gap = points(found.difference)
     return (
         claim.name,
         f"{claim.where} ({counted(found.problems, 'problem')})",
         whole(claim.budget or None),
-        f"**{gap}**" if found.shown else gap,
-        points_interval(found.ci95),
+        gap(found),
         probability(found.p_holm),
         number(found.cost_ratio, 2),
         claim.asked,
@@ -171,9 +176,8 @@ def _result(each: CellResult) -> tuple[str, ...]:
 def _versus(found: Comparison | None) -> str:
     if found is None:
         return DASH
-    gap = f"{points(found.difference)} ({points_interval(found.ci95)})"
     unequal = "" if same_cost(found) else " †"
-    return f"{f'**{gap}**' if found.shown else gap} n={found.theirs.figures.n}{unequal}"
+    return f"{gap(found)} n={found.theirs.figures.n}{unequal}"
 
 
 def _candidates(each: CellResult) -> tuple[str, ...]:
@@ -185,6 +189,6 @@ def _candidates(each: CellResult) -> tuple[str, ...]:
         number(found.answers, 2),
         number(found.steps, 1),
         str(each.capped),
-        amount(each.most),
+        number(each.found.abstained, 0),
         str(each.failures),
     )

@@ -80,7 +80,7 @@ def recorded(folder: Path, name: str) -> dict[str, Calls]:
     """What was judged before; nothing where there is no such file."""
     try:
         known = read_json(folder, name, LARGEST)
-        return {key: (tuple(steps), prefix) for key, (steps, prefix) in known.items()}
+        return {key: (tuple(steps), prefix, own) for key, (steps, prefix, own) in known.items()}
     except FileNotFoundError:
         return {}
     except (ValueError, TypeError, AttributeError) as error:
@@ -92,4 +92,4 @@ async def _judge(ports: Ports, path: Prefix, seed: int, again: int) -> Calls:
     said = ("judge",) if not again else ("judge", f"again {again}")
     call = ScorerCall(path, call_seed(seed, path.problem.id, content(path), *said))
     (reply,) = await ports.scorer.judge([call])
-    return ((), None) if isinstance(reply, Failure) else calls_of(reply.judgement)
+    return ((), None, 0) if isinstance(reply, Failure) else calls_of(reply.judgement)

@@ -22,15 +22,23 @@ def lead(found: Found, levels: Levels) -> str:
 def _votes(found: Found) -> Iterator[str]:
     if not found:
         return
-    parts = []
     for claim, each in found:
-        ours, theirs = claim.name.split(" − ")
+        ours, theirs = (plain(name) for name in claim.name.split(" − "))
         accuracies = [percent(side.figures.accuracy) for side in (each.ours, each.theirs)]
-        parts.append(
-            f"{ours} is right in {accuracies[0]} % and {theirs} in {accuracies[1]} % "
-            f"({_said(each)})"
-        )
-    yield f"{'; '.join(parts)}."
+        told = f"{ours} is right in {accuracies[0]} % and {theirs} in {accuracies[1]} % "
+        yield f"{told[0].upper()}{told[1:]}({_said(each)})."
+
+
+def plain(name: str) -> str:
+    """A way to answer, for who does not know its name: `majority@16`, `weighted best-of-16`."""
+    way, _, count = name.replace("best-of-", "@").replace(" ", "").partition("@")
+    words = {
+        "greedy": "the likeliest solution (greedy)",
+        "pass": "a solution drawn by chance",
+        "majority": f"the vote of {count} solutions",
+        "weighted": f"the vote of {count} weighted by the verifier",
+    }
+    return words.get(way, name)
 
 
 def _said(each: Comparison) -> str:

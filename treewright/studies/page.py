@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from search.fault import Fault
+from search.wording import DASH, points, points_interval
+from treewright.arms.comparison import Comparison
 from treewright.files.writing import write_text
 
 MARKER = "<!-- Written by a person from here on; the command keeps it. -->"
@@ -46,3 +48,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], words: int = 1) 
     for row in rows:
         yield f"| {' | '.join(row)} |"
     yield ""
+
+
+def gap(found: Comparison | None) -> str:
+    """A difference in points, `+1.2 (-0.3 to +2.7)`, in bold where it is shown."""
+    if found is None:
+        return DASH
+    text = f"{points(found.difference)} ({points_interval(found.ci95)})"
+    return f"**{text}**" if found.shown else text

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from treewright.report.plot import Plot
-from treewright.report.plot_files import SETTINGS, drawn
+from treewright.arms.marks import Marks
+from treewright.report.plot import Axis, LineStyle, Plot, Series, Spot
+from treewright.report.plot_files import PALETTE, SETTINGS, drawn, loaded
 from treewright.studies.page import StudyError
 
 INCHES, DPI = (6.6, 3.6), 110
 """Each stays below 100 KB."""
+BANDS = 4
+"""Lines up to which their bands can be told apart."""
 AREA = (0.1, 0.14, 0.66, 0.77)
 """Of the axes: many lines leave no room for the legend but beside them."""
 
 
-def draw(output: Path, plots: Sequence[Plot]) -> list[tuple[str, str]]:
-    """Write the plots. Returns title and link of each.
+def draw(output: Path, plots: Sequence[Plot]) -> list[str]:
+    """Write the plots. Returns the page's lines that show them.
 
     Raises `StudyError` for what cannot be written.
     """
-    import matplotlib as mpl
-
-    folder = output.with_suffix("")
+    mpl, folder = loaded(), output.with_suffix("")
     try:
         folder.mkdir(exist_ok=True)
-        with mpl.rc_context(SETTINGS):
+        with mpl.rc_context():
+            mpl.rcdefaults()
+            mpl.rcParams.update(SETTINGS)
             for plot in plots:
                 figure = drawn(plot)
                 figure.set_size_inches(*INCHES)
@@ -36,4 +39,37 @@ def draw(output: Path, plots: Sequence[Plot]) -> list[tuple[str, str]]:
                 figure.savefig(picture, dpi=DPI, metadata={"Software": None})
     except OSError as error:
         raise StudyError(f"{folder}: cannot be written: {error.strerror}") from error
-    return [(plot.title, f"{folder.name}/{plot.id}.png") for plot in plots]
+    return [line for plot in plots for line in _shown(plot, folder.name)]
+
+
+def _shown(plot: Plot, folder: str) -> list[str]:
+    told = [plot.caption, ""] if plot.caption else []
+    return [f"![{plot.title}]({folder}/{plot.id}.png)", "", *told]
+
+
+def over_tokens(caption: str, found: Iterable[tuple[str, Marks]]) -> list[Plot]:
+    """A line per name through its points, the cheapest first; nothing where no cost is known."""
+    spots: dict[str, list[Spot]] = {}
+    for name, marks in found:
+        figures = marks.figures
+        if figures.tokens and figures.accuracy is not None:
+            ends = figures.ci95 or (None, None)
+            spots.setdefault(name, []).append(Spot(figures.tokens, figures.accuracy, *ends))
+    few = len(spots) <= BANDS
+    told = f"{caption} Bands: 95 % intervals over problems." if few else caption
+    series = []
+    for colour, (name, own) in enumerate(spots.items()):
+        line = LineStyle.SOLID if colour < len(PALETTE) else LineStyle.DASHED
+        ordered = sorted(own, key=lambda spot: spot.x)
+        shown = ordered if few else [Spot(each.x, each.y) for each in ordered]
+        series.append(Series(name, tuple(shown), colour, line))
+    plot = Plot(
+        id="accuracy-over-tokens",
+        title="Accuracy over tokens of both models",
+        x_label="Tokens per problem, policy and verifier",
+        y_label="Accuracy (%)",
+        series=tuple(series),
+        x_axis=Axis.LOG10,
+        caption=told,
+    )
+    return [plot] if series else []

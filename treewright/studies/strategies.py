@@ -20,69 +20,45 @@ from treewright.arms.solved import Solved
 from treewright.running.ending import ending
 from treewright.running.job import Job
 from treewright.running.recorded import RecordedRun
-from treewright.studies import estimate
+from treewright.studies import command
 from treewright.studies.cell_results import CellResult, ladder, nearest, results
 from treewright.studies.cells import BASE, ENTRIES, REFERENCES, StudyCell, cells
 from treewright.studies.claims import Claim, searches, votes
-from treewright.studies.command import common, deliver, described, guarded, parser, worked_off
 from treewright.studies.document import Findings, document
 from treewright.studies.levels import Levels
 from treewright.studies.page import StudyError
+from treewright.studies.pictures import draw
 from treewright.studies.widths import SHIPPED, Widths
-
-MODULE = "treewright.studies.strategies"
 
 
 def main(arguments: Sequence[str] | None = None, base: Path | str = BASE) -> int:
     """Run what is missing, measure and print. Returns the exit code."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
-    options = options_of(arguments, base)
-    return guarded(lambda: study(options, " ".join([f"python -m {MODULE}", *arguments])))
+    made = command.parser("treewright.studies.strategies", __doc__, base)
+    made.add_argument(
+        "--strategies", type=command.names, default=list(ENTRIES), metavar="A,B", help="some"
+    )
+    made.add_argument("--budgets", type=command.numbers, default=[], metavar="N,M",
+                      help="some of those that there are widths for; none: all")  # fmt: skip
+    made.add_argument("--widths", type=Path, default=SHIPPED, metavar="FILE",
+                      help="as choose_widths writes it")  # fmt: skip
+    options = command.parsed(made, arguments)
+    return command.guarded(lambda: study(options))
 
 
-async def study(options: argparse.Namespace, command: str) -> None:
+async def study(options: argparse.Namespace) -> None:
     """All of it, or an exception."""
     strategies = list(dict.fromkeys([*REFERENCES, *options.strategies]))
     widths = Widths.read(options.widths)
-    table = cells(strategies, options.budgets, common(options), options.config, widths)
+    table = cells(strategies, options.budgets, command.common(options), options.config, widths)
     configs = {cell.config.name: cell.config for cell in table}
-
-    def ahead(jobs: Sequence[Job]) -> str:
-        work = [(0 if job.complete else len(job.dataset.samples), most(job, table)) for job in jobs]
-        return estimate.told(work, options.rate)
-
-    jobs = await worked_off(list(configs.values()), options.at_once, ahead)
+    budgets = {cell.config.name: float(cell.budget) for cell in table}  # of several the largest
+    jobs = await command.worked_off(
+        list(configs.values()), options, lambda job: budgets[job.config.name]
+    )
     found = await measured(table, jobs)
-    text = document(found, f"{described(jobs[0])}; widths chosen {widths.chosen}", command)
-    deliver(options, text, found.to_json())
-
-
-def most(job: Job, table: Sequence[StudyCell]) -> float:
-    """About the most tokens that a search of a run computes: its budget, or the largest."""
-    own = {cell.budget for cell in table if cell.config.name == job.config.name}
-    return float(max(own))
-
-
-def options_of(arguments: Sequence[str], base: Path | str = BASE) -> argparse.Namespace:
-    """What the command line says."""
-    made = parser(MODULE, __doc__)
-    made.add_argument("--strategies", type=names, default=list(ENTRIES), metavar="A,B")
-    made.add_argument("--budgets", type=numbers, default=[], metavar="N,M", help="some of them")
-    made.add_argument("--config", default=base, metavar="CONFIG", help="what all runs extend")
-    made.add_argument("--widths", type=Path, default=SHIPPED, metavar="FILE")
-    made.add_argument("--rate", type=float, default=estimate.RATE, metavar="TOKENS/S")
-    made.add_argument("--at-once", type=int, default=4, metavar="N", help="runs side by side")
-    return made.parse_args(arguments)
-
-
-def names(listed: str) -> list[str]:
-    """`beam,mcts`."""
-    return [name.strip() for name in listed.split(",") if name.strip()]
-
-
-def numbers(listed: str) -> list[int]:
-    """`600,1200`. Raises ValueError, which argparse tells."""
-    return [int(name) for name in names(listed)]
+    data = f"{command.described(jobs[0])}; widths chosen {widths.chosen}"
+    pictures = draw(options.output, found.picture()) if options.output else []
+    command.deliver(options, document(found, data, options.command, pictures), found.to_json())
 
 
 async def measured(table: Sequence[StudyCell], jobs: Sequence[Job]) -> Findings:

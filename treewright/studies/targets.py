@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from search.wording import number, percent, points, points_interval
 from treewright.studies.tried import Tried, Verified
+from treewright.studies.ways import INCREMENTAL, KEPT
 
-WAY = "incremental"
+GOING_ON = (INCREMENTAL, KEPT)
+"""The ways that are held to it, each for itself."""
 GENERATED = {"beam": 0.35, "dvts": 0.45, "rebase": 0.45}
 """At most this share of the naive way's generated verifier tokens."""
 COMPUTED = 0.60
@@ -35,14 +37,15 @@ class Target:
 
 def targets(found: Verified) -> list[Target]:
     """All, for each strategy that judges prefixes and was run."""
-    rows = [row for row in found.rows if row.trial.way == WAY and row.marks is not None]
+    rows = [row for row in found.rows if row.trial.way in GOING_ON and row.marks]
     return [*(target for row in rows for target in _of(row)), *_seconds(found)]
 
 
 def _of(row: Tried) -> Iterator[Target]:
-    name = row.trial.strategy
-    if name in GENERATED:
-        yield _most(f"{name}: verifier tokens generated", GENERATED[name], row.generated)
+    name = f"{row.trial.strategy} {row.trial.way}"
+    if row.trial.strategy in GENERATED:
+        most = GENERATED[row.trial.strategy]
+        yield _most(f"{name}: verifier tokens generated", most, row.generated)
     yield _most(f"{name}: verifier tokens computed", COMPUTED, row.computed)
     if row.agreement is not None:
         rate, own = row.agreement.rate, row.itself.rate if row.itself else None
@@ -58,8 +61,9 @@ def _of(row: Tried) -> Iterator[Target]:
 
 
 def _seconds(found: Verified) -> Iterator[Target]:
-    if found.seconds:
-        yield _most("beam: seconds", SECONDS, found.faster(WAY))
+    for way in GOING_ON:
+        if found.seconds.get(way):
+            yield _most(f"beam {way}: seconds", SECONDS, found.faster(way))
 
 
 def _most(name: str, most: float, value: float | None) -> Target:

@@ -20,66 +20,58 @@ from treewright.config.config import Config
 from treewright.config.load import load_config
 from treewright.ledger import Ledger
 from treewright.running.job import Job
-from treewright.studies import estimate
+from treewright.studies import command
 from treewright.studies.agreement import agreement, calls_of
 from treewright.studies.cells import WEIGHTED
-from treewright.studies.command import common, deliver, described, guarded, parser, worked_off
 from treewright.studies.judged_again import judged_again, sampled
 from treewright.studies.page import StudyError
 from treewright.studies.pictures import draw
-from treewright.studies.strategies import names, read
+from treewright.studies.strategies import read
+from treewright.studies.targets import GOING_ON
 from treewright.studies.timed import timed
 from treewright.studies.tried import Tried, Verified
 from treewright.studies.verification_page import page, picture
 from treewright.studies.ways import BASE, NAIVE, STRATEGIES, WAYS, Trial, overrides, trials
 
-MODULE = "treewright.studies.verification"
 ANOTHER = 0.6
 """The temperature at which a verifier that is greedy is asked with another seed."""
-PER_SEARCH = 15_000.0
+PER_SEARCH = 15_000
 """Tokens of a search, about, for the estimate: those of a naive beam in the embedded domain."""
 
 
 def main(arguments: Sequence[str] | None = None, base: Path | str = BASE) -> int:
     """Run what is missing, measure and print. Returns the exit code."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
-    options = options_of(arguments, base)
-    return guarded(lambda: study(options, " ".join([f"python -m {MODULE}", *arguments])))
-
-
-def options_of(arguments: Sequence[str], base: Path | str = BASE) -> argparse.Namespace:
-    """What the command line says."""
-    made = parser(MODULE, __doc__)
-    made.add_argument("--strategies", type=names, default=list(STRATEGIES), metavar="A,B")
-    made.add_argument("--ways", type=names, default=list(WAYS), metavar="A,B")
-    made.add_argument("--config", default=base, metavar="CONFIG", help="what all runs extend")
-    made.add_argument("--again", type=int, default=300, metavar="N",
+    made = command.parser("treewright.studies.verification", __doc__, base)
+    made.add_argument("--strategies", type=command.names, default=list(STRATEGIES), metavar="A,B",
+                      help="some")  # fmt: skip
+    made.add_argument("--ways", type=command.names, default=list(WAYS), metavar="A,B",
+                      help="some; the naive one always")  # fmt: skip
+    made.add_argument("--again", type=command.natural, default=200, metavar="N",
                       help="paths of each run that are judged whole again")  # fmt: skip
-    made.add_argument("--times", type=int, default=3, metavar="N", help="timed runs of each way")
-    made.add_argument("--timed", type=int, default=16, metavar="N", help="problems of each of them")
-    made.add_argument("--per-search", type=float, default=PER_SEARCH, metavar="TOKENS")
-    made.add_argument("--rate", type=float, default=estimate.RATE, metavar="TOKENS/S")
-    made.add_argument("--at-once", type=int, default=4, metavar="N", help="runs side by side")
-    return made.parse_args(arguments)
+    made.add_argument("--times", type=command.natural, default=3, metavar="N",
+                      help="timed runs of each way; 0: nothing is timed")  # fmt: skip
+    made.add_argument("--timed", type=command.positive, default=16, metavar="N",
+                      help="problems of each of them")  # fmt: skip
+    made.add_argument("--per-search", type=command.positive, default=PER_SEARCH, metavar="TOKENS",
+                      help="of a naive beam, for the estimate alone")  # fmt: skip
+    options = command.parsed(made, arguments)
+    return command.guarded(lambda: study(options))
 
 
-async def study(options: argparse.Namespace, command: str) -> None:
+async def study(options: argparse.Namespace) -> None:
     """All of it, or an exception."""
-    listed = trials(options.strategies, options.ways, common(options), options.config)
+    listed = trials(options.strategies, options.ways, command.common(options), options.config)
     configs = [trial.config for trial in listed if trial.config is not None]
-
-    def ahead(jobs: Sequence[Job]) -> str:
-        left = [0 if job.complete else len(job.dataset.samples) for job in jobs]
-        return estimate.told([(each, options.per_search) for each in left], options.rate)
-
-    jobs = await worked_off(configs, options.at_once, ahead, shared=False)
+    jobs = await command.worked_off(configs, options, lambda job: options.per_search, shared=False)
     folder = Path(configs[0].output_dir) / "verification"
     rows = [await measured(trial, jobs, options.again) for trial in listed]
     rows = await agreed(rows, options, folder)
     seconds = await timed(clocked(options), options.times, folder) if options.times else {}
     found = Verified(together(rows), seconds, options.timed)
     pictures = draw(options.output, picture(found)) if options.output else []
-    deliver(options, page(found, described(jobs[0]), command, pictures), found.to_json())
+    command.deliver(
+        options, page(found, command.described(jobs[0]), options.command, pictures), found.to_json()
+    )
 
 
 async def measured(trial: Trial, jobs: Sequence[Job], again: int) -> Tried:
@@ -103,7 +95,7 @@ async def agreed(rows: Sequence[Tried], options: argparse.Namespace, folder: Pat
 
     Beside it, of the same paths, how whole ones of two other seeds agree with one another.
     """
-    said = common(options)
+    said = command.common(options)
     told = []
     for row in rows:
         if not row.sampled:
@@ -143,8 +135,8 @@ def together(rows: Sequence[Tried]) -> tuple[Tried, ...]:
 
 def clocked(options: argparse.Namespace) -> dict[str, Config]:
     """What is timed, by name: beam with and without going on, on few problems."""
-    asked = [NAIVE, *(way for way in ("incremental", "incremental-inherit") if way in options.ways)]
-    said = [*common(options), f"dataset.limit={options.timed}"]
+    asked = [way for way in GOING_ON if way in options.ways]
+    said = [*command.common(options), f"dataset.limit={options.timed}"]
     if "beam" not in options.strategies:
         return {}
     made = trials(["beam"], asked, said, options.config)

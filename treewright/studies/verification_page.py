@@ -19,9 +19,10 @@ from search.wording import (
     whole,
 )
 from treewright.arms.comparison import Verdict
-from treewright.report.plot import Axis, Plot, Series, Spot
-from treewright.studies.page import MARKER, paragraphs, table
-from treewright.studies.targets import targets
+from treewright.report.plot import Plot
+from treewright.studies.page import MARKER, gap, paragraphs, table
+from treewright.studies.pictures import over_tokens
+from treewright.studies.targets import GOING_ON, targets
 from treewright.studies.tried import Tried, Verified
 from treewright.studies.ways import NAIVE, WAYS
 
@@ -45,7 +46,8 @@ AGREEMENT = """
 Judgements that were not made whole, drawn by a hash of what the paths say, beside a whole
 verification of the same path, greedy as in the naive way. `itself`: two whole verifications of the
 same paths at temperature 0.6, with two seeds. A verdict is *correct* from p = 0.5 up; one that
-either lacks is unread, and neither agrees nor differs. `last step` is the one that was judged anew.
+either lacks is unread, and neither agrees nor differs. Steps that neither of the two reached, for
+it stopped at an incorrect one before, are in no count. `last step` is the one that was judged anew.
 """
 SECONDS = """
 Beam over {problems}, {times} runs of each way, one after the other in turns, each made anew on
@@ -54,19 +56,19 @@ did is in them: they are noisy, and hold for the machine alone on which they wer
 """
 
 
-def page(found: Verified, data: str, command: str, pictures: Sequence[tuple[str, str]]) -> str:
+def page(found: Verified, data: str, command: str, pictures: Sequence[str]) -> str:
     """All that stands above the marker, and the marker."""
     compared = [row.versus for row in found.rows if row.versus is not None]
     family = sum(each.verdict is not Verdict.NOTHING for each in compared)
     lines = [
-        *("# Verification, whole and in part", "", f"Made by `{command}` from {data}.", ""),
-        *paragraphs(lead(found)),
+        *("# Verification, whole and in part", "", *paragraphs(lead(found))),
+        *(f"Made by `{command}` from {data}.", ""),
         *("## What must hold", ""),
         *table(("", "asked", "found", "held"), (each.cells for each in targets(found)), words=1),
         *("## Accuracy and cost", ""),
         *paragraphs(TOLD.format(family=family)),
         *_ways(),
-        *(line for title, link in pictures for line in (f"![{title}]({link})", "")),
+        *pictures,
         *_costs(found.rows),
         *_agreements(found.rows),
         *_seconds(found),
@@ -77,15 +79,18 @@ def page(found: Verified, data: str, command: str, pictures: Sequence[tuple[str,
 
 def lead(found: Verified) -> str:
     """What going on saves and what is shown to be lost, in two to four sentences."""
-    rows = [row for row in found.rows if row.trial.way == "incremental" and row.marks]
+    rows = [row for row in found.rows if row.trial.way in GOING_ON and row.marks]
     told = []
     if rows:
         parts = [
-            f"{row.trial.strategy} {number(row.generated, 2)} of the tokens it generates and "
-            f"{number(row.computed, 2)} of those it computes"
+            f"in {row.trial.strategy} ({row.trial.way}) {number(row.generated, 2)} of the tokens "
+            f"that are written and {number(row.computed, 2)} of all that are computed"
             for row in rows
         ]
-        told.append(f"A verification that goes on from its parent's costs in {'; '.join(parts)}.")
+        told.append(
+            "A verification that goes on from its parent's costs, of one that is made whole: "
+            f"{'; '.join(parts)}."
+        )
     compared = [row for row in found.rows if row.versus is not None]
     shown = [row for row in compared if row.versus and row.versus.shown]
     if compared:
@@ -101,38 +106,17 @@ def lead(found: Verified) -> str:
             else f"No difference of accuracy to the naive way is shown in any of "
             f"{counted(len(compared), 'row')}, which is not the same as none."
         )
-    faster = found.faster("incremental")
-    if faster is not None:
-        told.append(f"Beam took {number(faster, 2)} of the naive way's seconds.")
+    for way in GOING_ON:
+        if (faster := found.faster(way)) is not None:
+            told.append(f"Beam took {number(faster, 2)} of the naive way's seconds ({way}).")
     return " ".join(told) or "Nothing was compared."
 
 
 def picture(found: Verified) -> list[Plot]:
-    """Accuracy over total tokens, a line per strategy through its ways, the cheapest first."""
-    series = []
-    for colour, name in enumerate(dict.fromkeys(row.trial.strategy for row in found.rows)):
-        spots = [
-            Spot(row.tokens, row.marks.figures.accuracy, *(row.marks.figures.ci95 or (None, None)))
-            for row in found.rows
-            if row.trial.strategy == name and row.marks and row.tokens
-            and row.marks.figures.accuracy is not None
-        ]  # fmt: skip
-        if spots:
-            ordered = tuple(sorted(spots, key=lambda spot: spot.x))
-            series.append(Series(name, ordered, colour))
-    if not series:
-        return []
-    return [
-        Plot(
-            id="accuracy-over-tokens",
-            title="Accuracy over tokens of both models",
-            x_label="Tokens per problem, policy and verifier",
-            y_label="Accuracy (%)",
-            series=tuple(series),
-            x_axis=Axis.LOG10,
-            caption="Each point is a way to verify. Bands: 95 % intervals over problems.",
-        )
-    ]
+    """Accuracy over total tokens, a line per strategy through its ways."""
+    told = "Each point is a way to verify."
+    rows = ((row.trial.strategy, row.marks) for row in found.rows if row.marks)
+    return over_tokens(told, rows)
 
 
 def _ways() -> Iterator[str]:
@@ -157,15 +141,11 @@ def _cost(row: Tried) -> tuple[str, ...]:
     assert row.marks is not None
     policy, verifier, written = row.sides
     found = row.marks.figures
-    gap = DASH
-    if row.versus is not None:
-        gap = f"{points(row.versus.difference)} ({points_interval(row.versus.ci95)})"
-        gap = f"**{gap}**" if row.versus.shown else gap
     return (
         row.trial.way,
         percent(found.accuracy),
         interval(found.ci95),
-        gap,
+        gap(row.versus),
         probability(row.versus.p_holm) if row.versus else DASH,
         *map(amount, (policy, verifier, written)),
         *((DASH, DASH) if row.trial.way == NAIVE else map(number, (row.generated, row.computed))),

@@ -13,7 +13,7 @@ from treewright.errors import ConfigError
 from treewright.studies.page import StudyError
 
 BASE = Path(__file__).with_name("verification.yaml")
-NAIVE = "naive"
+NAIVE, INCREMENTAL, KEPT = "naive", "incremental", "keep-prompt"
 
 
 @dataclass(frozen=True)
@@ -31,15 +31,20 @@ class Way:
 GOING_ON = "scorer.incremental=true"
 WAYS: dict[str, Way] = {
     NAIVE: Way((), "every prefix is judged whole", of_prefixes=False),
-    "incremental": Way((GOING_ON,), "a verification goes on from its parent's"),
-    "recheck": Way((GOING_ON, "scorer.recheck_every=3"), "the same, and whole at every third step"),
+    INCREMENTAL: Way((GOING_ON,), "a verification goes on from its parent's"),
+    KEPT: Way((GOING_ON, "scorer.keep_prompt=true"), "the same, in its parent's own prompt"),
+    "recheck": Way(
+        (GOING_ON, "scorer.recheck_every=3"), "as incremental, and whole at every third step"
+    ),
     "inherit": Way(
         ("scorer.after_incorrect=inherit",), "what follows an incorrect step inherits its judgement"
     ),
-    "incremental-inherit": Way((GOING_ON, "scorer.after_incorrect=inherit"), "both"),
+    "incremental-inherit": Way(
+        (GOING_ON, "scorer.after_incorrect=inherit"), "incremental and inherit"
+    ),
     "adaptive": Way(
-        ("scorer.chains={least: 1, most: 4, until: 0.05}",),
-        "one to four chains, until the judgement is sure",
+        ("scorer.chains={least: 1, most: 3, until: 0.05}",),
+        "one to three chains, until the selection is sure",
         of_prefixes=False,
     ),
 }

@@ -16,6 +16,8 @@ from treewright.config.yamlfile import Node, read_yaml
 from treewright.errors import ConfigError, suggest
 
 SHIPPED = Path(__file__).with_name("strategies_widths.yaml")
+BUDGETS = (2000, 4000, 6000)
+"""Tokens per problem that widths are chosen for."""
 NOTE = """# How wide each strategy is at each budget of `python -m treewright.studies.strategies`.
 # `python -m treewright.studies.choose_widths` writes such a file.
 """
@@ -47,16 +49,19 @@ class Widths:
 
     def yaml(self) -> str:
         """As a file."""
-        said = {
-            "chosen": self.chosen,
-            "widths": {name: dict(each) for name, each in self.widths.items()},
-            "runs": dict(self.runs),
-        }
-        return NOTE + dump(said)
+        return NOTE + dump(self.to_json())
+
+    def to_json(self) -> dict[str, object]:
+        """A plain object."""
+        widths = {name: dict(each) for name, each in self.widths.items()}
+        return {"chosen": self.chosen, "widths": widths, "runs": dict(self.runs)}
 
     @classmethod
     def read(cls, path: Path) -> Widths:
         """Raises `ConfigError` for a file that is none."""
+        if not path.is_file():
+            hint = "choose_widths writes one"
+            raise ConfigError("command line", "--widths", str(path), "is no file", hint)
         tree = read_yaml(path, str(path))
         said = check_keys(unfold(tree, "{", ""), ("chosen", "widths", "runs"), "")
         if missing := [key for key in ("widths", "runs") if key not in said]:
