@@ -281,7 +281,7 @@ def test_no_field_of_a_call_is_forgotten() -> None:
         Prefix: {"problem", "steps", "place"},
         Step: {"text", "token_ids", "stop", "logprob"},
         Judgement: {"verdicts", "prefix", "chains", "origin", "starts", "votes"},
-        ChainStart: {"token_ids", "odds", "shown"},
+        ChainStart: {"token_ids", "odds", "shown", "given"},
         Earlier: {"path", "judgement"},
         Feedback: {"attempt", "judgement"},
         ScorerCall: {"path", "seed", "cache", "earlier", "further"},

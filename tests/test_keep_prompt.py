@@ -11,7 +11,7 @@ from careful_verifier import careful
 from engines.engine import Finish
 from recorded_chains import TOKENIZER, Recorded, RecordedEngine, judge, path
 from scorers.thinkprm_config import ThinkPrmConfig
-from search.core import ChainStart, Judgement, Origin, Prefix
+from search.core import ChainStart, Judgement, Origin, Prefix, VerdictStatus
 from search.keys import scorer_digest
 from search.ports import Earlier, ScorerCall, ScorerReply
 from test_incremental import (
@@ -175,7 +175,7 @@ def test_each_chain_keeps_the_prompt_that_it_has() -> None:
     ],
 )
 def test_no_word_of_a_step_that_was_put_into_a_chain_is_the_verifiers(text: str) -> None:
-    """It is the policy's: neither verdict nor label, in the child's chain and in the grandchild's."""
+    """It is the policy's: neither verdict nor label, in the child's chain and its child's."""
     said = replace(CHILD.steps[2], text=text)
     on = replace(CHILD, steps=(*CHILD.steps[:2], said))
     chain = f"{TWO}}}\n\nStep 3: {text}" + FINE
@@ -191,11 +191,13 @@ def test_no_word_of_a_step_that_was_put_into_a_chain_is_the_verifiers(text: str)
     assert probabilities(told.judgement) == pytest.approx([0.9, 0.8, 0.7, 0.4])
 
 
-@pytest.mark.parametrize("silent", [" Hm." + END, " Hm. " * 40], ids=["it ends", "no room"])
-def test_a_chain_that_has_not_seen_the_last_step_is_written_whole(silent: str) -> None:
+@pytest.mark.parametrize(
+    ("silent", "lacks"), [(" Hm." + END, -99), (" Hm. " * 40, 8)], ids=["it ends", "it is cut"]
+)
+def test_a_chain_that_has_not_seen_the_last_step_is_written_whole(silent: str, lacks: int) -> None:
     chain = Recorded(upto(TWO + STEP_3 + FINE) + STEP_4 + silent)
     whole = Recorded(FIRST + SECOND + r"Step 3: \boxed{correct}" + "\n" + END)
-    room = len(TOKENIZER.encode(chain.text)) - 8
+    room = len(TOKENIZER.encode(chain.text)) - lacks
     found, asked = go_on(parent(KNOWN), chain, whole, on=path(5), max_tokens=room)
     assert begun(asked.requests[2]) == ""
     assert solution(asked, 2).endswith("Step 5: claim 5.")
@@ -208,7 +210,11 @@ def test_a_step_for_which_the_context_has_no_room_is_no_fault_of_the_path() -> N
     long = replace(path(4).steps[3], text="claim. " * 60)
     on = replace(path(4), steps=(*path(4).steps[:3], long))
     whole = Recorded(FIRST + SECOND + r"Step 3: \boxed{correct}" + "\n" + END)
-    engine = RecordedEngine(Recorded(TWO + STEP_3 + FINE), whole, max_model_len=1250)
+    chain = upto(TWO + STEP_3 + FINE) + "}\n\nStep 4: " + long.text.strip()
+    closing = len(TOKENIZER.encode("\n</think>\nIs the solution correct?")) + 4
+    prompt = len(judge_root()) - len(TOKENIZER.encode(TWO))
+    context = prompt + len(TOKENIZER.encode(chain)) + closing
+    engine = RecordedEngine(Recorded(chain), whole, max_model_len=context)
     call = ScorerCall(on, 1, earlier=Earlier(path(2), parent(KNOWN)))
     (found,) = judge(engine, call, incremental=True, keep_prompt=True)
     assert isinstance(found, ScorerReply), found
