@@ -130,7 +130,8 @@ class ChainReader:
         written = lead + "".join(pieces)
         text = written.translate(PLAIN)
         first = 0
-        if head := quoted and PUT.match(text):
+        head = PUT.match(text) if quoted else None
+        if head:
             first, step_end = head.end("before"), len("".join(pieces[:quoted]))
             text = text[: head.end()] + blank(step_end - head.end()) + text[step_end:]
         starts = list(accumulate(map(len, pieces), initial=len(lead)))

@@ -95,11 +95,17 @@ class ChainWriter:
             written, cut = draft.written, draft.cut
             if cut is Finish.ABORT or not called_correct(draft.reading):
                 break
-            written, cut = self._to_verdict(written, number), None
+            kept = self._to_verdict(written, number)
+            if kept is None:
+                break
+            written, cut = kept, None
         return Draft(written, self._read(sheet, written, cut), cut)
 
-    def _to_verdict(self, written: Written, steps: int) -> Written:
-        """The chain up to the word of its verdict on the last of so many steps."""
+    def _to_verdict(self, written: Written, steps: int) -> Written | None:
+        """The chain up to the word of its verdict on the last of so many steps.
+
+        None where it takes one on an earlier step back.
+        """
         parts = self.reader.of_parts(
             written.ids,
             written.odds,
@@ -110,7 +116,7 @@ class ChainWriter:
         )
         judged, tokens = cut_after(list(parts), steps)
         if judged < steps:
-            return written
+            return None
         return replace(written, ids=written.ids[:tokens], odds=written.odds[:tokens])
 
     def _given(self, written: Written, number: int, text: str) -> Written:
