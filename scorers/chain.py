@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 
 from engines.engine import Finish, Refused, Request, Sampling
-from scorers.continuing import NOTHING, Begun, Odds, silent
+from scorers.continuing import NOTHING, Begun, Odds, Spans, silent
 from scorers.drafts import Draft, Sheet
 from scorers.log_odds import log_odds, log_sum
 from scorers.readings import ChainReading
@@ -23,7 +23,7 @@ CUT = {
     Finish.ABORT: "aborted by the engine",
 }
 """What is said of a chain that was cut before its end where nothing was read."""
-SILENT = "went on from an earlier chain and judged no further step"
+SILENT = "went on from an earlier chain and did not judge what is new"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Chain:
     """A chain that was read. `prefix` holds the log-odds of Yes, that the whole prefix is right.
 
     `begun`: whether an earlier chain is its beginning. `ids` and `odds`: its first pass as it was
-    written. `shown` as in `Sheet`.
+    written. `shown` as in `Sheet`, `given` as in `ChainStart`.
     """
 
     reading: ChainReading
@@ -41,6 +41,7 @@ class Chain:
     ids: tuple[int, ...] = ()
     odds: Odds = ()
     shown: int = 0
+    given: Spans = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class ChainVerifier:
     ) -> Chain | Unread | Refused:
         """Write one chain, after what is begun of it, and read it.
 
-        One that says nothing beyond what was begun is not read: it went on from there to no end.
+        One that does not judge what is new is not read: it went on from there to no end.
         """
         draft = await self.writer.write(sheet, temperature, seed, begun)
         if isinstance(draft, Refused):
@@ -99,8 +100,8 @@ class ChainVerifier:
         if odds is None or math.exp(log_sum(answer.logprobs[0], labels)) < self.min_mass:
             return unread(f"neither Yes nor No at its end: P(Yes)+P(No) < {self.min_mass:g}", spent)
         ids = draft.ids[: written.passes[1]] if len(written.passes) > 1 else draft.ids
-        begun_so = begun.steps > 0
-        return Chain(draft.reading, odds, spent, begun_so, ids, written.odds, sheet.shown)
+        begun_so, given = begun.steps > 0, written.given
+        return Chain(draft.reading, odds, spent, begun_so, ids, written.odds, sheet.shown, given)
 
     def _closed(self, draft: Draft) -> tuple[int, ...]:
         """The chain's tokens and the closing question, in the form that ThinkPRM was trained on."""

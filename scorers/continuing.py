@@ -26,6 +26,8 @@ Odds: TypeAlias = tuple[Mapping[int, float], ...]
 """Per token of a chain, the raw log-probabilities of the step verdict tokens."""
 
 
+Spans: TypeAlias = tuple[tuple[int, int], ...]
+"""Tokens from and to, each time."""
 Final: TypeAlias = Literal["whole", "incremental"]
 """How a finished solution is judged: whole, or as any other path."""
 
@@ -34,13 +36,15 @@ Final: TypeAlias = Literal["whole", "incremental"]
 class Begun:
     """What of a chain is there already: tokens, and how many first steps they judge.
 
-    `shown`: how many first steps its prompt shows, where that stays as it was; else 0.
+    `shown`: how many first steps its prompt shows, where that stays as it was; else 0. `given`: as
+    in `ChainStart`.
     """
 
     ids: tuple[int, ...] = ()
     odds: Odds = ()
     steps: int = 0
     shown: int = 0
+    given: Spans = ()
 
 
 NOTHING = Begun()
@@ -56,24 +60,29 @@ class Continuing:
     lead: str
 
     def start(
-        self, ids: Sequence[int], odds: Odds, reading: ChainReading, shown: int = 0
+        self,
+        ids: Sequence[int],
+        odds: Odds,
+        reading: ChainReading,
+        shown: int = 0,
+        given: Spans = (),
     ) -> ChainStart:
         """What a longer prefix's chain may begin with: all that was called correct, in order.
 
-        `shown` as in `ChainStart`.
+        `shown` and `given` as in `ChainStart`.
         """
         steps = len(reading.steps)
         judged = steps if reading.error is None else reading.error
         read = [step.status is VerdictStatus.READ for step in reading.steps[:judged]]
         most = read.index(False) if False in read else judged
-        verdicts = list(self.reader.verdicts(ids, odds, steps, self.lead))
-        _, tokens = cut(verdicts, most)
+        parts = self.reader.of_parts(ids, odds, steps, self.lead, given=given, shown=shown)
+        _, tokens = cut(list(parts), most)
         known = enumerate(zip(ids[:tokens], odds, strict=False))
         decided = [
             (at, self._odds(here)) for at, (id, here) in known if id in self.verdict_ids.step
         ]
         kept = tuple((at, value) for at, value in decided if value is not None)
-        return ChainStart(tuple(ids[:tokens]), kept, shown if tokens else 0)
+        return ChainStart(tuple(ids[:tokens]), kept, shown if tokens else 0, within(given, tokens))
 
     def all_begun(
         self, earlier: Earlier | None, path: Prefix, chains: int, room: int
@@ -97,12 +106,16 @@ class Continuing:
             room: how many tokens the whole chain may take; it must leave some.
         """
         odds = self._restored(start)
-        verdicts = list(self.reader.verdicts(start.token_ids, odds, steps, self.lead))
-        judged, tokens = cut(verdicts, shared)
+        shown = start.shown if start.shown <= shared else 0
+        parts = self.reader.of_parts(
+            start.token_ids, odds, steps, self.lead, given=start.given, shown=shown
+        )
+        judged, tokens = cut(list(parts), shared)
         if not judged or tokens >= room:
             return NOTHING
-        shown = start.shown if start.shown <= judged else 0
-        return Begun(start.token_ids[:tokens], odds[:tokens], judged, shown)
+        given = within(start.given, tokens)
+        kept = shown if judged == shown + len(given) else 0
+        return Begun(start.token_ids[:tokens], odds[:tokens], judged, kept, given)
 
     def _odds(self, logprobs: Mapping[int, float]) -> float | None:
         return log_odds(logprobs, self.verdict_ids.correct, self.verdict_ids.incorrect)
@@ -113,6 +126,11 @@ class Continuing:
         correct, incorrect = self.verdict_ids.correct[0], self.verdict_ids.incorrect[0]
         known = {at: {**unknown, correct: value, incorrect: 0.0} for at, value in start.odds}
         return tuple(known.get(at, unknown) for at in range(len(start.token_ids)))
+
+
+def within(given: Spans, tokens: int) -> Spans:
+    """Those of the steps put into a chain that stand in so many of its tokens."""
+    return tuple(span for span in given if span[1] <= tokens)
 
 
 def cut(verdicts: Sequence[BoxedVerdict], most: int) -> tuple[int, int]:
@@ -143,10 +161,15 @@ def called_correct(verdicts: Sequence[BoxedVerdict], most: int) -> int:
 
 
 def silent(reading: ChainReading, begun: Begun) -> bool:
-    """Whether a chain that began with an earlier one says nothing beyond it."""
-    new = reading.steps[begun.steps :]
-    told = reading.error is not None or any(step.log_odds is not None for step in new)
-    return begun.steps > 0 and not told
+    """Whether a chain that began with an earlier one says nothing of what is new.
+
+    Or, where the new steps are put into it, not all: it has not seen those that come after one that
+    it does not judge.
+    """
+    new = [step.log_odds is not None for step in reading.steps[begun.steps :]]
+    if not begun.steps or not new or reading.error is not None:
+        return False
+    return not (all(new) if begun.shown else any(new))
 
 
 def attempts(begun: Sequence[Begun], retries: int) -> Iterator[tuple[int, dict[int, Begun]]]:

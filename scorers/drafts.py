@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from engines.engine import Finish
-from scorers.continuing import Odds
+from scorers.continuing import Odds, Spans
 from scorers.readings import ChainReading
 from search.core import Spent
 
@@ -46,13 +46,18 @@ class Cues:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The tokens of a chain so far. `rounds` and `passes`: where each begins."""
+    """The tokens of a chain so far. `rounds` and `passes`: where each begins.
+
+    `shown` and `given` as in `ChainStart`: of a chain into which steps are put.
+    """
 
     ids: tuple[int, ...] = ()
     odds: Odds = ()
     rounds: tuple[int, ...] = (0,)
     passes: tuple[int, ...] = (0,)
     spent: Spent = field(default_factory=Spent)
+    shown: int = 0
+    given: Spans = ()
 
 
 @dataclass(frozen=True, slots=True)

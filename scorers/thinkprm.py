@@ -155,7 +155,9 @@ class ThinkPrm(EnginePort):
         """What a longer path's chain may begin with; nothing of one that could not be read."""
         if chain is None:
             return ChainStart()
-        return self._continuing.start(chain.ids, chain.odds, chain.reading, chain.shown)
+        return self._continuing.start(
+            chain.ids, chain.odds, chain.reading, chain.shown, chain.given
+        )
 
     def _sheet(self, call: ScorerCall, shown: int = 0, judged: int = 0) -> Sheet:
         """What is to be verified.

@@ -7,6 +7,7 @@ the first token of the word, which decides between them.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -26,6 +27,8 @@ LONGEST_RUN = 16
 """So many tokens that each end within a character are no characters at all."""
 PLAIN = str.maketrans("\r\u00a0\u2009\u202f\u3000：", "     :")
 """Other spaces and colons, each for the one that the patterns know; no character moves."""
+PUT = re.compile(r"(?P<before>\}{0,3}\s{0,4})Step \d+:")
+"""What stands before the text of a step that was put into a chain (`scorers.prompt`)."""
 LABEL_BEHIND = 40
 """So many characters behind a box are looked at for its label."""
 
@@ -49,6 +52,8 @@ class ChainReader:
         early_stop: bool = False,
         rounds: Sequence[int] = (0,),
         passes: Sequence[int] = (0,),
+        given: Sequence[tuple[int, int]] = (),
+        shown: int = 0,
     ) -> ChainReading:
         """Read one chain.
 
@@ -63,8 +68,11 @@ class ChainReader:
             rounds: the tokens at which it begins to verify, again and again: each round is a text
                 of its own, in which steps are found.
             passes: as for `settle`; each round begins one.
+            given: as for `of_parts`.
+            shown: as for `of_parts`.
         """
-        verdicts = list(self.of_rounds(ids, logprobs, steps, lead, rounds))
+        parts = self.of_parts(ids, logprobs, steps, lead, rounds, given, shown)
+        verdicts = list(parts)
         return settle(
             verdicts,
             steps,
@@ -75,17 +83,32 @@ class ChainReader:
             passes=passes,
         )
 
-    def of_rounds(
+    def of_parts(
         self,
         ids: Sequence[int],
         logprobs: Sequence[Mapping[int, float]],
         steps: int,
         lead: str,
-        rounds: Sequence[int],
+        rounds: Sequence[int] = (0,),
+        given: Sequence[tuple[int, int]] = (),
+        shown: int = 0,
     ) -> Iterator[BoxedVerdict]:
-        """The verdicts of all rounds in order."""
-        for begin, end in pairwise([*rounds, len(ids)]):
-            own = self.verdicts(ids[begin:end], logprobs[begin:end], steps, "" if begin else lead)
+        """The verdicts of a chain in order; each of its rounds is a text of its own.
+
+        Or, where steps were put into it, from and to the tokens in `given`, what follows each of
+        them is. `shown` steps stand in its prompt where that was made for fewer than these; what is
+        written of them is read as it was for these alone.
+        """
+        begins = [0, *(begin for begin, _ in given)] if given else rounds
+        for index, (begin, end) in enumerate(pairwise([*begins, len(ids)])):
+            quoted = given[index - 1][1] - begin if given and index else 0
+            own = self.verdicts(
+                ids[begin:end],
+                logprobs[begin:end],
+                shown + index if shown else steps,
+                "" if begin else lead,
+                quoted,
+            )
             for verdict in own:
                 tokens, word = verdict.tokens + begin, verdict.word + begin
                 yield replace(verdict, tokens=tokens, word=word) if begin else verdict
@@ -96,20 +119,27 @@ class ChainReader:
         logprobs: Sequence[Mapping[int, float]],
         steps: int,
         lead: str = "",
+        quoted: int = 0,
     ) -> Iterator[BoxedVerdict]:
         """All boxed verdicts in order, each with the step that it is on.
 
-        Talk of the format and verdicts on the solution as a whole are none.
+        Talk of the format and verdicts on the solution as a whole are none, and nothing is in the
+        step that the first `quoted` tokens put there.
         """
         pieces = self.pieces(ids)
         written = lead + "".join(pieces)
         text = written.translate(PLAIN)
+        first = 0
+        head = PUT.match(text) if quoted else None
+        if head:
+            first, step_end = head.end("before"), len("".join(pieces[:quoted]))
+            text = text[: head.end()] + blank(step_end - head.end()) + text[step_end:]
         starts = list(accumulate(map(len, pieces), initial=len(lead)))
         found = list(boxes(text))
         aside = non_verdicts(text, found)
         real = [box for box in found if box not in aside]
         for (begin, end), box, aligned in zip(
-            pairwise([0, *(box.end for box in real)]),
+            pairwise([first, *(box.end for box in real)]),
             real,
             align(surroundings(text, real), steps),
             strict=True,
@@ -147,6 +177,11 @@ class ChainReader:
         if pending:
             pieces[-1] = self._decode(pending)
         return pieces
+
+
+def blank(length: int) -> str:
+    """In the place of a text of so many characters: it says nothing, and has ended."""
+    return " " * (length - 1) + "." if length > 0 else ""
 
 
 def surroundings(text: str, real: Sequence[Box]) -> list[Clues]:

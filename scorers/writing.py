@@ -17,6 +17,7 @@ from itertools import accumulate, pairwise
 from engines.engine import Engine, Finish, Generation, Refused, Request, Sampling
 from engines.loop_guard import LoopGuard, loop_across
 from scorers.continuing import Begun
+from scorers.continuing import cut as cut_after
 from scorers.drafts import Cues, Draft, Sheet, Written, limit
 from scorers.prompt import VerifierPrompt
 from scorers.readings import ChainReading
@@ -57,9 +58,14 @@ class ChainWriter:
         self, sheet: Sheet, temperature: float, seed: int, begun: Begun
     ) -> Draft | Refused:
         """All rounds of a chain, the last as long as it must be; or up to where it is cut."""
+        written = Written(begun.ids, begun.odds, shown=begun.shown, given=begun.given)
         if sheet.given:
-            return await self._step_by_step(sheet, temperature, seed, begun)
-        draft = await self._pass(sheet, Written(begun.ids, begun.odds), temperature, seed)
+            return await self._step_by_step(sheet, written, temperature, seed)
+        draft: Draft | Refused
+        if begun.steps == sheet.steps:
+            draft = Draft(written, self._read(sheet, written, None), None)
+        else:
+            draft = await self._pass(sheet, written, temperature, seed)
         for cue in self.cues.again:
             draft = await self._further(sheet, draft, cue, temperature, seed, anew=True)
         while isinstance(draft, Draft) and len(self.bare(draft)[0]) < self.cues.min_tokens:
@@ -70,15 +76,14 @@ class ChainWriter:
         return draft
 
     async def _step_by_step(
-        self, sheet: Sheet, temperature: float, seed: int, begun: Begun
+        self, sheet: Sheet, written: Written, temperature: float, seed: int
     ) -> Draft | Refused:
         """The chain into which each further step is put, up to the verdict on the last of them.
 
         Up to an earlier one that is *incorrect*, or that the chain does not judge.
         """
-        written = Written(begun.ids, begun.odds)
         cut: Finish | None = None
-        for number, text in enumerate(sheet.given, begun.steps + 1):
+        for number, text in enumerate(sheet.given, sheet.steps - len(sheet.given) + 1):
             written = self._given(written, number, text)
             if len(written.ids) >= limit(sheet, written):
                 cut = Finish.LENGTH
@@ -88,10 +93,31 @@ class ChainWriter:
             if isinstance(draft, Refused):
                 return draft
             written, cut = draft.written, draft.cut
-            if cut or not called_correct(draft.reading):
+            if cut is Finish.ABORT or not called_correct(draft.reading):
                 break
-            written = replace(written, ids=draft.ids, odds=written.odds[: len(draft.ids)])
+            kept = self._to_verdict(written, number)
+            if kept is None:
+                break
+            written, cut = kept, None
         return Draft(written, self._read(sheet, written, cut), cut)
+
+    def _to_verdict(self, written: Written, steps: int) -> Written | None:
+        """The chain up to the word of its verdict on the last of so many steps.
+
+        None where it takes one on an earlier step back.
+        """
+        parts = self.reader.of_parts(
+            written.ids,
+            written.odds,
+            steps,
+            self.prompt.lead,
+            given=written.given,
+            shown=written.shown,
+        )
+        judged, tokens = cut_after(list(parts), steps)
+        if judged < steps:
+            return None
+        return replace(written, ids=written.ids[:tokens], odds=written.odds[:tokens])
 
     def _given(self, written: Written, number: int, text: str) -> Written:
         """The chain with a step put into it."""
@@ -99,7 +125,9 @@ class ChainWriter:
         step = self.prompt.given(chain, number, text)
         unknown: Mapping[int, float] = dict.fromkeys(self.verdict_ids.step, -math.inf)
         odds = written.odds + (unknown,) * len(step)
-        return replace(written, ids=written.ids + step, odds=odds)
+        ids = written.ids + step
+        given = (*written.given, (len(written.ids), len(ids)))
+        return replace(written, ids=ids, odds=odds, given=given)
 
     async def _further(
         self,
@@ -138,7 +166,8 @@ class ChainWriter:
         mark = (len(kept + line),)
         rounds = draft.written.rounds + (mark if anew else ())
         passes = draft.written.passes + mark
-        return Written(kept + line + cue, odds, rounds, passes, draft.written.spent)
+        ids, spent = kept + line + cue, draft.written.spent
+        return replace(draft.written, ids=ids, odds=odds, rounds=rounds, passes=passes, spent=spent)
 
     async def _pass(
         self,
@@ -206,6 +235,8 @@ class ChainWriter:
             early_stop=self.early_stop,
             rounds=written.rounds,
             passes=written.passes,
+            given=written.given,
+            shown=written.shown,
         )
 
     def _halts(self, to_verdict: bool) -> tuple[int, ...]:

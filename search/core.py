@@ -201,12 +201,14 @@ class ChainStart:
     position in `token_ids`, where a verdict is decided. Empty where a chain has no such start.
 
     `shown`: how many first steps the prompt before it shows, where the longer prefix's may be the
-    same; 0 where it is another.
+    same; 0 where it is another. `given`: where, from and to, further steps stand in it that were
+    put there; what they say is the policy's.
     """
 
     token_ids: tuple[int, ...] = ()
     odds: tuple[tuple[int, float], ...] = ()
     shown: int = 0
+    given: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,12 @@ def _earlier_parts(call: ScorerCall) -> tuple[object, ...]:
         return ()
     judgement = call.earlier.judgement
     starts = tuple(
-        (start.token_ids, start.odds, *([start.shown] if start.shown else []))
+        (
+            start.token_ids,
+            start.odds,
+            *([start.shown] if start.shown else []),
+            *([start.given] if start.given else []),
+        )
         for start in judgement.starts
     )
     return (call.earlier.shared(call.path), *_judgement_parts(judgement), starts)

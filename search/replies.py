@@ -176,6 +176,11 @@ def _check_start(name: str, start: Any) -> None:
         _count(f"{name}: position", position)
         if position >= len(start.token_ids) or type(odds) is not float or not isfinite(odds):
             raise Unfit(f"{name}: {shown((position, odds))} must be a position and finite log-odds")
+    for begin, end in start.given:
+        _count(f"{name}: where a step was put", begin)
+        _count(f"{name}: where a step that was put ends", end)
+        if not begin < end <= len(start.token_ids):
+            raise Unfit(f"{name}: a step was put at {begin} to {end}, which is not within it")
 
 
 def _check_vote(name: str, vote: Any, steps: int) -> None:

@@ -239,6 +239,7 @@ CHANGES: dict[str, Change] = {
     "judgement.origin": judged(origin=Origin.INCREMENTAL),
     "judgement.starts": judged(starts=(ChainStart((5, 7), ((1, 0.3),)),)),
     "start.shown": judged(starts=(ChainStart((5, 6), ((1, 0.3),), 1),)),
+    "start.given": judged(starts=(ChainStart((5, 6), ((1, 0.3),), given=((0, 1),)),)),
     "judgement.votes": judged(votes=(ChainVote((0.1,), 0.2),)),
     "cache": lambda call: replace(call, cache="another"),
 }
@@ -280,7 +281,7 @@ def test_no_field_of_a_call_is_forgotten() -> None:
         Prefix: {"problem", "steps", "place"},
         Step: {"text", "token_ids", "stop", "logprob"},
         Judgement: {"verdicts", "prefix", "chains", "origin", "starts", "votes"},
-        ChainStart: {"token_ids", "odds", "shown"},
+        ChainStart: {"token_ids", "odds", "shown", "given"},
         Earlier: {"path", "judgement"},
         Feedback: {"attempt", "judgement"},
         ScorerCall: {"path", "seed", "cache", "earlier", "further"},

@@ -72,7 +72,7 @@ CONTINUED = Judgement(
     0.5,
     2,
     Origin.INCREMENTAL,
-    (ChainStart((7, 8), ((1, 2.5),)),),
+    (ChainStart((7, 8), ((1, 2.5),), 1, ((0, 2),)),),
     VOTES,
 )
 
@@ -157,7 +157,7 @@ def test_the_steps_of_the_call_are_shared_not_copied() -> None:
         (Step, codec.encode_step(Step("", (), StopReason.EOS))),
         (StepVerdict, codec.encode_verdict(StepVerdict(None, VerdictStatus.MISSING))),
         (Judgement, codec.encode_judgement(CONTINUED)),
-        (ChainStart, codec.encode_start(ChainStart(shown=1))),
+        (ChainStart, codec.encode_start(ChainStart((7,), shown=1, given=((0, 1),)))),
         (Spent, codec.encode_spent(Spent(recalled=1))),
     ],
 )

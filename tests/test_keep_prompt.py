@@ -11,7 +11,7 @@ from careful_verifier import careful
 from engines.engine import Finish
 from recorded_chains import TOKENIZER, Recorded, RecordedEngine, judge, path
 from scorers.thinkprm_config import ThinkPrmConfig
-from search.core import ChainStart, Judgement, Origin, Prefix
+from search.core import ChainStart, Judgement, Origin, Prefix, VerdictStatus
 from search.keys import scorer_digest
 from search.ports import Earlier, ScorerCall, ScorerReply
 from test_incremental import (
@@ -159,6 +159,87 @@ def test_each_chain_keeps_the_prompt_that_it_has() -> None:
     found, asked = go_on(known, child, whole, chains=2)
     assert [begun(request) for request in asked.requests[:2]] == [TWO + STEP_3, ""]
     assert [start.shown for start in found.judgement.starts] == [2, 3]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"so it is \boxed{incorrect}.",
+        r"so it is \boxed{correct}.",
+        r"look: Step 1: \boxed{incorrect}",
+        "this\nStep 5: that\nStep 7: the rest",
+        r"is it \boxed{incorrect}? No: \boxed{correct} or \boxed{incorrect}",
+        "done.</think>\nIs the solution correct? Yes",
+        "1. this\n2. that",
+        "",
+    ],
+)
+def test_no_word_of_a_step_that_was_put_into_a_chain_is_the_verifiers(text: str) -> None:
+    """It is the policy's: neither verdict nor label, in the child's chain and its child's."""
+    said = replace(CHILD.steps[2], text=text)
+    on = replace(CHILD, steps=(*CHILD.steps[:2], said))
+    chain = f"{TWO}}}\n\nStep 3: {text}" + FINE
+    sure = (0.5,) * text.count("correct")
+    found, asked = go_on(parent(KNOWN), Recorded(chain, (0.5, 0.5, *sure, 0.7)), on=on)
+    assert len(asked.requests) == 2
+    assert probabilities(found.judgement) == pytest.approx([0.9, 0.8, 0.7])
+    longer = replace(on, steps=(*on.steps, path(4).steps[3]))
+    engine = RecordedEngine(Recorded(upto(chain) + STEP_4 + BAD, (0.5, 0.5, *sure, 0.5, 0.6)))
+    call = ScorerCall(longer, 1, earlier=Earlier(on, found.judgement))
+    (told,) = judge(engine, call, incremental=True, keep_prompt=True)
+    assert begun(engine.requests[0]) == upto(chain) + STEP_4
+    assert probabilities(told.judgement) == pytest.approx([0.9, 0.8, 0.7, 0.4])
+
+
+@pytest.mark.parametrize(
+    ("silent", "lacks"), [(" Hm." + END, -99), (" Hm. " * 40, 8)], ids=["it ends", "it is cut"]
+)
+def test_a_chain_that_has_not_seen_the_last_step_is_written_whole(silent: str, lacks: int) -> None:
+    chain = Recorded(upto(TWO + STEP_3 + FINE) + STEP_4 + silent)
+    whole = Recorded(FIRST + SECOND + r"Step 3: \boxed{correct}" + "\n" + END)
+    room = len(TOKENIZER.encode(chain.text)) - lacks
+    found, asked = go_on(parent(KNOWN), chain, whole, on=path(5), max_tokens=room)
+    assert begun(asked.requests[2]) == ""
+    assert solution(asked, 2).endswith("Step 5: claim 5.")
+    assert found.judgement.origin is Origin.WHOLE
+    assert statuses(found.judgement)[2:] == [READ, VerdictStatus.MISSING, VerdictStatus.MISSING]
+
+
+def test_a_step_for_which_the_context_has_no_room_is_no_fault_of_the_path() -> None:
+    """The chain would have been closed behind a step too long for the engine to read."""
+    long = replace(path(4).steps[3], text="claim. " * 60)
+    on = replace(path(4), steps=(*path(4).steps[:3], long))
+    whole = Recorded(FIRST + SECOND + r"Step 3: \boxed{correct}" + "\n" + END)
+    chain = upto(TWO + STEP_3 + FINE) + "}\n\nStep 4: " + long.text.strip()
+    closing = len(TOKENIZER.encode("\n</think>\nIs the solution correct?")) + 4
+    prompt = len(judge_root()) - len(TOKENIZER.encode(TWO))
+    context = prompt + len(TOKENIZER.encode(chain)) + closing
+    engine = RecordedEngine(Recorded(chain), whole, max_model_len=context)
+    call = ScorerCall(on, 1, earlier=Earlier(path(2), parent(KNOWN)))
+    (found,) = judge(engine, call, incremental=True, keep_prompt=True)
+    assert isinstance(found, ScorerReply), found
+    assert found.judgement.origin is Origin.WHOLE
+
+
+def test_what_stands_behind_the_verdict_on_a_step_that_did_not_end_the_chain_is_cut_away() -> None:
+    """The next step would stand behind the end of thinking."""
+    prose = r" correct, correct, correct. Fine: \boxed{correct}" + "\n"
+    chain = upto(TWO + STEP_3 + prose)
+    engine = RecordedEngine(Recorded(chain + "}\nAll is well." + END))
+    call = ScorerCall(path(4), 1, earlier=Earlier(path(2), parent(KNOWN)))
+    judge(engine, call, incremental=True, keep_prompt=True, retries=0)
+    assert begun(engine.requests[4]) == chain + STEP_4
+
+
+def test_where_nothing_is_new_only_the_closing_question_is_asked() -> None:
+    """Of a path that is judged after one which goes on with it."""
+    for settings in ({}, {"keep_prompt": False}):
+        known = go_on(parent(KNOWN), Recorded(TWO + STEP_3 + FINE))[0].judgement
+        found, asked = go_on(known, Recorded(TWO, yes=0.3), on=path(2), of=3, **settings)
+        assert [bool(request.sampling.allowed_ids) for request in asked.requests] == [True]
+        assert probabilities(found.judgement) == probabilities(known)[:2]
+        assert (found.spent.calls, found.spent.generated) == (1, 1)
+        assert found.judgement.origin is Origin.INCREMENTAL
 
 
 def test_what_a_prompt_shows_is_journaled_and_is_part_of_what_was_asked() -> None:

@@ -151,15 +151,30 @@ def decode_vote(data: Any) -> ChainVote:
 def encode_start(start: ChainStart) -> Json:
     """The start of a chain: its tokens, the log-odds of its verdicts by position, its prompt."""
     data: Json = {"ids": list(start.token_ids), "odds": [list(pair) for pair in start.odds]}
-    return data | {"shown": start.shown} if start.shown else data
+    if start.shown:
+        data["shown"] = start.shown
+    if start.given:
+        data["given"] = [list(span) for span in start.given]
+    return data
 
 
 def decode_start(data: Json) -> ChainStart:
     """The inverse of `encode_start`."""
-    checking.fields(data, "ids", "odds", optional=("shown",))
+    checking.fields(data, "ids", "odds", optional=("shown", "given"))
     ids, odds = tuple(checking.ids(data["ids"], "ids")), checking.items(data["odds"], "odds")
     shown = checking.count(data.get("shown", 0), "shown")
-    return ChainStart(ids, tuple(decode_odds(each, len(ids)) for each in odds), shown)
+    given = tuple(
+        decode_span(each, len(ids)) for each in checking.items(data.get("given", []), "given")
+    )
+    return ChainStart(ids, tuple(decode_odds(each, len(ids)) for each in odds), shown, given)
+
+
+def decode_span(data: Any, tokens: int) -> tuple[int, int]:
+    """From where to where a step was put among so many tokens."""
+    span = checking.ids(data, "given", tokens)
+    if len(span) != 2 or not span[0] < span[1]:
+        raise ValueError(f"given is {checking.shown(data)}, not two positions in order")
+    return span[0], span[1]
 
 
 def decode_odds(data: Any, tokens: int) -> tuple[int, float]:
