@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from benchmarks.arithmetic.checker import Claim, check
@@ -21,14 +21,16 @@ from benchmarks.arithmetic.levels.critique import (
     LEAD,
     READ,
     asked,
+    asked_tokens,
     checked,
+    compared,
     critique,
-    quoted,
+    said_tokens,
     verdict,
 )
 from benchmarks.arithmetic.levels.errors import corrupt, wrong_result
 from benchmarks.arithmetic.levels.problems import LEVELS, LevelProblem, draw_problem, problems
-from benchmarks.arithmetic.problems import ArithmeticProblem, Operation, write_solution
+from benchmarks.arithmetic.problems import SYMBOLS, ArithmeticProblem, Operation, write_solution
 from benchmarks.arithmetic.sampling import Solution
 from benchmarks.arithmetic.vocabulary import IM_END
 
@@ -38,6 +40,8 @@ ENDED_SHARE = 0.7
 """Share of its lessons on a wrong solution that end at the error or soon after."""
 GIVEN_SHARE = 0.25
 """Share of its lessons whose prompt lacks the last steps: they are put into its chain."""
+DIFFERENT_SHARE = 0.5
+"""Share of the claims of a lesson on reading that differ from what is asked."""
 SAMPLED_SHARE = 0.5
 """Share of its lessons on solutions that judge samples of the policy, once there are any."""
 
@@ -48,24 +52,24 @@ class Stage:
 
     Attributes:
         lessons: how many; the last stage has no end.
-        kinds: shares of claims to check, random claims to quote, claims to quote and to check, and
-            solutions to judge.
+        kinds: shares of claims to check, random claims to quote, claims to quote and to check,
+            problems to read, and solutions to judge.
         levels: shares of the levels of those solutions' problems.
         sampled: whether some of the solutions are samples of the policy.
     """
 
     lessons: int
-    kinds: tuple[float, float, float, float]
+    kinds: tuple[float, float, float, float, float]
     levels: tuple[float, float, float, float, float]
     sampled: bool = False
 
 
 STAGES = (
-    Stage(6_000, (0.50, 0.00, 0.00, 0.50), (3, 2, 0.5, 0, 0)),
-    Stage(2_000, (0.05, 0.00, 0.48, 0.47), (3, 2, 0.5, 0, 0)),
-    Stage(6_000, (0.02, 0.59, 0.12, 0.27), (3, 2, 0.5, 0, 0)),
-    Stage(8_000, (0.05, 0.15, 0.20, 0.60), (3, 3, 2, 1, 0.5)),
-    Stage(0, (0.02, 0.03, 0.05, 0.90), (2, 2.5, 2.5, 1.6, 1.2), sampled=True),
+    Stage(6_000, (0.50, 0.00, 0.00, 0.10, 0.40), (3, 2, 0.5, 0, 0)),
+    Stage(2_000, (0.05, 0.00, 0.40, 0.30, 0.25), (3, 2, 0.5, 0, 0)),
+    Stage(6_000, (0.02, 0.35, 0.13, 0.30, 0.20), (3, 2, 0.5, 0, 0)),
+    Stage(8_000, (0.05, 0.10, 0.15, 0.20, 0.50), (3, 3, 2, 1, 0.5)),
+    Stage(0, (0.02, 0.03, 0.05, 0.08, 0.82), (2, 2.5, 2.5, 1.6, 1.2), sampled=True),
 )
 """Working first, then reading: to judge whole solutions from the first on teaches neither."""
 CLAIMS = (2, 10)
@@ -98,7 +102,9 @@ def staged(
     rng: Random, stage: Stage, exclude: frozenset[str], samples: Sequence[Solution]
 ) -> Lesson:
     """Returns a lesson of a stage."""
-    kind = rng.choices(("check", "copy", "quote", "judge"), stage.kinds)[0]
+    kind = rng.choices(("check", "copy", "quote", "read", "judge"), stage.kinds)[0]
+    if kind == "read":
+        return reading_lesson(rng, new_problem(rng, stage, exclude))
     if kind != "judge":
         return drill(rng, kind)
     if samples and rng.random() < SAMPLED_SHARE:
@@ -147,25 +153,80 @@ def drill(rng: Random, kind: str) -> Lesson:
         problem = draw_problem(rng, rng.randint(1, 5))
         index = rng.randrange(len(problem.operations))
         operation, value = problem.operations[index], problem.values[index]
-        result = problem.values[index + 1]
+        right = result = problem.values[index + 1]
         if rng.random() < 0.5:
             result = wrong_result(rng, operation, value)
         if kind == "copy":
             operation = Operation(operation.symbol, any_number(rng))
             value, result = any_number(rng), any_number(rng)
         claims.append(claim := Claim(value, operation, result, None))
-        pieces.append((f"\n\nStep {step}:", 0.0))  # a critique would have ended at an error
-        pieces += [(text, 0.0 if kind == "check" else weight) for text, weight in quoted(claim)]
-        if kind == "copy":
-            pieces += [(",", READ), (" asked", 0.0)]
-            continue
-        pieces.append((f", asked{asked(problem, index).removesuffix(' final')}", 0.0))
-        pieces += checked(problem, index, claim)
-        pieces += verdict(result == problem.values[index + 1])
+        other = claim if kind == "check" else differing(rng, claim)
+        # A critique would have ended at an error, and nobody asks: both are given.
+        pieces.append((f"\n\nStep {step}: asked {other.value} {other.operation.symbol} "
+                       f"{other.operation.operand}", 0.0))  # fmt: skip
+        weight = 0.0 if kind == "check" else READ
+        if (yes := compare(pieces, said_tokens(other), claim, weight)) and kind != "copy":
+            pieces += checked(claim)
+        if kind != "copy":
+            pieces += verdict(yes and result == right)
     if kind == "check":
         return Lesson("", tuple(pieces))
     texts = [claim.operation.claim(claim.value, claim.result) for claim in claims]
     return Lesson(verifier_prompt("", texts), ((LEAD, 0.0), *pieces))
+
+
+def compare(pieces: list[Piece], asked: Sequence[str], claim: Claim, weight: float) -> bool:
+    """Adds a comparison to `pieces`; returns whether the claim's result is to be checked."""
+    comparison = compared(asked, claim, weight)
+    while True:
+        try:
+            pieces.append(next(comparison))
+        except StopIteration as end:
+            return bool(end.value)
+
+
+def differing(rng: Random, claim: Claim) -> Claim:
+    """Returns a claim, by `DIFFERENT_SHARE` with another value, operation or operand."""
+    if rng.random() >= DIFFERENT_SHARE:
+        return claim
+    value, operation = claim.value, claim.operation
+    what = rng.choices(("value", "operand", "symbol"), (3, 5, 2))[0]
+    if what == "symbol":
+        symbols = [symbol for symbol in SYMBOLS if symbol != operation.symbol]
+        operation = Operation(rng.choice(symbols), operation.operand)
+    elif what == "operand":
+        operation = Operation(operation.symbol, near_number(rng, operation.operand))
+    else:
+        value = near_number(rng, value)
+    return replace(claim, value=value, operation=operation)
+
+
+def near_number(rng: Random, number: int) -> int:
+    """Returns a number above 0 that may be taken for another: one digit differs, or all may."""
+    near = number + rng.choice((-1, 1)) * rng.choice((1, 1, 2, 3, 10, 100))
+    return near if near > 0 and rng.random() < 0.7 else any_number(rng) + 1
+
+
+def reading_lesson(rng: Random, problem: LevelProblem) -> Lesson:
+    """Returns a lesson that reads a problem: step by step what it asks for, and what stands there.
+
+    Many steps say something else, so that no answer can be had from the steps. Each has the result
+    that is right for what was asked, which is the next one's value.
+    """
+    claims = [
+        differing(rng, Claim(problem.values[index], operation, problem.values[index + 1], None))
+        for index, operation in enumerate(problem.operations)
+    ]
+    steps = [claim.operation.claim(claim.value, claim.result) for claim in claims]
+    given = shown(rng, len(steps))
+    pieces: list[Piece] = [(LEAD, 0.0)]
+    for index, (claim, text) in enumerate(zip(claims, steps, strict=True)):
+        pieces.append((f"\n\nStep {index + 1}:", 0.0))
+        if index >= given:
+            pieces += [(f" {text}", 0.0), (",", READ)]
+        pieces.append((f" asked{asked(problem, index)}", READ))
+        compare(pieces, asked_tokens(problem, index), claim, READ)
+    return Lesson(verifier_prompt(problem.question, steps[:given]), tuple(pieces))
 
 
 def any_number(rng: Random) -> int:
