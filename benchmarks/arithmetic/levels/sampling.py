@@ -12,8 +12,8 @@ from benchmarks.arithmetic.sampling import Solution, sample_solutions
 
 POLICY_TOKENS = 256
 """The longest right solution has 241 tokens."""
-CHAIN_TOKENS = 1300
-"""The longest right chain of the splits has 1,240 tokens."""
+CHAIN_TOKENS = 1500
+"""The longest right chain of the splits has 1,446 tokens."""
 CHAIN_TEMPERATURE = 0.6
 """Of chains of which several are drawn, as in ThinkPRM's paper."""
 
