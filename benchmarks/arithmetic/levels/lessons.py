@@ -210,8 +210,9 @@ def near_number(rng: Random, number: int) -> int:
 def reading_lesson(rng: Random, problem: LevelProblem) -> Lesson:
     """Returns a lesson that reads a problem: step by step what it asks for, and what stands there.
 
-    Many steps say something else, so that no answer can be had from the steps. Each has the result
-    that is right for what was asked, which is the next one's value.
+    Many steps say something else, so that what is asked cannot be had from the steps, and the chain
+    goes on after them as no critique does. Each has the result that is right for what was asked,
+    which is the next one's value.
     """
     claims = [
         differing(rng, Claim(problem.values[index], operation, problem.values[index + 1], None))
@@ -225,7 +226,9 @@ def reading_lesson(rng: Random, problem: LevelProblem) -> Lesson:
         if index >= given:
             pieces += [(f" {text}", 0.0), (",", READ)]
         pieces.append((f" asked{asked(problem, index)}", READ))
-        compare(pieces, asked_tokens(problem, index), claim, READ)
+        if right := compare(pieces, asked_tokens(problem, index), claim, READ):
+            pieces += checked(claim)
+        pieces += verdict(right)
     return Lesson(verifier_prompt(problem.question, steps[:given]), tuple(pieces))
 
 
