@@ -40,8 +40,9 @@ ENDED_SHARE = 0.7
 """Share of its lessons on a wrong solution that end at the error or soon after."""
 GIVEN_SHARE = 0.25
 """Share of its lessons whose prompt lacks the last steps: they are put into its chain."""
-DIFFERENT_SHARE = 0.5
-"""Share of the claims of a lesson on reading that differ from what is asked."""
+DIFFERENT_SHARES = (0.1, 0.25, 0.5)
+"""Shares of the claims that differ from what is asked, of which a lesson on reading draws one: that
+a step agreed must not tell whether the next one does."""
 SAMPLED_SHARE = 0.5
 """Share of its lessons on solutions that judge samples of the policy, once there are any."""
 
@@ -65,11 +66,11 @@ class Stage:
 
 
 STAGES = (
-    Stage(6_000, (0.50, 0.00, 0.00, 0.10, 0.40), (3, 2, 0.5, 0, 0)),
+    Stage(6_000, (0.45, 0.00, 0.00, 0.25, 0.30), (3, 2, 0.5, 0, 0)),
     Stage(2_000, (0.05, 0.00, 0.40, 0.30, 0.25), (3, 2, 0.5, 0, 0)),
-    Stage(6_000, (0.02, 0.35, 0.13, 0.30, 0.20), (3, 2, 0.5, 0, 0)),
-    Stage(8_000, (0.05, 0.10, 0.15, 0.20, 0.50), (3, 3, 2, 1, 0.5)),
-    Stage(0, (0.02, 0.03, 0.05, 0.08, 0.82), (2, 2.5, 2.5, 1.6, 1.2), sampled=True),
+    Stage(6_000, (0.02, 0.30, 0.10, 0.35, 0.23), (3, 2, 0.5, 0, 0)),
+    Stage(8_000, (0.05, 0.05, 0.10, 0.35, 0.45), (3, 3, 2, 1, 0.5)),
+    Stage(0, (0.02, 0.02, 0.03, 0.20, 0.73), (2, 2.5, 2.5, 1.6, 1.2), sampled=True),
 )
 """Working first, then reading: to judge whole solutions from the first on teaches neither."""
 CLAIMS = (2, 10)
@@ -148,7 +149,7 @@ def drill(rng: Random, kind: str) -> Lesson:
     To `check` is learned without a prompt; to `quote` with the claims in it; to `copy` is to quote
     numbers that follow from nothing, so that there is no other way to them.
     """
-    claims, pieces = list[Claim](), list[Piece]()
+    claims, pieces, share = list[Claim](), list[Piece](), rng.choice(DIFFERENT_SHARES)
     for step in range(1, rng.randint(*CLAIMS) + 1):
         problem = draw_problem(rng, rng.randint(1, 5))
         index = rng.randrange(len(problem.operations))
@@ -160,7 +161,7 @@ def drill(rng: Random, kind: str) -> Lesson:
             operation = Operation(operation.symbol, any_number(rng))
             value, result = any_number(rng), any_number(rng)
         claims.append(claim := Claim(value, operation, result, None))
-        other = claim if kind == "check" else differing(rng, claim)
+        other = claim if kind == "check" else differing(rng, claim, share)
         # A critique would have ended at an error, and nobody asks: both are given.
         pieces.append((f"\n\nStep {step}: asked {other.value} {other.operation.symbol} "
                        f"{other.operation.operand}", 0.0))  # fmt: skip
@@ -185,9 +186,9 @@ def compare(pieces: list[Piece], asked: Sequence[str], claim: Claim, weight: flo
             return bool(end.value)
 
 
-def differing(rng: Random, claim: Claim) -> Claim:
-    """Returns a claim, by `DIFFERENT_SHARE` with another value, operation or operand."""
-    if rng.random() >= DIFFERENT_SHARE:
+def differing(rng: Random, claim: Claim, share: float) -> Claim:
+    """Returns a claim, with probability `share` with another value, operation or operand."""
+    if rng.random() >= share:
         return claim
     value, operation = claim.value, claim.operation
     what = rng.choices(("value", "operand", "symbol"), (3, 5, 2))[0]
@@ -214,8 +215,11 @@ def reading_lesson(rng: Random, problem: LevelProblem) -> Lesson:
     goes on after them as no critique does. Each has the result that is right for what was asked,
     which is the next one's value.
     """
+    share = rng.choice(DIFFERENT_SHARES)
     claims = [
-        differing(rng, Claim(problem.values[index], operation, problem.values[index + 1], None))
+        differing(
+            rng, Claim(problem.values[index], operation, problem.values[index + 1], None), share
+        )
         for index, operation in enumerate(problem.operations)
     ]
     steps = [claim.operation.claim(claim.value, claim.result) for claim in claims]
