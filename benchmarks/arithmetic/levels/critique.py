@@ -71,9 +71,13 @@ def asked(problem: ArithmeticProblem, index: int) -> str:
     """Returns what step `index` (from 0) should do, `final` at the problem's last operation."""
     if index >= len(problem.operations):
         return " none"
-    operation = problem.operations[index]
-    final = " final" if index == len(problem.operations) - 1 else ""
-    return f" {problem.values[index]} {operation.symbol} {operation.operand}{final}"
+    last = index == len(problem.operations) - 1
+    return told(problem.values[index], problem.operations[index], last)
+
+
+def told(value: int, operation: Operation, last: bool) -> str:
+    """Returns what is asked, as a critique says it."""
+    return f" {value} {operation.symbol} {operation.operand}{' final' if last else ''}"
 
 
 def asked_tokens(problem: ArithmeticProblem, index: int) -> list[str]:

@@ -20,15 +20,14 @@ from benchmarks.arithmetic.corpus import (
 from benchmarks.arithmetic.levels.critique import (
     LEAD,
     READ,
-    asked,
-    asked_tokens,
     checked,
     compared,
     critique,
     said_tokens,
+    told,
     verdict,
 )
-from benchmarks.arithmetic.levels.errors import corrupt, wrong_result
+from benchmarks.arithmetic.levels.errors import LARGEST, corrupt, wrong_result
 from benchmarks.arithmetic.levels.problems import LEVELS, LevelProblem, draw_problem, problems
 from benchmarks.arithmetic.problems import SYMBOLS, ArithmeticProblem, Operation, write_solution
 from benchmarks.arithmetic.sampling import Solution
@@ -43,6 +42,8 @@ GIVEN_SHARE = 0.25
 DIFFERENT_SHARES = (0.1, 0.25, 0.5)
 """Shares of the claims that differ from what is asked, of which a lesson on reading draws one: that
 a step agreed must not tell whether the next one does."""
+OTHER_SHARE = 0.3
+"""Share of these differences that are an operation from another place of the problem."""
 SAMPLED_SHARE = 0.5
 """Share of its lessons on solutions that judge samples of the policy, once there are any."""
 
@@ -163,8 +164,8 @@ def drill(rng: Random, kind: str) -> Lesson:
         claims.append(claim := Claim(value, operation, result, None))
         other = claim if kind == "check" else differing(rng, claim, share)
         # A critique would have ended at an error, and nobody asks: both are given.
-        pieces.append((f"\n\nStep {step}: asked {other.value} {other.operation.symbol} "
-                       f"{other.operation.operand}", 0.0))  # fmt: skip
+        told_so = told(other.value, other.operation, False)
+        pieces.append((f"\n\nStep {step}: asked{told_so}", 0.0))
         weight = 0.0 if kind == "check" else READ
         if (yes := compare(pieces, said_tokens(other), claim, weight)) and kind != "copy":
             pieces += checked(claim)
@@ -186,10 +187,15 @@ def compare(pieces: list[Piece], asked: Sequence[str], claim: Claim, weight: flo
             return bool(end.value)
 
 
-def differing(rng: Random, claim: Claim, share: float) -> Claim:
-    """Returns a claim, with probability `share` with another value, operation or operand."""
+def differing(rng: Random, claim: Claim, share: float, others: Sequence[Operation] = ()) -> Claim:
+    """Returns a claim, with probability `share` with another value, operation or operand.
+
+    The operation may be one of `others`, those that the problem asks for elsewhere.
+    """
     if rng.random() >= share:
         return claim
+    if others and rng.random() < OTHER_SHARE:
+        return replace(claim, operation=rng.choice(others))
     value, operation = claim.value, claim.operation
     what = rng.choices(("value", "operand", "symbol"), (3, 5, 2))[0]
     if what == "symbol":
@@ -211,29 +217,41 @@ def near_number(rng: Random, number: int) -> int:
 def reading_lesson(rng: Random, problem: LevelProblem) -> Lesson:
     """Returns a lesson that reads a problem: step by step what it asks for, and what stands there.
 
-    Many steps say something else, so that what is asked cannot be had from the steps, and the chain
-    goes on after them as no critique does. Each has the result that is right for what was asked,
-    which is the next one's value.
+    Many steps say something else, and the chain goes on after them as no critique does: the next
+    step is asked to go on from the last one's result. That result follows from what the step says:
+    one that followed from what was asked would tell it, and spare a look at the problem.
     """
     share = rng.choice(DIFFERENT_SHARES)
-    claims = [
-        differing(
-            rng, Claim(problem.values[index], operation, problem.values[index + 1], None), share
-        )
-        for index, operation in enumerate(problem.operations)
-    ]
+    value, asked, claims = problem.start, list[Claim](), list[Claim]()
+    for operation in problem.operations:
+        asked.append(Claim(value, operation, 0, None))
+        said = differing(rng, asked[-1], share, problem.operations)
+        value = said.operation.apply(said.value)
+        if not 0 < value <= LARGEST:
+            value = any_number(rng) + 1
+        claims.append(replace(said, result=value))
     steps = [claim.operation.claim(claim.value, claim.result) for claim in claims]
     given = shown(rng, len(steps))
     pieces: list[Piece] = [(LEAD, 0.0)]
-    for index, (claim, text) in enumerate(zip(claims, steps, strict=True)):
+    for index, (wanted, claim) in enumerate(zip(asked, claims, strict=True)):
         pieces.append((f"\n\nStep {index + 1}:", 0.0))
         if index >= given:
-            pieces += [(f" {text}", 0.0), (",", READ)]
-        pieces.append((f" asked{asked(problem, index)}", READ))
-        if right := compare(pieces, asked_tokens(problem, index), claim, READ):
+            pieces += [(f" {steps[index]}", 0.0), (",", READ)]
+        last = index == len(steps) - 1
+        pieces.append((f" asked{told(wanted.value, wanted.operation, last)}", READ))
+        if right := compare(pieces, said_tokens(wanted), claim, READ):
             pieces += checked(claim)
+            right = is_right(claim)
         pieces += verdict(right)
     return Lesson(verifier_prompt(problem.question, steps[:given]), tuple(pieces))
+
+
+def is_right(claim: Claim) -> bool:
+    """Returns whether the claimed result is exact: a rest that is left is an error."""
+    back = claim.operation.operand * claim.result
+    return claim.result == claim.operation.apply(claim.value) and (
+        claim.operation.symbol != "/" or back == claim.value
+    )
 
 
 def any_number(rng: Random) -> int:
