@@ -25,7 +25,7 @@ from benchmarks.arithmetic.evaluate import (
 from benchmarks.arithmetic.judging import ReadChain
 from benchmarks.arithmetic.learning import load_checkpoint, set_threads
 from benchmarks.arithmetic.levels.problems import LevelProblem
-from benchmarks.arithmetic.levels.sampling import draw, judge
+from benchmarks.arithmetic.levels.sampling import TEMPERATURE, draw, judge
 from benchmarks.arithmetic.levels.splits import read_split
 
 HOME = Path(__file__).parent
@@ -136,7 +136,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--split", choices=("test", "validation", "train"), default="test")
     parser.add_argument("--problems", type=int, default=100, help="problems, from the first")
     parser.add_argument("--samples", type=int, default=16, help="samples per problem (k)")
-    parser.add_argument("--temperature", type=float, default=1.0, help="of the samples")
+    parser.add_argument("--temperature", type=float, default=TEMPERATURE, help="of the samples")
     parser.add_argument("--chains", type=int, default=1, help="critiques of each sample (K)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, help="CPU threads (default: PyTorch's choice)")
