@@ -116,7 +116,8 @@ def test_a_critique_checks_a_step_before_it_judges_and_ends_at_the_first_error()
     problem = LevelProblem("expression", 37, operations, "What is (37 + 85) * 26 - 7?", 3)
     steps = ["37 + 85 = 122", "122 * 26 = 3162", "3162 - 7 = 3155. The answer is \\boxed{3155}"]
     text = "".join(piece for piece, _ in critique(problem, steps))
-    assert text.split("\n\n")[1:] == [
+    assert text.split("\n\n") == [
+        "Let's verify step by step: asked 37, 1: + 85, 2: * 26, 3: - 7 final.",
         "Step 1: asked 37 + 85, 3 3, 7 7, + +, 8 8, 5 5, = =, 122: "
         "ones 7 + 5 + 0 = 12 2, tens 3 + 8 + 1 = 12 2, "
         "hundreds 0 + 0 + 1 = 1 1. The step is \\boxed{correct}",

@@ -1,8 +1,8 @@
 """The verifier's critique: what the problem asks for, what the step says, whether its result is so.
 
-What the problem asks for is written before the step is read again, and what is to be compared
-stands side by side, token beside token: a model of this size otherwise copies what is near, the
-step, and does not learn to compare two numbers that stand apart.
+A model of this size copies what is near, and what it finds by a number. So the problem is read as a
+whole, before any step; what is asked for comes before the step is read again; and what is to be
+compared stands side by side, token beside token.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ def critique(
 ) -> Iterator[Piece]:
     """Yields the verification chain up to the first error, then the verdict on the whole.
 
-    Of each step it says first what the problem asks for there, then compares it with what the step
-    says; where these agree, the claimed result is checked column by column. The first difference
-    ends a step's critique.
+    It reads the problem into a numbered plan. Of each step it says first what is asked for there,
+    then compares that with what the step says; where these agree, the claimed result is checked
+    column by column. The first difference ends a step's critique.
 
     Args:
         problem: what the steps are to solve.
@@ -47,6 +47,7 @@ def critique(
     """
     labels = check(problem, list(steps))
     yield LEAD, PLAIN
+    yield from plan(problem)
     for index, (text, label) in enumerate(zip(steps, labels, strict=True)):
         if label is None:
             break
@@ -65,6 +66,17 @@ def critique(
     yield "\n</think>\nIs the solution correct?", READ if all_shown or False in labels else GIVEN
     yield (" No" if False in labels else " Yes"), DECISIVE
     yield EOS, PLAIN
+
+
+def plan(problem: ArithmeticProblem) -> Iterator[Piece]:
+    """Yields the start and the numbered operations that the problem asks for."""
+    yield f" asked {problem.start}", READ
+    last = len(problem.operations)
+    for number, operation in enumerate(problem.operations, start=1):
+        yield f", {number}: {operation.symbol} {operation.operand}", READ
+        if number == last:
+            yield " final", READ
+    yield ".", READ
 
 
 def asked(problem: ArithmeticProblem, index: int) -> str:

@@ -23,6 +23,7 @@ from benchmarks.arithmetic.levels.critique import (
     checked,
     compared,
     critique,
+    plan,
     said_tokens,
     told,
     verdict,
@@ -232,7 +233,7 @@ def reading_lesson(rng: Random, problem: LevelProblem) -> Lesson:
         claims.append(replace(said, result=value))
     steps = [claim.operation.claim(claim.value, claim.result) for claim in claims]
     given = shown(rng, len(steps))
-    pieces: list[Piece] = [(LEAD, 0.0)]
+    pieces: list[Piece] = [(LEAD, 0.0), *plan(problem)]
     for index, (wanted, claim) in enumerate(zip(asked, claims, strict=True)):
         pieces.append((f"\n\nStep {index + 1}:", 0.0))
         if index >= given:
