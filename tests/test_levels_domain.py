@@ -182,7 +182,7 @@ def test_a_lesson_on_reading_asks_for_what_the_problem_says_not_the_steps() -> N
         for index, part in enumerate(parts):
             doing = asked(problem, index).split(maxsplit=1)[1]  # it goes on from what stands there
             assert re.search(rf" asked \d+ {re.escape(doing)}, ", part)
-        assert len(parts) == len(problem.operations)
+        assert 1 <= len(parts) <= len(problem.operations)
         differ += text.count("\\boxed{incorrect}")
     assert differ > 30
 

@@ -43,6 +43,8 @@ GIVEN_SHARE = 0.25
 DIFFERENT_SHARES = (0.1, 0.25, 0.5)
 """Shares of the claims that differ from what is asked, of which a lesson on reading draws one: that
 a step agreed must not tell whether the next one does."""
+UNRELATED_SHARE = 0.3
+"""Share of the lessons on reading whose steps are those of another problem."""
 OTHER_SHARE = 0.3
 """Share of these differences that are an operation from another place of the problem."""
 SAMPLED_SHARE = 0.5
@@ -222,11 +224,15 @@ def reading_lesson(rng: Random, problem: LevelProblem) -> Lesson:
     step is asked to go on from the last one's result. That result follows from what the step says:
     one that followed from what was asked would tell it, and spare a look at the problem.
     """
-    share = rng.choice(DIFFERENT_SHARES)
-    value, asked, claims = problem.start, list[Claim](), list[Claim]()
-    for operation in problem.operations:
+    share, value = rng.choice(DIFFERENT_SHARES), problem.start
+    unrelated = draw_problem(rng, problem.level) if rng.random() < UNRELATED_SHARE else None
+    asked, claims = list[Claim](), list[Claim]()
+    for index, operation in enumerate(problem.operations[: length(rng, problem)]):
         asked.append(Claim(value, operation, 0, None))
         said = differing(rng, asked[-1], share, problem.operations)
+        if unrelated:
+            at = index % len(unrelated.operations)
+            said = Claim(unrelated.values[at], unrelated.operations[at], 0, None)
         value = said.operation.apply(said.value)
         if not 0 < value <= LARGEST:
             value = any_number(rng) + 1
@@ -238,13 +244,19 @@ def reading_lesson(rng: Random, problem: LevelProblem) -> Lesson:
         pieces.append((f"\n\nStep {index + 1}:", 0.0))
         if index >= given:
             pieces += [(f" {steps[index]}", 0.0), (",", READ)]
-        last = index == len(steps) - 1
+        last = index == len(problem.operations) - 1
         pieces.append((f" asked{told(wanted.value, wanted.operation, last)}", READ))
         if right := compare(pieces, said_tokens(wanted), claim, READ):
             pieces += checked(claim)
             right = is_right(claim)
         pieces += verdict(right)
     return Lesson(verifier_prompt(problem.question, steps[:given]), tuple(pieces))
+
+
+def length(rng: Random, problem: LevelProblem) -> int:
+    """Returns how many of a problem's steps a lesson on reading has: half the time all."""
+    steps = len(problem.operations)
+    return steps if rng.random() < 0.5 else rng.randint(1, steps)
 
 
 def is_right(claim: Claim) -> bool:
