@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 from functools import cache
-from itertools import islice
+from itertools import islice, pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -14,11 +14,18 @@ from hypothesis import strategies as st
 from benchmarks.arithmetic import splits
 from benchmarks.arithmetic.checker import check
 from benchmarks.arithmetic.corpus import Lesson
-from benchmarks.arithmetic.critique import build_verifier_tokenizer, critique
+from benchmarks.arithmetic.critique import asked, build_verifier_tokenizer, critique
 from benchmarks.arithmetic.errors import corrupt
 from benchmarks.arithmetic.judging import CHAIN_TOKENS
 from benchmarks.arithmetic.learning import encode
-from benchmarks.arithmetic.lessons import STAGES, Stage, drill, staged, verifier_lesson
+from benchmarks.arithmetic.lessons import (
+    STAGES,
+    Stage,
+    drill,
+    reading_lesson,
+    staged,
+    verifier_lesson,
+)
 from benchmarks.arithmetic.problems import LevelProblem, Operation, problems, write_solution
 from benchmarks.arithmetic.sampling import POLICY_TOKENS
 from benchmarks.arithmetic.working import columns
@@ -55,10 +62,12 @@ def test_a_critique_checks_a_step_before_it_judges_and_ends_at_the_first_error()
     problem = LevelProblem("expression", 37, operations, "What is (37 + 85) * 26 - 7?", 3)
     steps = ["37 + 85 = 122", "122 * 26 = 3162", "3162 - 7 = 3155. The answer is \\boxed{3155}"]
     text = "".join(piece for piece, _ in critique(problem, steps))
-    assert text.split("\n\n")[1:] == [
-        "Step 1: 37 + 85 = 122, asked 37 + 85: ones 7 + 5 + 0 = 12 2, tens 3 + 8 + 1 = 12 2, "
+    assert text.split("\n\n") == [
+        "Let's verify step by step: asked 37, 1: + 85, 2: * 26, 3: - 7 final.",
+        "Step 1: asked 37 + 85, 3 3, 7 7, + +, 8 8, 5 5, = =, 122: "
+        "ones 7 + 5 + 0 = 12 2, tens 3 + 8 + 1 = 12 2, "
         "hundreds 0 + 0 + 1 = 1 1. The step is \\boxed{correct}",
-        "Step 2: 122 * 26 = 3162, asked 122 * 26: "
+        "Step 2: asked 122 * 26, 1 1, 2 2, 2 2, * *, 2 2, 6 6, = =, 3162: "
         "ones 2 * 6 + 0 = 12, 0 * 2 + 0 = 0, 2 + 0 + 0 = 2 2, "
         "tens 2 * 6 + 1 = 13, 2 * 2 + 0 = 4, 3 + 4 + 0 = 7 6. The step is \\boxed{incorrect}"
         "\n</think>\nIs the solution correct? No<｜end▁of▁sentence｜>",
@@ -66,21 +75,33 @@ def test_a_critique_checks_a_step_before_it_judges_and_ends_at_the_first_error()
 
 
 @pytest.mark.parametrize(
-    ("step", "said"),
+    ("step", "compared"),
     [
-        ("37 + 58 = 95", "37 + 58 = 95, asked 37 + 85 final."),
-        ("38 + 85 = 123", "38 + 85 = 123, asked 37 + 85 final."),
-        (
-            "37 + 85 = 122. The answer is \\boxed{12}",
-            "37 + 85 = 122 final 12, asked 37 + 85 final.",
-        ),
-        ("I do not know", "none, asked 37 + 85 final."),
+        ("37 + 58 = 95", "3 3, 7 7, + +, 8 5."),
+        ("370 + 85 = 455", "3 3, 7 7, + 0."),
+        ("3 + 85 = 88", "3 3, 7 +."),
+        ("37 - 85 = 122", "3 3, 7 7, + -."),
+        ("37 + 8 = 45", "3 3, 7 7, + +, 8 8, 5 =."),
+        ("37 + 85 = 122. The answer is \\boxed{12}",
+         "3 3, 7 7, + +, 8 8, 5 5, = =, final .."),
+        ("37 + 85 = 1234567", "3 3, 7 7, + +, 8 8, 5 5, = =, 1234567."),
+        ("I do not know", "3 .."),
     ],
-)
-def test_a_step_that_does_something_else_is_judged_without_working(step: str, said: str) -> None:
+)  # fmt: skip
+def test_what_a_step_says_is_compared_with_what_is_asked_up_to_a_difference(
+    step: str, compared: str
+) -> None:
     problem = LevelProblem("expression", 37, (Operation("+", 85),), "What is 37 + 85?", 1)
     text = "".join(piece for piece, _ in critique(problem, [step]))
-    assert f"Step 1: {said} The step is \\boxed{{incorrect}}" in text
+    assert f"Step 1: asked 37 + 85 final, {compared} The step is \\boxed{{incorrect}}" in text
+
+
+def test_a_box_before_the_last_operation_and_a_step_after_it_are_differences() -> None:
+    problem = LevelProblem("expression", 2, (Operation("+", 3), Operation("*", 4)), "2", 1)
+    early = critique(problem, ["2 + 3 = 5. The answer is \\boxed{5}"])
+    assert ", = =, none final. The step is \\boxed{incorrect}" in "".join(t for t, _ in early)
+    late = critique(problem, ["2 + 3 = 5", "5 * 4 = 20", "20 + 1 = 21"])
+    assert "Step 3: asked none, none 2. The step is" in "".join(text for text, _ in late)
 
 
 def test_lessons_without_a_problem_weigh_only_what_can_be_told_from_the_prompt() -> None:
@@ -88,12 +109,28 @@ def test_lessons_without_a_problem_weigh_only_what_can_be_told_from_the_prompt()
     rng = random.Random(0)
     hidden, shown, copied = (drill(rng, kind) for kind in ("check", "quote", "copy"))
     assert not hidden.prompt
-    for text, weight in hidden.pieces:
-        assert (weight == 0) == ("asked" in text or "Step" in text or text.count(" = ") == 1)
+    told = [text for text, weight in hidden.pieces if not weight]
+    assert "".join(told).count("asked") == "".join(told).count("Step ") > 0
+    assert all(re.fullmatch(r"[^=]*| = | =|, =", text) for text in told)
     for lesson in (shown, copied):
-        for text, weight in lesson.pieces:
-            if weight and " = " in text and not text.endswith("="):
-                assert text in lesson.prompt
+        assert all("asked" not in text for text, weight in lesson.pieces if weight)
+        results = [text for (text, _), (mark, _) in pairwise(lesson.pieces) if mark == ":"]
+        assert results
+        assert all(text.replace(",", " =") in lesson.prompt for text in results)
+
+
+def test_a_lesson_on_reading_asks_for_what_the_problem_says_not_the_steps() -> None:
+    rng, differ = random.Random(0), 0
+    for problem in PROBLEMS[:20]:
+        lesson = reading_lesson(rng, problem)
+        text = "".join(piece for piece, _ in lesson.pieces)
+        parts = text.split("\n\nStep ")[1:]
+        for index, part in enumerate(parts):
+            doing = asked(problem, index).split(maxsplit=1)[1]  # it goes on from what stands there
+            assert re.search(rf" asked \d+ {re.escape(doing)}, ", part)
+        assert 1 <= len(parts) <= len(problem.operations)
+        differ += text.count("\\boxed{incorrect}")
+    assert differ > 30
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -101,7 +138,7 @@ def test_each_stage_teaches_from_problems_that_are_not_held_out(stage: Stage) ->
     rng = random.Random(1)
     sample = (PROBLEMS[0], PROBLEMS[0].solution())
     held_out = frozenset(problem.key for problem in PROBLEMS)
-    lessons = [staged(rng, stage, held_out, [sample]) for _ in range(40)]
+    lessons = [staged(rng, stage, held_out, [sample]) for _ in range(60)]
     judged = [lesson for lesson in lessons if "Is the solution correct?" in lesson.pieces[-3][0]]
     assert 5 <= len(judged) < len(lessons)
     asked = {problem.question for problem in PROBLEMS[1:]}

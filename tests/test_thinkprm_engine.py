@@ -84,7 +84,7 @@ class Replies:
 async def judge(model: str) -> Replies:
     """The replies, each kind in one batch."""
     engine = VllmConfig(max_num_seqs=64)
-    scorer = await build(ThinkPrmConfig(model, engine=engine, max_tokens=1500, incremental=True))
+    scorer = await build(ThinkPrmConfig(model, engine=engine, max_tokens=1600, incremental=True))
 
     async def ask(calls: list[ScorerCall]) -> list[ScorerReply]:
         found = await scorer.judge(calls)

@@ -1,13 +1,18 @@
-"""The verifier's critique: quote the step, say what the problem asks for, check the result."""
+"""The verifier's critique: what the problem asks for, what the step says, whether its result is so.
+
+A model of this size copies what is near, and what it finds by a number. So the problem is read as a
+whole, before any step; what is asked for comes before the step is read again; and what is to be
+compared stands side by side, token beside token.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 from benchmarks.arithmetic.checker import Claim, check, read_claim
 from benchmarks.arithmetic.corpus import DECISIVE, PLAIN, Piece
-from benchmarks.arithmetic.problems import ArithmeticProblem
+from benchmarks.arithmetic.problems import ArithmeticProblem, Operation
 from benchmarks.arithmetic.vocabulary import EOS, build_tokenizer
 from benchmarks.arithmetic.working import MOST_DIGITS, PLACES, columns
 
@@ -30,8 +35,9 @@ def critique(
 ) -> Iterator[Piece]:
     """Yields the verification chain up to the first error, then the verdict on the whole.
 
-    Each step is quoted, beside it stands what the problem asks for there; where these agree, the
-    claimed result is checked column by column. The first difference ends a step's critique.
+    It reads the problem into a numbered plan. Of each step it says first what is asked for there,
+    then compares that with what the step says; where these agree, the claimed result is checked
+    column by column. The first difference ends a step's critique.
 
     Args:
         problem: what the steps are to solve.
@@ -41,16 +47,19 @@ def critique(
     """
     labels = check(problem, list(steps))
     yield LEAD, PLAIN
+    yield from plan(problem)
     for index, (text, label) in enumerate(zip(steps, labels, strict=True)):
         if label is None:
             break
         if shown is None or index < shown:
             yield f"\n\nStep {index + 1}:", READ
-            yield from quoted(read_claim(text))
         else:
             yield f"\n\nStep {index + 1}: {text}", GIVEN
-        yield f", asked{asked(problem, index)}", READ
-        yield from checked(problem, index, read_claim(text))
+            yield ",", READ
+        claim = read_claim(text)
+        yield f" asked{asked(problem, index)}", READ
+        if (yield from compared(asked_tokens(problem, index), claim)):
+            yield from checked(claim)
         yield from verdict(bool(label))
     all_shown = shown is None or len(steps) <= shown
     # Whoever puts steps into a chain ends it: after a right one nothing tells whether more follow.
@@ -59,50 +68,89 @@ def critique(
     yield EOS, PLAIN
 
 
-def quoted(claim: Claim | None) -> Iterator[Piece]:
-    """Yields what a step says, `final` where it boxes an answer."""
-    if claim is None:
-        yield " none", READ
-        return
-    operation = claim.operation
-    yield f" {claim.value} {operation.symbol} {operation.operand} = {claim.result}", READ
-    if claim.boxed is not None:
-        other = "" if claim.boxed == claim.result else f" {claim.boxed}"
-        yield f" final{other}", READ
+def plan(problem: ArithmeticProblem) -> Iterator[Piece]:
+    """Yields the start and the numbered operations that the problem asks for."""
+    yield f" asked {problem.start}", READ
+    last = len(problem.operations)
+    for number, operation in enumerate(problem.operations, start=1):
+        yield f", {number}: {operation.symbol} {operation.operand}", READ
+        if number == last:
+            yield " final", READ
+    yield ".", READ
 
 
 def asked(problem: ArithmeticProblem, index: int) -> str:
     """Returns what step `index` (from 0) should do, `final` at the problem's last operation."""
     if index >= len(problem.operations):
         return " none"
-    operation = problem.operations[index]
-    final = " final" if index == len(problem.operations) - 1 else ""
-    return f" {problem.values[index]} {operation.symbol} {operation.operand}{final}"
+    last = index == len(problem.operations) - 1
+    return told(problem.values[index], problem.operations[index], last)
 
 
-def checked(problem: ArithmeticProblem, index: int, claim: Claim | None) -> Iterator[Piece]:
-    """Yields the check of a claimed result, where the step does what is asked."""
-    if claim is None or not as_asked(problem, index, claim):
-        yield ".", DECISIVE
-        return
-    mark, weight = ":", DECISIVE
+def told(value: int, operation: Operation, last: bool) -> str:
+    """Returns what is asked, as a critique says it."""
+    return f" {value} {operation.symbol} {operation.operand}{' final' if last else ''}"
+
+
+def asked_tokens(problem: ArithmeticProblem, index: int) -> list[str]:
+    """Returns what step `index` (from 0) should say, in the tokens that are compared."""
+    if index >= len(problem.operations):
+        return ["none"]
+    mark = "final" if index == len(problem.operations) - 1 else "none"
+    return [*_tokens(problem.values[index], problem.operations[index]), mark]
+
+
+def said_tokens(claim: Claim | None) -> list[str]:
+    """Returns what a step says, in the tokens that are compared: all but its result.
+
+    A box with another number than the result is none that ends a solution; what boxes nothing is
+    compared without.
+    """
+    if claim is None:
+        return ["."]
+    box = [] if claim.boxed is None else ["final"] if claim.boxed == claim.result else ["."]
+    return [*_tokens(claim.value, claim.operation), *box]
+
+
+def _tokens(value: int, operation: Operation) -> list[str]:
+    return [*str(value), operation.symbol, *str(operation.operand), "="]
+
+
+def compared(
+    asked: Sequence[str], claim: Claim | None, weight: float = READ
+) -> Generator[Piece, None, bool]:
+    """Yields what was asked beside what a step says, token by token, up to a difference.
+
+    Where there is none the step's result follows.
+
+    Returns:
+        Whether the result is to be checked.
+    """
+    for wanted, said in zip(asked, said_tokens(claim), strict=False):
+        yield f", {wanted}", weight
+        yield f" {said}", weight
+        if wanted != said:
+            yield ".", DECISIVE
+            return False
+    assert claim is not None
+    yield f", {claim.result}", weight
+    fits = 0 <= claim.result < 10**MOST_DIGITS
+    yield (":" if fits else "."), weight
+    return fits
+
+
+def checked(claim: Claim | None) -> Iterator[Piece]:
+    """Yields the check of a claimed result, column by column."""
+    assert claim is not None
+    mark = ""
     for equations, total, expected in columns(claim.operation, claim.value, claim.result):
-        yield mark, weight
+        if mark:
+            yield mark, READ
         yield equations, PLAIN
         yield total, PLAIN
         yield expected, PLAIN
-        mark, weight = ",", READ
+        mark = ","
     yield ".", READ
-
-
-def as_asked(problem: ArithmeticProblem, index: int, claim: Claim) -> bool:
-    """Returns whether a claim is what the problem asks for at `index`, its result aside."""
-    if index >= len(problem.operations) or not 0 <= claim.result < 10**MOST_DIGITS:
-        return False
-    last = index == len(problem.operations) - 1
-    boxed = claim.boxed is None or (last and claim.boxed == claim.result)
-    same = claim.operation == problem.operations[index] and claim.value == problem.values[index]
-    return boxed and same
 
 
 def verdict(right: bool) -> Iterator[Piece]:

@@ -17,10 +17,10 @@ LARGEST = 999_999
 KINDS = {
     "arithmetic": 8,
     "operand": 6,
-    "operation": 2,
+    "operation": 4,
     "value": 4,
     "skip": 3,
-    "repeat": 1,
+    "repeat": 2,
     "stop": 1,
 }
 """The kinds of error, with their relative frequency. Nearly all of a policy's are arithmetic; from

@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.arithmetic.checker import is_solved
 from benchmarks.arithmetic.judging import ReadChain, judge
 from benchmarks.arithmetic.learning import load_checkpoint, set_threads
-from benchmarks.arithmetic.sampling import draw
+from benchmarks.arithmetic.sampling import TEMPERATURE, draw
 from benchmarks.arithmetic.scores import (
     Judged,
     best,
@@ -126,7 +126,7 @@ def show(rows: Mapping[str, Figures], as_json: bool) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Prints the figures."""
-    asked = options("benchmarks.arithmetic.evaluate", HOME, 1.0)
+    asked = options("benchmarks.arithmetic.evaluate", HOME, TEMPERATURE)
     asked.add_argument("--chains", type=int, default=1, help="critiques of each sample (K)")
     given = told(asked, arguments)
     return show(measure(given), given.json)

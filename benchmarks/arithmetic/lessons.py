@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from benchmarks.arithmetic.checker import Claim, check
@@ -17,10 +17,21 @@ from benchmarks.arithmetic.corpus import (
     policy_prompt,
     verifier_prompt,
 )
-from benchmarks.arithmetic.critique import LEAD, READ, asked, checked, critique, quoted, verdict
-from benchmarks.arithmetic.errors import corrupt, wrong_result
+from benchmarks.arithmetic.critique import (
+    LEAD,
+    READ,
+    checked,
+    compared,
+    critique,
+    plan,
+    said_tokens,
+    told,
+    verdict,
+)
+from benchmarks.arithmetic.errors import LARGEST, corrupt, wrong_result
 from benchmarks.arithmetic.problems import (
     LEVELS,
+    SYMBOLS,
     ArithmeticProblem,
     LevelProblem,
     Operation,
@@ -37,6 +48,13 @@ ENDED_SHARE = 0.7
 """Share of its lessons on a wrong solution that end at the error or soon after."""
 GIVEN_SHARE = 0.25
 """Share of its lessons whose prompt lacks the last steps: they are put into its chain."""
+DIFFERENT_SHARES = (0.1, 0.25, 0.5)
+"""Shares of the claims that differ from what is asked, of which a lesson on reading draws one: that
+a step agreed must not tell whether the next one does."""
+UNRELATED_SHARE = 0.3
+"""Share of the lessons on reading whose steps are those of another problem."""
+OTHER_SHARE = 0.3
+"""Share of these differences that are an operation from another place of the problem."""
 SAMPLED_SHARE = 0.5
 """Share of its lessons on solutions that judge samples of the policy, once there are any."""
 
@@ -47,24 +65,24 @@ class Stage:
 
     Attributes:
         lessons: how many; the last stage has no end.
-        kinds: shares of claims to check, random claims to quote, claims to quote and to check, and
-            solutions to judge.
+        kinds: shares of claims to check, random claims to quote, claims to quote and to check,
+            problems to read, and solutions to judge.
         levels: shares of the levels of those solutions' problems.
         sampled: whether some of the solutions are samples of the policy.
     """
 
     lessons: int
-    kinds: tuple[float, float, float, float]
+    kinds: tuple[float, float, float, float, float]
     levels: tuple[float, float, float, float, float]
     sampled: bool = False
 
 
 STAGES = (
-    Stage(6_000, (0.50, 0.00, 0.00, 0.50), (3, 2, 0.5, 0, 0)),
-    Stage(2_000, (0.05, 0.00, 0.48, 0.47), (3, 2, 0.5, 0, 0)),
-    Stage(6_000, (0.02, 0.59, 0.12, 0.27), (3, 2, 0.5, 0, 0)),
-    Stage(8_000, (0.05, 0.15, 0.20, 0.60), (3, 3, 2, 1, 0.5)),
-    Stage(0, (0.02, 0.03, 0.05, 0.90), (2, 2.5, 2.5, 1.6, 1.2), sampled=True),
+    Stage(6_000, (0.45, 0.00, 0.00, 0.25, 0.30), (3, 2, 0.5, 0, 0)),
+    Stage(2_000, (0.05, 0.00, 0.40, 0.30, 0.25), (3, 2, 0.5, 0, 0)),
+    Stage(6_000, (0.02, 0.30, 0.10, 0.35, 0.23), (3, 2, 0.5, 0, 0)),
+    Stage(8_000, (0.05, 0.05, 0.10, 0.35, 0.45), (3, 3, 2, 1, 0.5)),
+    Stage(0, (0.02, 0.02, 0.03, 0.20, 0.73), (2, 2.5, 2.5, 1.6, 1.2), sampled=True),
 )
 """Working first, then reading: to judge whole solutions from the first on teaches neither."""
 CLAIMS = (2, 10)
@@ -97,7 +115,9 @@ def staged(
     rng: Random, stage: Stage, exclude: frozenset[str], samples: Sequence[Solution]
 ) -> Lesson:
     """Returns a lesson of a stage."""
-    kind = rng.choices(("check", "copy", "quote", "judge"), stage.kinds)[0]
+    kind = rng.choices(("check", "copy", "quote", "read", "judge"), stage.kinds)[0]
+    if kind == "read":
+        return reading_lesson(rng, new_problem(rng, stage, exclude))
     if kind != "judge":
         return drill(rng, kind)
     if samples and rng.random() < SAMPLED_SHARE:
@@ -141,30 +161,118 @@ def drill(rng: Random, kind: str) -> Lesson:
     To `check` is learned without a prompt; to `quote` with the claims in it; to `copy` is to quote
     numbers that follow from nothing, so that there is no other way to them.
     """
-    claims, pieces = list[Claim](), list[Piece]()
+    claims, pieces, share = list[Claim](), list[Piece](), rng.choice(DIFFERENT_SHARES)
     for step in range(1, rng.randint(*CLAIMS) + 1):
         problem = draw_problem(rng, rng.randint(1, 5))
         index = rng.randrange(len(problem.operations))
         operation, value = problem.operations[index], problem.values[index]
-        result = problem.values[index + 1]
+        right = result = problem.values[index + 1]
         if rng.random() < 0.5:
             result = wrong_result(rng, operation, value)
         if kind == "copy":
             operation = Operation(operation.symbol, any_number(rng))
             value, result = any_number(rng), any_number(rng)
         claims.append(claim := Claim(value, operation, result, None))
-        pieces.append((f"\n\nStep {step}:", 0.0))  # a critique would have ended at an error
-        pieces += [(text, 0.0 if kind == "check" else weight) for text, weight in quoted(claim)]
-        if kind == "copy":
-            pieces += [(",", READ), (" asked", 0.0)]
-            continue
-        pieces.append((f", asked{asked(problem, index).removesuffix(' final')}", 0.0))
-        pieces += checked(problem, index, claim)
-        pieces += verdict(result == problem.values[index + 1])
+        other = claim if kind == "check" else differing(rng, claim, share)
+        # A critique would have ended at an error, and nobody asks: both are given.
+        told_so = told(other.value, other.operation, False)
+        pieces.append((f"\n\nStep {step}: asked{told_so}", 0.0))
+        weight = 0.0 if kind == "check" else READ
+        if (yes := compare(pieces, said_tokens(other), claim, weight)) and kind != "copy":
+            pieces += checked(claim)
+        if kind != "copy":
+            pieces += verdict(yes and result == right)
     if kind == "check":
         return Lesson("", tuple(pieces))
     texts = [claim.operation.claim(claim.value, claim.result) for claim in claims]
     return Lesson(verifier_prompt("", texts), ((LEAD, 0.0), *pieces))
+
+
+def compare(pieces: list[Piece], asked: Sequence[str], claim: Claim, weight: float) -> bool:
+    """Adds a comparison to `pieces`; returns whether the claim's result is to be checked."""
+    comparison = compared(asked, claim, weight)
+    while True:
+        try:
+            pieces.append(next(comparison))
+        except StopIteration as end:
+            return bool(end.value)
+
+
+def differing(rng: Random, claim: Claim, share: float, others: Sequence[Operation] = ()) -> Claim:
+    """Returns a claim, with probability `share` with another value, operation or operand.
+
+    The operation may be one of `others`, those that the problem asks for elsewhere.
+    """
+    if rng.random() >= share:
+        return claim
+    if others and rng.random() < OTHER_SHARE:
+        return replace(claim, operation=rng.choice(others))
+    value, operation = claim.value, claim.operation
+    what = rng.choices(("value", "operand", "symbol"), (3, 5, 2))[0]
+    if what == "symbol":
+        symbols = [symbol for symbol in SYMBOLS if symbol != operation.symbol]
+        operation = Operation(rng.choice(symbols), operation.operand)
+    elif what == "operand":
+        operation = Operation(operation.symbol, near_number(rng, operation.operand))
+    else:
+        value = near_number(rng, value)
+    return replace(claim, value=value, operation=operation)
+
+
+def near_number(rng: Random, number: int) -> int:
+    """Returns a number above 0 that may be taken for another: one digit differs, or all may."""
+    near = number + rng.choice((-1, 1)) * rng.choice((1, 1, 2, 3, 10, 100))
+    return near if near > 0 and rng.random() < 0.7 else any_number(rng) + 1
+
+
+def reading_lesson(rng: Random, problem: LevelProblem) -> Lesson:
+    """Returns a lesson that reads a problem: step by step what it asks for, and what stands there.
+
+    Many steps say something else, and the chain goes on after them as no critique does: the next
+    step is asked to go on from the last one's result. That result follows from what the step says:
+    one that followed from what was asked would tell it, and spare a look at the problem.
+    """
+    share, value = rng.choice(DIFFERENT_SHARES), problem.start
+    unrelated = draw_problem(rng, problem.level) if rng.random() < UNRELATED_SHARE else None
+    asked, claims = list[Claim](), list[Claim]()
+    for index, operation in enumerate(problem.operations[: length(rng, problem)]):
+        asked.append(Claim(value, operation, 0, None))
+        said = differing(rng, asked[-1], share, problem.operations)
+        if unrelated:
+            at = index % len(unrelated.operations)
+            said = Claim(unrelated.values[at], unrelated.operations[at], 0, None)
+        value = said.operation.apply(said.value)
+        if not 0 < value <= LARGEST:
+            value = any_number(rng) + 1
+        claims.append(replace(said, result=value))
+    steps = [claim.operation.claim(claim.value, claim.result) for claim in claims]
+    given = shown(rng, len(steps))
+    pieces: list[Piece] = [(LEAD, 0.0), *plan(problem)]
+    for index, (wanted, claim) in enumerate(zip(asked, claims, strict=True)):
+        pieces.append((f"\n\nStep {index + 1}:", 0.0))
+        if index >= given:
+            pieces += [(f" {steps[index]}", 0.0), (",", READ)]
+        last = index == len(problem.operations) - 1
+        pieces.append((f" asked{told(wanted.value, wanted.operation, last)}", READ))
+        if right := compare(pieces, said_tokens(wanted), claim, READ):
+            pieces += checked(claim)
+            right = is_right(claim)
+        pieces += verdict(right)
+    return Lesson(verifier_prompt(problem.question, steps[:given]), tuple(pieces))
+
+
+def length(rng: Random, problem: LevelProblem) -> int:
+    """Returns how many of a problem's steps a lesson on reading has: half the time all."""
+    steps = len(problem.operations)
+    return steps if rng.random() < 0.5 else rng.randint(1, steps)
+
+
+def is_right(claim: Claim) -> bool:
+    """Returns whether the claimed result is exact: a rest that is left is an error."""
+    back = claim.operation.operand * claim.result
+    return claim.result == claim.operation.apply(claim.value) and (
+        claim.operation.symbol != "/" or back == claim.value
+    )
 
 
 def any_number(rng: Random) -> int:
