@@ -134,7 +134,7 @@ def compared(
             return False
     assert claim is not None
     yield f", {claim.result}", weight
-    fits = 0 <= claim.result < 10**MOST_DIGITS
+    fits: bool = 0 <= claim.result < 10**MOST_DIGITS
     yield (":" if fits else "."), weight
     return fits
 
