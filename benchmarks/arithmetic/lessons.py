@@ -78,13 +78,11 @@ class Stage:
 
 
 STAGES = (
-    Stage(6_000, (0.45, 0.00, 0.00, 0.25, 0.30), (3, 2, 0.5, 0, 0)),
-    Stage(2_000, (0.05, 0.00, 0.40, 0.30, 0.25), (3, 2, 0.5, 0, 0)),
-    Stage(6_000, (0.02, 0.30, 0.10, 0.35, 0.23), (3, 2, 0.5, 0, 0)),
-    Stage(8_000, (0.05, 0.05, 0.10, 0.35, 0.45), (3, 3, 2, 1, 0.5)),
+    Stage(5_000, (0.30, 0.00, 0.00, 0.60, 0.10), (3, 3, 2, 1, 0.5)),
+    Stage(25_000, (0.15, 0.10, 0.10, 0.40, 0.25), (3, 3, 2, 1, 0.5)),
     Stage(0, (0.02, 0.02, 0.03, 0.20, 0.73), (2, 2.5, 2.5, 1.6, 1.2), sampled=True),
 )
-"""Working first, then reading: to judge whole solutions from the first on teaches neither."""
+"""Reading and working first: to judge whole solutions from the first on teaches to copy them."""
 CLAIMS = (2, 10)
 """Claims of a lesson without a problem."""
 
