@@ -64,10 +64,10 @@ def test_a_critique_checks_a_step_before_it_judges_and_ends_at_the_first_error()
     text = "".join(piece for piece, _ in critique(problem, steps))
     assert text.split("\n\n") == [
         "Let's verify step by step: asked 37, 1: + 85, 2: * 26, 3: - 7 final.",
-        "Step 1: asked 37 + 85, 3 3, 7 7, + +, 8 8, 5 5, = =, 122: "
+        "Step 1: asked 37 + 85, 3 3, 7 7, + +, 8 8, 5 5, = =, 37 + 85 = 122: "
         "ones 7 + 5 + 0 = 12 2, tens 3 + 8 + 1 = 12 2, "
         "hundreds 0 + 0 + 1 = 1 1. The step is \\boxed{correct}",
-        "Step 2: asked 122 * 26, 1 1, 2 2, 2 2, * *, 2 2, 6 6, = =, 3162: "
+        "Step 2: asked 122 * 26, 1 1, 2 2, 2 2, * *, 2 2, 6 6, = =, 122 * 26 = 3162: "
         "ones 2 * 6 + 0 = 12, 0 * 2 + 0 = 0, 2 + 0 + 0 = 2 2, "
         "tens 2 * 6 + 1 = 13, 2 * 2 + 0 = 4, 3 + 4 + 0 = 7 6. The step is \\boxed{incorrect}"
         "\n</think>\nIs the solution correct? No<｜end▁of▁sentence｜>",
@@ -84,7 +84,7 @@ def test_a_critique_checks_a_step_before_it_judges_and_ends_at_the_first_error()
         ("37 + 8 = 45", "3 3, 7 7, + +, 8 8, 5 =."),
         ("37 + 85 = 122. The answer is \\boxed{12}",
          "3 3, 7 7, + +, 8 8, 5 5, = =, final .."),
-        ("37 + 85 = 1234567", "3 3, 7 7, + +, 8 8, 5 5, = =, 1234567."),
+        ("37 + 85 = 1234567", "3 3, 7 7, + +, 8 8, 5 5, = =, 37 + 85 = 1234567."),
         ("I do not know", "3 .."),
     ],
 )  # fmt: skip
@@ -111,7 +111,7 @@ def test_lessons_without_a_problem_weigh_only_what_can_be_told_from_the_prompt()
     assert not hidden.prompt
     told = [text for text, weight in hidden.pieces if not weight]
     assert "".join(told).count("asked") == "".join(told).count("Step ") > 0
-    assert all(re.fullmatch(r"[^=]*| = | =|, =", text) for text in told)
+    assert all(re.fullmatch(r"[^=]*| = | =|, =|, \d+ . \d+ =", text) for text in told)
     for lesson in (shown, copied):
         assert all("asked" not in text for text, weight in lesson.pieces if weight)
         results = [text for (text, _), (mark, _) in pairwise(lesson.pieces) if mark == ":"]

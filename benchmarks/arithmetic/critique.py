@@ -121,7 +121,8 @@ def compared(
 ) -> Generator[Piece, None, bool]:
     """Yields what was asked beside what a step says, token by token, up to a difference.
 
-    Where there is none the step's result follows.
+    Where there is none the whole claim is quoted, as a model of this size finds a result by what
+    stands before it.
 
     Returns:
         Whether the result is to be checked.
@@ -133,7 +134,10 @@ def compared(
             yield ".", DECISIVE
             return False
     assert claim is not None
-    yield f", {claim.result}", weight
+    operation = claim.operation
+    quoted = f", {claim.value} {operation.symbol} {operation.operand} ="
+    yield quoted, PLAIN if weight else GIVEN
+    yield f" {claim.result}", weight
     fits: bool = 0 <= claim.result < 10**MOST_DIGITS
     yield (":" if fits else "."), weight
     return fits

@@ -78,9 +78,9 @@ class Stage:
 
 
 STAGES = (
-    Stage(5_000, (0.30, 0.00, 0.00, 0.60, 0.10), (3, 3, 2, 1, 0.5)),
-    Stage(25_000, (0.15, 0.10, 0.10, 0.40, 0.25), (3, 3, 2, 1, 0.5)),
-    Stage(0, (0.02, 0.02, 0.03, 0.20, 0.73), (2, 2.5, 2.5, 1.6, 1.2), sampled=True),
+    Stage(5_000, (0.25, 0.05, 0.10, 0.50, 0.10), (3, 3, 2, 1, 0.5)),
+    Stage(25_000, (0.10, 0.10, 0.15, 0.35, 0.30), (3, 3, 2, 1, 0.5)),
+    Stage(0, (0.02, 0.04, 0.08, 0.20, 0.66), (2, 2.5, 2.5, 1.6, 1.2), sampled=True),
 )
 """Reading and working first: to judge whole solutions from the first on teaches to copy them."""
 CLAIMS = (2, 10)
