@@ -1,8 +1,9 @@
 """The verifier's critique: what the problem asks for, what the step says, whether its result is so.
 
-A model of this size copies what is near, and what it finds by a number. So the problem is read as a
-whole, before any step; what is asked for comes before the step is read again; and what is to be
-compared stands side by side, token beside token.
+A model of this size copies what is near, and what it finds by a number or the words before it. So
+the problem is read as a whole, before any step; what is asked for comes before the step is read
+again; a step is quoted in one piece; and what is to be compared stands side by side, token beside
+token.
 """
 
 from __future__ import annotations
@@ -35,9 +36,10 @@ def critique(
 ) -> Iterator[Piece]:
     """Yields the verification chain up to the first error, then the verdict on the whole.
 
-    It reads the problem into a numbered plan. Of each step it says first what is asked for there,
-    then compares that with what the step says; where these agree, the claimed result is checked
-    column by column. The first difference ends a step's critique.
+    It reads the problem into a plan: what is asked at first, and what after each step. Each step is
+    quoted and compared with what is asked there; where these agree, the claimed result is checked
+    column by column. The first difference ends a step's critique; after a right step stands what is
+    asked next, so that it is read before the next step is.
 
     Args:
         problem: what the steps are to solve.
@@ -51,15 +53,16 @@ def critique(
     for index, (text, label) in enumerate(zip(steps, labels, strict=True)):
         if label is None:
             break
+        claim = read_claim(text)
         if shown is None or index < shown:
             yield f"\n\nStep {index + 1}:", READ
+            yield quoted(claim), READ
         else:
             yield f"\n\nStep {index + 1}: {text}", GIVEN
-            yield ",", READ
-        claim = read_claim(text)
-        yield f" asked{asked(problem, index)}", READ
         if (yield from compared(asked_tokens(problem, index), claim)):
             yield from checked(claim)
+        if label:
+            yield f" asked{asked(problem, index + 1)}.", READ
         yield from verdict(bool(label))
     all_shown = shown is None or len(steps) <= shown
     # Whoever puts steps into a chain ends it: after a right one nothing tells whether more follow.
@@ -69,14 +72,12 @@ def critique(
 
 
 def plan(problem: ArithmeticProblem) -> Iterator[Piece]:
-    """Yields the start and the numbered operations that the problem asks for."""
-    yield f" asked {problem.start}", READ
-    last = len(problem.operations)
-    for number, operation in enumerate(problem.operations, start=1):
-        yield f", {number}: {operation.symbol} {operation.operand}", READ
-        if number == last:
-            yield " final", READ
-    yield ".", READ
+    """Yields what is asked at first and, by number, the operation asked after each step."""
+    yield f" asked{asked(problem, 0)}", READ
+    for number, operation in enumerate(problem.operations[1:], start=1):
+        final = " final" if number == len(problem.operations) - 1 else ""
+        yield f", {number}: {operation.symbol} {operation.operand}{final}", READ
+    yield f", {len(problem.operations)}: none.", READ
 
 
 def asked(problem: ArithmeticProblem, index: int) -> str:
@@ -90,6 +91,13 @@ def asked(problem: ArithmeticProblem, index: int) -> str:
 def told(value: int, operation: Operation, last: bool) -> str:
     """Returns what is asked, as a critique says it."""
     return f" {value} {operation.symbol} {operation.operand}{' final' if last else ''}"
+
+
+def quoted(claim: Claim | None) -> str:
+    """Returns a step as a critique quotes it, in one piece: a copy that a model finds easily."""
+    if claim is None:
+        return " ."
+    return " ".join(["", claim.operation.claim(claim.value, claim.result), *_box(claim)])
 
 
 def asked_tokens(problem: ArithmeticProblem, index: int) -> list[str]:
@@ -106,40 +114,32 @@ def said_tokens(claim: Claim | None) -> list[str]:
     A box with another number than the result is none that ends a solution; what boxes nothing is
     compared without.
     """
-    if claim is None:
-        return ["."]
-    box = [] if claim.boxed is None else ["final"] if claim.boxed == claim.result else ["."]
-    return [*_tokens(claim.value, claim.operation), *box]
+    return ["."] if claim is None else [*_tokens(claim.value, claim.operation), *_box(claim)]
 
 
 def _tokens(value: int, operation: Operation) -> list[str]:
     return [*str(value), operation.symbol, *str(operation.operand), "="]
 
 
-def compared(
-    asked: Sequence[str], claim: Claim | None, weight: float = READ
-) -> Generator[Piece, None, bool]:
-    """Yields what was asked beside what a step says, token by token, up to a difference.
+def _box(claim: Claim) -> list[str]:
+    return [] if claim.boxed is None else ["final"] if claim.boxed == claim.result else ["."]
 
-    Where there is none the whole claim is quoted, as a model of this size finds a result by what
-    stands before it.
+
+def compared(asked: Sequence[str], claim: Claim | None) -> Generator[Piece, None, bool]:
+    """Yields what was asked beside what a step says, token by token, up to a difference.
 
     Returns:
         Whether the result is to be checked.
     """
     for wanted, said in zip(asked, said_tokens(claim), strict=False):
-        yield f", {wanted}", weight
-        yield f" {said}", weight
+        yield f", {wanted}", READ
+        yield f" {said}", READ
         if wanted != said:
             yield ".", DECISIVE
             return False
     assert claim is not None
-    operation = claim.operation
-    quoted = f", {claim.value} {operation.symbol} {operation.operand} ="
-    yield quoted, PLAIN if weight else GIVEN
-    yield f" {claim.result}", weight
     fits: bool = 0 <= claim.result < 10**MOST_DIGITS
-    yield (":" if fits else "."), weight
+    yield (":" if fits else "."), READ
     return fits
 
 

@@ -18,12 +18,14 @@ from benchmarks.arithmetic.corpus import (
     verifier_prompt,
 )
 from benchmarks.arithmetic.critique import (
+    GIVEN,
     LEAD,
     READ,
     checked,
     compared,
     critique,
     plan,
+    quoted,
     said_tokens,
     told,
     verdict,
@@ -55,6 +57,8 @@ UNRELATED_SHARE = 0.3
 """Share of the lessons on reading whose steps are those of another problem."""
 OTHER_SHARE = 0.3
 """Share of these differences that are an operation from another place of the problem."""
+WRONG_SHARE = 0.15
+"""Share of the results in these lessons that are wrong: else they need not be read."""
 SAMPLED_SHARE = 0.5
 """Share of its lessons on solutions that judge samples of the policy, once there are any."""
 
@@ -78,9 +82,9 @@ class Stage:
 
 
 STAGES = (
-    Stage(5_000, (0.25, 0.05, 0.10, 0.50, 0.10), (3, 3, 2, 1, 0.5)),
-    Stage(25_000, (0.10, 0.10, 0.15, 0.35, 0.30), (3, 3, 2, 1, 0.5)),
-    Stage(0, (0.02, 0.04, 0.08, 0.20, 0.66), (2, 2.5, 2.5, 1.6, 1.2), sampled=True),
+    Stage(8_000, (0.15, 0.40, 0.10, 0.30, 0.05), (3, 3, 2, 1, 0.5)),
+    Stage(22_000, (0.08, 0.12, 0.10, 0.35, 0.35), (3, 3, 2, 1, 0.5)),
+    Stage(0, (0.02, 0.04, 0.06, 0.18, 0.70), (2, 2.5, 2.5, 1.6, 1.2), sampled=True),
 )
 """Reading and working first: to judge whole solutions from the first on teaches to copy them."""
 CLAIMS = (2, 10)
@@ -156,44 +160,70 @@ def ended(rng: Random, problem: ArithmeticProblem, steps: Sequence[str]) -> Sequ
 def drill(rng: Random, kind: str) -> Lesson:
     """Returns some claims that have no problem, half of them wrong, for one skill.
 
-    To `check` is learned without a prompt; to `quote` with the claims in it; to `copy` is to quote
-    numbers that follow from nothing, so that there is no other way to them.
+    To `copy` is to quote numbers that follow from nothing, so that there is no other way to them.
+    To `quote` is to quote, compare and check; to `check` the same without a prompt, so that what is
+    quoted is given.
     """
-    claims, pieces, share = list[Claim](), list[Piece](), rng.choice(DIFFERENT_SHARES)
-    for step in range(1, rng.randint(*CLAIMS) + 1):
-        problem = draw_problem(rng, rng.randint(1, 5))
-        index = rng.randrange(len(problem.operations))
-        operation, value = problem.operations[index], problem.values[index]
-        right = result = problem.values[index + 1]
-        if rng.random() < 0.5:
-            result = wrong_result(rng, operation, value)
+    claims, pieces = list[Claim](), list[Piece]()
+    others = list[Claim]()
+    share = rng.choice(DIFFERENT_SHARES)
+    for _ in range(rng.randint(*CLAIMS)):
+        claims.append(claim := drilled(rng, kind))
+        others.append(differing(rng, claim, share))
+    # What is asked cannot be known: it is given.
+    asked = [told(other.value, other.operation, False) for other in others]
+    weight = GIVEN if kind == "check" else READ
+    for step, claim in enumerate(claims):
+        pieces += [(f"\n\nStep {step + 1}:", GIVEN), (quoted(claim), weight)]
         if kind == "copy":
-            operation = Operation(operation.symbol, any_number(rng))
-            value, result = any_number(rng), any_number(rng)
-        claims.append(claim := Claim(value, operation, result, None))
-        other = claim if kind == "check" else differing(rng, claim, share)
-        # A critique would have ended at an error, and nobody asks: both are given.
-        told_so = told(other.value, other.operation, False)
-        pieces.append((f"\n\nStep {step}: asked{told_so}", 0.0))
-        weight = 0.0 if kind == "check" else READ
-        if (yes := compare(pieces, said_tokens(other), claim, weight)) and kind != "copy":
+            continue
+        right = compare(pieces, said_tokens(others[step]), claim)
+        if right:
             pieces += checked(claim)
-        if kind != "copy":
-            pieces += verdict(yes and result == right)
+            right = is_right(claim)
+        pieces += judged(right, asked[step + 1] if step + 1 < len(claims) else " none", GIVEN)
     if kind == "check":
-        return Lesson("", tuple(pieces))
+        return Lesson(f" asked{asked[0]}.", tuple(pieces))
     texts = [claim.operation.claim(claim.value, claim.result) for claim in claims]
-    return Lesson(verifier_prompt("", texts), ((LEAD, 0.0), *pieces))
+    lead = "" if kind == "copy" else f" asked{asked[0]}."
+    return Lesson(verifier_prompt("", texts), ((f"{LEAD}{lead}", GIVEN), *pieces))
 
 
-def compare(pieces: list[Piece], asked: Sequence[str], claim: Claim, weight: float) -> bool:
+def drilled(rng: Random, kind: str) -> Claim:
+    """Returns a claim of a drill."""
+    if kind == "copy":
+        operation = Operation(rng.choice(SYMBOLS), any_number(rng))
+        return Claim(any_number(rng), operation, any_number(rng), None)
+    problem = draw_problem(rng, rng.randint(1, 5))
+    index = rng.randrange(len(problem.operations))
+    operation, value = problem.operations[index], problem.values[index]
+    right = rng.random() < 0.5
+    result = problem.values[index + 1] if right else wrong_result(rng, operation, value)
+    return Claim(value, operation, result, None)
+
+
+def compare(pieces: list[Piece], asked: Sequence[str], claim: Claim) -> bool:
     """Adds a comparison to `pieces`; returns whether the claim's result is to be checked."""
-    comparison = compared(asked, claim, weight)
+    comparison = compared(asked, claim)
     while True:
         try:
             pieces.append(next(comparison))
         except StopIteration as end:
             return bool(end.value)
+
+
+def judged(right: bool, asked: str, weight: float) -> Iterator[Piece]:
+    """Yields the verdict on a step and what is asked next, after a wrong step too.
+
+    There, where no critique goes on, it stands behind the verdict, which it would tell.
+    """
+    if right:
+        yield " asked", READ
+        yield f"{asked}.", weight
+    yield from verdict(right)
+    if not right:
+        yield " asked", GIVEN
+        yield f"{asked}.", weight
 
 
 def differing(rng: Random, claim: Claim, share: float, others: Sequence[Operation] = ()) -> Claim:
@@ -227,8 +257,8 @@ def reading_lesson(rng: Random, problem: LevelProblem) -> Lesson:
     """Returns a lesson that reads a problem: step by step what it asks for, and what stands there.
 
     Many steps say something else, and the chain goes on after them as no critique does: the next
-    step is asked to go on from the last one's result. That result follows from what the step says:
-    one that followed from what was asked would tell it, and spare a look at the problem.
+    step is asked to go on from the last one's result. That result mostly follows from what the step
+    says: one that followed from what was asked would tell it, and spare a look at the problem.
     """
     share, value = rng.choice(DIFFERENT_SHARES), problem.start
     unrelated = draw_problem(rng, problem.level) if rng.random() < UNRELATED_SHARE else None
@@ -242,21 +272,30 @@ def reading_lesson(rng: Random, problem: LevelProblem) -> Lesson:
         value = said.operation.apply(said.value)
         if not 0 < value <= LARGEST:
             value = any_number(rng) + 1
+        elif rng.random() < WRONG_SHARE:
+            value = wrong_result(rng, said.operation, said.value)
         claims.append(replace(said, result=value))
     steps = [claim.operation.claim(claim.value, claim.result) for claim in claims]
     given = shown(rng, len(steps))
-    pieces: list[Piece] = [(LEAD, 0.0), *plan(problem)]
+    pieces: list[Piece] = [(LEAD, GIVEN), *plan(problem)]
     for index, (wanted, claim) in enumerate(zip(asked, claims, strict=True)):
-        pieces.append((f"\n\nStep {index + 1}:", 0.0))
-        if index >= given:
-            pieces += [(f" {steps[index]}", 0.0), (",", READ)]
-        last = index == len(problem.operations) - 1
-        pieces.append((f" asked{told(wanted.value, wanted.operation, last)}", READ))
-        if right := compare(pieces, said_tokens(wanted), claim, READ):
+        if index < given:
+            pieces += [(f"\n\nStep {index + 1}:", GIVEN), (quoted(claim), READ)]
+        else:
+            pieces.append((f"\n\nStep {index + 1}: {steps[index]}", GIVEN))
+        if right := compare(pieces, said_tokens(wanted), claim):
             pieces += checked(claim)
             right = is_right(claim)
-        pieces += verdict(right)
+        pieces += judged(right, asked_after(problem, index, claim), READ)
     return Lesson(verifier_prompt(problem.question, steps[:given]), tuple(pieces))
+
+
+def asked_after(problem: LevelProblem, index: int, claim: Claim) -> str:
+    """Returns what is asked after step `index` (from 0) if it is to go on from what was claimed."""
+    after = index + 1
+    if after == len(problem.operations):
+        return " none"
+    return told(claim.result, problem.operations[after], after == len(problem.operations) - 1)
 
 
 def length(rng: Random, problem: LevelProblem) -> int:
