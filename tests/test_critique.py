@@ -5,16 +5,16 @@ from __future__ import annotations
 import random
 import re
 from functools import cache
-from itertools import islice, pairwise
+from itertools import islice
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.arithmetic import splits
-from benchmarks.arithmetic.checker import check
+from benchmarks.arithmetic.checker import check, read_claim
 from benchmarks.arithmetic.corpus import Lesson
-from benchmarks.arithmetic.critique import asked, build_verifier_tokenizer, critique
+from benchmarks.arithmetic.critique import asked, build_verifier_tokenizer, critique, quoted
 from benchmarks.arithmetic.errors import corrupt
 from benchmarks.arithmetic.judging import CHAIN_TOKENS
 from benchmarks.arithmetic.learning import encode
@@ -63,11 +63,11 @@ def test_a_critique_checks_a_step_before_it_judges_and_ends_at_the_first_error()
     steps = ["37 + 85 = 122", "122 * 26 = 3162", "3162 - 7 = 3155. The answer is \\boxed{3155}"]
     text = "".join(piece for piece, _ in critique(problem, steps))
     assert text.split("\n\n") == [
-        "Let's verify step by step: asked 37, 1: + 85, 2: * 26, 3: - 7 final.",
-        "Step 1: asked 37 + 85, 3 3, 7 7, + +, 8 8, 5 5, = =, 37 + 85 = 122: "
+        "Let's verify step by step: asked 37 + 85, 1: * 26, 2: - 7 final, 3: none.",
+        "Step 1: 37 + 85 = 122, 3 3, 7 7, + +, 8 8, 5 5, = =: "
         "ones 7 + 5 + 0 = 12 2, tens 3 + 8 + 1 = 12 2, "
-        "hundreds 0 + 0 + 1 = 1 1. The step is \\boxed{correct}",
-        "Step 2: asked 122 * 26, 1 1, 2 2, 2 2, * *, 2 2, 6 6, = =, 122 * 26 = 3162: "
+        "hundreds 0 + 0 + 1 = 1 1. asked 122 * 26. The step is \\boxed{correct}",
+        "Step 2: 122 * 26 = 3162, 1 1, 2 2, 2 2, * *, 2 2, 6 6, = =: "
         "ones 2 * 6 + 0 = 12, 0 * 2 + 0 = 0, 2 + 0 + 0 = 2 2, "
         "tens 2 * 6 + 1 = 13, 2 * 2 + 0 = 4, 3 + 4 + 0 = 7 6. The step is \\boxed{incorrect}"
         "\n</think>\nIs the solution correct? No<｜end▁of▁sentence｜>",
@@ -84,7 +84,7 @@ def test_a_critique_checks_a_step_before_it_judges_and_ends_at_the_first_error()
         ("37 + 8 = 45", "3 3, 7 7, + +, 8 8, 5 =."),
         ("37 + 85 = 122. The answer is \\boxed{12}",
          "3 3, 7 7, + +, 8 8, 5 5, = =, final .."),
-        ("37 + 85 = 1234567", "3 3, 7 7, + +, 8 8, 5 5, = =, 37 + 85 = 1234567."),
+        ("37 + 85 = 1234567", "3 3, 7 7, + +, 8 8, 5 5, = =."),
         ("I do not know", "3 .."),
     ],
 )  # fmt: skip
@@ -93,7 +93,15 @@ def test_what_a_step_says_is_compared_with_what_is_asked_up_to_a_difference(
 ) -> None:
     problem = LevelProblem("expression", 37, (Operation("+", 85),), "What is 37 + 85?", 1)
     text = "".join(piece for piece, _ in critique(problem, [step]))
-    assert f"Step 1: asked 37 + 85 final, {compared} The step is \\boxed{{incorrect}}" in text
+    quotation = quoted(read_claim(step))
+    assert f"\n\nStep 1:{quotation}, {compared} The step is \\boxed{{incorrect}}" in text
+
+
+def test_a_step_is_quoted_as_it_stands_with_a_word_for_its_box() -> None:
+    assert quoted(read_claim("37 + 85 = 122")) == " 37 + 85 = 122"
+    assert quoted(read_claim("37 + 85 = 122. The answer is \\boxed{122}")) == " 37 + 85 = 122 final"
+    assert quoted(read_claim("37 + 85 = 122. The answer is \\boxed{12}")) == " 37 + 85 = 122 ."
+    assert quoted(read_claim("I do not know")) == " ."
 
 
 def test_a_box_before_the_last_operation_and_a_step_after_it_are_differences() -> None:
@@ -101,22 +109,24 @@ def test_a_box_before_the_last_operation_and_a_step_after_it_are_differences() -
     early = critique(problem, ["2 + 3 = 5. The answer is \\boxed{5}"])
     assert ", = =, none final. The step is \\boxed{incorrect}" in "".join(t for t, _ in early)
     late = critique(problem, ["2 + 3 = 5", "5 * 4 = 20", "20 + 1 = 21"])
-    assert "Step 3: asked none, none 2. The step is" in "".join(text for text, _ in late)
+    assert (
+        " asked none. The step is \\boxed{correct}\n\nStep 3: 20 + 1 = 21, none 2. The"
+        in "".join(text for text, _ in late)
+    )
 
 
 def test_lessons_without_a_problem_weigh_only_what_can_be_told_from_the_prompt() -> None:
     """The numbers of a drill without a prompt are random, and so is what is asked."""
     rng = random.Random(0)
     hidden, shown, copied = (drill(rng, kind) for kind in ("check", "quote", "copy"))
-    assert not hidden.prompt
-    told = [text for text, weight in hidden.pieces if not weight]
-    assert "".join(told).count("asked") == "".join(told).count("Step ") > 0
-    assert all(re.fullmatch(r"[^=]*| = | =|, =|, \d+ . \d+ =", text) for text in told)
+    assert hidden.prompt.startswith(" asked ")
+    given = "".join(text for text, weight in hidden.pieces if not weight)
+    assert given.count("asked") <= given.count("Step ") == given.count(" = ") > 0
     for lesson in (shown, copied):
-        assert all("asked" not in text for text, weight in lesson.pieces if weight)
-        results = [text for (text, _), (mark, _) in pairwise(lesson.pieces) if mark == ":"]
-        assert results
-        assert all(text.replace(",", " =") in lesson.prompt for text in results)
+        learned = "".join(text for text, weight in lesson.pieces if weight)
+        assert not re.search(r"asked \d", learned)
+    quotations = [text for text, weight in copied.pieces if weight]
+    assert quotations == [step for step in re.findall(r"Step \d+:(.*)", copied.prompt) if step]
 
 
 def test_a_lesson_on_reading_asks_for_what_the_problem_says_not_the_steps() -> None:
@@ -124,10 +134,11 @@ def test_a_lesson_on_reading_asks_for_what_the_problem_says_not_the_steps() -> N
     for problem in PROBLEMS[:20]:
         lesson = reading_lesson(rng, problem)
         text = "".join(piece for piece, _ in lesson.pieces)
-        parts = text.split("\n\nStep ")[1:]
-        for index, part in enumerate(parts):
-            doing = asked(problem, index).split(maxsplit=1)[1]  # it goes on from what stands there
-            assert re.search(rf" asked \d+ {re.escape(doing)}, ", part)
+        lead, *parts = text.split("\n\nStep ")
+        assert f" asked{asked(problem, 0)}, 1: " in lead or len(problem.operations) == 1
+        for index, part in enumerate(parts, start=1):
+            *_, doing = asked(problem, index).split(maxsplit=1)  # it goes on from what stands there
+            assert re.search(rf" asked (\d+ )?{re.escape(doing)}\.", part)
         assert 1 <= len(parts) <= len(problem.operations)
         differ += text.count("\\boxed{incorrect}")
     assert differ > 30
@@ -140,7 +151,7 @@ def test_each_stage_teaches_from_problems_that_are_not_held_out(stage: Stage) ->
     held_out = frozenset(problem.key for problem in PROBLEMS)
     lessons = [staged(rng, stage, held_out, [sample]) for _ in range(60)]
     judged = [lesson for lesson in lessons if "Is the solution correct?" in lesson.pieces[-3][0]]
-    assert 5 <= len(judged) < len(lessons)
+    assert 0 < len(judged) < len(lessons)
     asked = {problem.question for problem in PROBLEMS[1:]}
     assert not any(question in lesson.prompt for lesson in judged for question in asked)
 
