@@ -105,10 +105,10 @@ def load_checkpoint(directory: Path) -> tuple[Any, Any]:
 
 def encode(tokenizer: Any, lesson: Lesson) -> tuple[list[int], list[float]]:
     """Returns the token ids of a lesson and the loss weight of each: 0 on the prompt."""
-    ids = tokenizer.encode(lesson.prompt, add_special_tokens=False)
-    weights = [0.0] * len(ids)
-    for text, weight in lesson.pieces:
-        piece = tokenizer.encode(text, add_special_tokens=False)
+    texts = [lesson.prompt, *(text for text, _ in lesson.pieces)]
+    pieces = tokenizer(texts, add_special_tokens=False)["input_ids"]  # together: twice as fast
+    ids, weights = list(pieces[0]), [0.0] * len(pieces[0])
+    for piece, (_, weight) in zip(pieces[1:], lesson.pieces, strict=True):
         ids += piece
         weights += [weight] * len(piece)
     return ids, weights

@@ -8,12 +8,20 @@ from random import Random
 
 from benchmarks.arithmetic.corpus import DECISIVE, PLAIN, Lesson, Piece, cut, verifier_prompt
 from benchmarks.arithmetic.critique import GIVEN, READ
-from benchmarks.arithmetic.lessons import CUT_SHARE, ENDED_SHARE, any_number, shown
+from benchmarks.arithmetic.lessons import (
+    CUT_SHARE,
+    ENDED_SHARE,
+    Stage,
+    any_number,
+    new_problem,
+    shown,
+)
 from benchmarks.arithmetic.problems import LevelProblem, Operation, draw_problem, problems, stated
 from benchmarks.arithmetic.structured.checker import check
 from benchmarks.arithmetic.structured.choices import ChoiceProblem, offer, offer_wrong
 from benchmarks.arithmetic.structured.critique import critique
 from benchmarks.arithmetic.structured.errors import corrupt
+from benchmarks.arithmetic.structured.reading import reading_lesson
 from benchmarks.arithmetic.structured.reasoning import solve
 from benchmarks.arithmetic.structured.responses import (
     Response,
@@ -33,9 +41,13 @@ DECISIONS = re.compile(r"(?<=\.)( Option| So| None)(?= )")
 VALUES = re.compile(r"(?<= is)((?: \d)\d*)")
 """The values of the options, and of the result, in an evaluation."""
 SAMPLED_SHARE = 0.5
-"""Share of the verifier's lessons that judge responses of the policy, once there are any."""
-LEVELS = {1: 3.0, 2: 3.0, 3: 2.0, 4: 1.0, 5: 0.5}
-"""Relative frequency of the levels in the verifier's lessons: long ones teach less a token."""
+"""Share of the lessons on responses to judge that are the policy's, once there are any."""
+STAGES = (
+    Stage(6_000, (0.0, 0.25, 0.15, 0.50, 0.10), (3, 3, 2, 1, 0.5)),
+    Stage(7_000, (0.0, 0.05, 0.05, 0.45, 0.45), (3, 3, 2, 1, 0.5)),
+    Stage(0, (0.0, 0.02, 0.03, 0.20, 0.75), (2, 2.5, 2.5, 1.6, 1.2), sampled=True),
+)
+"""As of the plain verifier, reading first. Columns are not drilled alone: it knows them from there."""
 
 
 def policy_lessons(seed: int, exclude: frozenset[str]) -> Iterator[Lesson]:
@@ -77,19 +89,28 @@ def weighed(evaluation: str) -> Iterator[Piece]:
 
 
 def verifier_lessons(
-    seed: int, exclude: frozenset[str], written: Callable[[], Sequence[Response]], made_up: int
+    seed: int, exclude: frozenset[str], written: Callable[[], Sequence[Response]]
 ) -> Iterator[Lesson]:
-    """Yields verifier lessons without end: `made_up` ones, then with the policy's responses too."""
+    """Yields verifier lessons without end, stage by stage; `written` gives the policy's responses."""
     rng = Random(seed)
-    for _ in range(made_up):
-        yield verifier_lesson(rng, *synthetic(rng, exclude))
-    responses = [each for each in written() if read_steps(*each)]
-    while True:
-        if responses and rng.random() < SAMPLED_SHARE:
-            choice, text = rng.choice(responses)
-        else:
-            choice, text = synthetic(rng, exclude)
-        yield verifier_lesson(rng, choice, text)
+    for stage in STAGES:
+        responses = [each for each in written() if read_steps(*each)] if stage.sampled else []
+        count = 0
+        while stage is STAGES[-1] or count < stage.lessons:
+            yield staged(rng, stage, exclude, responses)
+            count += 1
+
+
+def staged(
+    rng: Random, stage: Stage, exclude: frozenset[str], responses: Sequence[Response]
+) -> Lesson:
+    """Returns a lesson of a stage."""
+    kind = rng.choices(("check", "copy", "quote", "read", "judge"), stage.kinds)[0]
+    if kind != "judge":
+        return reading_lesson(rng, new_problem(rng, stage, exclude), kind)
+    if responses and rng.random() < SAMPLED_SHARE:
+        return verifier_lesson(rng, *rng.choice(responses))
+    return verifier_lesson(rng, *synthetic(rng, new_problem(rng, stage, exclude)))
 
 
 def verifier_lesson(rng: Random, choice: ChoiceProblem, text: str) -> Lesson:
@@ -115,12 +136,8 @@ def ended(rng: Random, choice: ChoiceProblem, steps: Sequence[str]) -> Sequence[
     return steps[: labels.index(False) + 1]
 
 
-def synthetic(rng: Random, exclude: frozenset[str]) -> Response:
+def synthetic(rng: Random, problem: LevelProblem) -> Response:
     """Returns a response to judge: right, with one error, misplaced, or in a broken format."""
-    while True:
-        problem = draw_problem(rng, rng.choices(list(LEVELS), list(LEVELS.values()))[0])
-        if problem.key not in exclude:
-            break
     choice = offer(problem, rng.randrange(1 << 30))
     kind = rng.choices(("right", "corrupt", "swap", "broken"), (36, 56, 5, 3))[0]
     if kind == "corrupt":
