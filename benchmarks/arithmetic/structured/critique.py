@@ -125,8 +125,9 @@ def compared(index: int, held: Sequence[SectionCheck], known: float) -> Iterator
         if index and each.right and each.said == END:
             return
         yield f" {sentence(index, each.said)}", READ
-        yield ",", READ
-        yield f" {wanted(index, number, each.expected)}", known
+        place = f" {number - 1}:" if index < CALCULATIONS and number > 1 else ""
+        yield f",{place}", READ
+        yield f" {wanted(index, each.expected)}", known
         yield agreement(each.right)
         if not each.right and number + 1 < len(held):
             yield f" {each.said.split()[-1]}.", GIVEN
@@ -139,8 +140,10 @@ def calculated(held: Sequence[SectionCheck], known: float) -> Iterator[Piece]:
     """
     for number, each in enumerate(held):
         if number:
-            yield f" {wanted(CALCULATIONS, number, each.expected)}", known
-            yield f" = {held[number - 1].said.split()[-1]}.", PLAIN
+            before = held[number - 1]
+            yield f" {number}:", READ if before.right else GIVEN  # there a critique would end
+            yield f" {wanted(CALCULATIONS, each.expected)}", known
+            yield f" = {before.said.split()[-1]}.", PLAIN
         yield f" {sentence(CALCULATIONS, each.said)}", READ
         if claim := to_check(each):
             yield ":", READ
@@ -163,18 +166,16 @@ def agreement(right: bool) -> Piece:
     return (".", READ) if right else (";", DECISIVE)
 
 
-def wanted(index: int, number: int, expected: str) -> str:
-    """Returns what is asked at one place of a section, an operation as the plan numbers it."""
-    at = number - 1 if index < CALCULATIONS else number
-    lead = f"{at}: " if at > 0 and index <= CALCULATIONS else ""
+def wanted(index: int, expected: str) -> str:
+    """Returns what is asked at one place of step `index` (from 0), an operation as in the plan."""
     if expected == END:
-        return f"{lead}none"
+        return "none"
+    if index == CALCULATIONS:
+        return " ".join(expected.split()[1:3])
     if index > CALCULATIONS:
         return re.sub("result |answer |option |is ", "", expected)
-    if " = " in expected:
-        return lead + " ".join(expected.split()[1:3])
     verb, operand = expected.rsplit(" ", 1)
-    return f"{lead}{SYMBOLS[verb]}{operand}"
+    return f"{SYMBOLS[verb]}{operand}"
 
 
 def sentence(index: int, said: str) -> str:

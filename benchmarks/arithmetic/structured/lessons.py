@@ -47,7 +47,7 @@ STAGES = (
     Stage(7_000, (0.0, 0.05, 0.05, 0.45, 0.45), (3, 3, 2, 1, 0.5)),
     Stage(0, (0.0, 0.02, 0.03, 0.20, 0.75), (2, 2.5, 2.5, 1.6, 1.2), sampled=True),
 )
-"""As of the plain verifier, reading first. Columns are not drilled alone: it knows them from there."""
+"""As of the plain verifier, reading first; it knows columns from there, without a drill."""
 
 
 def policy_lessons(seed: int, exclude: frozenset[str]) -> Iterator[Lesson]:
@@ -91,7 +91,7 @@ def weighed(evaluation: str) -> Iterator[Piece]:
 def verifier_lessons(
     seed: int, exclude: frozenset[str], written: Callable[[], Sequence[Response]]
 ) -> Iterator[Lesson]:
-    """Yields verifier lessons without end, stage by stage; `written` gives the policy's responses."""
+    """Yields verifier lessons without end, by stages; `written` gives the policy's responses."""
     rng = Random(seed)
     for stage in STAGES:
         responses = [each for each in written() if read_steps(*each)] if stage.sampled else []

@@ -26,9 +26,16 @@ from benchmarks.arithmetic.lessons import (
     shown,
 )
 from benchmarks.arithmetic.problems import SYMBOLS, LevelProblem, Operation, draw_problem
-from benchmarks.arithmetic.structured.checker import END, SECTIONS, SectionCheck
+from benchmarks.arithmetic.structured.checker import END, SectionCheck
 from benchmarks.arithmetic.structured.choices import OPTIONS, ChoiceProblem
-from benchmarks.arithmetic.structured.critique import examined, first, lead, sentence, weighed
+from benchmarks.arithmetic.structured.critique import (
+    agreement,
+    examined,
+    first,
+    lead,
+    sentence,
+    weighed,
+)
 from benchmarks.arithmetic.structured.reasoning import VERBS
 
 MOVED_SHARE = 0.2
@@ -84,7 +91,11 @@ def reading_lesson(rng: Random, problem: LevelProblem, kind: str) -> Lesson:
         put = f" {texts[index]}" if index >= given else ""
         pieces.append((f"\n\nStep {index + 1}:{put}", GIVEN))
         pieces += examined(index, section.held, known)
-        pieces += judged(all(each.right for each in section.held), section.after, known)
+        right = all(each.right for each in section.held)
+        told = right or pieces[-1] == agreement(False)
+        end = list(judged(right, section.after, known))
+        # Behind a difference further up, where a critique would have ended, nothing tells it.
+        pieces += end if told else [*((piece, GIVEN) for piece, _ in end[:-1]), end[-1]]
     question = ChoiceProblem(problem, options).question if kind == "read" else ""
     return Lesson(verifier_prompt(question, texts[:given]), tuple(pieces))
 
