@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from benchmarks.arithmetic.checker import Claim
-from benchmarks.arithmetic.corpus import Lesson, Piece, cut, verifier_prompt
+from benchmarks.arithmetic.corpus import Lesson, Piece, verifier_prompt
 from benchmarks.arithmetic.critique import GIVEN, LEAD, READ
 from benchmarks.arithmetic.errors import LARGEST, wrong_result
 from benchmarks.arithmetic.lessons import (
@@ -74,15 +74,9 @@ def reading_lesson(rng: Random, problem: LevelProblem, kind: str) -> Lesson:
     """
     if kind == "copy":
         problem = scrambled(rng, problem)
-    share = rng.choice(DIFFERENT_SHARES)
-    calculations, result = calculated(rng, problem, share, kind == "copy")
-    options = offered(rng, result)
-    right = options.index(result)
-    planning = Section(*planned(rng, problem, share), first(problem))
-    monitoring = Section(*calculations, weighed(options, result))
-    evaluation = Section(*evaluated(rng, options, result, share), f" {right} {result}")
-    output = Section(*answered(rng, options, result, share), " none")
-    sections = cut(rng, (planning, monitoring, evaluation, output), CUT_SHARE)
+    options, sections = misled(rng, problem, kind == "copy")
+    if rng.random() < CUT_SHARE:
+        sections = sections[: rng.randint(1, len(sections))]
     texts = [section.text(index) for index, section in enumerate(sections)]
     given, known = shown(rng, len(texts)), READ if kind == "read" else GIVEN
     asked: list[Piece] = [(f"{LEAD} asked{first(problem)}.", GIVEN)]
@@ -91,13 +85,36 @@ def reading_lesson(rng: Random, problem: LevelProblem, kind: str) -> Lesson:
         put = f" {texts[index]}" if index >= given else ""
         pieces.append((f"\n\nStep {index + 1}:{put}", GIVEN))
         pieces += examined(index, section.held, known)
-        right = all(each.right for each in section.held)
-        told = right or pieces[-1] == agreement(False)
-        end = list(judged(right, section.after, known))
-        # Behind a difference further up, where a critique would have ended, nothing tells it.
-        pieces += end if told else [*((piece, GIVEN) for piece, _ in end[:-1]), end[-1]]
+        pieces += concluded(section, pieces[-1] == agreement(False), known)
     question = ChoiceProblem(problem, options).question if kind == "read" else ""
     return Lesson(verifier_prompt(question, texts[:given]), tuple(pieces))
+
+
+def concluded(section: Section, differs: bool, known: float) -> list[Piece]:
+    """Returns the verdict and what is asked next; `differs`: whether the section ended so.
+
+    Behind a difference further up, where a critique would have ended, nothing tells the verdict.
+    """
+    right = all(each.right for each in section.held)
+    *verdict, last = judged(right, section.after, known)
+    if right or differs:
+        return [*verdict, last]
+    return [*((text, GIVEN) for text, _ in verdict), last]
+
+
+def misled(
+    rng: Random, problem: LevelProblem, random: bool
+) -> tuple[tuple[int, ...], list[Section]]:
+    """Returns options and the sections of a response; `random`: its results follow from nothing."""
+    share = rng.choice(DIFFERENT_SHARES)
+    planning = Section(*planned(rng, problem, share), first(problem))
+    calculations, result = calculated(rng, problem, share, random)
+    options = offered(rng, result)
+    right = options.index(result)
+    monitoring = Section(*calculations, weighed(options, result))
+    evaluation = Section(*evaluated(rng, options, result, share), f" {right} {result}")
+    output = Section(*answered(rng, options, result, share), " none")
+    return options, [planning, monitoring, evaluation, output]
 
 
 def scrambled(rng: Random, problem: LevelProblem) -> LevelProblem:
