@@ -48,6 +48,8 @@ VERIFIER = Schedule(steps=13_000, tokens=2048, rate=1.8e-3)
 """About 80 minutes of one core, estimated from runs of parts of it."""
 THREADS = 1
 """Where other programs use the processor too, two threads wait for each other; one does not."""
+LEARNED_TEMPERATURE = 1.1
+"""Of the policy samples that the verifier learns from: a little more errors than it will judge."""
 SAMPLES = 12_000
 """Policy samples, of as many problems, that the verifier learns from in its last stage."""
 WATCHED = 50
@@ -89,7 +91,8 @@ def train_verifier(
 
     def written() -> list[Solution]:
         print(f"sampling {samples} solutions of {policy}", flush=True)
-        return draw(*writer, list(islice(problems(seed + 1, excluded), samples)), TEMPERATURE, seed)
+        drawn = list(islice(problems(seed + 1, excluded), samples))
+        return draw(*writer, drawn, LEARNED_TEMPERATURE, seed)
 
     watched = draw(*writer, read_split("validation")[:WATCHED], TEMPERATURE, seed)
 
