@@ -9,7 +9,7 @@ leaves what it had; `--start` takes its weights, and begins with the first stage
 from __future__ import annotations
 
 import sys
-from itertools import count, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from benchmarks.arithmetic.training import (
     make,
     name_special_tokens,
     parser,
+    rarely,
     save,
     solving,
 )
@@ -55,9 +56,6 @@ SAMPLES = 12_000
 WATCHED = 50
 EVERY = 300
 """Steps between two progress lines."""
-JUDGED_EVERY = 6
-"""Progress lines of the verifier of which one has figures: it must write chains for them, and until
-it has learned to, each is as long as a chain may be."""
 
 
 def train_policy(schedule: Schedule, seed: int, out: Path, start: Path | None) -> Any:
@@ -96,18 +94,14 @@ def train_verifier(
 
     watched = draw(*writer, read_split("validation")[:WATCHED], TEMPERATURE, seed)
 
-    lines = count(1)
-
     def watch(model: Any) -> str:
         """Judges by chains that the model writes: the loss on given ones tells too little."""
-        if next(lines) % JUDGED_EVERY:
-            return ""
         judged = list(zip(watched, judge(model, tokenizer, watched), strict=True))
         figures = step_scores(judged) | whole_scores(judged)
         return f"step F1 {figures['step_f1']:.2f} unreadable {figures['unreadable']:.2f}"
 
     stream = batches(tokenizer, verifier_lessons(seed, excluded, written), schedule.tokens, seed)
-    kept = keeping(watch, tokenizer, out)
+    kept = keeping(rarely(watch), tokenizer, out)
     learn(model, stream, schedule, kept, EVERY, Muon(model, schedule.rate))
     return model
 
