@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from benchmarks.arithmetic.vocabulary import save_tokenizer
 
 Watch = Callable[[Any], str]
 """From a model to what a progress line says of it."""
+JUDGED_EVERY = 6
+"""A verifier's chains take long: an untrained model writes each as long as a chain may be."""
 Role = tuple[Schedule, Callable[[Schedule], Any]]
 """How long a role learns by default, and what returns its trained model."""
 
@@ -70,6 +73,12 @@ def solving(solved: Callable[[Any, float], Sequence[bool]]) -> Watch:
         return " ".join(parts)
 
     return watch
+
+
+def rarely(watch: Watch) -> Watch:
+    """Returns `watch`, whose figures only every `JUDGED_EVERY`th line then has."""
+    lines = count(1)
+    return lambda model: "" if next(lines) % JUDGED_EVERY else watch(model)
 
 
 def name_special_tokens(model: Any, tokenizer: Any) -> None:
