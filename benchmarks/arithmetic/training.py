@@ -75,10 +75,10 @@ def solving(solved: Callable[[Any, float], Sequence[bool]]) -> Watch:
     return watch
 
 
-def rarely(watch: Watch) -> Watch:
-    """Returns `watch`, whose figures only every `JUDGED_EVERY`th line then has."""
+def rarely(watch: Watch, every: int = JUDGED_EVERY) -> Watch:
+    """Returns `watch`, whose figures only each `every`th line then has."""
     lines = count(1)
-    return lambda model: "" if next(lines) % JUDGED_EVERY else watch(model)
+    return lambda model: "" if next(lines) % every else watch(model)
 
 
 def name_special_tokens(model: Any, tokenizer: Any) -> None:

@@ -26,13 +26,15 @@ from benchmarks.arithmetic.structured.responses import Response
 from benchmarks.arithmetic.structured.sampling import draw, judge
 from benchmarks.arithmetic.structured.vocabulary import build_structured_tokenizer
 from benchmarks.arithmetic.train import EVERY, THREADS, WATCHED, keeping
-from benchmarks.arithmetic.training import make, name_special_tokens, parser, solving
+from benchmarks.arithmetic.training import make, name_special_tokens, parser, rarely, solving
 from benchmarks.structured import option_answer
 
 HOME = Path(__file__).parent
 POLICY = Schedule(steps=5000, tokens=1536, rate=2.4e-3)
 VERIFIER = Schedule(steps=7000, tokens=2048, rate=1.8e-3)
 """About 55 minutes of one core, estimated from a run of a part of it."""
+JUDGED_EVERY = 3
+"""Lines between two with the verifier's figures: about six minutes."""
 SAMPLES = 4_000
 """Policy responses, to as many questions, that the verifier learns from."""
 
@@ -83,8 +85,8 @@ def train_verifier(
 
     lessons = verifier_lessons(seed, excluded, written)
     stream = batches(tokenizer, lessons, schedule.tokens, seed)
-    kept = keeping(watch, tokenizer, out)
-    learn(model, stream, schedule, kept, 2 * EVERY, Muon(model, schedule.rate))
+    kept = keeping(rarely(watch, JUDGED_EVERY), tokenizer, out)
+    learn(model, stream, schedule, kept, EVERY, Muon(model, schedule.rate))
     return model
 
 
