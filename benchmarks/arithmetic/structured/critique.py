@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Iterator, Sequence
 
-from benchmarks.arithmetic.checker import Claim, read_claim
+from benchmarks.arithmetic.checker import read_claim
 from benchmarks.arithmetic.corpus import DECISIVE, PLAIN, Piece
 from benchmarks.arithmetic.critique import GIVEN, LEAD, READ, checked, plan, told, verdict
 from benchmarks.arithmetic.problems import ArithmeticProblem
@@ -68,10 +68,9 @@ def critique(
 
 
 def lead(problem: ArithmeticProblem) -> Iterator[Piece]:
-    """Yields the plan of the problem, and again what is asked at first."""
+    """Yields the plan of the problem."""
     yield LEAD, PLAIN
     yield from plan(problem)
-    yield f" asked{first(problem)}.", READ
 
 
 def first(problem: ArithmeticProblem) -> str:
@@ -127,38 +126,50 @@ def compared(index: int, held: Sequence[SectionCheck], known: float) -> Iterator
         yield f" {sentence(index, each.said)}", READ
         place = f" {number - 1}:" if index < CALCULATIONS and number > 1 else ""
         yield f",{place}", READ
-        yield f" {wanted(index, each.expected)}", known
+        yield f" {wanted(index, each.expected, number)}", known
         yield agreement(each.right)
         if not each.right and number + 1 < len(held):
             yield f" {each.said.split()[-1]}.", GIVEN
 
 
 def calculated(held: Sequence[SectionCheck], known: float) -> Iterator[Piece]:
-    """Yields calculations, before each what is asked and the result that it goes on from.
+    """Yields calculations, each behind the result of the one before it, which it should go on from.
 
-    What is asked of the first one stands before the section.
+    Beside what is calculated stands what is asked; as it ends alike, the result is found behind it.
     """
+    value = ""
     for number, each in enumerate(held):
         if number:
-            before = held[number - 1]
-            yield f" {number}:", READ if before.right else GIVEN  # there a critique would end
-            yield f" {wanted(CALCULATIONS, each.expected)}", known
-            yield f" = {before.said.split()[-1]}.", PLAIN
-        yield f" {sentence(CALCULATIONS, each.said)}", READ
-        if claim := to_check(each):
-            yield ":", READ
-            yield from checked(claim)
-        else:
-            yield agreement(each.right)
+            # Behind a difference a critique would have ended.
+            yield f" = {value}.", PLAIN if held[number - 1].right else GIVEN
+        calculation, _, result = each.said.partition(" = ")
+        said = calculation.split()[0]
+        differs = number > 0 and each.said != END and said != value
+        value = result
+        if differs:
+            yield f" {said}", READ
+            yield agreement(False)
+            continue
+        yield f" {'none' if each.said == END else calculation}", READ
+        yield f",{f' {number}:' if number else ''}", READ
+        yield f" {wanted(CALCULATIONS, each.expected, number)}", known
+        yield from worked_out(each)
 
 
-def to_check(each: SectionCheck) -> Claim | None:
-    """Returns the calculation whose result is to be worked out: one that is asked for."""
-    calculation, is_one, _ = each.expected.partition(" = ")
+def worked_out(each: SectionCheck) -> Iterator[Piece]:
+    """Yields the result of a calculation that is asked for, and its check; else that it differs."""
+    asked_for, is_one, _ = each.expected.partition(" = ")
+    calculation, _, result = each.said.partition(" = ")
+    if not is_one or calculation != asked_for:
+        yield agreement(each.right)
+        return
+    yield f" = {result}", READ
     claim = read_claim(each.said)
-    if not is_one or claim is None or not each.said.startswith(f"{calculation} = "):
-        return None
-    return claim if 0 <= claim.result < 10**MOST_DIGITS else None
+    if claim and 0 <= claim.result < 10**MOST_DIGITS:
+        yield ":", READ
+        yield from checked(claim)
+    else:
+        yield agreement(False)
 
 
 def agreement(right: bool) -> Piece:
@@ -166,12 +177,15 @@ def agreement(right: bool) -> Piece:
     return (".", READ) if right else (";", DECISIVE)
 
 
-def wanted(index: int, expected: str) -> str:
-    """Returns what is asked at one place of step `index` (from 0), an operation as in the plan."""
+def wanted(index: int, expected: str, number: int) -> str:
+    """Returns what is asked at one place of step `index` (from 0), an operation as in the plan.
+
+    Of a calculation that is not the first (`number` 0) only the operation is.
+    """
     if expected == END:
         return "none"
     if index == CALCULATIONS:
-        return " ".join(expected.split()[1:3])
+        return " ".join(expected.split()[min(number, 1) : 3])
     if index > CALCULATIONS:
         return re.sub("result |answer |option |is ", "", expected)
     verb, operand = expected.rsplit(" ", 1)

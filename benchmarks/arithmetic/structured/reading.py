@@ -164,7 +164,7 @@ def calculated(
     for index, operation in enumerate(operations(rng, problem, share)):
         if index < len(problem.operations):
             expected.append(right_claim(value, problem.operations[index]))
-        value = near_number(rng, value) if rng.random() < share / 3 else value
+        value = near_number(rng, value) if rng.random() < share / 2 else value
         result = claimed(rng, value, operation, random)
         said.append(operation.claim(value, result))
         value = result
