@@ -72,25 +72,35 @@ def critique(
 
 
 def plan(problem: ArithmeticProblem) -> Iterator[Piece]:
-    """Yields what is asked at first and, by number, the operation asked after each step."""
+    """Yields what is asked at first and, by number, what is asked after each step."""
     yield f" asked{asked(problem, 0)}", READ
-    for number, operation in enumerate(problem.operations[1:], start=1):
-        final = " final" if number == len(problem.operations) - 1 else ""
-        yield f", {number}: {operation.symbol} {operation.operand}{final}", READ
-    yield f", {len(problem.operations)}: none.", READ
+    for number in range(1, len(problem.operations) + 1):
+        yield f", {item(problem, number)}", READ
+    yield ".", READ
 
 
 def asked(problem: ArithmeticProblem, index: int) -> str:
-    """Returns what step `index` (from 0) should do, `final` at the problem's last operation."""
-    if index >= len(problem.operations):
-        return " none"
-    last = index == len(problem.operations) - 1
-    return told(problem.values[index], problem.operations[index], last)
+    """Returns what step `index` (from 0) should do: a value, then from the second the plan's item.
+
+    The number stands right before what is to be found by it.
+    """
+    if not index:
+        return told(problem.start, problem.operations[0], len(problem.operations) == 1)
+    return f" {problem.values[index]}, {item(problem, index)}"
 
 
-def told(value: int, operation: Operation, last: bool) -> str:
-    """Returns what is asked, as a critique says it."""
-    return f" {value} {operation.symbol} {operation.operand}{' final' if last else ''}"
+def item(problem: ArithmeticProblem, number: int) -> str:
+    """Returns what the plan says of what is asked after so many steps."""
+    if number == len(problem.operations):
+        return f"{number}: none"
+    last = number == len(problem.operations) - 1
+    return f"{number}:{told(None, problem.operations[number], last)}"
+
+
+def told(value: int | None, operation: Operation, last: bool) -> str:
+    """Returns what is asked, as a critique says it; `final` marks a problem's last operation."""
+    start = "" if value is None else f" {value}"
+    return f"{start} {operation.symbol} {operation.operand}{' final' if last else ''}"
 
 
 def quoted(claim: Claim | None) -> str:

@@ -24,6 +24,7 @@ from benchmarks.arithmetic.critique import (
     checked,
     compared,
     critique,
+    item,
     plan,
     quoted,
     said_tokens,
@@ -171,7 +172,9 @@ def drill(rng: Random, kind: str) -> Lesson:
         claims.append(claim := drilled(rng, kind))
         others.append(differing(rng, claim, share))
     # What is asked cannot be known: it is given.
-    asked = [told(other.value, other.operation, False) for other in others]
+    asked = [told(others[0].value, others[0].operation, False)]
+    for step, other in enumerate(others[1:], start=1):
+        asked.append(f" {other.value}, {step}:{told(None, other.operation, False)}")
     weight = GIVEN if kind == "check" else READ
     for step, claim in enumerate(claims):
         pieces += [(f"\n\nStep {step + 1}:", GIVEN), (quoted(claim), weight)]
@@ -181,7 +184,8 @@ def drill(rng: Random, kind: str) -> Lesson:
         if right:
             pieces += checked(claim)
             right = is_right(claim)
-        pieces += judged(right, asked[step + 1] if step + 1 < len(claims) else " none", GIVEN)
+        after = asked[step + 1] if step + 1 < len(claims) else f" {claim.result}, {step + 1}: none"
+        pieces += judged(right, after, GIVEN)
     if kind == "check":
         return Lesson(f" asked{asked[0]}.", tuple(pieces))
     texts = [claim.operation.claim(claim.value, claim.result) for claim in claims]
@@ -286,16 +290,8 @@ def reading_lesson(rng: Random, problem: LevelProblem) -> Lesson:
         if right := compare(pieces, said_tokens(wanted), claim):
             pieces += checked(claim)
             right = is_right(claim)
-        pieces += judged(right, asked_after(problem, index, claim), READ)
+        pieces += judged(right, f" {claim.result}, {item(problem, index + 1)}", READ)
     return Lesson(verifier_prompt(problem.question, steps[:given]), tuple(pieces))
-
-
-def asked_after(problem: LevelProblem, index: int, claim: Claim) -> str:
-    """Returns what is asked after step `index` (from 0) if it is to go on from what was claimed."""
-    after = index + 1
-    if after == len(problem.operations):
-        return " none"
-    return told(claim.result, problem.operations[after], after == len(problem.operations) - 1)
 
 
 def length(rng: Random, problem: LevelProblem) -> int:
