@@ -1,6 +1,6 @@
 """The verifier's critique: what the problem asks for, what the step says, whether its result is so.
 
-A model of this size copies what is near, and what it finds by a number or the words before it. So
+A model of this size copies what is near, and what it finds by the words before it. So
 the problem is read as a whole, before any step; what is asked for comes before the step is read
 again; a step is quoted in one piece; and what is to be compared stands side by side, token beside
 token.
@@ -9,6 +9,7 @@ token.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
+from string import ascii_uppercase
 from typing import Any
 
 from benchmarks.arithmetic.checker import Claim, check, read_claim
@@ -23,7 +24,9 @@ hard, among many that are not."""
 GIVEN = 0.0
 """Loss weight of what the model does not write itself."""
 LEAD = "Let's verify step by step:"
-WORDS = f"asked none {' '.join(PLACES)}"
+LABELS = ascii_uppercase
+"""Of a plan's items: each is one token that stands nowhere else, which numbers do."""
+WORDS = f"asked none {' '.join((*PLACES, *LABELS))}"
 
 
 def build_verifier_tokenizer() -> Any:
@@ -72,29 +75,34 @@ def critique(
 
 
 def plan(problem: ArithmeticProblem) -> Iterator[Piece]:
-    """Yields what is asked at first and, by number, what is asked after each step."""
+    """Yields what is asked at first and, behind a letter each, what is asked after each step."""
     yield f" asked{asked(problem, 0)}", READ
-    for number in range(1, len(problem.operations) + 1):
-        yield f", {item(problem, number)}", READ
+    for steps in range(1, len(problem.operations) + 1):
+        yield f",{item(problem, steps)}", READ
     yield ".", READ
 
 
 def asked(problem: ArithmeticProblem, index: int) -> str:
     """Returns what step `index` (from 0) should do: a value, then from the second the plan's item.
 
-    The number stands right before what is to be found by it.
+    Its letter stands right before what is to be found by it.
     """
     if not index:
         return told(problem.start, problem.operations[0], len(problem.operations) == 1)
-    return f" {problem.values[index]}, {item(problem, index)}"
+    return f" {problem.values[index]},{item(problem, index)}"
 
 
-def item(problem: ArithmeticProblem, number: int) -> str:
-    """Returns what the plan says of what is asked after so many steps."""
-    if number == len(problem.operations):
-        return f"{number}: none"
-    last = number == len(problem.operations) - 1
-    return f"{number}:{told(None, problem.operations[number], last)}"
+def item(problem: ArithmeticProblem, steps: int) -> str:
+    """Returns what the plan says of what is asked after so many steps, from 1 up."""
+    if steps == len(problem.operations):
+        return f" {label(steps)} none"
+    last = steps == len(problem.operations) - 1
+    return f" {label(steps)}{told(None, problem.operations[steps], last)}"
+
+
+def label(steps: int) -> str:
+    """Returns the letter of what is asked after so many steps, from 1 up."""
+    return LABELS[steps - 1]
 
 
 def told(value: int | None, operation: Operation, last: bool) -> str:

@@ -25,6 +25,7 @@ from benchmarks.arithmetic.critique import (
     compared,
     critique,
     item,
+    label,
     plan,
     quoted,
     said_tokens,
@@ -174,7 +175,7 @@ def drill(rng: Random, kind: str) -> Lesson:
     # What is asked cannot be known: it is given.
     asked = [told(others[0].value, others[0].operation, False)]
     for step, other in enumerate(others[1:], start=1):
-        asked.append(f" {other.value}, {step}:{told(None, other.operation, False)}")
+        asked.append(f" {other.value}, {label(step)}{told(None, other.operation, False)}")
     weight = GIVEN if kind == "check" else READ
     for step, claim in enumerate(claims):
         pieces += [(f"\n\nStep {step + 1}:", GIVEN), (quoted(claim), weight)]
@@ -184,7 +185,11 @@ def drill(rng: Random, kind: str) -> Lesson:
         if right:
             pieces += checked(claim)
             right = is_right(claim)
-        after = asked[step + 1] if step + 1 < len(claims) else f" {claim.result}, {step + 1}: none"
+        after = (
+            asked[step + 1]
+            if step + 1 < len(claims)
+            else f" {claim.result}, {label(step + 1)} none"
+        )
         pieces += judged(right, after, GIVEN)
     if kind == "check":
         return Lesson(f" asked{asked[0]}.", tuple(pieces))
@@ -290,7 +295,7 @@ def reading_lesson(rng: Random, problem: LevelProblem) -> Lesson:
         if right := compare(pieces, said_tokens(wanted), claim):
             pieces += checked(claim)
             right = is_right(claim)
-        pieces += judged(right, f" {claim.result}, {item(problem, index + 1)}", READ)
+        pieces += judged(right, f" {claim.result},{item(problem, index + 1)}", READ)
     return Lesson(verifier_prompt(problem.question, steps[:given]), tuple(pieces))
 
 

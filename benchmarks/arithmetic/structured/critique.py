@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterator, Sequence
 
 from benchmarks.arithmetic.checker import read_claim
 from benchmarks.arithmetic.corpus import DECISIVE, PLAIN, Piece
-from benchmarks.arithmetic.critique import GIVEN, LEAD, READ, checked, plan, told, verdict
+from benchmarks.arithmetic.critique import GIVEN, LEAD, READ, checked, label, plan, told, verdict
 from benchmarks.arithmetic.problems import ArithmeticProblem
 from benchmarks.arithmetic.structured.checker import END, SECTIONS, SectionCheck, check, hold
 from benchmarks.arithmetic.structured.choices import ChoiceProblem
@@ -52,14 +52,14 @@ def critique(
     """
     labels = check(choice, steps)
     yield from lead(choice.problem)
-    for index, (text, label) in enumerate(zip(steps, labels, strict=True)):
-        if label is None:
+    for index, (text, right) in enumerate(zip(steps, labels, strict=True)):
+        if right is None:
             break
         given = shown is not None and index >= shown
         yield f"\n\nStep {index + 1}:{f' {text}' if given else ''}", GIVEN if given else READ
         if (yield from examined(index, hold(choice, index, text))):
             yield f" asked{asked(choice, index + 1)}.", READ
-        yield from verdict(bool(label))
+        yield from verdict(bool(right))
     all_shown = shown is None or len(steps) <= shown
     # Whoever puts steps into a chain ends it: after a right one nothing tells whether more follow.
     yield "\n</think>\nIs the solution correct?", READ if all_shown or False in labels else GIVEN
@@ -124,7 +124,7 @@ def compared(index: int, held: Sequence[SectionCheck], known: float) -> Iterator
         if index and each.right and each.said == END:
             return
         yield f" {sentence(index, each.said)}", READ
-        place = f" {number - 1}:" if index < CALCULATIONS and number > 1 else ""
+        place = f" {label(number - 1)}" if index < CALCULATIONS and number > 1 else ""
         yield f",{place}", READ
         yield f" {wanted(index, each.expected, number)}", known
         yield agreement(each.right)
@@ -151,7 +151,7 @@ def calculated(held: Sequence[SectionCheck], known: float) -> Iterator[Piece]:
             yield agreement(False)
             continue
         yield f" {'none' if each.said == END else calculation}", READ
-        yield f",{f' {number}:' if number else ''}", READ
+        yield f",{f' {label(number)}' if number else ''}", READ
         yield f" {wanted(CALCULATIONS, each.expected, number)}", known
         yield from worked_out(each)
 
