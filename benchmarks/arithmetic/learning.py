@@ -18,6 +18,8 @@ from benchmarks.arithmetic.muon import Muon
 POOL = 64 * 16
 """Lessons that are sorted by length together; large, so that batches hold like lengths."""
 WARM_UP = 0.03
+STATE = "training.pt"
+"""The file in a checkpoint's folder that a run goes on from; it is gone when the run has ended."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,14 @@ class Schedule:
         tokens: padded tokens per batch.
         rate: peak learning rate; linear warm-up over the first 3 %, then linear decay to 2 %.
         minutes: if set, stop and decay by the clock instead of by `steps`.
+        resume: whether to go on from the last progress line of a run that was stopped.
     """
 
     steps: int
     tokens: int
     rate: float
     minutes: float | None = None
+    resume: bool = False
 
 
 def new_model(tokenizer: Any, seed: int) -> Any:
@@ -164,8 +168,11 @@ def learn(
     watch: Callable[[Any], str],
     every: int,
     optimiser: Muon,
+    home: Path,
 ) -> None:
     """Trains `model` in place and prints a progress line every `every` steps.
+
+    A run that is stopped and resumed learns what one that is not would have learned.
 
     Args:
         model: the causal language model, on the device to train on.
@@ -174,9 +181,10 @@ def learn(
         watch: returns the held-out figures to print.
         every: steps between progress lines.
         optimiser: of the model's parameters.
+        home: the folder to keep in, at every line, what `resume` goes on from.
     """
-    began, recent = time.monotonic(), list[float]()
-    step = 0
+    step = take_up(home, model, optimiser, stream) if schedule.resume else 0
+    began, recent, first = time.monotonic(), list[float](), step
     device = model.device.type
     bfloat16 = has_bfloat16(device)
     while (done := progress(step, began, schedule)) < 1:
@@ -193,12 +201,39 @@ def learn(
         step += 1
         if step % every == 0:
             minutes = (time.monotonic() - began) / 60
-            left = minutes * (1 - done) / max(done, 1e-9)
+            left = minutes * (schedule.steps - step) / (step - first)
+            keep(home, model, optimiser, step)
             model.eval()
             print(f"step {step} loss {mean(recent):.3f} {watch(model)} "
                   f"{minutes:.1f} min, {left:.1f} min left", flush=True)  # fmt: skip
             model.train()
             recent.clear()
+    (home / STATE).unlink(missing_ok=True)
+
+
+def keep(home: Path, model: Any, optimiser: Muon, step: int) -> None:
+    """Writes what `take_up` reads."""
+    home.mkdir(parents=True, exist_ok=True)
+    state = {"step": step, "model": model.state_dict(), "optimiser": optimiser.state_dict()}
+    torch.save(state, home / f"{STATE}.new")
+    (home / f"{STATE}.new").replace(home / STATE)
+
+
+def take_up(home: Path, model: Any, optimiser: Muon, stream: Iterator[Any]) -> int:
+    """Brings all to where a stopped run was; returns its step.
+
+    Raises:
+        SystemExit: no stopped run is kept in `home`.
+    """
+    if not (home / STATE).is_file():
+        raise SystemExit(f"{home} has no {STATE}: nothing to resume; run without --resume")
+    state = torch.load(home / STATE, weights_only=True)
+    model.load_state_dict(state["model"])
+    optimiser.load_state_dict(state["optimiser"])
+    print(f"taking up at step {state['step']}; its lessons are made again", flush=True)
+    for _ in range(state["step"]):
+        next(stream)
+    return int(state["step"])
 
 
 def progress(step: int, began: float, schedule: Schedule) -> float:

@@ -58,6 +58,16 @@ class Muon:
                 for (matrix, _), update in zip(pairs, updates, strict=True):
                     matrix.add_(update, alpha=-rate)
 
+    def state_dict(self) -> dict[str, Any]:
+        """Returns what a later run needs in order to go on as this one would."""
+        return {"momenta": self._momenta, "rest": self._rest.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes what `state_dict` gave."""
+        self._momenta = state["momenta"]
+        self._rest.load_state_dict(state["rest"])
+        self.param_groups = [self._group, *self._rest.param_groups]
+
 
 def orthogonal(matrices: Tensor) -> Tensor:
     """Returns (number, rows, columns) matrices with all singular values brought near 1."""

@@ -27,6 +27,8 @@ def parser(module: str, threads: int | None = None) -> argparse.ArgumentParser:
     length = made.add_mutually_exclusive_group()
     length.add_argument("--steps", type=int, help="optimiser steps")
     length.add_argument("--minutes", type=float, help="train by the clock: not reproducible")
+    made.add_argument("--resume", action="store_true",
+                      help="go on with a stopped run from its last progress line")  # fmt: skip
     made.add_argument("--rate", type=float, help="peak learning rate")
     made.add_argument("--threads", type=int, default=threads,
                       help="CPU threads (default: PyTorch's choice)")  # fmt: skip
@@ -51,7 +53,8 @@ def make(
         set_threads(options.threads)
     schedule, train = roles[options.role]
     steps, rate = options.steps or schedule.steps, options.rate or schedule.rate
-    model = train(replace(schedule, steps=steps, rate=rate, minutes=options.minutes))
+    minutes, resume = options.minutes, options.resume
+    model = train(replace(schedule, steps=steps, rate=rate, minutes=minutes, resume=resume))
     out = options.out or home / options.role
     save(model.cpu(), tokenizer(options.role), out)
     print(f"wrote {out}")

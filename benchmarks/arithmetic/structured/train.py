@@ -4,7 +4,7 @@ The policy starts from the weights of the plain policy: it can calculate, and le
 from right responses alone. The verifier starts from the weights of the plain verifier: it reads
 problems and works claims out, and learns to read sections, then to judge them, responses of the
 policy among them.
-The checkpoint is written at every progress line; `--start` takes it up again.
+The checkpoint is written at every progress line; `--resume` goes on from there.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def train_policy(schedule: Schedule, seed: int, out: Path, start: Path) -> Any:
 
     stream = batches(tokenizer, policy_lessons(seed, held_out_keys()), schedule.tokens, seed)
     watch = keeping(solving(solved), tokenizer, out)
-    learn(model, stream, schedule, watch, EVERY, Muon(model, schedule.rate))
+    learn(model, stream, schedule, watch, EVERY, Muon(model, schedule.rate), out)
     return model
 
 
@@ -86,7 +86,7 @@ def train_verifier(
     lessons = verifier_lessons(seed, excluded, written)
     stream = batches(tokenizer, lessons, schedule.tokens, seed)
     kept = keeping(rarely(watch, JUDGED_EVERY), tokenizer, out)
-    learn(model, stream, schedule, kept, EVERY, Muon(model, schedule.rate))
+    learn(model, stream, schedule, kept, EVERY, Muon(model, schedule.rate), out)
     return model
 
 
