@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, TypeAlias, runtime_checkable
 
+from search.core import Spent
 from search.fault import Fault
 from search.ports import Closing
 
@@ -88,7 +89,7 @@ class Generation:
     `token_ids` are all generated tokens, the stop or end token included. `logprob` is the sum of
     the sampled tokens' raw log-probabilities, None when no log-probabilities were asked.
     `logprobs[t]` maps each of `logprob_ids` to its raw log-probability at position t (empty when
-    none were asked). Token counts are exact.
+    none were asked). Token counts are exact; `cached_tokens` is None where nobody tells it.
     """
 
     token_ids: tuple[int, ...]
@@ -97,7 +98,14 @@ class Generation:
     logprobs: tuple[Mapping[int, float], ...] = field(default=())
     logprob: float | None = None
     prompt_tokens: int = 0
-    cached_tokens: int = 0
+    cached_tokens: int | None = 0
+
+    @property
+    def spent(self) -> Spent:
+        """What it cost."""
+        untold = self.cached_tokens is None
+        made = (1, self.prompt_tokens, self.cached_tokens or 0, len(self.token_ids))
+        return Spent(*made, untold=int(untold))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 ENGINES = {
     "vllm": "engines.vllm_config:VllmConfig",
+    "vllm_server": "engines.vllm_server_config:VllmServerConfig",
     "scripted": "engines.scripted:ScriptedConfig",
 }
 DEFAULT = "vllm"

@@ -20,13 +20,11 @@ from typing import Any, Protocol
 from engines.engine import (
     EngineError,
     Facts,
-    Finish,
     Generation,
     Refused,
     Request,
     one_line,
     refusal,
-    room,
 )
 from engines.stepper import Stepper
 from engines.tokenizer import HfTokenizer
@@ -37,15 +35,12 @@ from engines.vllm_setup import (
     prepare_environment,
     prepare_in_process,
 )
+from engines.vllm_wire import ENDS, ending, sampling_fields
 from search.gather import gather
 from search.ports import Closing
 
 IN_PROCESS = threading.Lock()
 """Held by the one CPU engine of this process: two of them corrupt each other's memory."""
-FINISHES = {"length": Finish.LENGTH, "repetition": Finish.LOOP, "abort": Finish.ABORT}
-ENDS = ("stop", *FINISHES)
-"""vLLM's finish reasons whose tokens count. All others (`error`, and what a later vLLM may add) are
-faults of the engine that hit this request alone."""
 
 
 async def serve(model: str, config: VllmConfig) -> tuple[HfTokenizer, VllmEngine]:
@@ -162,29 +157,12 @@ def sampling_parameters(request: Request, max_model_len: int, eos_ids: Collectio
     """The `SamplingParams`. Only the final output is asked for, text only for stop strings."""
     from vllm.sampling_params import RepetitionDetectionParams, RequestOutputKind, SamplingParams
 
-    asked = request.sampling
-    loop = None
-    if asked.loop_ngram:
-        loop = RepetitionDetectionParams(
-            max_pattern_size=asked.loop_ngram,
-            min_pattern_size=asked.shortest_pattern,
-            min_count=asked.loop_repeats,
-        )
+    fields = sampling_fields(request, max_model_len, eos_ids)
+    if loop := fields["repetition_detection"]:
+        fields["repetition_detection"] = RepetitionDetectionParams(**loop)
     return SamplingParams(
-        max_tokens=room(request, max_model_len),
-        temperature=asked.temperature,
-        top_p=asked.top_p,
-        seed=asked.seed,
-        ignore_eos=True,  # the ends of a turn are among the stop tokens
-        stop_token_ids=[*eos_ids, *asked.stop_token_ids],
-        stop=list(asked.stop),
-        detokenize=bool(asked.stop),
-        skip_special_tokens=False,
-        spaces_between_special_tokens=False,
-        logprob_token_ids=list(asked.logprob_ids) or None,
+        **fields,
         flat_logprobs=True,
-        allowed_token_ids=list(asked.allowed_ids) or None,
-        repetition_detection=loop,
         output_kind=RequestOutputKind.FINAL_ONLY,
         skip_clone=True,  # made for this request alone
     )
@@ -200,7 +178,7 @@ def generation(output: Any, request: Request, eos_ids: Collection[int]) -> Gener
     if completion.finish_reason not in ENDS:
         return Refused(f"vLLM ended the request with {completion.finish_reason!r}", again=True)
     token_ids = tuple(completion.token_ids)
-    finish, stop = _finish(completion, token_ids, eos_ids)
+    finish, stop = ending(completion.finish_reason, completion.stop_reason, token_ids, eos_ids)
     logprob_ids = request.sampling.logprob_ids
     return Generation(
         token_ids,
@@ -211,18 +189,6 @@ def generation(output: Any, request: Request, eos_ids: Collection[int]) -> Gener
         prompt_tokens=len(request.prompt),
         cached_tokens=output.num_cached_tokens or 0,
     )
-
-
-def _finish(
-    completion: Any, token_ids: Sequence[int], eos_ids: Collection[int]
-) -> tuple[Finish, int | str | None]:
-    reason = completion.finish_reason
-    if reason == "stop":
-        if isinstance(completion.stop_reason, str):
-            return Finish.STOP, completion.stop_reason
-        last = token_ids[-1]
-        return (Finish.EOS, None) if last in eos_ids else (Finish.STOP, last)
-    return FINISHES[reason], None
 
 
 def _logprobs(flat: Any, ids: Sequence[int]) -> Iterator[dict[int, float]]:

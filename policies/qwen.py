@@ -205,7 +205,7 @@ class Qwen(EnginePort):
     ) -> tuple[tuple[Step, ...], Spent]:
         """All steps to the end."""
         generation = await self._generate(Request(prompt, self._sampling(call, room), call.cache))
-        return self.segmenter.split(generation.token_ids, _stop(generation)), _spent(generation)
+        return self.segmenter.split(generation.token_ids, _stop(generation)), generation.spent
 
     async def _one_step(
         self, call: PolicyCall, prompt: tuple[int, ...], room: int
@@ -224,7 +224,7 @@ class Qwen(EnginePort):
             sampling = self._sampling(call, limit, attempt=spent.calls, stop=self.segmenter.stops)
             generation = await self._generate(Request((*prompt, *ids), sampling, call.cache))
             ids += generation.token_ids
-            spent += _spent(generation)
+            spent += generation.spent
             stop = _stop(generation)
             paused = stop in (StopReason.STEP_END, StopReason.LENGTH)
             if paused and (step := self.segmenter.first(ids)):
@@ -281,11 +281,6 @@ def _too_long(prompt: str, path: int, longest: int) -> _Unusable:
 def _stop(generation: Generation) -> StopReason:
     paused = generation.finish is Finish.STOP
     return StopReason.STEP_END if paused else StopReason(generation.finish.value)
-
-
-def _spent(generation: Generation) -> Spent:
-    generated = len(generation.token_ids)
-    return Spent(1, generation.prompt_tokens, generation.cached_tokens, generated)
 
 
 async def build(config: QwenConfig) -> Qwen:

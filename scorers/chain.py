@@ -7,14 +7,14 @@ passing, and one that ends with it unclosed is cut there afterwards; so are step
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engines.engine import Finish, Refused, Request, Sampling
 from scorers.continuing import NOTHING, Begun, Odds, Spans, silent
 from scorers.drafts import Draft, Sheet
 from scorers.log_odds import log_odds, log_sum
 from scorers.readings import ChainReading
-from scorers.writing import ChainWriter, cost
+from scorers.writing import ChainWriter
 from search.core import Spent
 
 CUT = {
@@ -93,7 +93,7 @@ class ChainVerifier:
         (answer,) = await writer.engine.generate([request])
         if isinstance(answer, Refused):
             return answer
-        spent = written.spent + cost(answer)
+        spent = written.spent + answer.spent
         if answer.finish is Finish.ABORT:
             return unread(CUT[Finish.ABORT], spent, aborted=True)
         odds = log_odds(answer.logprobs[0], writer.verdict_ids.yes, writer.verdict_ids.no)
@@ -113,5 +113,4 @@ class ChainVerifier:
 
 def unread(reason: str, spent: Spent, *, aborted: bool = False) -> Unread:
     """A chain that came to nothing: all that it generated counts as failed."""
-    failed = Spent(spent.calls, spent.prompt, spent.cached, spent.generated, spent.generated)
-    return Unread(reason, failed, aborted)
+    return Unread(reason, replace(spent, failed=spent.generated), aborted)

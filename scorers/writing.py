@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
-from engines.engine import Engine, Finish, Generation, Refused, Request, Sampling
+from engines.engine import Engine, Finish, Refused, Request, Sampling
 from engines.loop_guard import LoopGuard, loop_across
 from scorers.continuing import Begun
 from scorers.continuing import cut as cut_after
@@ -23,7 +23,6 @@ from scorers.prompt import VerifierPrompt
 from scorers.readings import ChainReading
 from scorers.verdict_ids import QUESTION, VerdictIds
 from scorers.verdicts import ChainReader
-from search.core import Spent
 from search.seeds import call_seed
 
 CUTS = frozenset({Finish.LENGTH, Finish.LOOP, Finish.ABORT})
@@ -200,7 +199,7 @@ class ChainWriter:
                 written,
                 ids=written.ids + answer.token_ids,
                 odds=written.odds + answer.logprobs,
-                spent=written.spent + cost(answer),
+                spent=written.spent + answer.spent,
             )
             halted = answer.finish is Finish.STOP and written.ids[-1] in halts
             cut = answer.finish if answer.finish in CUTS else None
@@ -293,8 +292,3 @@ def tokens_before(pieces: Sequence[str], text_end: int, question: int) -> int:
     starts = accumulate(map(len, pieces), initial=0)
     spans = pairwise(starts)
     return sum(start < text_end and end <= question for start, end in spans)
-
-
-def cost(generation: Generation) -> Spent:
-    """What one request cost."""
-    return Spent(1, generation.prompt_tokens, generation.cached_tokens, len(generation.token_ids))

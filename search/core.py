@@ -269,6 +269,9 @@ class Spent:
     `failed` is the part of `generated` that came to nothing (an unreadable chain, an aborted
     request).
 
+    `untold` counts those of `calls` of which nobody tells how much of their prompt was cached: they
+    add nothing to `cached`, and what was computed is at most what is counted.
+
     A reply that a cache over runs had is counted in none of these. `recalled` counts such replies,
     `spared` the calls that each of them took when it was made, `saved` the tokens computed then.
     """
@@ -281,6 +284,7 @@ class Spent:
     recalled: int = 0
     spared: int = 0
     saved: int = 0
+    untold: int = 0
 
     @property
     def computed(self) -> int:
@@ -306,6 +310,7 @@ class Spent:
             self.recalled + other.recalled,
             self.spared + other.spared,
             self.saved + other.saved,
+            self.untold + other.untold,
         )
 
 

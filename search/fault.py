@@ -23,6 +23,7 @@ class Fault(Exception):
         ├── UnsafeFile                 2  a file of a run that is none, or a link
         ├── TokenizerError             2  a checkpoint without a usable tokenizer
         │   └── UnfitTokenizer         2  a verifier's that is no ThinkPRM's
+        ├── UnfitServer                2  a server that cannot serve a config
         ├── DatasetError               2  a dataset
         ├── RunFolderError             2  a folder that is no run
         ├── LockError                  2  a run that another process has

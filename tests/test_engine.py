@@ -1,4 +1,4 @@
-"""What every engine owes a policy or scorer: the scripted one, and vLLM on a tiny model."""
+"""What every engine owes a policy or scorer: the scripted one, behind a server, and vLLM."""
 
 from __future__ import annotations
 
@@ -12,7 +12,16 @@ from typing import Any
 import pytest
 
 from engines.engine import EngineError, Finish, Generation, Refused, Request, Sampling
-from tiny_engines import BLOCK, CONTEXT, Served, make_checkpoint, real, scripted
+from tiny_engines import (
+    BLOCK,
+    CONTEXT,
+    Served,
+    make_checkpoint,
+    over_completions,
+    over_http,
+    real,
+    scripted,
+)
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +34,8 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     scope="module",
     params=[
         pytest.param(scripted, id="scripted"),
+        pytest.param(over_http, id="vllm_server"),
+        pytest.param(over_completions, id="vllm_server-completions"),
         pytest.param(real, id="vllm", marks=pytest.mark.engine),
     ],
 )

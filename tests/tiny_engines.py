@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engines.engine import Engine, Generation, Request
 from engines.scripted_engine import ScriptedEngine
 from engines.tokenizer import HfTokenizer
 from engines.vllm_config import VllmConfig
+from engines.vllm_server_config import VllmServerConfig
+from engines.vllm_server_engine import VllmServerEngine
+from engines.vllm_wire import COMPLETIONS, GENERATE
+from played_server import PlayedServer
 
 BLOCK, CONTEXT = 32, 256
 SPECIAL = ("<|end|>", "<|pad|>")
@@ -87,6 +91,20 @@ def scripted(folder: Path) -> Served:
         max_model_len=CONTEXT,
     )
     return Served(engine, tokenizer, size, folder)
+
+
+def over_http(folder: Path, path: str = GENERATE) -> Served:
+    """The scripted engine behind a server."""
+    behind = scripted(folder)
+    config = VllmServerConfig(served_model_name="the-model", retries=1)
+    server = PlayedServer(behind.engine, behind.tokenizer, path, context=CONTEXT)
+    engine = asyncio.run(VllmServerEngine.start("x", config, behind.tokenizer, transport=server))
+    return replace(behind, engine=engine)
+
+
+def over_completions(folder: Path) -> Served:
+    """The same behind one that has only `/v1/completions`."""
+    return over_http(folder, COMPLETIONS)
 
 
 def real(folder: Path) -> Served:

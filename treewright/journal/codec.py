@@ -34,8 +34,9 @@ Text: TypeAlias = str | list[int]
 
 SURROGATE_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 """Two code points that every JSON reader joins into one."""
-COUNTS = (5, len(Spent.__slots__))
-"""Of a reply that was made, and of one that a cache over runs had."""
+COUNTS = (5, 8, len(Spent.__slots__))
+"""Of a reply that was made, of one that a cache over runs had, and of one that nobody tells how
+much of its prompt was cached."""
 STOPS = {reason.value: reason for reason in StopReason}
 ORIGINS = {origin.value: origin for origin in Origin}
 STATUSES = {status.value: status for status in VerdictStatus}
@@ -221,9 +222,14 @@ def decode_score(data: float | Json) -> Score:
 
 
 def encode_spent(spent: Spent) -> list[int]:
-    """`[calls, prompt, cached, generated, failed]`, of a cache's `[…, recalled, spared, saved]`."""
+    """`[calls, prompt, cached, generated, failed]`, of a cache's `[…, recalled, spared, saved]`.
+
+    Where it is not told what was cached, `[…, untold]` follows.
+    """
     made = [spent.calls, spent.prompt, spent.cached, spent.generated, spent.failed]
     had = [spent.recalled, spent.spared, spent.saved]
+    if spent.untold:
+        return [*made, *had, spent.untold]
     return made + had if any(had) else made
 
 
@@ -231,7 +237,7 @@ def decode_spent(data: Any) -> Spent:
     """The inverse of `encode_spent`."""
     counts = checking.ids(data, "spent", checking.LARGEST_COUNT)
     if len(counts) not in COUNTS:
-        raise ValueError(f"spent has {len(counts)} counts, not {COUNTS[0]} or {COUNTS[1]}")
+        raise ValueError(f"spent has {len(counts)} counts, not {COUNTS[0]} to {COUNTS[-1]}")
     return Spent(*counts)
 
 
