@@ -15,7 +15,7 @@ from engines.vllm_wire import (
     completions_body,
     generate_body,
     generation,
-    refused_by,
+    path_of,
     sampling_fields,
 )
 
@@ -61,9 +61,7 @@ class Server:
     ) -> Generation | Refused:
         """Raises `HttpFault` where it gives no answer."""
         assert self.facts is not None, "only a server that was looked at is asked"
-        path, name = self.facts.path, self.facts.name
-        if why := refused_by(path, request):
-            return Refused(f"{self.url}: {why}")
+        path, name = path_of(request, self.facts.path), self.facts.name
         answer = await self._client.post(path, body(path, request, name, max_model_len, eos_ids))
         try:
             found = generation(answer, path, request, eos_ids)

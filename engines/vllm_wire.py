@@ -11,7 +11,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from engines.engine import MAX_LOGPROB_IDS, Finish, Generation, Request, room
+from engines.engine import Finish, Generation, Request, room
 
 Json: TypeAlias = Mapping[str, Any]
 Ending: TypeAlias = tuple[Finish, int | str | None]
@@ -21,6 +21,9 @@ FINISHES = {"length": Finish.LENGTH, "repetition": Finish.LOOP, "abort": Finish.
 ENDS = ("stop", *FINISHES)
 """vLLM's finish reasons whose tokens count. All others (`error`, and what a later vLLM may add) are
 faults of the engine that hit this request alone."""
+MAX_LOGPROBS = 20
+"""So many log-probabilities a server gives at `/inference/v1/generate`, unless it was started with
+another `--max-logprobs`; at `/v1/completions` the limit does not hold for given tokens."""
 FLOOR = -9999.0
 """What JSON has for a log-probability of minus infinity."""
 TOKEN = "token_id:"
@@ -91,11 +94,9 @@ def completions_body(request: Request, model: str, fields: dict[str, Any]) -> di
     return body | ({"cache_salt": request.cache} if request.cache else {})
 
 
-def refused_by(path: str, request: Request) -> str:
-    """Why a request that an engine serves is not served at this path; empty where it is."""
-    if path == GENERATE and len(request.sampling.logprob_ids) >= MAX_LOGPROB_IDS:
-        return f"at most {MAX_LOGPROB_IDS - 1} logprob_ids at {GENERATE}"
-    return ""
+def path_of(request: Request, preferred: str) -> str:
+    """Where a request is sent: to the preferred path, unless that does not serve it."""
+    return COMPLETIONS if len(request.sampling.logprob_ids) >= MAX_LOGPROBS else preferred
 
 
 def generation(

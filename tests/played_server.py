@@ -82,7 +82,7 @@ class PlayedServer(httpx.AsyncBaseTransport):
         if path not in (GENERATE, COMPLETIONS):
             return answer(404, {"detail": "Not Found"})
         self.asked.append((host, path, body))
-        if self.faults and len(self.asked) > 1:  # the first is the probe at the start
+        if self.faults and body.get("cache_salt") != "treewright":  # not the one at the start
             return self.faults.pop(0)
         return await self._generated(path, body)
 
