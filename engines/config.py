@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
@@ -27,6 +27,10 @@ class Ability(StrEnum):
     """The log-probabilities of given tokens are told at every position."""
     ABORT = "abort"
     """A cancelled request computes nothing more."""
+    CONTINUE = "continue"
+    """A text that was begun is gone on with, and it is told what ended it."""
+    TOP_LOGPROBS = "top_logprobs"
+    """The log-probabilities of the likeliest tokens are told at every position."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +89,15 @@ class EngineConfig(ABC):
     def weights_gib(self, model: str) -> float | None:
         """The size of the weights that it loads, in GiB; None where that cannot be told."""
         return 0.0
+
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        """What it can do, as it is configured."""
+        return self.can
+
+    def advice(self, lacking: Sequence[Ability]) -> str:
+        """What to do where it cannot do what is asked of it."""
+        return "use engine.kind=vllm"
 
     def identity(self) -> Mapping[str, object]:
         """Its keys that can change an output, and their values."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from engines.config import Ability, EngineConfig
 from engines.engine import (
@@ -22,6 +23,7 @@ from engines.engine import (
     Sampling,
 )
 from engines.loop_guard import LoopGuard
+from engines.texts import OpensTexts
 from engines.tokenizer import Tokenizer, TokenizerError
 from engines.traits import Traits
 from engines.vllm_config import VllmConfig
@@ -37,8 +39,13 @@ from search.ports import ENDED, Failure, FailureKind, PolicyCall, PolicyReply
 from search.questions import Until
 from search.seeds import call_seed
 
+if TYPE_CHECKING:
+    from policies.texts import TextPolicy
+
 log = logging.getLogger(__name__)
 
+WITH_TOKENS = frozenset({Ability.TOKEN_IDS, Ability.SEEDS})
+NOTHING: frozenset[Ability] = frozenset()
 LONGEST_TOKEN = 128
 """Characters in the longest token of Qwen's vocabulary (a run of spaces)."""
 
@@ -110,7 +117,7 @@ class QwenConfig:
         return Traits(
             model=self.model,
             engine=self.engine,
-            asks=frozenset({Ability.TOKEN_IDS, Ability.SEEDS}),
+            asks=self.asks,
             most_tokens=self.sampling.max_tokens,
             text_limit=("sampling.max_tokens", self.sampling.max_tokens),
             temperature=self.sampling.temperature,
@@ -118,6 +125,11 @@ class QwenConfig:
             cache=self.cache,
             repeatable=not self.engine.remote,
         )
+
+    @property
+    def asks(self) -> frozenset[Ability]:
+        """What its engine must be able to do; one that knows texts alone will do."""
+        return NOTHING if in_texts(self.engine) else WITH_TOKENS
 
     def examine(self, questions: Sequence[str], *, feedback: bool) -> Iterator[Finding]:
         """See `engines.traits.Examined`."""
@@ -265,6 +277,11 @@ class Qwen(EnginePort):
         return call.greedy or self.config.sampling.temperature == 0
 
 
+def in_texts(engine: EngineConfig) -> bool:
+    """Whether an engine knows texts alone."""
+    return isinstance(engine, OpensTexts) and Ability.TOKEN_IDS not in engine.abilities
+
+
 class _Unusable(Exception):
     """A call that gets no reply, and what is to be done about it."""
 
@@ -283,12 +300,16 @@ def _stop(generation: Generation) -> StopReason:
     return StopReason.STEP_END if paused else StopReason(generation.finish.value)
 
 
-async def build(config: QwenConfig) -> Qwen:
-    """Load the tokenizer and start the engine.
+async def build(config: QwenConfig) -> Qwen | TextPolicy:
+    """Load the tokenizer and start the engine; over one that knows texts alone, work with texts.
 
     Raises:
         TokenizerError: the folder is missing, or is no chat checkpoint.
         EngineError: the engine does not start.
     """
+    if isinstance(config.engine, OpensTexts) and in_texts(config.engine):
+        from policies.texts import TextPolicy
+
+        return TextPolicy(config, await config.engine.open_texts(config.model))
     tokenizer, engine = await config.engine.open(config.model)
     return Qwen(config, engine, tokenizer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from engines.config import Ability
 from engines.traits import Judges, traits_of
 from search.aggregation import Aggregator, Over
 from search.questions import Declared, judges_prefixes
@@ -119,8 +120,16 @@ def _check_option_base(config: Config, where: Where) -> None:
 def _check_abilities(config: Config, where: Where) -> None:
     """An engine must be able to do what its part asks of it."""
     for section, traits in sides(config).items():
-        lacking = sorted(traits.asks - traits.engine.can) if traits.engine else []
-        if traits.engine and lacking:
-            key, kind = f"{section}.engine.kind", kind_of(section, getattr(config, section))
+        if traits.engine is None:
+            continue
+        key, kind = f"{section}.engine.kind", kind_of(section, getattr(config, section))
+        if lacking := sorted(traits.asks - traits.engine.abilities):
             problem = f"cannot give {', '.join(lacking)}, which {section} {kind} needs"
-            raise ConfigError(where(key), key, traits.engine.kind, problem, "use engine.kind=vllm")
+            hint = traits.engine.advice(lacking)
+            raise ConfigError(where(key), key, traits.engine.kind, problem, hint)
+        by_steps = section == "policy" and not traits.whole and judges_prefixes(config.strategy)
+        if by_steps and Ability.CONTINUE not in traits.engine.abilities:
+            strategy = kind_of("strategy", config.strategy)
+            problem = f"goes on with no text that was begun, which strategy {strategy} needs"
+            hint = traits.engine.advice([Ability.CONTINUE])
+            raise ConfigError(where(key), key, traits.engine.kind, problem, hint)
