@@ -89,7 +89,8 @@ class Generation:
     `token_ids` are all generated tokens, the stop or end token included. `logprob` is the sum of
     the sampled tokens' raw log-probabilities, None when no log-probabilities were asked.
     `logprobs[t]` maps each of `logprob_ids` to its raw log-probability at position t (empty when
-    none were asked). Token counts are exact; `cached_tokens` is None where nobody tells it.
+    none were asked); an API that tells those of the likeliest tokens alone leaves out the others.
+    Token counts are exact; `cached_tokens` is None where nobody tells it.
     """
 
     token_ids: tuple[int, ...]
@@ -99,13 +100,15 @@ class Generation:
     logprob: float | None = None
     prompt_tokens: int = 0
     cached_tokens: int | None = 0
+    generated_tokens: int | None = None
+    """Of an API that could not be told where to stop: all that it generated; else None."""
 
     @property
     def spent(self) -> Spent:
         """What it cost."""
-        untold = self.cached_tokens is None
-        made = (1, self.prompt_tokens, self.cached_tokens or 0, len(self.token_ids))
-        return Spent(*made, untold=int(untold))
+        made = len(self.token_ids) if self.generated_tokens is None else self.generated_tokens
+        untold = int(self.cached_tokens is None)
+        return Spent(1, self.prompt_tokens, self.cached_tokens or 0, made, untold=untold)
 
 
 @dataclass(frozen=True, slots=True)

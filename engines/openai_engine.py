@@ -54,9 +54,8 @@ class OpenAiEngine:
             EngineError: nobody answers.
         """
         key = config.key()
-        tokenizer = (
-            HfTokenizer.load(config.tokenizer, config.revision) if config.tokenizer else None
-        )
+        its = config.tokenizer
+        tokenizer = HfTokenizer.load(its, config.revision) if its else None
         client = HttpClient(config.base_url.rstrip("/"), key, transport)
         engine = cls(client, model, config, tokenizer)
         try:

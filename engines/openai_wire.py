@@ -15,6 +15,8 @@ Json: TypeAlias = Mapping[str, Any]
 CHAT, COMPLETIONS = "/chat/completions", "/completions"
 SEEDS = 2**31
 DONE = "[DONE]"
+SILENT = ("length", "content_filter", "tool_calls", "function_call")
+"""Reasons with which there may be no text."""
 
 
 class Unlike(Exception):
@@ -57,7 +59,7 @@ def read(answer: Json, request: TextRequest) -> TextGeneration | Refused:
         return Refused("the API's content filter withheld the answer (content_filter)")
     if reason in ("tool_calls", "function_call"):
         return Refused(f"the model called a tool instead of answering ({reason})")
-    prompt, cached, generated = counted(answer.get("usage"), request.max_tokens, text)
+    prompt, cached, generated = counted(answer.get("usage"), text)
     finish, stop = ending(choice, request)
     if stop is not None and not text.endswith(stop):
         text += stop  # OpenAI leaves it out
@@ -78,8 +80,7 @@ def text_of(choice: Json) -> str:
     message = choice.get("message")
     said = message.get("content") if isinstance(message, dict) else choice.get("text")
     refusal = message.get("refusal") if isinstance(message, dict) else None
-    if said is None and (refusal or choice.get("finish_reason") in ("length", "content_filter",
-                                                                   "tool_calls", "function_call")):  # fmt: skip
+    if said is None and (refusal or choice.get("finish_reason") in SILENT):
         return str(refusal or "")
     if not isinstance(said, str):
         raise Unlike("its choice has no text")
@@ -106,7 +107,7 @@ def ending(choice: Json, request: TextRequest) -> tuple[Finish, str | None]:
     return (Finish.STOP, stop) if isinstance(stop, str) else (Finish.EOS, None)
 
 
-def counted(usage: object, most: int, text: str) -> tuple[int | None, int | None, int | None]:
+def counted(usage: object, text: str) -> tuple[int | None, int | None, int | None]:
     """Tokens of the prompt, those of them that were cached, and those that were generated.
 
     None where the API does not tell. Raises `Unlike` where what it tells cannot be.

@@ -78,6 +78,7 @@ class HfTokenizer:
         added = tokenizer.added_tokens_decoder.items()
         self._control = frozenset(token_id for token_id, token in added if _is_control(token))
         own = () if tokenizer.eos_token_id is None else (tokenizer.eos_token_id,)
+        self._by_text: dict[str, int] | None = None
         self._eos_ids = tuple(dict.fromkeys((*own, *eos_ids)))
 
     @classmethod
@@ -137,6 +138,16 @@ class HfTokenizer:
         """The id of a token by its exact content in the vocabulary."""
         found: int | None = self._backend.token_to_id(token)
         return found
+
+    def spelt(self, text: str) -> int | None:
+        """The first token of the vocabulary whose text is this; None where none is.
+
+        Most tokens are what `encode` makes of their text; this finds the others.
+        """
+        if self._by_text is None:
+            every = range(self._backend.get_vocab_size() - 1, -1, -1)
+            self._by_text = {self.decode((token,)): token for token in every}
+        return self._by_text.get(text)
 
     def chat(self, messages: Sequence[Mapping[str, str]]) -> tuple[int, ...]:
         """Ids of the chat template with the generation prompt; no BOS but the template's own.

@@ -96,6 +96,8 @@ class ChainVerifier:
         spent = written.spent + answer.spent
         if answer.finish is Finish.ABORT:
             return unread(CUT[Finish.ABORT], spent, aborted=True)
+        if not answer.logprobs:
+            return unread("no answer to the closing question", spent)
         odds = log_odds(answer.logprobs[0], writer.verdict_ids.yes, writer.verdict_ids.no)
         if odds is None or math.exp(log_sum(answer.logprobs[0], labels)) < self.min_mass:
             return unread(f"neither Yes nor No at its end: P(Yes)+P(No) < {self.min_mass:g}", spent)

@@ -32,6 +32,9 @@ from search.findings import Finding
 AfterIncorrect: TypeAlias = Literal["rejudge", "inherit"]
 AGAIN = ("Let me double check", "Let's verify again", "Did I miss something?")
 """The authors' cues of the second, third and fourth round (arXiv 2504.16828, appendix)."""
+WITH_TOKENS = frozenset({Ability.TOKEN_IDS, Ability.SEEDS, Ability.LOGPROBS})
+LISTED = frozenset({Ability.CONTINUE, Ability.TOP_LOGPROBS})
+"""What will do where there are no token ids: verdicts are read where both words are listed."""
 COLDEST = 0.001
 """The least decision temperature: below it all that a verifier says would be 0 or 1."""
 
@@ -195,10 +198,11 @@ class ThinkPrmConfig:
     def traits(self) -> Traits:
         """All rounds and chains to their limit, all retries, and a token to read each verdict."""
         attempts = 1 + self.incremental + self.retries
+        in_texts = Ability.TOKEN_IDS not in self.engine.abilities and self.engine.remote
         return Traits(
             model=self.model,
             engine=self.engine,
-            asks=frozenset({Ability.TOKEN_IDS, Ability.SEEDS, Ability.LOGPROBS}),
+            asks=LISTED if in_texts else WITH_TOKENS,
             most_tokens=attempts * self.most_chains * (self.rounds * self.max_tokens + 1),
             text_limit=self._text_limit(),
             judges=Judges.STEPS,
