@@ -177,10 +177,10 @@ def test_a_wrong_name_and_a_wrong_key_are_told_at_the_start(
 
     monkeypatch.setenv("API_KEY", "right")
     keyed = OpenAiConfig(base_url=URL, api_key_env="API_KEY")
-    with pytest.raises(UnfitServer, match="does not serve gpt: .*404 Not Found: The model `gpt`"):
+    with pytest.raises(UnfitServer, match=r"does not serve gpt: .*404 Not Found: The model `gpt`"):
         asyncio.run(start("gpt", keyed))
     monkeypatch.setenv("API_KEY", CANARY)
-    with pytest.raises(UnfitServer, match="the API refuses the key: .*Bearer <redacted>") as raised:
+    with pytest.raises(UnfitServer, match=r"refuses the key: .*Bearer <redacted>") as raised:
         asyncio.run(start("a-model", keyed))
     assert CANARY not in str(raised.value)
     monkeypatch.delenv("API_KEY")
