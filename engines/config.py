@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from engines import checkpoint
 from engines.engine import Engine
+from engines.token_price import TokenPrice
 from engines.tokenizer import HfTokenizer, Tokenizer, TokenizerError
 from search.checks import check_count
 from search.findings import Finding, fail, ok, warn
@@ -95,9 +96,14 @@ class EngineConfig(ABC):
         """What it can do, as it is configured."""
         return self.can
 
+    @property
+    def billed(self) -> TokenPrice | None:
+        """What its tokens cost; None where nobody sends a bill."""
+        return None
+
     def advice(self, lacking: Sequence[Ability]) -> str:
         """What to do where it cannot do what is asked of it."""
-        return "use engine.kind=vllm"
+        return "use engine.kind=vllm or vllm_server"
 
     def identity(self) -> Mapping[str, object]:
         """Its keys that can change an output, and their values."""

@@ -11,7 +11,7 @@ from engines.engine import Engine
 from engines.server_config import ServerConfig, check_url
 from engines.texts import TextEngine
 from engines.tokenizer import Tokenizer
-from search.checks import check_choice, check_number, fault
+from search.checks import check_choice, fault
 from search.findings import Finding, ok
 
 ContinueBy: TypeAlias = Literal["none", "continue_final_message", "completions"]
@@ -19,24 +19,6 @@ SET_HERE = ("model", "messages", "prompt", "max_tokens", "temperature", "top_p",
             "stream", "stream_options", "n", "logprobs")  # fmt: skip
 """What a request says by other keys, and `extra_body` may not."""
 MOST_TOP_LOGPROBS = 20
-
-
-@dataclass(frozen=True)
-class Price:
-    """What a million tokens cost, in the currency of the bill."""
-
-    prompt: float = 0.0
-    """Of those that are read."""
-    cached: float | None = None
-    """Of those of them that were cached; null: as the others."""
-    generated: float = 0.0
-    """Of those that are written."""
-
-    def __post_init__(self) -> None:
-        check_number("prompt", self.prompt)
-        check_number("generated", self.generated)
-        if self.cached is not None:
-            check_number("cached", self.cached)
 
 
 @dataclass(frozen=True)
@@ -73,10 +55,8 @@ class OpenAiConfig(ServerConfig):
     """What the API calls the limit of a generation."""
     extra_body: dict[str, Any] = field(default_factory=dict)
     """What else each request says, `{reasoning_effort: low}` say."""
-    price: Price | None = None
-    """What tokens cost, for the table and the ledger; null: nobody says."""
 
-    uncounted: ClassVar[frozenset[str]] = ServerConfig.uncounted | {"stream", "price"}
+    uncounted: ClassVar[frozenset[str]] = ServerConfig.uncounted | {"stream"}
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -104,6 +84,8 @@ class OpenAiConfig(ServerConfig):
         """See `EngineConfig.advice`."""
         if set(lacking) == {Ability.CONTINUE}:
             return "say engine.continue_by, where the API can go on with a text"
+        if Ability.TOKEN_IDS in lacking:
+            return super().advice(lacking)
         return "say engine.continue_by=completions, engine.tokenizer and engine.top_logprobs=20"
 
     async def open(self, model: str) -> tuple[Tokenizer, Engine]:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from engines.checkpoint import is_here
 from engines.config import EngineConfig
+from engines.token_price import TokenPrice
 from engines.tokenizer import Tokenizer
 from search.checks import check_count, check_number, fault
 from search.fault import Fault
@@ -40,8 +41,13 @@ class ServerConfig(EngineConfig):
     connection that broke, half an answer), after waits that double from half a second, or as long
     as its `retry-after` says."""
 
+    price: TokenPrice | None = None
+    """What tokens cost, for the table and the ledger; null: nobody says."""
+
     remote: ClassVar[bool] = True
-    uncounted: ClassVar[frozenset[str]] = frozenset({"api_key_env", "timeout_s", "retries"})
+    uncounted: ClassVar[frozenset[str]] = frozenset(
+        {"api_key_env", "timeout_s", "retries", "price"}
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -65,6 +71,11 @@ class ServerConfig(EngineConfig):
                 f"export {self.api_key_env}=… before the run, on a cluster before Ray starts there",
             )
         return found
+
+    @property
+    def billed(self) -> TokenPrice | None:
+        """See `EngineConfig.billed`."""
+        return self.price
 
     def notes(self) -> Iterator[str]:
         """That a key is not here."""

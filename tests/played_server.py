@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import httpx
 
 from engines.engine import Engine, Finish, Generation, Refused, Request, Sampling
 from engines.tokenizer import HfTokenizer
+from engines.vllm_server_config import VllmServerConfig
+from engines.vllm_server_engine import VllmServerEngine
 from engines.vllm_wire import COMPLETIONS, GENERATE
 
 Reply: TypeAlias = httpx.Response | Exception
+T = TypeVar("T")
+
+CANARY = "canary-4f1c9e-of-the-account"
+PROMPT = tuple(range(3, 75))
+ONE = VllmServerConfig(base_urls=("http://one",), timeout_s=5.0, retries=2)
+TWO = VllmServerConfig(base_urls=("http://one", "http://two/v1/"), timeout_s=5.0, retries=2)
+HTML_PAGE = "<html><body>Welcome to nginx</body></html>"
 REASONS = {Finish.EOS: "stop", Finish.STOP: "stop", Finish.LOOP: "repetition"}
 
 
@@ -158,9 +168,34 @@ def shown_logprobs(path: str, request: Request, made: Generation) -> dict[str, A
             "token_logprobs": [next(iter(row.values())) for row in rows],
             "top_logprobs": [{f"token_id:{t}": value for t, value in row.items()} for row in rows],
         }
-    content = []
+    content: list[dict[str, Any]] = []
     for row in rows:
         listed = [{"token_id": token, "logprob": value} for token, value in row.items()]
         content.append({**listed[0], "top_logprobs": listed[: len(ids)]})
     assert all(math.isfinite(each["logprob"]) for each in content)
     return {"content": content}
+
+
+def started(
+    server: PlayedServer,
+    use: Callable[[VllmServerEngine], Awaitable[T]],
+    config: VllmServerConfig = ONE,
+    key: str | None = CANARY,
+) -> T:
+    """What `use` makes of an engine over the server."""
+
+    async def run() -> T:
+        engine = await VllmServerEngine.start(
+            "a/model", config, server.tokenizer, key, transport=server
+        )
+        try:
+            return await use(engine)
+        finally:
+            await engine.close()
+
+    return asyncio.run(run())
+
+
+def one(engine: VllmServerEngine, **sampling: Any) -> Awaitable[list[Generation | Refused]]:
+    """A request for four tokens."""
+    return engine.generate([Request(PROMPT, Sampling(4, **sampling))])
