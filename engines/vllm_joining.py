@@ -13,7 +13,7 @@ from engines.engine import EngineError, Request, Sampling
 from engines.http_client import HttpClient, HttpFault, Transport, Trouble
 from engines.server_config import UnfitServer
 from engines.tokenizer import HfTokenizer
-from engines.vllm_server import Server, ServerFacts, body, is_healthy
+from engines.vllm_server import HEALTH_S, Server, ServerFacts, body
 from engines.vllm_server_config import VllmServerConfig, root
 from engines.vllm_wire import COMPLETIONS, GENERATE, Unlike, generation
 
@@ -66,8 +66,8 @@ async def look_at(
     """Ask a server what it serves, and for one token. Raises `UnfitServer` or `EngineError`."""
     try:
         async with asyncio.timeout(min(START_S, config.timeout_s)):
-            if not await is_healthy(client):
-                raise EngineError(f"{client.url}: no healthy server answers at /health")
+            if (status := await client.status("/health", HEALTH_S)) >= 500:
+                raise EngineError(f"{client.url}: it is not healthy: /health says {status}")
             name, longest = await served(client, model, config)
             await compare(client, name, tokenizer)
             return await probed(client, name, longest, tokenizer)
@@ -136,8 +136,7 @@ async def compare(client: HttpClient, name: str, tokenizer: HfTokenizer) -> None
             raise UnfitServer(
                 f"{client.url}: its tokenizer is another one: it makes {few(ids)} of "
                 f"{'a chat turn' if 'messages' in question else 'a text'}, model's own {few(own)}",
-                "give the checkpoint that it serves as model; a server of an embedded checkpoint "
-                "needs --trust-remote-code",
+                "give the checkpoint that it serves as model",
             )
 
 

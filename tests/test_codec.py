@@ -158,7 +158,7 @@ def test_the_steps_of_the_call_are_shared_not_copied() -> None:
         (StepVerdict, codec.encode_verdict(StepVerdict(None, VerdictStatus.MISSING))),
         (Judgement, codec.encode_judgement(CONTINUED)),
         (ChainStart, codec.encode_start(ChainStart((7,), shown=1, given=((0, 1),)))),
-        (Spent, codec.encode_spent(Spent(recalled=1))),
+        (Spent, codec.encode_spent(Spent(untold=1))),
     ],
 )
 def test_no_field_is_forgotten(kind: type, encoded: codec.Json | list[int]) -> None:

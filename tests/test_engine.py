@@ -19,6 +19,7 @@ from tiny_engines import (
     make_checkpoint,
     over_completions,
     over_http,
+    raw_logprobs,
     real,
     scripted,
 )
@@ -275,20 +276,6 @@ def test_log_probabilities_are_the_models_own(served: Served) -> None:
         assert [at[label] for label in labels] == pytest.approx(row[:100], abs=2e-3)
     said = sum(row[token] for row, token in zip(table, answer.token_ids, strict=True))
     assert answer.logprob == pytest.approx(said, abs=2e-2)
-
-
-def raw_logprobs(
-    folder: Path, prompt_ids: tuple[int, ...], said: tuple[int, ...]
-) -> list[list[float]]:
-    """One row for each token said: the log-probabilities that transformers gives the vocabulary."""
-    import torch
-    from transformers import Qwen2ForCausalLM
-
-    model = Qwen2ForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    with torch.inference_mode():
-        logits = model(torch.tensor([prompt_ids + said])).logits[0]
-    rows: list[list[float]] = logits.log_softmax(-1)[len(prompt_ids) - 1 : -1].tolist()
-    return rows
 
 
 @on_vllm
