@@ -31,10 +31,13 @@ class VllmServerConfig(ServerConfig):
     served_model_name: str | None = None
     """The name under which the servers serve it; null: the part's `model` where they list it, else
     the only one that they list."""
+    share_cache: bool = False
+    """Whether prompts that others asked the servers count as cached; else each engine has a prefix
+    cache of its own there, and a run costs the same whatever was asked before it."""
 
     can: ClassVar[frozenset[Ability]] = frozenset(Ability)
     libraries: ClassVar[tuple[str, ...]] = ("transformers", "tokenizers")
-    uncounted: ClassVar[frozenset[str]] = ServerConfig.uncounted | {"base_urls"}
+    uncounted: ClassVar[frozenset[str]] = ServerConfig.uncounted | {"base_urls", "share_cache"}
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -8,7 +8,9 @@ own is dead, the one engine does at once, with the same seeds.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
+from secrets import token_hex
 
 from engines.engine import EngineError, Facts, Generation, Refused, Request, refusal
 from engines.http_client import HttpFault, Transport, Trouble
@@ -45,6 +47,7 @@ class VllmServerEngine:
         self._fleet = fleet
         self._eos_ids = tokenizer.eos_ids
         self._patience = Patience(config.retries, config.timeout_s, Random())
+        self._salt = "" if config.share_cache else token_hex(8)
         self._steps = 0
 
     @classmethod
@@ -84,6 +87,7 @@ class VllmServerEngine:
     async def _one(self, request: Request) -> Generation | Refused:
         if refused := refusal(request, self._fleet.max_model_len, ANY_TOKEN):
             return refused
+        request = replace(request, cache=self._salt + request.cache)
         prompt = blocks(request.prompt, request.cache)
         try:
             return await self._patience.persist(lambda: self._send(request, prompt))

@@ -163,6 +163,20 @@ def test_a_cancelled_task_closes_its_connection(server: PlayedServer) -> None:
     assert [each.prompt for each in server.engine.aborted] == [PROMPT]  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(("share", "cached"), [(False, 0), (True, 64)])
+def test_what_an_earlier_run_left_in_the_cache_is_found_only_where_that_is_wanted(
+    server: PlayedServer, share: bool, cached: int
+) -> None:
+    config = VllmServerConfig(base_urls=("http://one",), share_cache=share)
+    counts = [
+        made.cached_tokens
+        for _ in range(2)
+        for made in started(server, one, config)
+        if isinstance(made, Generation)
+    ]
+    assert counts == [0, cached]
+
+
 # Several servers.
 def test_prompts_that_begin_alike_go_to_one_server(server: PlayedServer) -> None:
     async def use(engine: VllmServerEngine) -> None:
