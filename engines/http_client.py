@@ -24,6 +24,8 @@ SHOWN = 300
 """Characters of a server's own words that are shown."""
 LARGEST = 256 * 2**20
 """Bytes of the longest answer that is read."""
+GONE = 404
+"""The model, or the path, is not there any more: no fault of the request."""
 REDACTED = "<redacted>"
 
 

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from engines.engine import EngineError, Facts, Refused
-from engines.http_client import HttpClient, HttpFault, Transport, Trouble
+from engines.http_client import GONE, HttpClient, HttpFault, Transport, Trouble
 from engines.openai_config import OpenAiConfig
 from engines.openai_wire import (
     CHAT,
@@ -140,7 +140,7 @@ class OpenAiEngine:
         if fault.trouble is Trouble.UNREACHABLE:
             raise EngineError(f"the API is gone: {fault}") from fault
         if fault.trouble is Trouble.REFUSED:
-            return Refused(str(fault))
+            return Refused(str(fault), again=fault.status == GONE)
         return Refused(f"{fault} (after {self._patience.retries} retries)", again=True)
 
 

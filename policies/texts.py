@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from policies.qwen import QwenConfig
 
 
+PAUSES = 16
+"""So often a step is gone past a stop that is no boundary; then it is cut."""
+
+
 class Characters:
     """A tokenizer for cutting texts: each character is a token. No model ever sees its ids."""
 
@@ -99,11 +103,11 @@ class TextPolicy:
         return self._split(made.text, made.finish), made.spent
 
     async def _one_step(self, call: PolicyCall) -> tuple[tuple[Step, ...], Spent]:
-        """The next step: as `Qwen` draws it, but that it counts requests, not tokens, as room."""
+        """The next step: as `Qwen` draws it, but that requests are counted, not tokens."""
         sampling, text, spent = self.config.sampling, "", Spent()
         most = min(sampling.max_tokens, sampling.max_step_tokens or sampling.max_tokens)
         stride, stops = self._segmenter.stride, self._segmenter.stops
-        for attempt in range(max(1, -(-most // stride)) if stride else most):
+        for attempt in range(max(1, -(-most // stride)) if stride else PAUSES):
             limit = min(most, stride or most)
             request = self._request(call, text, limit, attempt=attempt, stop=stops)
             made = await self._complete(request)
@@ -118,6 +122,8 @@ class TextPolicy:
     def _split(self, text: str, finish: Finish) -> tuple[Step, ...]:
         """The steps of a text that ended so."""
         stop = StopReason.STEP_END if finish is Finish.STOP else StopReason(finish.value)
+        if not text:  # the model ended its turn and said nothing more
+            return (Step("", (), stop),)
         steps = self._segmenter.split(tuple(map(ord, text)), stop)
         return tuple(replace(step, token_ids=()) for step in steps)
 

@@ -56,7 +56,7 @@ class PlayedServer(httpx.AsyncBaseTransport):
     context: int = 256
     key: str | None = None
     tells_cached: bool = True
-    faults: list[Reply] = field(default_factory=list)
+    faults: list[Reply | Callable[[], Reply]] = field(default_factory=list)
     dead: set[str] = field(default_factory=set)
     asked: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     headers: list[httpx.Headers] = field(default_factory=list)
@@ -93,7 +93,8 @@ class PlayedServer(httpx.AsyncBaseTransport):
             return answer(404, {"detail": "Not Found"})
         self.asked.append((host, path, body))
         if self.faults and body.get("cache_salt") != "treewright":  # not the one at the start
-            return self.faults.pop(0)
+            fault = self.faults.pop(0)
+            return fault() if callable(fault) else fault
         return await self._generated(path, body)
 
     def _tokens(self, body: dict[str, Any]) -> Sequence[int]:

@@ -21,8 +21,8 @@ from played_api import USAGE, PlayedApi, chat, streamed
 from played_server import answer, error
 from policies.qwen import QwenConfig
 from policies.segmentation import Segmentation
-from policies.texts import TextPolicy
-from search.core import Prefix, Problem, Spent, StopReason
+from policies.texts import PAUSES, TextPolicy
+from search.core import Prefix, Problem, Spent, Step, StopReason
 from search.ports import Failure, FailureKind, PolicyCall, PolicyReply
 from search.questions import Until
 
@@ -234,6 +234,21 @@ def test_a_pause_before_any_text_is_gone_past() -> None:
     (reply,) = drawn(PlayedApi(say), [PolicyCall(START, 0, Until.STEP, 1)], STEPWISE)
     assert isinstance(reply, PolicyReply)
     assert ([s.text for s in reply.path.steps], reply.spent.calls) == (["\n\nStep 1\n\n"], 2)
+
+
+def test_an_end_with_nothing_more_to_say_is_an_end() -> None:
+    path = START.grow(0, [Step("Step 1\n\n", (), StopReason.STEP_END)])
+    api = PlayedApi(lambda body: chat("", stop_reason=None))
+    (reply,) = drawn(api, [PolicyCall(path, 0, Until.STEP, 1)], STEPWISE)
+    assert isinstance(reply, PolicyReply)
+    assert reply.path.steps[-1] == Step("", (), StopReason.EOS)
+
+
+def test_an_api_that_only_pauses_is_not_asked_for_ever() -> None:
+    api = PlayedApi(lambda body: chat("", stop_reason="\n\n"))
+    (reply,) = drawn(api, [PolicyCall(START, 0, Until.STEP, 1)], STEPWISE)
+    assert isinstance(reply, PolicyReply)
+    assert (reply.path.steps[-1].stop, reply.spent.calls) == (StopReason.LENGTH, PAUSES)
 
 
 def test_a_rule_without_a_stop_string_is_looked_for_in_strides() -> None:

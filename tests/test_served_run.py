@@ -127,6 +127,7 @@ def test_a_run_over_an_api_has_its_table_its_bill_and_no_key(
     assert main(["run", "api.yaml"]) == 0
     told = assert_nowhere(here, capsys)
     (run,) = (here / "runs/api").iterdir()
+    assert "api_key_env: SOME_NAME" in (run / "config.yaml").read_text()
     bill = 6 * (10 * 1000 + 10 * 100 + 10 * 10000) / 1e6
     assert f"costs {bill:.4f}" in " ".join(told.split())
     assert json.loads((run / "metrics.json").read_text())["bills"] == {"policy": bill}

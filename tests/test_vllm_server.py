@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,16 @@ def server(tokenizer: HfTokenizer) -> PlayedServer:
 
 HALF = httpx.Response(200, content=b'{"choices": [{"token_ids": [7', headers={"a": "b"})
 HTML = answer(200, HTML_PAGE)
+
+
+class Broken(httpx.AsyncByteStream):
+    """Half an answer, and the connection breaks."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield b'{"choices": '
+        raise httpx.ReadError("peer closed in the middle")
+
+
 CHOICE: dict[str, Any] = {"token_ids": [7], "finish_reason": "stop", "stop_reason": 7}
 USAGE: dict[str, Any] = {"prompt_tokens": len(PROMPT), "completion_tokens": 1}
 
@@ -82,6 +93,10 @@ USAGE: dict[str, Any] = {"prompt_tokens": len(PROMPT), "completion_tokens": 1}
         ),
         (httpx.ReadError("peer closed"), "cannot be reached: peer closed"),
         (
+            lambda: httpx.Response(200, stream=Broken()),
+            "the answer broke off: peer closed in the middle",
+        ),
+        (
             answer(200, {"choices": [{**CHOICE, "finish_reason": "error"}], "usage": USAGE}),
             "vLLM ended the request with 'error'",
         ),
@@ -89,7 +104,7 @@ USAGE: dict[str, Any] = {"prompt_tokens": len(PROMPT), "completion_tokens": 1}
     ids=lambda each: each if isinstance(each, str) else "",
 )
 def test_what_may_pass_is_asked_again_and_then_told_as_what_it_is(
-    server: PlayedServer, reply: Reply, told: str
+    server: PlayedServer, reply: Reply | Callable[[], Reply], told: str
 ) -> None:
     server.faults = [reply]
     (passed,) = started(server, one)
@@ -175,6 +190,17 @@ def test_what_an_earlier_run_left_in_the_cache_is_found_only_where_that_is_wante
         if isinstance(made, Generation)
     ]
     assert counts == [0, cached]
+
+
+def test_a_model_that_is_gone_is_no_fault_of_the_request(server: PlayedServer) -> None:
+    async def use(engine: VllmServerEngine) -> list[Generation | Refused]:
+        server.model = "another"
+        return await one(engine)
+
+    (refused,) = started(server, use)
+    assert isinstance(refused, Refused)
+    assert refused.again
+    assert "404 Not Found: The model the-model does not exist." in refused.message
 
 
 # Several servers.
