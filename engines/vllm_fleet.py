@@ -62,7 +62,9 @@ class Fleet:
 
     async def examine(self, server: Server, why: str) -> None:
         """A connection to it broke: it is left out if it is dead."""
-        if server.down_since is None and not await server.is_healthy():
+        if server.down_since is not None or await server.is_healthy():
+            return
+        if server.down_since is None:  # of many requests that broke one tells it
             server.down_since, server.down_because = time.monotonic(), why
             server.known.clear()
             log.warning("%s; it is left out until it is back", why)
