@@ -101,6 +101,11 @@ class EngineConfig(ABC):
         """What its tokens cost; None where nobody sends a bill."""
         return None
 
+    @property
+    def key_variable(self) -> str | None:
+        """The environment variable that holds a secret of its, None where it has none."""
+        return None
+
     def advice(self, lacking: Sequence[Ability]) -> str:
         """What to do where it cannot do what is asked of it."""
         return "use engine.kind=vllm or vllm_server"

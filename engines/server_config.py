@@ -73,6 +73,11 @@ class ServerConfig(EngineConfig):
         return found
 
     @property
+    def key_variable(self) -> str | None:
+        """See `EngineConfig.key_variable`."""
+        return self.api_key_env
+
+    @property
     def billed(self) -> TokenPrice | None:
         """See `EngineConfig.billed`."""
         return self.price

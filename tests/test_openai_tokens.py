@@ -16,9 +16,9 @@ from engines.openai_tokens import OpenAiTokens, serve
 from engines.server_config import UnfitServer
 from engines.tokenizer import HfTokenizer
 from played_api import Body, PlayedApi
-from scorers.prompt import QUESTION
 from scorers.thinkprm import ThinkPrm
 from scorers.thinkprm_config import ThinkPrmConfig
+from scorers.verdict_ids import QUESTION
 from search.core import Missing, Prefix, Problem, Step, StopReason, VerdictStatus
 from search.ports import ScorerCall, ScorerReply
 
@@ -94,7 +94,8 @@ def judged(folder: str, verdict: Tops, answer: Tops) -> tuple[ScorerReply, Playe
 def test_a_verdict_is_read_where_both_words_are_listed(folder: str) -> None:
     reply, api = judged(folder, BOTH, ANSWERS)
     (verdict,) = reply.judgement.verdicts
-    assert (verdict.status, verdict.probability) == (VerdictStatus.READ, pytest.approx(0.9))
+    assert verdict.status is VerdictStatus.READ
+    assert verdict.probability == pytest.approx(0.9)
     assert reply.judgement.prefix == pytest.approx(0.8)
     (path, chain), (_, closing) = api.asked
     assert (path, chain["logprobs"], closing["max_tokens"]) == ("/v1/completions", 20, 1)

@@ -152,6 +152,23 @@ def test_a_run_that_was_refused_goes_on_where_it_ended(
     assert len(api.questions) == asked
 
 
+def test_a_run_folder_may_send_no_key_away_unless_it_is_trusted(
+    here: Path, api: Api, capsys: pytest.CaptureFixture[str]
+) -> None:
+    api.failing = True
+    assert main(["run", "api.yaml"]) == 3
+    (run,) = (here / "runs/api").iterdir()
+    api.failing, asked = False, len(api.questions)
+    capsys.readouterr()
+    assert main(["resume", str(run)]) == 2
+    assert "policy.engine.api_key_env: reads SOME_NAME of the environment" in (
+        assert_nowhere(here, capsys)
+    )
+    assert len(api.questions) == asked
+    assert main(["resume", str(run), "--trust"]) == 0
+    assert_nowhere(here, capsys)
+
+
 def test_a_wrong_key_ends_the_run_before_it_begins(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -78,7 +78,7 @@ USAGE: dict[str, Any] = {"prompt_tokens": len(PROMPT), "completion_tokens": 1}
         (answer(200, {}), "its answer is not vLLM's: it has not one choice"),
         (answer(200, {"choices": [{**CHOICE, "token_ids": None}]}), "it has no token_ids"),
         (
-            answer(200, {"choices": [CHOICE], "usage": {**USAGE, "completion_tokens": 9}}),
+            answer(200, {"choices": [CHOICE], "usage": USAGE | {"completion_tokens": 9}}),
             "its usage says 72 + 9 tokens, it had 72 + 1",
         ),
         (
@@ -86,7 +86,7 @@ USAGE: dict[str, Any] = {"prompt_tokens": len(PROMPT), "completion_tokens": 1}
                 200,
                 {
                     "choices": [CHOICE],
-                    "usage": {**USAGE, "prompt_tokens_details": {"cached_tokens": 99}},
+                    "usage": USAGE | {"prompt_tokens_details": {"cached_tokens": 99}},
                 },
             ),
             "its usage says that 99 of 72 tokens were cached",

@@ -104,7 +104,7 @@ def test_a_server_that_does_not_know_a_field_is_refused(
             "finish_reason": "length",
             "logprobs": {"token_logprobs": [-1.0], "top_logprobs": [top]},
         }
-        return answer(200, {"choices": [choice], "usage": {**usage, "prompt_tokens": count}})
+        return answer(200, {"choices": [choice], "usage": usage | {"prompt_tokens": count}})
 
     server.routes = {GENERATE: lambda body: answer(404, {"detail": "x"}), COMPLETIONS: old}
     with pytest.raises(UnfitServer, match=f"{told}.*(vLLM 0.32 does|does not know)"):

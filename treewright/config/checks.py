@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 from engines.traits import Judges, traits_of
 from search.aggregation import AGGREGATIONS, Aggregator, MissingRule
@@ -13,10 +14,12 @@ from search.selection import SELECTIONS
 from treewright.config.combination import check_combination, check_outcome_only
 from treewright.config.compose import COMMAND_LINE
 from treewright.config.config import Config
+from treewright.config.environment import closed, variable
 from treewright.config.kinds import kind_of, sides
 from treewright.config.parts import check_members
 from treewright.config.stand_in import StandIn
 from treewright.errors import ConfigError, suggest
+from treewright.hiding import keep_secret
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 MOST_CANDIDATES = 100_000
@@ -112,6 +115,17 @@ def check_models(
         for name, problem, hint in traits.engine.amiss():
             key = f"{section}.engine.{name}"
             raise ConfigError(where(key), key, None, problem, hint)
+        if named := traits.engine.key_variable:
+            _check_key(config, where, f"{section}.engine.api_key_env", named)
+
+
+def _check_key(config: Config, where: Where, key: str, named: str) -> None:
+    """A run's folder may name no secret of the one who opens it; ours is one from then on."""
+    try:
+        with closed() if config.untrusted else nullcontext():
+            keep_secret(variable(named, None) or "")
+    except ValueError as error:
+        raise ConfigError(where(key), key, None, str(error)) from error
 
 
 def _check_list(
