@@ -115,7 +115,10 @@ class OpenAiEngine:
         return answer
 
     async def _send(self, request: TextRequest) -> TextGeneration | Refused:
-        path, said = self._asked(request)
+        try:
+            path, said = self._asked(request)
+        except ValueError as error:
+            return Refused(str(error))
         try:
             if self._config.stream:
                 events = self._client.stream(path, said)

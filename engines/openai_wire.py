@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from engines.engine import Finish, Refused
 from engines.openai_config import OpenAiConfig
+from engines.stop_strings import few
 from engines.texts import TextGeneration, TextRequest
 
 Json: TypeAlias = Mapping[str, Any]
@@ -32,7 +33,7 @@ def body(request: TextRequest, model: str, config: OpenAiConfig) -> dict[str, An
         "top_p": request.top_p,
     }
     if request.stop:
-        said["stop"] = list(request.stop)
+        said["stop"] = few(request.stop)
     if config.send_seed and request.seed is not None:
         said["seed"] = request.seed % SEEDS
     if config.stream:

@@ -62,7 +62,11 @@ class Server:
         """Raises `HttpFault` where it gives no answer."""
         assert self.facts is not None, "only a server that was looked at is asked"
         path, name = path_of(request, self.facts.path), self.facts.name
-        answer = await self._client.post(path, body(path, request, name, max_model_len, eos_ids))
+        try:
+            said = body(path, request, name, max_model_len, eos_ids)
+        except ValueError as error:
+            return Refused(f"{self.url}: {error}")
+        answer = await self._client.post(path, said)
         try:
             found = generation(answer, path, request, eos_ids)
         except Unlike as unlike:

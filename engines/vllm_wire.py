@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from engines.engine import Finish, Generation, Request, room
+from engines.stop_strings import few
 
 Json: TypeAlias = Mapping[str, Any]
 Ending: TypeAlias = tuple[Finish, int | str | None]
@@ -87,6 +88,7 @@ def completions_body(request: Request, model: str, fields: dict[str, Any]) -> di
         "prompt": list(request.prompt),
         "return_token_ids": True,
         **{name: value for name, value in fields.items() if name != "detokenize"},
+        "stop": few(fields["stop"]),
         **NEUTRAL,
     }
     if fields["logprob_token_ids"]:
