@@ -25,6 +25,8 @@ class Ability(StrEnum):
     """A request has a seed of its own."""
     LOGPROBS = "logprobs"
     """The log-probabilities of given tokens are told at every position."""
+    SURENESS = "sureness"
+    """How sure the model is at every position, by its likeliest tokens, is told."""
     ABORT = "abort"
     """A cancelled request computes nothing more."""
 

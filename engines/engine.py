@@ -11,11 +11,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, TypeAlias, runtime_checkable
 
+from search.core import Sureness
 from search.fault import Fault
 from search.ports import Closing
 
 MAX_LOGPROB_IDS = 128
 """The most tokens whose log-probabilities a request may ask for (vLLM's limit)."""
+MOST_LIKELIEST = 20
+"""The most of the likeliest tokens that a request may ask for (vLLM's limit, by default)."""
 
 
 class Finish(StrEnum):
@@ -43,7 +46,9 @@ class Sampling:
     `stop_token_ids` end the generation after that token, which is kept. `stop` strings end it
     inside the token that completes them, which is kept whole. `logprob_ids` asks for the raw
     log-probabilities of these tokens at every generated position. `allowed_ids` restricts sampling
-    (raw log-probabilities are not renormalised).
+    (raw log-probabilities are not renormalised). `likeliest` asks how sure the model is at every
+    position, by so many of the likeliest tokens; from 2 up, 0 asks nothing, and not together with
+    `logprob_ids`.
 
     `loop_ngram` and `loop_repeats` (0, or from 2 up; 0 is no guard) end a generation whose tail is
     one pattern said `loop_repeats` times in a row. The pattern has from half of `loop_ngram`
@@ -61,6 +66,7 @@ class Sampling:
     allowed_ids: tuple[int, ...] = ()
     loop_ngram: int = 0
     loop_repeats: int = 0
+    likeliest: int = 0
 
     @property
     def shortest_pattern(self) -> int:
@@ -88,7 +94,8 @@ class Generation:
     `token_ids` are all generated tokens, the stop or end token included. `logprob` is the sum of
     the sampled tokens' raw log-probabilities, None when no log-probabilities were asked.
     `logprobs[t]` maps each of `logprob_ids` to its raw log-probability at position t (empty when
-    none were asked). Token counts are exact.
+    none were asked). `sureness[t]` is of the token at position t alone (empty when it was not
+    asked). Token counts are exact.
     """
 
     token_ids: tuple[int, ...]
@@ -98,6 +105,7 @@ class Generation:
     logprob: float | None = None
     prompt_tokens: int = 0
     cached_tokens: int = 0
+    sureness: tuple[Sureness, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +206,11 @@ def _fault(sampling: Sampling) -> str | None:
         "top_p must be in (0, 1]": 0 < sampling.top_p <= 1,
         "a stop string must not be empty": all(sampling.stop),
         f"at most {MAX_LOGPROB_IDS} logprob_ids": len(sampling.logprob_ids) <= MAX_LOGPROB_IDS,
+        f"likeliest must be 0, or from 2 to {MOST_LIKELIEST}": sampling.likeliest
+        in (0, *range(2, MOST_LIKELIEST + 1)),
+        "likeliest and logprob_ids are not asked together": not (
+            sampling.likeliest and sampling.logprob_ids
+        ),
         "loop_repeats must be from 2 up": sampling.loop_ngram <= 0 or sampling.loop_repeats >= 2,
     }
     return next((message for message, holds in checks.items() if not holds), None)

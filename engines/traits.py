@@ -46,6 +46,10 @@ class Traits:
     """Of a policy's draws; at 0 all children of a path are equal."""
     whole: bool = False
     """Whether a policy's step is a whole solution."""
+    sureness: bool | None = None
+    """Whether a policy records how sure it was of each token; None where nobody knows."""
+    by_sureness: bool = False
+    """Whether a scorer judges by nothing else, and so not at all where it is not recorded."""
     judges: Judges = Judges.UNKNOWN
     judges_key: str = "kind"
     """The key that decides what it judges."""

@@ -29,6 +29,7 @@ from engines.engine import (
     room,
 )
 from engines.stepper import Stepper
+from engines.sureness import sureness
 from engines.tokenizer import HfTokenizer
 from engines.vllm_config import VllmConfig
 from engines.vllm_setup import (
@@ -37,6 +38,7 @@ from engines.vllm_setup import (
     prepare_environment,
     prepare_in_process,
 )
+from search.core import Sureness
 from search.gather import gather
 from search.ports import Closing
 
@@ -182,6 +184,7 @@ def sampling_parameters(request: Request, max_model_len: int, eos_ids: Collectio
         skip_special_tokens=False,
         spaces_between_special_tokens=False,
         logprob_token_ids=list(asked.logprob_ids) or None,
+        logprobs=asked.likeliest or None,
         flat_logprobs=True,
         allowed_token_ids=list(asked.allowed_ids) or None,
         repetition_detection=loop,
@@ -201,15 +204,16 @@ def generation(output: Any, request: Request, eos_ids: Collection[int]) -> Gener
         return Refused(f"vLLM ended the request with {completion.finish_reason!r}", again=True)
     token_ids = tuple(completion.token_ids)
     finish, stop = _finish(completion, token_ids, eos_ids)
-    logprob_ids = request.sampling.logprob_ids
+    logprob_ids, likeliest = request.sampling.logprob_ids, request.sampling.likeliest
     return Generation(
         token_ids,
         finish,
         stop,
         tuple(_logprobs(completion.logprobs, logprob_ids)) if logprob_ids else (),
-        completion.cumulative_logprob if logprob_ids else None,
+        completion.cumulative_logprob if logprob_ids or likeliest else None,
         prompt_tokens=len(request.prompt),
         cached_tokens=output.num_cached_tokens or 0,
+        sureness=tuple(_sureness(completion.logprobs, likeliest)) if likeliest else (),
     )
 
 
@@ -230,6 +234,13 @@ def _logprobs(flat: Any, ids: Sequence[int]) -> Iterator[dict[int, float]]:
     for start in flat.start_indices:
         values = flat.logprobs[start + 1 : start + 1 + len(ids)]
         yield dict(zip(ids, values, strict=True))
+
+
+def _sureness(flat: Any, likeliest: int) -> Iterator[Sureness]:
+    """At each position vLLM gives the sampled token first, then the likeliest in their order."""
+    for start in flat.start_indices:
+        chosen, *top = flat.logprobs[start : start + 1 + likeliest]
+        yield sureness(chosen, top)
 
 
 # On a CPU.

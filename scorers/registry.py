@@ -8,6 +8,7 @@ from __future__ import annotations
 
 SCORERS = {
     "thinkprm": "scorers.thinkprm_config:ThinkPrmConfig",
+    "confidence": "scorers.confidence:ConfidenceConfig",
     "scripted": "scorers.scripted:ScriptedScorerConfig",
     "simulated": "scorers.simulated:SimulatedScorerConfig",
     "none": "scorers.no_scorer:NoScorerConfig",
