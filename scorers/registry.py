@@ -9,6 +9,7 @@ from __future__ import annotations
 SCORERS = {
     "thinkprm": "scorers.thinkprm_config:ThinkPrmConfig",
     "confidence": "scorers.confidence:ConfidenceConfig",
+    "http": "scorers.http_prm:HttpConfig",
     "scripted": "scorers.scripted:ScriptedScorerConfig",
     "simulated": "scorers.simulated:SimulatedScorerConfig",
     "none": "scorers.no_scorer:NoScorerConfig",
