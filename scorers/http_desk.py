@@ -26,9 +26,7 @@ class Waiting:
 class Desk:
     """Where calls wait until a request takes them along."""
 
-    def __init__(
-        self, config: HttpConfig, client: Client, loop: asyncio.AbstractEventLoop
-    ) -> None:
+    def __init__(self, config: HttpConfig, client: Client, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self._config = config
         self._client = client

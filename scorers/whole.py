@@ -1,4 +1,4 @@
-"""From the verdicts on steps to that on the whole prefix, for verifiers that give the first alone."""
+"""From verdicts on steps to that on the whole prefix, for verifiers that give the first alone."""
 
 from __future__ import annotations
 

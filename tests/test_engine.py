@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engines.engine import EngineError, Finish, Generation, Refused, Request, Sampling
+from engines.sureness import sureness
 from tiny_engines import BLOCK, CONTEXT, Served, make_checkpoint, real, scripted
 
 
@@ -193,6 +194,17 @@ def test_the_log_probability_is_that_of_the_tokens_said_and_raw(served: Served) 
     assert answer.logprob < 0  # of all tokens, although no other was allowed
 
 
+def test_how_sure_the_model_is_comes_at_every_position_where_it_is_asked(served: Served) -> None:
+    answer, silent = served.ask(
+        Request(prompt(13), only(7, 4, likeliest=6)), Request(prompt(13), only(7, 4))
+    )
+    assert [each.tokens for each in answer.sureness] == [1, 1, 1, 1]
+    assert answer.logprob == pytest.approx(sum(e.logprob for e in answer.sureness), abs=1e-4)
+    assert all(each.confidence >= math.log(6) - 1e-6 for each in answer.sureness)
+    assert all(each.certainty >= 0 for each in answer.sureness)
+    assert (silent.sureness, silent.logprob) == ((), None)
+
+
 def test_no_log_probabilities_are_measured_unasked(served: Served) -> None:
     (answer,) = served.ask(Request(prompt(13), only(7, 4)))
     assert (answer.logprobs, answer.logprob) == ((), None)
@@ -264,6 +276,11 @@ def test_log_probabilities_are_the_models_own(served: Served) -> None:
         assert [at[label] for label in labels] == pytest.approx(row[:100], abs=2e-3)
     said = sum(row[token] for row, token in zip(table, answer.token_ids, strict=True))
     assert answer.logprob == pytest.approx(said, abs=2e-2)
+    again = sampled(22, 5, temperature=0.6, top_p=0.9, likeliest=5)
+    (sure,) = served.ask(again)
+    for found, token, row in zip(sure.sureness, sure.token_ids, table, strict=True):
+        told = sureness(row[token], sorted(row, reverse=True)[:5])
+        assert astuple(found) == pytest.approx(astuple(told), abs=5e-3)
 
 
 def raw_logprobs(
