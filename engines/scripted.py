@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import ClassVar, Literal
 
 from engines.checkpoint import is_here
 from engines.config import Ability, EngineConfig
 from engines.engine import Engine, Request
+from engines.scoring import Head, ScoringEngine
 from engines.scripted_engine import ScriptedEngine
+from engines.scripted_scoring import ScriptedScoring
 from engines.tokenizer import HfTokenizer, Tokenizer
 from search.checks import fault
 from search.seeds import call_seed
@@ -57,6 +60,11 @@ class ScriptedConfig(EngineConfig):
         )
         return tokenizer, engine
 
+    async def open_scoring(self, model: str, head: Head) -> tuple[Tokenizer, ScoringEngine]:
+        """See `EngineConfig.open_scoring`; the numbers are drawn by the tokens, two in a row."""
+        tokenizer = HfTokenizer.load(model, self.revision, chats=False)
+        return tokenizer, ScriptedScoring(drawn, max_model_len=self.context(model) or 4096)
+
     def lacks(self, model: str) -> str:
         """See `EngineConfig.lacks`: a tokenizer is enough."""
         return "" if is_here(model) else super().lacks(model)
@@ -71,6 +79,12 @@ def answer(texts: Sequence[tuple[int, ...]], request: Request) -> tuple[int, ...
     turned = [*texts[chosen % len(texts) :], *texts[: chosen % len(texts)]]
     said, text = max(((overlap(prompt, text), text) for text in turned), key=lambda pair: pair[0])
     return text[said:]
+
+
+def drawn(text: tuple[int, ...]) -> tuple[float, float]:
+    """A row of a head with two classes, by chance, the same after the same tokens."""
+    rng = Random(call_seed(0, "head", *text))
+    return rng.gauss(0.0, 1.0), rng.gauss(0.0, 1.0)
 
 
 def overlap(prompt: tuple[int, ...], text: tuple[int, ...]) -> int:

@@ -248,39 +248,53 @@ def _sureness(flat: Any, likeliest: int) -> Iterator[Sureness]:
 
 async def _start_in_process(
     arguments: dict[str, object], eos_ids: frozenset[int]
-) -> tuple[Stepper, int, int]:
+) -> tuple[Stepper[Request, Generation], int, int]:
     prepare_in_process()
+    stepper: Stepper[Request, Generation]
     stepper, core = await Stepper.start(lambda: InProcessCore(arguments, eos_ids))
     return stepper, core.max_model_len, core.vocab_size
 
 
-class InProcessCore:
-    """vLLM's `LLMEngine` with its core in this process, as a `Stepper` wants it.
+class InProcess:
+    """vLLM's `LLMEngine` with its core in this process, whatever it is asked.
 
     Raises `EngineError` while there is another in this process.
     """
 
-    def __init__(self, arguments: dict[str, object], eos_ids: frozenset[int]) -> None:
+    def __init__(self, arguments: dict[str, object]) -> None:
         if not IN_PROCESS.acquire(blocking=False):
             raise EngineError("this process has a CPU engine already; close it, or use another")
         try:
-            self._start(arguments, eos_ids)
+            self._start(arguments)
         except BaseException:
             gc.unfreeze()
             IN_PROCESS.release()
             raise
 
-    def _start(self, arguments: dict[str, object], eos_ids: frozenset[int]) -> None:
+    def _start(self, arguments: dict[str, object]) -> None:
         from vllm.engine.arg_utils import EngineArgs
         from vllm.v1.engine.llm_engine import LLMEngine
 
         register_model_classes(Path(str(arguments["model"])))
         gc.freeze()  # vLLM collects several times while it starts: not through all modules again
         self._engine = LLMEngine.from_engine_args(EngineArgs(**arguments))
-        self._eos_ids = eos_ids
-        self._requests: dict[str, Request] = {}
         self.max_model_len: int = self._engine.model_config.max_model_len
         self.vocab_size: int = self._engine.model_config.get_vocab_size()
+
+    def close(self) -> None:
+        """Free everything."""
+        self._engine.renderer.shutdown()
+        self._engine.engine_core.shutdown()
+        IN_PROCESS.release()
+
+
+class InProcessCore(InProcess):
+    """One that generates, as a `Stepper` wants it."""
+
+    def __init__(self, arguments: dict[str, object], eos_ids: frozenset[int]) -> None:
+        super().__init__(arguments)
+        self._eos_ids = eos_ids
+        self._requests: dict[str, Request] = {}
 
     def add(self, key: str, request: Request) -> Refused | None:
         """Take a request in, or say why not."""
@@ -307,12 +321,6 @@ class InProcessCore:
         for output in self._engine.step():
             request = self._requests.pop(output.request_id)
             yield output.request_id, generation(output, request, self._eos_ids)
-
-    def close(self) -> None:
-        """Free everything."""
-        self._engine.renderer.shutdown()
-        self._engine.engine_core.shutdown()
-        IN_PROCESS.release()
 
 
 def register_model_classes(model: Path) -> None:
