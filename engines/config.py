@@ -82,6 +82,13 @@ class EngineConfig(ABC):
             EngineError: the engine does not start.
         """
 
+    async def open_plain(self, model: str) -> tuple[Tokenizer, Engine]:
+        """As `open`, of a model that need have no chat template, where the engine can do without.
+
+        Raises the same.
+        """
+        return await self.open(model)
+
     async def open_scoring(self, model: str, head: Head) -> tuple[Tokenizer, ScoringEngine]:
         """The same for a model with a classifying head; its tokenizer needs no chat template.
 

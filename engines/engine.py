@@ -163,23 +163,31 @@ class Engine(Closing, Protocol):
         ...
 
 
-class EnginePort:
-    """A port with an engine of its own, which speaks for it."""
+class Served:
+    """A port that is served by an engine of its own, of either protocol, which speaks for it."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, by: Closing) -> None:
+        self._by = by
 
     def engine_steps(self) -> int:
         """See `Stepping`; 0 where the engine cannot tell."""
-        return self.engine.engine_steps() if isinstance(self.engine, Stepping) else 0
+        return self._by.engine_steps() if isinstance(self._by, Stepping) else 0
 
     def describe(self) -> Facts:
         """See `Describing`; nothing where the engine says nothing."""
-        return self.engine.describe() if isinstance(self.engine, Describing) else {}
+        return self._by.describe() if isinstance(self._by, Describing) else {}
 
     async def close(self) -> None:
         """Free the engine."""
-        await self.engine.close()
+        await self._by.close()
+
+
+class EnginePort(Served):
+    """A port with an engine that generates."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self.engine = engine
 
 
 def refusal(request: Request, max_model_len: int, vocab_size: int) -> Refused | None:

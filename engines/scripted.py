@@ -48,8 +48,15 @@ class ScriptedConfig(EngineConfig):
 
     async def open(self, model: str) -> tuple[Tokenizer, Engine]:
         """See `EngineConfig.open`."""
+        return self._opened(model, chats=True)
+
+    async def open_plain(self, model: str) -> tuple[Tokenizer, Engine]:
+        """See `EngineConfig.open_plain`."""
+        return self._opened(model, chats=False)
+
+    def _opened(self, model: str, *, chats: bool) -> tuple[Tokenizer, Engine]:
         # Not in a thread: two that import transformers at once see each other's half.
-        tokenizer = HfTokenizer.load(model, self.revision)
+        tokenizer = HfTokenizer.load(model, self.revision, chats=chats)
         texts = [(*tokenizer.encode(text), *tokenizer.eos_ids[:1]) for text in self.says]
         context = self.context(model) or 4096
         engine = ScriptedEngine(

@@ -131,6 +131,12 @@ class VllmConfig(EngineConfig):
 
         return await serve(model, self)
 
+    async def open_plain(self, model: str) -> tuple[Tokenizer, Engine]:
+        """See `EngineConfig.open_plain`."""
+        from engines.vllm_engine import serve
+
+        return await serve(model, self, chats=False)
+
     async def open_scoring(self, model: str, head: Head) -> tuple[Tokenizer, ScoringEngine]:
         """See `EngineConfig.open_scoring`."""
         from engines.vllm_scoring import serve_scoring

@@ -50,12 +50,15 @@ ENDS = ("stop", *FINISHES)
 faults of the engine that hit this request alone."""
 
 
-async def serve(model: str, config: VllmConfig) -> tuple[HfTokenizer, VllmEngine]:
+async def serve(
+    model: str, config: VllmConfig, *, chats: bool = True
+) -> tuple[HfTokenizer, VllmEngine]:
     """The tokenizer of a checkpoint and an engine that serves it.
 
     Args:
         model: a folder, or a name on the Hugging Face hub.
         config: how it is served.
+        chats: whether it must have a chat template.
 
     Raises:
         TokenizerError: the folder is missing, or is no chat checkpoint.
@@ -63,7 +66,7 @@ async def serve(model: str, config: VllmConfig) -> tuple[HfTokenizer, VllmEngine
     """
     prepare_environment(config)
     with collection_paused():
-        tokenizer = await asyncio.to_thread(HfTokenizer.load, model, config.revision)
+        tokenizer = await asyncio.to_thread(HfTokenizer.load, model, config.revision, chats=chats)
         return tokenizer, await VllmEngine.start(model, config, tokenizer.eos_ids)
 
 

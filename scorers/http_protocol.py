@@ -18,7 +18,6 @@ from search.ports import Failure, FailureKind, ScorerReply
 VERSION = 1
 SHOWN = 80
 """Characters of an answer that a message quotes."""
-COUNTS = ("prompt", "cached", "generated")
 MOST_TOKENS = 2**40
 
 
@@ -126,14 +125,18 @@ def _spent(answer: dict[str, Any]) -> Spent:
         return Spent(calls=1)
     if not isinstance(tokens, dict):
         raise Unreadable(f"tokens is {_shown(tokens)}, not an object with prompt and generated")
-    counts = [tokens.get(name, 0 if name == "cached" else None) for name in COUNTS]
-    for name, count in zip(COUNTS, counts, strict=True):
-        if type(count) is not int or not 0 <= count <= MOST_TOKENS:
-            raise Unreadable(f"tokens.{name} is {_shown(count)}, not a whole number from 0 up")
-    prompt, cached, generated = counts
+    prompt, generated = _count(tokens, "prompt"), _count(tokens, "generated")
+    cached = _count(tokens, "cached") if "cached" in tokens else 0
     if cached > prompt:
         raise Unreadable(f"tokens.cached is {cached}, and tokens.prompt, which has it, {prompt}")
     return Spent(1, prompt, cached, generated)
+
+
+def _count(tokens: dict[str, Any], name: str) -> int:
+    count = tokens.get(name)
+    if type(count) is not int or not 0 <= count <= MOST_TOKENS:
+        raise Unreadable(f"tokens.{name} is {_shown(count)}, not a whole number from 0 up")
+    return count
 
 
 def _shown(value: Any) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 SCORERS = {
     "thinkprm": "scorers.thinkprm_config:ThinkPrmConfig",
+    "prm": "scorers.prm_config:PrmConfig",
     "confidence": "scorers.confidence:ConfidenceConfig",
     "http": "scorers.http_prm:HttpConfig",
     "scripted": "scorers.scripted:ScriptedScorerConfig",
