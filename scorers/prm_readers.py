@@ -64,8 +64,13 @@ class HeadReader:
                 f"the model's head gives {len(row)} numbers, this family's {self.classes}: "
                 "see scorer.family"
             )
-        odds = row[-1] - row[0] if self.classes == 2 else row[0]
-        return None if math.isnan(odds) else max(-CERTAIN, min(CERTAIN, odds))
+        return odds_of(row)
+
+
+def odds_of(row: Sequence[float]) -> float | None:
+    """The log-odds of one number, or of two logits; None where they are none."""
+    odds = row[-1] - row[0] if len(row) == 2 else row[0]
+    return None if math.isnan(odds) else max(-CERTAIN, min(CERTAIN, odds))
 
 
 @dataclass(frozen=True)

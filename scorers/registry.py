@@ -9,6 +9,8 @@ from __future__ import annotations
 SCORERS = {
     "thinkprm": "scorers.thinkprm_config:ThinkPrmConfig",
     "prm": "scorers.prm_config:PrmConfig",
+    "orm": "scorers.orm:OrmConfig",
+    "judge": "scorers.judge_config:JudgeConfig",
     "confidence": "scorers.confidence:ConfidenceConfig",
     "http": "scorers.http_prm:HttpConfig",
     "scripted": "scorers.scripted:ScriptedScorerConfig",
