@@ -145,7 +145,7 @@ async def build(config: JudgeConfig) -> Judge:
     """Load the tokenizer, start the engine and check that a verdict is a decision of one token.
 
     Raises:
-        TokenizerError: the folder is missing, is no chat checkpoint, or a verdict is several tokens.
+        TokenizerError: the folder is missing, is no chat checkpoint, or a verdict is no one token.
         EngineError: the engine does not start.
     """
     tokenizer, engine = await config.engine.open(config.model)

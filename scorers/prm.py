@@ -7,6 +7,7 @@ Qwen2.5-Math-PRM (arXiv 2501.07301). How a family is shown a solution: `scorers.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engines.engine import Refused, Served
@@ -16,7 +17,7 @@ from scorers.prm_families import Prepared
 from scorers.prm_readers import HeadReader, Read, Reader, WordReader
 from scorers.step_texts import step_texts
 from scorers.whole import whole
-from search.core import Judgement, Origin, Spent, StepVerdict, VerdictStatus
+from search.core import Judgement, Missing, Origin, Spent, StepVerdict, VerdictStatus
 from search.gather import gather
 from search.ports import Failure, FailureKind, ScorerCall, ScorerReply
 
@@ -63,8 +64,11 @@ class Prm(Served):
         if isinstance(read, Refused):
             kind = FailureKind.UNAVAILABLE if read.again else FailureKind.INVALID
             return Failure.about(path, kind, read.message)
-        verdicts = (*known, *map(verdict, read.odds))
-        return ScorerReply(self._judgement(verdicts, len(known)), read.spent, sampled=False)
+        verdicts, spent = (*known, *map(verdict, read.odds)), read.spent
+        judgement = self._judgement(verdicts, len(known))
+        if isinstance(judgement.prefix, Missing):
+            spent = replace(spent, failed=spent.generated)
+        return ScorerReply(judgement, spent, sampled=False)
 
     async def _read(self, call: ScorerCall, known: int) -> Read | Refused:
         """What is said of the steps after the first `known`."""

@@ -93,7 +93,7 @@ def orm() -> Scorer:
 def judge() -> Scorer:
     config = JudgeConfig("m", critique_tokens=40, temperature=0.7, verdicts=("Y", "N"))
     engine = ScriptedEngine(babble, (END,), odds=yes_or_no, max_model_len=8192, block_size=8192)
-    return Judge(config, engine, JudgePrompt(config, ByteTokenizer()))
+    return Judge(config, engine, JudgePrompt(config, TOKENIZER))
 
 
 def yes_or_no(request: Request, ids: tuple[int, ...]) -> dict[int, float]:

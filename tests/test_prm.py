@@ -325,7 +325,7 @@ def test_vllm_reads_every_step_of_a_random_model_and_later_only_what_is_new(tmp_
     async def judge() -> ScorerReply | Failure:
         port = await build(config)
         try:
-            begun = path_of("Add them.")
+            begun = path_of(STEPS[0])
             (first,) = await port.judge([ScorerCall(begun, 1)])
             assert isinstance(first, ScorerReply), first
             earlier = Earlier(begun, first.judgement)

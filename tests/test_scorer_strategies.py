@@ -11,6 +11,7 @@ from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 from search.core import Missing, Problem
 from search.driver import drive
 from search.memory import DictMemory
+from search.questions import judges_prefixes
 from search.strategies import STRATEGIES, strategy_class
 
 KINDS = ["prm", "judge", "orm", "confidence", "http"]
