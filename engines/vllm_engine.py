@@ -253,8 +253,9 @@ async def _start_in_process(
     arguments: dict[str, object], eos_ids: frozenset[int]
 ) -> tuple[Stepper[Request, Generation], int, int]:
     prepare_in_process()
-    stepper: Stepper[Request, Generation]
-    stepper, core = await Stepper.start(lambda: InProcessCore(arguments, eos_ids))
+    stepper, core = await Stepper[Request, Generation].start(
+        lambda: InProcessCore(arguments, eos_ids)
+    )
     return stepper, core.max_model_len, core.vocab_size
 
 

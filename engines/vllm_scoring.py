@@ -159,8 +159,7 @@ async def _start_in_process(
     arguments: dict[str, object], head: Head
 ) -> tuple[Stepper[ScoreRequest, Scores], int, int]:
     prepare_in_process()
-    stepper: Stepper[ScoreRequest, Scores]
-    stepper, core = await Stepper.start(lambda: ScoringCore(arguments, head))
+    stepper, core = await Stepper[ScoreRequest, Scores].start(lambda: ScoringCore(arguments, head))
     return stepper, core.max_model_len, core.vocab_size
 
 

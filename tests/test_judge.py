@@ -78,7 +78,8 @@ def test_each_step_gets_a_critique_and_a_verdict_by_a_constrained_token() -> Non
 def test_a_finished_solution_may_be_judged_as_a_whole_and_at_once() -> None:
     port, engine = judge_of(0.2, 0.6, judges="outcome", critique_tokens=0)
     reply = judged(port, TWO)
-    assert (reply.judgement.verdicts, reply.judgement.prefix) == ((), pytest.approx(0.25))
+    assert reply.judgement.verdicts == ()
+    assert reply.judgement.prefix == pytest.approx(0.25)
     assert (len(engine.requests), reply.spent.generated) == (1, 1)
     open_end = asked(port, path_of("x", finished=False))
     assert isinstance(open_end, Failure)
@@ -152,7 +153,8 @@ def orm_of(*row: float, **keys: object) -> tuple[Orm, ScriptedScoring]:
 def test_one_number_is_a_sigmoid_and_two_are_a_softmax(row: tuple[float, ...], head: str) -> None:
     port, engine = orm_of(*row, head=head, tail="\n")
     reply = judged(port, TWO)
-    assert (reply.judgement.verdicts, reply.judgement.prefix) == ((), pytest.approx(0.75))
+    assert reply.judgement.verdicts == ()
+    assert reply.judgement.prefix == pytest.approx(0.75)
     (request,) = engine.requests
     assert BYTES.decode(request.prompt).endswith("Add {step}.\n\nIt is 7.<|end|>\n")
     assert request.positions == ((len(request.prompt) - 1,) if head == "tokens" else ())

@@ -74,7 +74,7 @@ def drive(
     """Run a test on a started core, and close it."""
 
     async def run() -> tuple[T, Counter]:
-        stepper, core = await Stepper.start(Counter)
+        stepper, core = await Numbers.start(Counter)
         try:
             return await asyncio.wait_for(test(stepper, core), 20), core
         finally:
@@ -181,7 +181,7 @@ def test_an_engine_error_crosses_a_process_border() -> None:
 
 def test_closing_is_idempotent_ends_the_thread_and_fails_what_waits() -> None:
     async def run() -> None:
-        stepper, core = await Stepper.start(Counter)
+        stepper, core = await Numbers.start(Counter)
         core.gate.clear()
         waiting = asyncio.create_task(stepper.generate([ask(0, ENDLESS)]))
         await asyncio.sleep(0)
@@ -203,11 +203,11 @@ def test_a_core_that_cannot_be_made_raises_its_own_error() -> None:
         raise OSError("no such model")
 
     with pytest.raises(OSError, match="no such model"):
-        asyncio.run(Stepper.start(fail))
+        asyncio.run(Numbers.start(fail))
 
 
 def test_a_core_serves_one_event_loop_after_another() -> None:
-    stepper, _ = asyncio.run(Stepper.start(Counter))
+    stepper, _ = asyncio.run(Numbers.start(Counter))
     answers = [asyncio.run(stepper.generate([ask(0, 2)])) for _ in range(2)]
     assert answers[0] == answers[1]
     asyncio.run(stepper.close())
@@ -220,7 +220,7 @@ def test_an_event_loop_that_closes_leaves_the_core_alive() -> None:
         await asyncio.sleep(0)
         waiting.cancel()
 
-    stepper, core = asyncio.run(Stepper.start(Counter))
+    stepper, core = asyncio.run(Numbers.start(Counter))
     asyncio.run(walk_away())
     core.gate.set()
     (answer,) = asyncio.run(stepper.generate([ask(0)]))
