@@ -30,6 +30,8 @@ class Traits:
 
     model: str | None = None
     """The checkpoint that it loads, a folder or a name on the hub; its files count by content."""
+    model_key: str = "model"
+    """The key that names it."""
     engine: EngineConfig | None = None
     """What runs that model, where an engine of ours does."""
     machine: Machine | None = None

@@ -8,13 +8,13 @@ Self-Certainty" (arXiv 2502.18581). What a policy records is `search.core.Surene
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from math import exp
 from statistics import fmean
 from typing import Literal, TypeAlias
 
 from engines.traits import DOUBLE, Judges, Traits
-from search.checks import UNCOUNTED, check_cache, check_choice, check_count, fault
+from search.checks import check_choice, check_count, fault
 from search.core import (
     Judgement,
     Prefix,
@@ -62,11 +62,8 @@ class ConfidenceConfig:
     half: float = 8.0
     """Nats at which a confidence or a self-certainty becomes 0.5 on the scale from 0 to 1; it
     changes no order of solutions. A log-probability becomes e to its power."""
-    cache: str = field(default="off", metadata=UNCOUNTED)
-    """There is nothing to keep: it costs no tokens. `off`, or as for other scorers."""
 
     def __post_init__(self) -> None:
-        check_cache("cache", self.cache)
         check_choice("measure", self.measure, Measure)
         check_choice("over", self.over, Over)
         check_count("group", self.group)
@@ -75,8 +72,12 @@ class ConfidenceConfig:
 
     @property
     def traits(self) -> Traits:
-        """See `engines.traits`."""
-        return replace(DOUBLE, judges=Judges.STEPS, by_sureness=True, idle=True, cache=self.cache)
+        """See `engines.traits`.
+
+        Not repeatable: a cache over runs tells paths by what they say, and this scorer by how sure
+        of it the policy was.
+        """
+        return replace(DOUBLE, judges=Judges.STEPS, by_sureness=True, idle=True, repeatable=False)
 
 
 class ConfidenceScorer(Scorer):

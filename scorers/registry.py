@@ -13,6 +13,8 @@ SCORERS = {
     "judge": "scorers.judge_config:JudgeConfig",
     "confidence": "scorers.confidence:ConfidenceConfig",
     "http": "scorers.http_prm:HttpConfig",
+    "ensemble": "scorers.ensemble:EnsembleConfig",
+    "cascade": "scorers.cascade:CascadeConfig",
     "scripted": "scorers.scripted:ScriptedScorerConfig",
     "simulated": "scorers.simulated:SimulatedScorerConfig",
     "none": "scorers.no_scorer:NoScorerConfig",

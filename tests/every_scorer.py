@@ -15,10 +15,13 @@ from engines.scripted import drawn
 from engines.scripted_engine import ScriptedEngine
 from engines.scripted_scoring import ScriptedScoring
 from engines.token_clock import Timing
+from scorers.cascade import Cascade, CascadeConfig
 from scorers.confidence import ConfidenceConfig, ConfidenceScorer
+from scorers.ensemble import Ensemble, EnsembleConfig
 from scorers.http_prm import HttpConfig, HttpScorer
 from scorers.judge import Judge, JudgePrompt
 from scorers.judge_config import JudgeConfig
+from scorers.members import member_class
 from scorers.no_scorer import NoScorer
 from scorers.orm import Orm, OrmConfig
 from scorers.prm import Prm
@@ -102,6 +105,18 @@ def yes_or_no(request: Request, ids: tuple[int, ...]) -> dict[int, float]:
     return {ord("Y"): math.log(rng.uniform(0.2, 0.5)), ord("N"): math.log(0.3)}
 
 
+def ensemble() -> Scorer:
+    members = tuple(member_class("scripted")(kind="scripted", missing=m) for m in (0.2, 0.0))
+    ports = [ScriptedScorer(ScriptedScorerConfig(skill=0.6, missing=0.2)), prm()]
+    return Ensemble(EnsembleConfig(members, missing="skip"), ports)
+
+
+def cascade() -> Scorer:
+    first, then = (member_class("scripted")(kind="scripted") for _ in range(2))
+    ports = [prm(), ScriptedScorer(ScriptedScorerConfig(skill=0.6, missing=0.2))]
+    return Cascade(CascadeConfig(first, then, between=(0.4, 0.6)), ports)
+
+
 def served(request: httpx.Request) -> httpx.Response:
     """A server that judges at random, and refuses some."""
     answers: list[dict[str, object]] = []
@@ -123,6 +138,8 @@ SCORERS: dict[str, Callable[[], Scorer]] = {
     "prm": prm,
     "orm": orm,
     "judge": judge,
+    "ensemble": ensemble,
+    "cascade": cascade,
     "confidence": lambda: ConfidenceScorer(ConfidenceConfig()),
     "http": http,
     "scripted": lambda: ScriptedScorer(ScriptedScorerConfig(skill=0.6, missing=0.2)),
