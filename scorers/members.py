@@ -32,7 +32,8 @@ class Member:
 
     def __reduce__(self) -> tuple[Callable[[str, dict[str, Any]], Member], tuple[Any, ...]]:
         """Its class is made here: whoever reads it makes it there."""
-        return remade, (self.kind, {f.name: getattr(self, f.name) for f in fields(self)})
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "kind"}
+        return remade, (self.kind, values)
 
 
 @cache
@@ -48,8 +49,8 @@ def member_class(kind: str) -> type[Member]:
 
 
 def remade(kind: str, values: dict[str, Any]) -> Member:
-    """A member from its kind and its fields."""
-    return member_class(kind)(**values)
+    """A member from its kind and the keys of that kind."""
+    return member_class(kind)(kind=kind, **values)
 
 
 @dataclass(frozen=True)

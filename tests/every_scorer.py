@@ -21,7 +21,7 @@ from scorers.ensemble import Ensemble, EnsembleConfig
 from scorers.http_prm import HttpConfig, HttpScorer
 from scorers.judge import Judge, JudgePrompt
 from scorers.judge_config import JudgeConfig
-from scorers.members import member_class
+from scorers.members import remade
 from scorers.no_scorer import NoScorer
 from scorers.orm import Orm, OrmConfig
 from scorers.prm import Prm
@@ -94,25 +94,31 @@ def orm() -> Scorer:
 
 
 def judge() -> Scorer:
-    config = JudgeConfig("m", critique_tokens=40, temperature=0.7, verdicts=("Y", "N"))
+    config = JudgeConfig(
+        "m",
+        rubric="{question} {before} {step}",
+        critique_tokens=20,
+        temperature=0.7,
+        verdicts=("Y", "N"),
+    )
     engine = ScriptedEngine(babble, (END,), odds=yes_or_no, max_model_len=8192, block_size=8192)
     return Judge(config, engine, JudgePrompt(config, TOKENIZER))
 
 
 def yes_or_no(request: Request, ids: tuple[int, ...]) -> dict[int, float]:
     """Log-probabilities of both verdicts, the same for the same request and position."""
-    rng = Random(repr((request.prompt, ids)))
-    return {ord("Y"): math.log(rng.uniform(0.2, 0.5)), ord("N"): math.log(0.3)}
+    good = 0.2 + hash((request.prompt, len(ids))) % 30 / 100
+    return {ord("Y"): math.log(good), ord("N"): math.log(0.3)}
 
 
 def ensemble() -> Scorer:
-    members = tuple(member_class("scripted")(kind="scripted", missing=m) for m in (0.2, 0.0))
+    members = (remade("scripted", {}), remade("scripted", {}))
     ports = [ScriptedScorer(ScriptedScorerConfig(skill=0.6, missing=0.2)), prm()]
     return Ensemble(EnsembleConfig(members, missing="skip"), ports)
 
 
 def cascade() -> Scorer:
-    first, then = (member_class("scripted")(kind="scripted") for _ in range(2))
+    first, then = remade("scripted", {}), remade("scripted", {})
     ports = [prm(), ScriptedScorer(ScriptedScorerConfig(skill=0.6, missing=0.2))]
     return Cascade(CascadeConfig(first, then, between=(0.4, 0.6)), ports)
 

@@ -13,7 +13,7 @@ import pytest
 from scorers.cascade import Cascade, CascadeConfig
 from scorers.confidence import ConfidenceConfig
 from scorers.ensemble import Ensemble, EnsembleConfig, build
-from scorers.members import Calibration, Member, member_class
+from scorers.members import Calibration, Member, remade
 from search.core import (
     Judgement,
     Missing,
@@ -30,7 +30,7 @@ from treewright.config.fingerprint import identity_of
 from written_configs import BASE, loader, refused
 
 PATH = Prefix(Problem("p", "?"), tuple(Step(t, (1,), StopReason.STEP_END) for t in "ab"), (0,))
-TWO: tuple[Member, ...] = tuple(member_class("scripted")(kind="scripted") for _ in "ab")
+TWO: tuple[Member, Member] = (remade("scripted", {}), remade("scripted", {}))
 
 
 class Says(Scorer):
