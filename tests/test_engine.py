@@ -13,7 +13,7 @@ import pytest
 
 from engines.engine import EngineError, Finish, Generation, Refused, Request, Sampling
 from engines.sureness import sureness
-from tiny_engines import BLOCK, CONTEXT, Served, make_checkpoint, real, scripted
+from tiny_engines import BLOCK, CONTEXT, Served, make_checkpoint, raw_logprobs, real, scripted
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +138,8 @@ def test_a_loop_that_reaches_the_limit_is_a_cut(served: Served) -> None:
         Request((1,), Sampling(4, top_p=0.0)),
         Request((1,), Sampling(4, stop=("a", ""))),
         Request((1,), Sampling(4, loop_ngram=4, loop_repeats=1)),
+        Request((1,), Sampling(4, likeliest=1)),
+        Request((1,), Sampling(4, likeliest=5, logprob_ids=(1,))),
     ],
     ids=str,
 )
@@ -195,19 +197,14 @@ def test_the_log_probability_is_that_of_the_tokens_said_and_raw(served: Served) 
 
 
 def test_how_sure_the_model_is_comes_at_every_position_where_it_is_asked(served: Served) -> None:
-    answer, silent = served.ask(
-        Request(prompt(13), only(7, 4, likeliest=6)), Request(prompt(13), only(7, 4))
-    )
-    assert [each.tokens for each in answer.sureness] == [1, 1, 1, 1]
+    (answer,) = served.ask(Request(prompt(13), only(7, 4, likeliest=6)))
     assert answer.logprob == pytest.approx(sum(e.logprob for e in answer.sureness), abs=1e-4)
-    assert all(each.confidence >= math.log(6) - 1e-6 for each in answer.sureness)
-    assert all(each.certainty >= 0 for each in answer.sureness)
-    assert (silent.sureness, silent.logprob) == ((), None)
+    assert [e.tokens for e in answer.sureness if e.confidence > math.log(6) - 1e-6] == [1] * 4
 
 
 def test_no_log_probabilities_are_measured_unasked(served: Served) -> None:
     (answer,) = served.ask(Request(prompt(13), only(7, 4)))
-    assert (answer.logprobs, answer.logprob) == ((), None)
+    assert (answer.logprobs, answer.logprob, answer.sureness) == ((), None, ())
 
 
 def test_requests_with_and_without_log_probabilities_mix(served: Served) -> None:
@@ -276,25 +273,10 @@ def test_log_probabilities_are_the_models_own(served: Served) -> None:
         assert [at[label] for label in labels] == pytest.approx(row[:100], abs=2e-3)
     said = sum(row[token] for row, token in zip(table, answer.token_ids, strict=True))
     assert answer.logprob == pytest.approx(said, abs=2e-2)
-    again = sampled(22, 5, temperature=0.6, top_p=0.9, likeliest=5)
-    (sure,) = served.ask(again)
+    (sure,) = served.ask(sampled(22, 5, temperature=0.6, top_p=0.9, likeliest=5))
     for found, token, row in zip(sure.sureness, sure.token_ids, table, strict=True):
-        told = sureness(row[token], sorted(row, reverse=True)[:5])
+        told = sureness(row[token], sorted(row)[-5:])
         assert astuple(found) == pytest.approx(astuple(told), abs=5e-3)
-
-
-def raw_logprobs(
-    folder: Path, prompt_ids: tuple[int, ...], said: tuple[int, ...]
-) -> list[list[float]]:
-    """One row for each token said: the log-probabilities that transformers gives the vocabulary."""
-    import torch
-    from transformers import Qwen2ForCausalLM
-
-    model = Qwen2ForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    with torch.inference_mode():
-        logits = model(torch.tensor([prompt_ids + said])).logits[0]
-    rows: list[list[float]] = logits.log_softmax(-1)[len(prompt_ids) - 1 : -1].tolist()
-    return rows
 
 
 @on_vllm

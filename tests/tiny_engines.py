@@ -156,3 +156,17 @@ def head_rows(folder: Path, ids: tuple[int, ...]) -> list[list[float]]:
             rows = layer("score.2", layer("score.0", hidden).relu())
     found: list[list[float]] = rows.tolist()
     return found
+
+
+def raw_logprobs(
+    folder: Path, prompt_ids: tuple[int, ...], said: tuple[int, ...]
+) -> list[list[float]]:
+    """One row for each token said: the log-probabilities that transformers gives the vocabulary."""
+    import torch
+    from transformers import Qwen2ForCausalLM
+
+    model = Qwen2ForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    with torch.inference_mode():
+        logits = model(torch.tensor([prompt_ids + said])).logits[0]
+    rows: list[list[float]] = logits.log_softmax(-1)[len(prompt_ids) - 1 : -1].tolist()
+    return rows
