@@ -122,9 +122,11 @@ class OpenAiConfig(ServerConfig):
         if self.continue_by == "none":
             yield "continue_by none: whole solutions only, no search step by step"
 
-    def examine(self, side: str, model: str) -> Generator[Finding, None, Tokenizer | None]:
+    def examine(
+        self, side: str, model: str, *, chats: bool = True
+    ) -> Generator[Finding, None, Tokenizer | None]:
         """The tokenizer, where there is one; the API is not asked."""
         yield ok(f"{side} model", f"{model} at {self.base_url}; nobody was asked")
         if self.tokenizer is None:
             return None
-        return (yield from self.examine_tokenizer(side, self.tokenizer))
+        return (yield from self.examine_tokenizer(side, self.tokenizer, chats=chats))

@@ -91,10 +91,12 @@ class ServerConfig(EngineConfig):
         """See `EngineConfig.lacks`: here a tokenizer is enough."""
         return "" if is_here(model) else super().lacks(model)
 
-    def examine(self, side: str, model: str) -> Generator[Finding, None, Tokenizer | None]:
+    def examine(
+        self, side: str, model: str, *, chats: bool = True
+    ) -> Generator[Finding, None, Tokenizer | None]:
         """The tokenizer alone: the weights are elsewhere."""
         yield ok(f"{side} model", f"{model} is served elsewhere; nobody was asked")
-        return (yield from self.examine_tokenizer(side, model))
+        return (yield from self.examine_tokenizer(side, model, chats=chats))
 
 
 def check_url(field: str, url: str) -> None:

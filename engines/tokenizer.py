@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from engines.engine import one_line
 from search.fault import Fault
@@ -51,6 +51,16 @@ class Tokenizer(Protocol):
         ...
 
 
+@runtime_checkable
+class Beginning(Protocol):
+    """A tokenizer that can tell the token with which a text begins."""
+
+    @property
+    def bos_id(self) -> int | None:
+        """Its id; None where a text begins with none."""
+        ...
+
+
 class TokenizerError(Fault, ValueError):
     """A checkpoint has no usable tokenizer, or a text cannot be tokenised. One line."""
 
@@ -82,12 +92,13 @@ class HfTokenizer:
         self._eos_ids = tuple(dict.fromkeys((*own, *eos_ids)))
 
     @classmethod
-    def load(cls, model: str, revision: str | None = None) -> HfTokenizer:
+    def load(cls, model: str, revision: str | None = None, *, chats: bool = True) -> HfTokenizer:
         """Read the tokenizer of a checkpoint.
 
         Args:
             model: a folder, or a name on the Hugging Face hub.
             revision: a branch, tag or commit on the hub.
+            chats: whether it must have a chat template.
 
         Raises:
             TokenizerError: there is no such checkpoint, or it lacks a tokenizer, a chat template or
@@ -103,7 +114,7 @@ class HfTokenizer:
             raise TokenizerError(
                 f"{model}: its tokenizer cannot be read: {one_line(error)}"
             ) from error
-        if not tokenizer.chat_template:
+        if chats and not tokenizer.chat_template:
             raise TokenizerError(
                 f"{model}: it has no chat template (chat_template.jinja, or chat_template in "
                 "tokenizer_config.json): use a chat checkpoint, base models have none"
@@ -119,6 +130,12 @@ class HfTokenizer:
     def eos_ids(self) -> tuple[int, ...]:
         """The end tokens of tokenizer, generation_config.json and config.json, in this order."""
         return self._eos_ids
+
+    @property
+    def bos_id(self) -> int | None:
+        """See `Beginning`."""
+        found: int | None = self._tokenizer.bos_token_id
+        return found
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Ids of plain text. Raises `TokenizerError` for a lone surrogate: it is no character."""

@@ -30,6 +30,8 @@ class Traits:
 
     model: str | None = None
     """The checkpoint that it loads, a folder or a name on the hub; its files count by content."""
+    model_key: str = "model"
+    """The key that names it."""
     engine: EngineConfig | None = None
     """What runs that model, where an engine of ours does."""
     machine: Machine | None = None
@@ -46,6 +48,10 @@ class Traits:
     """Of a policy's draws; at 0 all children of a path are equal."""
     whole: bool = False
     """Whether a policy's step is a whole solution."""
+    sureness: bool | None = None
+    """Whether a policy records how sure it was of each token; None where nobody knows."""
+    by_sureness: bool = False
+    """Whether a scorer judges by nothing else, and so not at all where it is not recorded."""
     judges: Judges = Judges.UNKNOWN
     judges_key: str = "kind"
     """The key that decides what it judges."""

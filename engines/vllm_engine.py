@@ -27,6 +27,7 @@ from engines.engine import (
     refusal,
 )
 from engines.stepper import Stepper
+from engines.sureness import sureness
 from engines.tokenizer import HfTokenizer
 from engines.vllm_config import VllmConfig
 from engines.vllm_setup import (
@@ -36,6 +37,7 @@ from engines.vllm_setup import (
     prepare_in_process,
 )
 from engines.vllm_wire import ENDS, ending, sampling_fields
+from search.core import Sureness
 from search.gather import gather
 from search.ports import Closing
 
@@ -43,12 +45,15 @@ IN_PROCESS = threading.Lock()
 """Held by the one CPU engine of this process: two of them corrupt each other's memory."""
 
 
-async def serve(model: str, config: VllmConfig) -> tuple[HfTokenizer, VllmEngine]:
+async def serve(
+    model: str, config: VllmConfig, *, chats: bool = True
+) -> tuple[HfTokenizer, VllmEngine]:
     """The tokenizer of a checkpoint and an engine that serves it.
 
     Args:
         model: a folder, or a name on the Hugging Face hub.
         config: how it is served.
+        chats: whether it must have a chat template.
 
     Raises:
         TokenizerError: the folder is missing, or is no chat checkpoint.
@@ -56,7 +61,7 @@ async def serve(model: str, config: VllmConfig) -> tuple[HfTokenizer, VllmEngine
     """
     prepare_environment(config)
     with collection_paused():
-        tokenizer = await asyncio.to_thread(HfTokenizer.load, model, config.revision)
+        tokenizer = await asyncio.to_thread(HfTokenizer.load, model, config.revision, chats=chats)
         return tokenizer, await VllmEngine.start(model, config, tokenizer.eos_ids)
 
 
@@ -162,6 +167,7 @@ def sampling_parameters(request: Request, max_model_len: int, eos_ids: Collectio
         fields["repetition_detection"] = RepetitionDetectionParams(**loop)
     return SamplingParams(
         **fields,
+        logprobs=request.sampling.likeliest or None,
         flat_logprobs=True,
         output_kind=RequestOutputKind.FINAL_ONLY,
         skip_clone=True,  # made for this request alone
@@ -179,15 +185,16 @@ def generation(output: Any, request: Request, eos_ids: Collection[int]) -> Gener
         return Refused(f"vLLM ended the request with {completion.finish_reason!r}", again=True)
     token_ids = tuple(completion.token_ids)
     finish, stop = ending(completion.finish_reason, completion.stop_reason, token_ids, eos_ids)
-    logprob_ids = request.sampling.logprob_ids
+    logprob_ids, likeliest = request.sampling.logprob_ids, request.sampling.likeliest
     return Generation(
         token_ids,
         finish,
         stop,
         tuple(_logprobs(completion.logprobs, logprob_ids)) if logprob_ids else (),
-        completion.cumulative_logprob if logprob_ids else None,
+        completion.cumulative_logprob if logprob_ids or likeliest else None,
         prompt_tokens=len(request.prompt),
         cached_tokens=output.num_cached_tokens or 0,
+        sureness=tuple(_sureness(completion.logprobs, likeliest)) if likeliest else (),
     )
 
 
@@ -198,44 +205,66 @@ def _logprobs(flat: Any, ids: Sequence[int]) -> Iterator[dict[int, float]]:
         yield dict(zip(ids, values, strict=True))
 
 
+def _sureness(flat: Any, likeliest: int) -> Iterator[Sureness]:
+    """At each position vLLM gives the sampled token first, then the likeliest in their order."""
+    for start in flat.start_indices:
+        chosen, *top = flat.logprobs[start : start + 1 + likeliest]
+        yield sureness(chosen, top)
+
+
 # On a CPU.
 
 
 async def _start_in_process(
     arguments: dict[str, object], eos_ids: frozenset[int]
-) -> tuple[Stepper, int, int]:
+) -> tuple[Stepper[Request, Generation], int, int]:
     prepare_in_process()
-    stepper, core = await Stepper.start(lambda: InProcessCore(arguments, eos_ids))
+    stepper, core = await Stepper[Request, Generation].start(
+        lambda: InProcessCore(arguments, eos_ids)
+    )
     return stepper, core.max_model_len, core.vocab_size
 
 
-class InProcessCore:
-    """vLLM's `LLMEngine` with its core in this process, as a `Stepper` wants it.
+class InProcess:
+    """vLLM's `LLMEngine` with its core in this process, whatever it is asked.
 
     Raises `EngineError` while there is another in this process.
     """
 
-    def __init__(self, arguments: dict[str, object], eos_ids: frozenset[int]) -> None:
+    def __init__(self, arguments: dict[str, object]) -> None:
         if not IN_PROCESS.acquire(blocking=False):
             raise EngineError("this process has a CPU engine already; close it, or use another")
         try:
-            self._start(arguments, eos_ids)
+            self._start(arguments)
         except BaseException:
             gc.unfreeze()
             IN_PROCESS.release()
             raise
 
-    def _start(self, arguments: dict[str, object], eos_ids: frozenset[int]) -> None:
+    def _start(self, arguments: dict[str, object]) -> None:
         from vllm.engine.arg_utils import EngineArgs
         from vllm.v1.engine.llm_engine import LLMEngine
 
         register_model_classes(Path(str(arguments["model"])))
         gc.freeze()  # vLLM collects several times while it starts: not through all modules again
         self._engine = LLMEngine.from_engine_args(EngineArgs(**arguments))
-        self._eos_ids = eos_ids
-        self._requests: dict[str, Request] = {}
         self.max_model_len: int = self._engine.model_config.max_model_len
         self.vocab_size: int = self._engine.model_config.get_vocab_size()
+
+    def close(self) -> None:
+        """Free everything."""
+        self._engine.renderer.shutdown()
+        self._engine.engine_core.shutdown()
+        IN_PROCESS.release()
+
+
+class InProcessCore(InProcess):
+    """One that generates, as a `Stepper` wants it."""
+
+    def __init__(self, arguments: dict[str, object], eos_ids: frozenset[int]) -> None:
+        super().__init__(arguments)
+        self._eos_ids = eos_ids
+        self._requests: dict[str, Request] = {}
 
     def add(self, key: str, request: Request) -> Refused | None:
         """Take a request in, or say why not."""
@@ -262,12 +291,6 @@ class InProcessCore:
         for output in self._engine.step():
             request = self._requests.pop(output.request_id)
             yield output.request_id, generation(output, request, self._eos_ids)
-
-    def close(self) -> None:
-        """Free everything."""
-        self._engine.renderer.shutdown()
-        self._engine.engine_core.shutdown()
-        IN_PROCESS.release()
 
 
 def register_model_classes(model: Path) -> None:

@@ -30,9 +30,10 @@ from engines.vllm_config import VllmConfig
 from policies.chat_prompt import SLOT, ChatPrompt, FewShot, check_template
 from policies.examining import examine
 from policies.feedback import TEMPLATE, check_feedback_template, shorter
+from policies.measuring import check_confidence, measured
 from policies.segmentation import Segmentation, Segmenter
-from search.checks import UNCOUNTED, check_cache, check_count, check_number, fault
-from search.core import Feedback, Spent, Step, StopReason
+from search.checks import UNCOUNTED, UNSAID, check_cache, check_count, check_number, fault
+from search.core import Feedback, Spent, Step, StopReason, Sureness
 from search.findings import Finding
 from search.gather import gather
 from search.ports import ENDED, Failure, FailureKind, PolicyCall, PolicyReply
@@ -99,6 +100,9 @@ class QwenConfig:
     """Where a step ends."""
     loop_guard: LoopGuard = field(default_factory=LoopGuard)
     """Ends a solution that repeats itself."""
+    confidence: int = field(default=0, metadata=UNSAID)
+    """How many of the likeliest tokens, 2 to 20, are looked at wherever a token is drawn, to record
+    how sure the model was (scorer `confidence`); 0 records nothing and costs nothing."""
     cache: str = field(default="off", metadata=UNCOUNTED)
     """Where greedy draws are kept, so that none is made twice: `off`; `run`, in memory while the
     run is at work; `shared`, in the user's cache folder, for all runs; or a folder by its path
@@ -108,6 +112,7 @@ class QwenConfig:
         if not self.model.strip():
             raise fault("model", self.model, "a folder or a model name")
         check_cache("cache", self.cache)
+        check_confidence(self.confidence)
         check_template(self.prompt_template)
         check_feedback_template(self.feedback_template)
 
@@ -124,12 +129,14 @@ class QwenConfig:
             whole=self.segmentation.kind == "whole",
             cache=self.cache,
             repeatable=not self.engine.remote,
+            sureness=self.confidence > 0,
         )
 
     @property
     def asks(self) -> frozenset[Ability]:
         """What its engine must be able to do; one that knows texts alone will do."""
-        return NOTHING if in_texts(self.engine) else WITH_TOKENS
+        asks = NOTHING if in_texts(self.engine) else WITH_TOKENS
+        return asks | {Ability.SURENESS} if self.confidence else asks
 
     def examine(self, questions: Sequence[str], *, feedback: bool) -> Iterator[Finding]:
         """See `engines.traits.Examined`."""
@@ -217,7 +224,8 @@ class Qwen(EnginePort):
     ) -> tuple[tuple[Step, ...], Spent]:
         """All steps to the end."""
         generation = await self._generate(Request(prompt, self._sampling(call, room), call.cache))
-        return self.segmenter.split(generation.token_ids, _stop(generation)), generation.spent
+        steps = self.segmenter.split(generation.token_ids, _stop(generation))
+        return measured(steps, generation.sureness), generation.spent
 
     async def _one_step(
         self, call: PolicyCall, prompt: tuple[int, ...], room: int
@@ -230,20 +238,22 @@ class Qwen(EnginePort):
         """
         room = min(room, self.config.sampling.max_step_tokens or room)
         ids: tuple[int, ...] = ()
+        sureness: tuple[Sureness, ...] = ()
         spent = Spent()
         while True:
             limit = min(room - len(ids), self.segmenter.stride or room)
             sampling = self._sampling(call, limit, attempt=spent.calls, stop=self.segmenter.stops)
             generation = await self._generate(Request((*prompt, *ids), sampling, call.cache))
             ids += generation.token_ids
+            sureness += generation.sureness
             spent += generation.spent
             stop = _stop(generation)
             paused = stop in (StopReason.STEP_END, StopReason.LENGTH)
             if paused and (step := self.segmenter.first(ids)):
-                return (step,), spent
+                return measured((step,), sureness), spent
             if not paused or len(ids) >= room:
                 stop = StopReason.LENGTH if paused else stop
-                return self.segmenter.split(ids, stop)[:1], spent
+                return measured(self.segmenter.split(ids, stop)[:1], sureness), spent
 
     async def _generate(self, request: Request) -> Generation:
         (generation,) = await self.engine.generate([request])
@@ -267,6 +277,7 @@ class Qwen(EnginePort):
             stop=stop,
             loop_ngram=self.config.loop_guard.ngram,
             loop_repeats=self.config.loop_guard.repeats,
+            likeliest=self.config.confidence,
         )
         if self._is_greedy(call):
             return shared

@@ -106,7 +106,7 @@ def check_models(
     affair.
     """
     for section, traits in sides(config).items():
-        key = f"{section}.model"
+        key = f"{section}.{traits.model_key}"
         if traits.engine is None or section not in sections:
             continue
         if traits.model is not None and (problem := traits.engine.lacks(traits.model)):

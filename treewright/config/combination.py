@@ -24,6 +24,7 @@ Where = Callable[[str], str]
 def check_combination(config: Config, where: Where) -> None:
     """Refuse parts that make no sense with one another. Raises `ConfigError`."""
     _check_verifier(config, where)
+    _check_sureness(config, where)
     check_outcome_only(config, where)
     _check_lookahead(config, where)
     _check_temperature(config, where)
@@ -45,6 +46,17 @@ def _check_verifier(config: Config, where: Where) -> None:
     hint = (
         f"use a process verifier (scorer.kind=thinkprm), or strategy.kind={instead(traits.judges)}"
     )
+    raise ConfigError(where(key), key, scorer, problem, hint)
+
+
+def _check_sureness(config: Config, where: Where) -> None:
+    """A scorer that judges by how sure the policy was needs a policy that records it."""
+    policy, key = traits_of(config.policy), "scorer.kind"
+    if not traits_of(config.scorer).by_sureness or policy.sureness is not False:
+        return
+    scorer, kind = kind_of("scorer", config.scorer), kind_of("policy", config.policy)
+    problem = f"judges by log-probabilities, and policy {kind} records none"
+    hint = "set policy.confidence=20 (policies qwen, structured and the doubles have the key)"
     raise ConfigError(where(key), key, scorer, problem, hint)
 
 

@@ -23,6 +23,7 @@ from search.core import (
     Step,
     StepVerdict,
     StopReason,
+    Sureness,
     VerdictStatus,
 )
 from search.ports import PolicyCall, PolicyReply, ScorerReply
@@ -80,26 +81,43 @@ def decode_scorer_reply(data: Json, steps: int | None = None) -> ScorerReply:
 
 def encode_step(step: Step) -> Json:
     """One step. Raises ValueError for a log-probability that is not finite."""
-    return {
+    data: Json = {
         "text": encode_text(step.text),
         "ids": list(step.token_ids),
         "stop": step.stop.value,
         "logprob": finite(step.logprob),
     }
+    if step.sureness:
+        data["sureness"] = [
+            [sums.tokens, *map(finite, (sums.logprob, sums.confidence, sums.certainty))]
+            for sums in step.sureness
+        ]
+    return data
 
 
 def decode_step(data: Json) -> Step:
     """The inverse of `encode_step`."""
-    checking.fields(data, "text", "ids", "stop", "logprob")
+    checking.fields(data, "text", "ids", "stop", "logprob", optional=("sureness",))
     logprob = data["logprob"]
     if logprob is not None:
         checking.number(logprob, "logprob")
+    sureness = checking.items(data.get("sureness", []), "sureness")
     return Step(
         text=decode_text(data["text"]),
         token_ids=tuple(checking.ids(data["ids"], "ids")),
         stop=checking.choice(data["stop"], "stop", STOPS),
         logprob=logprob,
+        sureness=tuple(map(decode_sureness, sureness)),
     )
+
+
+def decode_sureness(data: Any) -> Sureness:
+    """Sums over some tokens: how many these are, then the three sums."""
+    sums = checking.items(data, "sureness")
+    if len(sums) != 4 or sums[0] == 0:
+        raise ValueError(f"sureness is {checking.shown(data)}, not a count and three numbers")
+    numbers = [checking.number(each, "sureness") for each in sums[1:]]
+    return Sureness(checking.count(sums[0], "sureness: tokens"), *numbers)
 
 
 def encode_judgement(judgement: Judgement) -> Json:

@@ -1,0 +1,89 @@
+"""Where calls wait until a request takes them along: those of about the same time share one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scorers.http_client import Client, Unanswered
+from scorers.http_protocol import Asked, Unreadable, body, read
+from search.ports import Failure, FailureKind, ScorerReply
+
+if TYPE_CHECKING:
+    from scorers.http_prm import HttpConfig
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A call that is to be sent, and who waits for its reply."""
+
+    asked: Asked
+    reply: asyncio.Future[ScorerReply | Failure]
+
+
+class Desk:
+    """Where calls wait until a request takes them along."""
+
+    def __init__(self, config: HttpConfig, client: Client, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._config = config
+        self._client = client
+        self._room = asyncio.Semaphore(config.requests)
+        self._waiting: list[Waiting] = []
+        self._sending: set[asyncio.Task[None]] = set()
+
+    async def ask(self, asked: Asked) -> ScorerReply | Failure:
+        """The reply, when the request that took it along is answered."""
+        waiting = Waiting(asked, self.loop.create_future())
+        self._waiting.append(waiting)
+        task = asyncio.ensure_future(self._send())
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+        return await waiting.reply
+
+    async def close(self) -> None:
+        """End what is under way, and the connections."""
+        for task in tuple(self._sending):
+            task.cancel()
+        await asyncio.gather(*self._sending, return_exceptions=True)
+        for waiting in self._waiting:
+            waiting.reply.cancel()
+        self._waiting.clear()
+        await self._client.close()
+
+    async def _send(self) -> None:
+        """Take along what waits by now; of several that were started for them the first does."""
+        if len(self._waiting) < self._config.batch:
+            await asyncio.sleep(self._config.wait_s)
+        async with self._room:
+            taken = self._waiting[: self._config.batch]
+            del self._waiting[: len(taken)]
+            wanted = [each for each in taken if not each.reply.done()]
+            if wanted:
+                await self._serve(wanted)
+
+    async def _serve(self, taken: Sequence[Waiting]) -> None:
+        try:
+            replies = await self._exchange([each.asked for each in taken])
+        except Exception as error:  # noqa: BLE001 - whoever waits is told
+            for each in taken:
+                if not each.reply.done():
+                    each.reply.set_exception(error)
+            return
+        for each, reply in zip(taken, replies, strict=True):
+            if not each.reply.done():
+                each.reply.set_result(reply)
+
+    async def _exchange(self, items: Sequence[Asked]) -> list[ScorerReply | Failure]:
+        try:
+            return read(await self._client.post(body(items)), items, self._config.prefix)
+        except Unreadable as error:
+            message, kind = f"{self._config.url}: {error}", FailureKind.UNAVAILABLE
+        except Unanswered as error:
+            if error.too_large and len(items) > 1:
+                return [reply for item in items for reply in await self._exchange([item])]
+            message = str(error)
+            kind = FailureKind.INVALID if error.too_large else FailureKind.UNAVAILABLE
+        return [Failure.about(item.path, kind, message) for item in items]
