@@ -217,9 +217,13 @@ class ChainWriter:
             halts_left -= 1
 
     def _loop_across(self, written: Written, begin: int) -> int | None:
-        """Where a round loops over the border of two requests: the engine sees one of them."""
-        guard, start = self.loop_guard, written.rounds[-1]
-        if not begin:
+        """Where a round loops over the border of two requests: the engine sees one of them.
+
+        A step that was put into it may repeat itself: that is no loop of the verifier's.
+        """
+        guard = self.loop_guard
+        start = max(written.rounds[-1], written.given[-1][1] if written.given else 0)
+        if begin == start:
             return None
         looped = loop_across(written.ids[start:], begin - start, guard.ngram, guard.repeats)
         return None if looped is None else start + looped

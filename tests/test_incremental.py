@@ -202,6 +202,27 @@ def test_a_chain_that_says_nothing_more_is_written_whole_and_its_tokens_have_fai
     assert found.spent.calls == 3
 
 
+NO_WORD = FIRST + SECOND[:-2] + "ness}" + "\n" + THIRD
+UNNAMED = r"It is \boxed{correct}" "\n" + THIRD
+
+
+@pytest.mark.parametrize(
+    ("known", "goes"),
+    [(KNOWN.text, NO_WORD), (r"It is \boxed{correct}" + END, UNNAMED)],
+    ids=["another word", "whose it is"],
+)
+def test_a_chain_that_leaves_no_verdict_on_what_was_known_is_written_whole(
+    known: str, goes: str
+) -> None:
+    """Else a path would lose by its child what was read of it."""
+    found, engine = go_on(parent(Recorded(known)), Recorded(goes + END), WHOLE)
+    assert begun(engine.requests[0]) != ""
+    assert begun(engine.requests[1]) == ""
+    assert found.judgement.origin is Origin.WHOLE
+    assert statuses(found.judgement) == [READ] * 3
+    assert found.spent.failed > 0
+
+
 def test_without_room_for_more_it_is_written_whole() -> None:
     known = parent(KNOWN)
     room = len(known.starts[0].token_ids)
