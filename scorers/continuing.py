@@ -175,7 +175,7 @@ def silent(reading: ChainReading, begun: Begun) -> bool:
 def loses(reading: ChainReading, begun: Begun) -> bool:
     r"""Whether a chain has no verdict any more on a step that its beginning judges.
 
-    What follows may say that a box was none, or whose it is not: `\\boxed{correct` may go on as
+    What follows may say that a box was none, or whose it is not: `\boxed{correct` may go on as
     another word, and names may show that a verdict without one is on no step that can be told.
     """
     kept = begun.steps if reading.error is None else min(begun.steps, reading.error)

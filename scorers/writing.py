@@ -20,7 +20,7 @@ from scorers.continuing import Begun
 from scorers.continuing import cut as cut_after
 from scorers.drafts import Cues, Draft, Sheet, Written, limit
 from scorers.prompt import VerifierPrompt
-from scorers.readings import ChainReading
+from scorers.readings import BoxedVerdict, ChainReading
 from scorers.verdict_ids import QUESTION, VerdictIds
 from scorers.verdicts import ChainReader
 from search.core import Spent
@@ -106,6 +106,20 @@ class ChainWriter:
 
         None where it takes one on an earlier step back.
         """
+        judged, tokens = cut_after(self._verdicts(written, steps), steps)
+        if judged < steps:
+            return None
+        return replace(written, ids=written.ids[:tokens], odds=written.odds[:tokens])
+
+    def _is_sure(self, sheet: Sheet, written: Written) -> bool:
+        r"""Whether nothing that follows could show that the last verdict is none, or is elsewhere.
+
+        "I say whether it is `\boxed{correct}` or `\boxed{incorrect}`" is talk.
+        """
+        return self._verdicts(written, sheet.steps)[-1].sure
+
+    def _verdicts(self, written: Written, steps: int) -> list[BoxedVerdict]:
+        """All verdicts in a chain about so many steps."""
         parts = self.reader.of_parts(
             written.ids,
             written.odds,
@@ -114,10 +128,7 @@ class ChainWriter:
             given=written.given,
             shown=written.shown,
         )
-        judged, tokens = cut_after(list(parts), steps)
-        if judged < steps:
-            return None
-        return replace(written, ids=written.ids[:tokens], odds=written.odds[:tokens])
+        return list(parts)
 
     def _given(self, written: Written, number: int, text: str) -> Written:
         """The chain with a step put into it."""
@@ -211,7 +222,7 @@ class ChainWriter:
                 written = replace(written, ids=written.ids[:looped], odds=written.odds[:looped])
                 cut = Finish.LOOP
             reading = self._read(sheet, written, cut)
-            judged = to_verdict and called_correct(reading)
+            judged = to_verdict and called_correct(reading) and self._is_sure(sheet, written)
             if cut or not halted or judged or (reading.error is not None and reading.sure):
                 return Draft(written, reading, cut)
             halts_left -= 1

@@ -192,6 +192,18 @@ def test_no_word_of_a_step_that_was_put_into_a_chain_is_the_verifiers(text: str)
     assert probabilities(told.judgement) == pytest.approx([0.9, 0.8, 0.7, 0.4])
 
 
+@pytest.mark.parametrize(("verdict", "p"), [("correct", 0.7), ("incorrect", 0.3)])
+def test_talk_of_both_words_is_no_verdict_on_a_step_that_was_put_there(
+    verdict: str, p: float
+) -> None:
+    """The token `correct` ends the chain only where what follows could not take it back."""
+    talk = r" I say whether it is \boxed{correct} or \boxed{incorrect}."
+    chain = f"{TWO}{STEP_3}{talk} It is \\boxed{{{verdict}}}\n{END}"
+    found, _ = go_on(parent(KNOWN), Recorded(chain, (0.9, 0.8, 0.6, 0.6, 0.7)))
+    assert probabilities(found.judgement) == pytest.approx([0.9, 0.8, p])
+    assert found.judgement.origin is Origin.INCREMENTAL
+
+
 def test_a_step_that_repeats_itself_is_no_loop_of_the_verifiers() -> None:
     """Not even where the verifier quotes what the policy said over and over."""
     guard, again = LoopGuard(ngram=8, repeats=2), "again, "
