@@ -48,8 +48,7 @@ def main(arguments: Sequence[str] | None = None, base: Path | str = BASE) -> int
                       help="its problems, the first of them; none: all")  # fmt: skip
     made.add_argument("--per-solution", type=command.positive, default=PER_SOLUTION, metavar="N",
                       help="tokens of a solution and a chain, for the estimate alone")  # fmt: skip
-    options = command.parsed(made, arguments)
-    return command.guarded(lambda: study(options))
+    return command.run(made, arguments, study)
 
 
 async def study(options: argparse.Namespace) -> None:
@@ -61,7 +60,7 @@ async def study(options: argparse.Namespace) -> None:
         configs, options, lambda job: tokens(job, options), shared=False
     )
     found = await measured(job, "A")
-    pictures = draw(options.output, plots(found)) if options.output else []
+    pictures = draw(options.output, plots(found))
     beside = [SeveralChains(found, await measured(other, "B"), options.chains) for other in others]
     chains = beside[0] if beside else None
     family = Family(tuple(found.family(chains.pairs() if chains else ())), found.compared)

@@ -45,14 +45,10 @@ def main(arguments: Sequence[str] | None = None, base: Path | str = BASE) -> int
     """Run what is missing, choose, print or write. Returns the exit code."""
     made = command.parser("treewright.studies.choose_widths", __doc__, base)
     made.set_defaults(limit=40)
-    judged = [name for name, entry in ENTRIES.items() if entry.width]
-    made.add_argument(
-        "--strategies", type=command.names, default=judged, metavar="A,B", help="some"
-    )
+    command.strategies(made, [name for name, entry in ENTRIES.items() if entry.width])
     made.add_argument("--budgets", type=command.numbers, default=list(BUDGETS), metavar="N,M",
                       help="tokens per problem of both models")  # fmt: skip
-    options = command.parsed(made, arguments)
-    return command.guarded(lambda: study(options))
+    return command.run(made, arguments, study)
 
 
 async def study(options: argparse.Namespace) -> None:

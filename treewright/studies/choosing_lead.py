@@ -21,15 +21,8 @@ def _votes(found: Choosing, rows: Sequence[HeldArm]) -> str:
     single = by_name["first"].points[0].figures.accuracy
     vote = by_name["majority"].figures.accuracy
     judged = by_name["history.last+weighted"].figures.accuracy
-    told = next(
-        (
-            row
-            for row in rows
-            if row.against is Against.MAJORITY and row.n == largest
-            and str(row.arm) == "history.last+weighted"
-        ),
-        None,
-    )  # fmt: skip
+    beside = {(str(row.arm), row.n): row for row in rows if row.against is Against.MAJORITY}
+    told = beside.get(("history.last+weighted", largest))
     return (
         f"One solution is right in {percent(single)} %, a vote over {largest} in {percent(vote)} % "
         f"and the verifier's weighted vote over the same ones in {percent(judged)} %{_gap(told)}."
@@ -46,10 +39,8 @@ def _gap(row: HeldArm | None) -> str:
 
 def _harm(rows: Sequence[HeldArm]) -> Iterator[str]:
     """Whether the best of many is worse than the best of few."""
-    held = [row for row in rows if row.against is Against.FEWER]
+    held, better, worse = _shown(rows, Against.FEWER)
     if held:
-        worse = sum(row.found.verdict is Verdict.WORSE for row in held)
-        better = sum(row.found.verdict is Verdict.BETTER for row in held)
         few, most = held[0].found.theirs.figures.n, held[0].n
         yield (
             f"The best of {most} is shown to be worse than the best of {few} by {worse} of "
@@ -58,12 +49,17 @@ def _harm(rows: Sequence[HeldArm]) -> Iterator[str]:
 
 
 def _chains(rows: Sequence[HeldArm], chains: int) -> Iterator[str]:
-    held = [row for row in rows if row.against is Against.ONE_CHAIN]
+    held, better, worse = _shown(rows, Against.ONE_CHAIN)
     if held:
-        better = sum(row.found.verdict is Verdict.BETTER for row in held)
-        worse = sum(row.found.verdict is Verdict.WORSE for row in held)
         arms = counted(len(held), "arm")
         yield (
             f"With {chains} verification chains instead of one {better} of {arms} are shown to be "
             f"better and {worse} worse, at n = {held[0].n}."
         )
+
+
+def _shown(rows: Sequence[HeldArm], against: Against) -> tuple[list[HeldArm], int, int]:
+    """The rows against it, and how many of them are shown to be better and worse."""
+    held = [row for row in rows if row.against is against]
+    verdicts = [row.found.verdict for row in held]
+    return held, verdicts.count(Verdict.BETTER), verdicts.count(Verdict.WORSE)

@@ -5,16 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from search.selection import SELECTIONS
-from search.wording import (
-    DASH,
-    amount,
-    counted,
-    ends,
-    number,
-    percent,
-    probability,
-    whole,
-)
+from search.wording import DASH, amount, counted, ends, number, percent, probability, whole
 from treewright.arms.columns import Place
 from treewright.arms.graded_run import Curve
 from treewright.studies.chains import SeveralChains
@@ -66,13 +57,7 @@ def page(
 ) -> str:
     """All that stands above the marker, and the marker.
 
-    Args:
-        found: what was measured.
-        family: what was compared.
-        data: the problems and the models, in words.
-        command: that made the page.
-        pictures: the line of each plot.
-        chains: several beside one, where they were tried.
+    `data`: the problems and the models, in words; `pictures`: the lines that show them.
     """
     lines = [
         f"# Aggregations over {found.run.largest} solutions",
@@ -140,16 +125,10 @@ def accuracies(found: Choosing) -> Iterator[str]:
         lines.append(("oracle", *rates, ends(ceiling[-1][2:]), *blank))
     yield from table(("arm", *over_n, *(column.heading for column in columns)), lines)
     prices = [point.figures for point in priced(found).points]
-    yield from table(
-        ("tokens per problem", *over_n),
-        [
-            ("policy, for every arm", *(amount(each.policy_tokens) for each in prices)),
-            (
-                "verifier, where a score is asked",
-                *(amount(each.verifier_tokens) for each in prices),
-            ),
-        ],
-    )
+    policy = [amount(each.policy_tokens) for each in prices]
+    verifier = [amount(each.verifier_tokens) for each in prices]
+    sides = ("policy, for every arm", *policy), ("verifier, where a score is asked", *verifier)
+    yield from table(("tokens per problem", *over_n), sides)
 
 
 def accuracy_line(curve: Curve) -> tuple[str, ...]:

@@ -7,15 +7,17 @@ import asyncio
 import json
 import shlex
 import sys
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+from benchmarks.datasets import DatasetConfig
 from engines.traits import traits_of
 from search.fault import Fault
 from search.wording import counted, whole
 from treewright.config.config import Config
 from treewright.config.redaction import scrub
+from treewright.errors import ConfigError
 from treewright.hiding import hiding_streams
 from treewright.running.job import Job
 from treewright.running.progress import clock
@@ -92,12 +94,36 @@ def numbers(listed: str) -> list[int]:
     return [positive(name) for name in names(listed)]
 
 
-def parsed(made: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
-    """What the command line says, and as `command` how it was written."""
+def strategies(made: argparse.ArgumentParser, known: Iterable[str]) -> None:
+    """The option that picks some of them."""
+    made.add_argument("--strategies", type=names, default=list(known), metavar="A,B", help="some")
+
+
+def run(
+    made: argparse.ArgumentParser,
+    arguments: Sequence[str] | None,
+    study: Callable[[argparse.Namespace], Coroutine[object, object, None]],
+) -> int:
+    """Do what the command line says; `command` is how it was written. Returns the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     options = made.parse_args(given)
     options.command = " ".join([made.prog, shlex.join(given)])
-    return options
+    return guarded(lambda: study(options))
+
+
+def reading(module: str, about: str | None) -> argparse.ArgumentParser:
+    """The options of a command that only reads finished runs; `about` is its docstring."""
+    made = argparse.ArgumentParser(
+        prog=f"python -m {module}", description=(about or "").partition("\n")[0]
+    )
+    made.add_argument("--json", action="store_true", help="print one JSON object")
+    return made
+
+
+def refuse_test(data: DatasetConfig, where: str, key: str, hint: str) -> None:
+    """Nothing is chosen on what is measured. Raises `ConfigError` for a test split."""
+    if data.name is not None and data.split == "test":
+        raise ConfigError(where, key, "test", "is what is measured", hint)
 
 
 def common(options: argparse.Namespace) -> list[str]:

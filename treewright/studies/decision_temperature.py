@@ -7,7 +7,6 @@ negative log-likelihood of whole solutions being right, and tried on B. No model
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -29,7 +28,7 @@ from treewright.errors import ConfigError
 from treewright.report.verifier import GRADED
 from treewright.running.recorded import RecordedRun
 from treewright.studies import page
-from treewright.studies.command import guarded
+from treewright.studies.command import guarded, reading, refuse_test
 from treewright.terminal import clean
 
 
@@ -112,10 +111,8 @@ async def study(validation: Path, test: Path) -> Fitted:
 def check(fitted: RecordedRun, tried: RecordedRun) -> None:
     """Whether one tells how sure the other should be. Raises `ConfigError`."""
     where = str(fitted.path)
-    data = fitted.config.dataset
-    if data.name is not None and data.split == "test":
-        hint = "run the config with dataset.split=validation, and fit on that"
-        raise ConfigError(where, "dataset.split", "test", "is what is measured", hint)
+    hint = "run the config with dataset.split=validation, and fit on that"
+    refuse_test(fitted.config.dataset, where, "dataset.split", hint)
     asked = [
         {sample.problem.question for sample in source.dataset.samples} for source in (fitted, tried)
     ]
@@ -224,23 +221,13 @@ def fits(run: Tried) -> Iterator[str]:
     return map(number, values)
 
 
-def parse(arguments: list[str] | None) -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m treewright.studies.decision_temperature",
-        description="How sure should the verifier be? Fits scorer.decision_temperature.",
-    )
-    parser.add_argument("validation", type=Path, metavar="VALIDATION", help="a run to fit it on")
-    parser.add_argument(
-        "test", type=Path, metavar="TEST", help="a run on other problems, to try it"
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    return parser.parse_args(arguments)
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Print what was found. Returns the exit code."""
-    options = parse(arguments)
+    about = "How sure should the verifier be? Fits scorer.decision_temperature."
+    made = reading("treewright.studies.decision_temperature", about)
+    made.add_argument("validation", type=Path, metavar="VALIDATION", help="a run to fit it on")
+    made.add_argument("test", type=Path, metavar="TEST", help="a run on other problems, to try it")
+    options = made.parse_args(arguments)
 
     async def work() -> None:
         found = await study(options.validation, options.test)

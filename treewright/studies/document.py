@@ -5,16 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from search.wording import (
-    DASH,
-    amount,
-    counted,
-    interval,
-    number,
-    percent,
-    probability,
-    whole,
-)
+from search.wording import DASH, amount, counted, interval, number, percent, probability, whole
 from treewright.arms.columns import everywhere
 from treewright.arms.comparison import Comparison, Verdict
 from treewright.report.plot import Plot

@@ -20,8 +20,6 @@ def lead(found: Found, levels: Levels) -> str:
 
 
 def _votes(found: Found) -> Iterator[str]:
-    if not found:
-        return
     for claim, each in found:
         ours, theirs = (plain(name) for name in claim.name.split(" − "))
         accuracies = [percent(side.figures.accuracy) for side in (each.ours, each.theirs)]
@@ -53,13 +51,10 @@ def _searches(found: Found, levels: Levels) -> Iterator[str]:
     if not found:
         return
     parts = []
-    for verdict, word in (
-        (Verdict.BETTER, "more often right"),
-        (Verdict.WORSE, "less often right"),
-    ):
+    for verdict, word in ((Verdict.BETTER, "more"), (Verdict.WORSE, "less")):
         alike = [each for each in found if each[1].verdict is verdict]
         if alike:
-            parts.append(f"{word} are {', '.join(_named(*each) for each in alike)}")
+            parts.append(f"{word} often right are {', '.join(_named(*each) for each in alike)}")
     rest = [claim for claim, each in found if not each.shown]
     if rest:
         names = dict.fromkeys(claim.strategy for claim in rest)

@@ -18,11 +18,13 @@ AREA = (0.1, 0.14, 0.66, 0.77)
 """Of the axes: many lines leave no room for the legend but beside them."""
 
 
-def draw(output: Path, plots: Sequence[Plot]) -> list[str]:
-    """Write the plots. Returns the page's lines that show them.
+def draw(output: Path | None, plots: Sequence[Plot]) -> list[str]:
+    """Write the plots beside the page, if there is one. Returns the page's lines that show them.
 
     Raises `StudyError` for what cannot be written.
     """
+    if output is None:
+        return []
     mpl, folder = loaded(), output.with_suffix("")
     try:
         folder.mkdir(exist_ok=True)

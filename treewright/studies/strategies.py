@@ -34,15 +34,12 @@ from treewright.studies.widths import SHIPPED, Widths
 def main(arguments: Sequence[str] | None = None, base: Path | str = BASE) -> int:
     """Run what is missing, measure and print. Returns the exit code."""
     made = command.parser("treewright.studies.strategies", __doc__, base)
-    made.add_argument(
-        "--strategies", type=command.names, default=list(ENTRIES), metavar="A,B", help="some"
-    )
+    command.strategies(made, ENTRIES)
     made.add_argument("--budgets", type=command.numbers, default=[], metavar="N,M",
                       help="some of those that there are widths for; none: all")  # fmt: skip
     made.add_argument("--widths", type=Path, default=SHIPPED, metavar="FILE",
                       help="as choose_widths writes it")  # fmt: skip
-    options = command.parsed(made, arguments)
-    return command.guarded(lambda: study(options))
+    return command.run(made, arguments, study)
 
 
 async def study(options: argparse.Namespace) -> None:
@@ -57,7 +54,7 @@ async def study(options: argparse.Namespace) -> None:
     )
     found = await measured(table, jobs)
     data = f"{command.described(jobs[0])}; widths chosen {widths.chosen}"
-    pictures = draw(options.output, found.picture()) if options.output else []
+    pictures = draw(options.output, found.picture())
     command.deliver(options, document(found, data, options.command, pictures), found.to_json())
 
 

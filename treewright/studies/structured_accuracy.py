@@ -8,7 +8,6 @@ decision with its counts to `option_base.json` in that run's folder. No model is
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,7 +33,7 @@ from treewright.comparing.finished_run import read as replay
 from treewright.errors import ConfigError
 from treewright.running.recorded import RecordedRun
 from treewright.studies import page
-from treewright.studies.command import guarded
+from treewright.studies.command import guarded, reading, refuse_test
 from treewright.terminal import clean
 
 DECISION = "option_base.json"
@@ -124,9 +123,8 @@ def calibrate(responses: Responses) -> Numbering:
     """
     recorded = responses.recorded
     data, where = recorded.config.dataset, str(recorded.folder.path)
-    if data.name is not None and data.split == "test":
-        hint = "run the config with dataset.split=validation, and calibrate on that"
-        raise ConfigError(where, "dataset.split", "test", "is what is measured", hint)
+    hint = "run the config with dataset.split=validation, and calibrate on that"
+    refuse_test(data, where, "dataset.split", hint)
     try:
         found = calibrate_base(responses.all)
     except AmbiguousBase as error:
@@ -181,23 +179,13 @@ def figures(responses: Responses) -> dict[str, object]:
     }
 
 
-def parse(arguments: list[str] | None) -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m treewright.studies.structured_accuracy",
-        description=(__doc__ or "").partition("\n")[0],
-    )
-    parser.add_argument("run", type=Path, metavar="RUN", help="the folder of a finished run")
-    parser.add_argument(
-        "--calibrate", action="store_true", help=f"find the first option's number, write {DECISION}"
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    return parser.parse_args(arguments)
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Print the figures, or the decision."""
-    options = parse(arguments)
+    made = reading("treewright.studies.structured_accuracy", __doc__)
+    made.add_argument("run", type=Path, metavar="RUN", help="the folder of a finished run")
+    told = f"find the first option's number, write {DECISION}"
+    made.add_argument("--calibrate", action="store_true", help=told)
+    options = made.parse_args(arguments)
 
     async def work() -> None:
         responses = await read(options.run)

@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 
 from treewright.config.config import Config
@@ -65,10 +64,3 @@ async def _once(config: Config) -> float:
         if not job.complete:
             raise StudyError(f"{config.name}: some problems failed, so its time says nothing")
     return marks[-1] - marks[0]
-
-
-def ratio(seconds: Mapping[str, list[float]], ours: str, theirs: str) -> float | None:
-    """Of the medians; None where one is not known."""
-    if not seconds.get(ours) or not seconds.get(theirs):
-        return None
-    return median(seconds[ours]) / median(seconds[theirs])

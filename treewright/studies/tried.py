@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from statistics import median
 
 from search.core import Origin
 from treewright.arms.comparison import Comparison
@@ -11,7 +12,6 @@ from treewright.arms.marks import Marks
 from treewright.ledger import Account, Ledger
 from treewright.studies.agreement import Agreement
 from treewright.studies.judged_again import Sampled
-from treewright.studies.timed import ratio
 from treewright.studies.ways import NAIVE, Trial
 
 
@@ -65,12 +65,6 @@ class Tried:
         )
         return policy, all_of_it, written
 
-    @property
-    def tokens(self) -> float | None:
-        """Computed tokens per problem, of both models."""
-        policy, verifier, _ = self.sides
-        return None if policy is None or verifier is None else policy + verifier
-
     def to_json(self) -> dict[str, object]:
         """A plain object."""
         policy, verifier, written = self.sides
@@ -104,8 +98,9 @@ class Verified:
     timed: int
 
     def faster(self, way: str) -> float | None:
-        """The ratio of median seconds to the naive way's."""
-        return ratio({**self.seconds}, way, NAIVE)
+        """The ratio of median seconds to the naive way's; None where one is not known."""
+        ours, theirs = self.seconds.get(way), self.seconds.get(NAIVE)
+        return median(ours) / median(theirs) if ours and theirs else None
 
     def to_json(self) -> dict[str, object]:
         """A plain object."""

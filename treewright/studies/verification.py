@@ -42,8 +42,7 @@ PER_SEARCH = 15_000
 def main(arguments: Sequence[str] | None = None, base: Path | str = BASE) -> int:
     """Run what is missing, measure and print. Returns the exit code."""
     made = command.parser("treewright.studies.verification", __doc__, base)
-    made.add_argument("--strategies", type=command.names, default=list(STRATEGIES), metavar="A,B",
-                      help="some")  # fmt: skip
+    command.strategies(made, STRATEGIES)
     made.add_argument("--ways", type=command.names, default=list(WAYS), metavar="A,B",
                       help="some; the naive one always")  # fmt: skip
     made.add_argument("--again", type=command.natural, default=200, metavar="N",
@@ -54,8 +53,7 @@ def main(arguments: Sequence[str] | None = None, base: Path | str = BASE) -> int
                       help="problems of each of them")  # fmt: skip
     made.add_argument("--per-search", type=command.positive, default=PER_SEARCH, metavar="TOKENS",
                       help="of a naive beam, for the estimate alone")  # fmt: skip
-    options = command.parsed(made, arguments)
-    return command.guarded(lambda: study(options))
+    return command.run(made, arguments, study)
 
 
 async def study(options: argparse.Namespace) -> None:
@@ -68,10 +66,8 @@ async def study(options: argparse.Namespace) -> None:
     rows = await agreed(rows, options, folder)
     seconds = await timed(clocked(options), options.times, folder) if options.times else {}
     found = Verified(together(rows), seconds, options.timed)
-    pictures = draw(options.output, picture(found)) if options.output else []
-    command.deliver(
-        options, page(found, command.described(jobs[0]), options.command, pictures), found.to_json()
-    )
+    data, pictures = command.described(jobs[0]), draw(options.output, picture(found))
+    command.deliver(options, page(found, data, options.command, pictures), found.to_json())
 
 
 async def measured(trial: Trial, jobs: Sequence[Job], again: int) -> Tried:
@@ -96,26 +92,20 @@ async def agreed(rows: Sequence[Tried], options: argparse.Namespace, folder: Pat
     Beside it, of the same paths, how whole ones of two other seeds agree with one another.
     """
     said = command.common(options)
-    told = []
-    for row in rows:
+    told = list(rows)
+    for at, row in enumerate(rows):
         if not row.sampled:
-            told.append(row)
             continue
-        naive = load_config(options.config, [*said, *overrides(row.trial.strategy, NAIVE)])
-        warm = warmer(options.config, said, row.trial.strategy)
+        own = [*said, *overrides(row.trial.strategy, NAIVE)]
+        naive = load_config(options.config, own)
+        warm = load_config(options.config, [*own, f"scorer.temperature={ANOTHER}"])
         paths = [each.path for each in row.sampled]
         whole = await judged_again(naive, paths, 0, folder)
         pairs = [(calls_of(each.judgement), whole[each.key]) for each in row.sampled]
         one, other = [await judged_again(warm, paths, again, folder) for again in (1, 2)]
         itself = agreement((one[key], other[key]) for key in one)
-        told.append(replace(row, agreement=agreement(pairs), itself=itself))
+        told[at] = replace(row, agreement=agreement(pairs), itself=itself)
     return told
-
-
-def warmer(base: Path | str, said: Sequence[str], strategy: str) -> Config:
-    """The naive config at a temperature at which another seed says something else."""
-    warm = f"scorer.temperature={ANOTHER}"
-    return load_config(base, [*said, *overrides(strategy, NAIVE), warm])
 
 
 def together(rows: Sequence[Tried]) -> tuple[Tried, ...]:
