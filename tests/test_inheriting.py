@@ -71,4 +71,4 @@ def test_it_is_refused_to_recheck_what_is_never_gone_on_from() -> None:
     with pytest.raises(ValueError, match=told):
         ThinkPrmConfig("m", recheck_every=3)
     for going_on in ({"incremental": True}, {"after_incorrect": "inherit"}):
-        assert ThinkPrmConfig("m", recheck_every=3, **going_on).traits.goes_on  # type: ignore[arg-type]
+        assert ThinkPrmConfig("m", recheck_every=3, **going_on).traits.goes_on
