@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, replace
 
 from engines.engine import Finish, Refused, Request, Sampling
-from scorers.continuing import NOTHING, Begun, Odds, Spans, silent
+from scorers.continuing import NOTHING, Begun, Odds, Spans, loses, silent
 from scorers.drafts import Draft, Sheet
 from scorers.log_odds import log_odds, log_sum
 from scorers.readings import ChainReading
@@ -24,6 +24,7 @@ CUT = {
 }
 """What is said of a chain that was cut before its end where nothing was read."""
 SILENT = "went on from an earlier chain and did not judge what is new"
+LOST = "went on from an earlier chain in a way that leaves no verdict on what that had judged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,8 @@ class ChainVerifier:
     ) -> Chain | Unread | Refused:
         """Write one chain, after what is begun of it, and read it.
 
-        One that does not judge what is new is not read: it went on from there to no end.
+        One that does not judge what is new is not read: it went on from there to no end. Nor is
+        one of which what it began with is not read any more.
         """
         draft = await self.writer.write(sheet, temperature, seed, begun)
         if isinstance(draft, Refused):
@@ -79,6 +81,8 @@ class ChainVerifier:
             return unread(CUT[draft.cut], spent, aborted=aborted)
         if silent(draft.reading, begun):
             return unread(SILENT, spent)
+        if loses(draft.reading, begun):
+            return unread(LOST, spent)
         return await self._answer(sheet, draft, begun)
 
     async def _answer(self, sheet: Sheet, draft: Draft, begun: Begun) -> Chain | Unread | Refused:

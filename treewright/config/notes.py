@@ -33,6 +33,13 @@ def _use(config: Config) -> Iterator[str]:
     if not config.strategy.judges and traits_of(config.scorer).judges is not Judges.NOTHING:
         strategy = kind_of("strategy", config.strategy)
         yield f"strategy {strategy} asks no verifier: scorer {scorer} will not be used"
+    at_once = isinstance(config.strategy, Waves) and config.strategy.wave is None
+    if at_once and config.strategy.judges and traits_of(config.scorer).goes_on:
+        strategy = kind_of("strategy", config.strategy)
+        yield (
+            f"strategy {strategy} judges all its solutions at once: no verification of scorer "
+            f"{scorer} will go on from another"
+        )
     if not unjudged(config) and not scoring(config.select):
         yield "no selection uses a score: select=[first,best,weighted,majority] would"
 
