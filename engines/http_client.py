@@ -14,6 +14,8 @@ from typing import Any, TypeAlias
 
 import httpx
 
+from engines.address import is_loopback
+
 Json: TypeAlias = Mapping[str, Any]
 Transport: TypeAlias = httpx.AsyncBaseTransport
 """What carries requests; a test gives one of its own."""
@@ -26,6 +28,8 @@ LARGEST = 256 * 2**20
 """Bytes of the longest answer that is read."""
 GONE = 404
 """The model, or the path, is not there any more: no fault of the request."""
+TOO_LARGE = 413
+"""A smaller request may be served."""
 REDACTED = "<redacted>"
 
 
@@ -74,6 +78,8 @@ class HttpClient:
             transport=transport,
             follow_redirects=False,
             trust_env=True,
+            # A proxy leads out of this machine: a server on it is not there.
+            mounts={f"all://{httpx.URL(url).netloc.decode()}": None} if is_loopback(url) else None,
         )
 
     async def get(self, path: str) -> Json:
@@ -82,7 +88,7 @@ class HttpClient:
 
     async def post(self, path: str, body: Json) -> Json:
         """The JSON object that answers another. Raises `HttpFault`."""
-        return await self._ask(self._client.build_request("POST", self.url + path, json=body))
+        return await self._ask(self._posting(path, body))
 
     async def status(self, path: str, timeout_s: float) -> int:
         """How a path is answered. Raises `HttpFault`."""
@@ -93,7 +99,7 @@ class HttpClient:
 
     async def stream(self, path: str, body: Json) -> AsyncIterator[str]:
         """What comes after `data:` in each server-sent event. Raises `HttpFault`."""
-        request = self._client.build_request("POST", self.url + path, json=body)
+        request = self._posting(path, body)
         try:
             response = await self._client.send(request, stream=True)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
@@ -120,6 +126,12 @@ class HttpClient:
     def garbled(self, what: str) -> HttpFault:
         """That an answer is none."""
         return HttpFault(Trouble.GARBLED, f"{self.url}: {what}")
+
+    def _posting(self, path: str, body: Json) -> httpx.Request:
+        """A lone surrogate, which no UTF-8 can hold, is sent as `?`."""
+        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        content, kind = text.encode("utf-8", "replace"), {"content-type": "application/json"}
+        return self._client.build_request("POST", self.url + path, content=content, headers=kind)
 
     async def _ask(self, request: httpx.Request) -> Json:
         try:
@@ -162,7 +174,7 @@ class HttpClient:
             raise self.garbled("it answers HTML, not JSON: is this the address of the API?")
         try:
             found = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
             raise self.garbled(f"its answer is no JSON object: {shortened(text)!r}")
@@ -190,7 +202,7 @@ def words(text: str) -> str:
     """What an error says, of the shapes that servers have: OpenAI's, FastAPI's, or a plain text."""
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "" if text.lstrip()[:1] == "<" else shortened(text)
     for name in ("error", "message", "detail"):
         if isinstance(found, dict) and found.get(name):

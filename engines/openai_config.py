@@ -6,9 +6,10 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias
 
+from engines.address import check_url
 from engines.config import Ability
 from engines.engine import Engine
-from engines.server_config import ServerConfig, check_url
+from engines.server_config import ServerConfig
 from engines.texts import TextEngine
 from engines.tokenizer import Tokenizer
 from search.checks import check_choice, fault
@@ -112,7 +113,6 @@ class OpenAiConfig(ServerConfig):
 
     def notes(self) -> Iterator[str]:
         """What an API cannot give."""
-        yield from super().notes()
         lacking = ["token ids", "log-probabilities of given tokens"]
         lacking += [] if self.send_seed else ["seeds"]
         yield (

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
+from engines.address import UnfitServer
 from engines.engine import EngineError, Facts, Refused
 from engines.http_client import GONE, HttpClient, HttpFault, Transport, Trouble
 from engines.openai_config import OpenAiConfig
@@ -19,7 +20,6 @@ from engines.openai_wire import (
     read,
 )
 from engines.retrying import Late, Patience
-from engines.server_config import UnfitServer
 from engines.texts import TextGeneration, TextRequest
 from engines.tokenizer import HfTokenizer
 from search.gather import gather
@@ -144,7 +144,7 @@ class OpenAiEngine:
             raise EngineError(f"the API is gone: {fault}") from fault
         if fault.trouble is Trouble.REFUSED:
             return Refused(str(fault), again=fault.status == GONE)
-        return Refused(f"{fault} (after {self._patience.retries} retries)", again=True)
+        return Refused(self._patience.told(fault), again=True)
 
 
 PROBE = TextRequest(({"role": "user", "content": "1 + 1 = ?"},), "", 1, temperature=0.0)

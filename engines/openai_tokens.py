@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from engines.address import UnfitServer
 from engines.engine import Facts, Finish, Generation, Refused, Request, refusal, room
 from engines.http_client import Transport
 from engines.openai_config import OpenAiConfig
 from engines.openai_engine import OpenAiEngine
 from engines.openai_wire import COMPLETIONS, Unlike, body, counted, only_choice, text_of
-from engines.server_config import UnfitServer
 from engines.texts import TextRequest
 from engines.tokenizer import HfTokenizer
 from search.gather import gather

@@ -29,6 +29,8 @@ class Patience:
     retries: int
     timeout_s: float
     jitter: Random
+    key: str = "engine.timeout_s"
+    """What the config calls its deadline."""
 
     async def persist(self, send: Callable[[], Awaitable[T]]) -> T:
         """What `send` returns in the end.
@@ -52,9 +54,14 @@ class Patience:
                     await asyncio.sleep(self.pause(tried, last.wait_s))
         except TimeoutError as error:
             told = f"; before that {last}" if last else ""
-            message = f"no answer within {self.timeout_s:g} s (engine.timeout_s){told}"
+            message = f"no answer within {self.timeout_s:g} s ({self.key}){told}"
             raise Late(message) from error
         raise AssertionError("the last try returns or raises")
+
+    def told(self, fault: HttpFault) -> str:
+        """A fault, and after how many retries it was given up where it might have passed."""
+        tried = f" (after {self.retries} retries)" if fault.trouble in AGAIN else ""
+        return f"{fault}{tried}"
 
     def pause(self, tried: int, asked_s: float | None) -> float:
         """Seconds before the next try: what was asked for, else from half of it to the whole."""

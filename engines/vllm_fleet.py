@@ -8,9 +8,9 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from engines.address import UnfitServer
 from engines.engine import EngineError, Facts
 from engines.http_client import HttpFault, Trouble
-from engines.server_config import UnfitServer
 from engines.vllm_server import Server
 
 SLACK = 8

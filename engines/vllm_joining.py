@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from engines.address import UnfitServer
 from engines.engine import EngineError, Request, Sampling
 from engines.http_client import HttpClient, HttpFault, Transport, Trouble
-from engines.server_config import UnfitServer
 from engines.tokenizer import HfTokenizer
 from engines.vllm_server import HEALTH_S, Server, ServerFacts, body
 from engines.vllm_server_config import VllmServerConfig, root

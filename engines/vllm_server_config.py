@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from engines.address import check_url
 from engines.config import Ability
 from engines.engine import Engine
-from engines.server_config import ServerConfig, check_url
+from engines.server_config import ServerConfig
 from engines.tokenizer import Tokenizer
 from search.checks import fault
 

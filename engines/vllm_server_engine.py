@@ -100,7 +100,7 @@ class VllmServerEngine:
                 raise EngineError(f"no server answers: {fault}") from fault
             if fault.trouble is Trouble.UNAUTHORISED:
                 raise EngineError(f"the key is not taken any more: {fault}") from fault
-            return Refused(f"{fault} (after {self._patience.retries} retries)", again=True)
+            return Refused(self._patience.told(fault), again=True)
 
     async def _send(self, request: Request, prompt: Sequence[int]) -> Generation | Refused:
         """One try, at the server that suits best."""

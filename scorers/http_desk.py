@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import TYPE_CHECKING
 
-from scorers.http_client import Client, Unanswered
+from engines.http_client import TOO_LARGE, HttpClient, HttpFault, Trouble
+from engines.retrying import Late, Patience
 from scorers.http_protocol import Asked, Unreadable, body, read
+from scorers.whole import Whole
 from search.ports import Failure, FailureKind, ScorerReply
 
 if TYPE_CHECKING:
-    from scorers.http_prm import HttpConfig
+    from scorers.http_config import HttpConfig
 
 
 @dataclass(frozen=True)
@@ -26,10 +29,13 @@ class Waiting:
 class Desk:
     """Where calls wait until a request takes them along."""
 
-    def __init__(self, config: HttpConfig, client: Client, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, config: HttpConfig, client: HttpClient, loop: asyncio.AbstractEventLoop
+    ) -> None:
         self.loop = loop
         self._config = config
         self._client = client
+        self._patience = Patience(config.retries, config.timeout_s, Random(), "scorer.timeout_s")
         self._room = asyncio.Semaphore(config.requests)
         self._waiting: list[Waiting] = []
         self._sending: set[asyncio.Task[None]] = set()
@@ -77,13 +83,34 @@ class Desk:
                 each.reply.set_result(reply)
 
     async def _exchange(self, items: Sequence[Asked]) -> list[ScorerReply | Failure]:
+        kind = FailureKind.UNAVAILABLE
         try:
-            return read(await self._client.post(body(items)), items, self._config.prefix)
-        except Unreadable as error:
-            message, kind = f"{self._config.url}: {error}", FailureKind.UNAVAILABLE
-        except Unanswered as error:
-            if error.too_large and len(items) > 1:
-                return [reply for item in items for reply in await self._exchange([item])]
-            message = str(error)
-            kind = FailureKind.INVALID if error.too_large else FailureKind.UNAVAILABLE
+            return await self._patience.persist(
+                lambda: exchange(self._client, items, self._config.prefix)
+            )
+        except Late as late:
+            message = f"{self._client.url}: {late}"
+        except HttpFault as fault:
+            message = f"{self._patience.told(fault)}{hint(fault)}"
+            if fault.status == TOO_LARGE:
+                kind = FailureKind.INVALID
+        if kind is FailureKind.INVALID and len(items) > 1:
+            return [reply for item in items for reply in await self._exchange([item])]
         return [Failure.about(item.path, kind, message) for item in items]
+
+
+async def exchange(
+    client: HttpClient, items: Sequence[Asked], rule: Whole
+) -> list[ScorerReply | Failure]:
+    """Ask once. Raises `HttpFault`."""
+    try:
+        return read(await client.post("", body(items)), items, rule)
+    except Unreadable as unreadable:
+        raise client.garbled(f"its answer is not by the protocol: {unreadable}") from unreadable
+
+
+def hint(fault: HttpFault) -> str:
+    """What to look at in the config, where a fault tells it."""
+    if fault.trouble is Trouble.UNAUTHORISED:
+        return "; scorer.api_key_env names the variable that holds the key"
+    return "; is scorer.url whole, its path included?" if fault.status in (404, 405) else ""

@@ -6,8 +6,7 @@ before any number of it is believed.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,30 +42,21 @@ class Asked:
         }
 
 
-def body(items: Sequence[Asked]) -> bytes:
-    """The request. A lone surrogate, which no UTF-8 can hold, is sent as `?`."""
-    data = {"protocol": VERSION, "items": [item.plain() for item in items]}
-    return json.dumps(data, ensure_ascii=False).encode("utf-8", "replace")
+def body(items: Sequence[Asked]) -> dict[str, Any]:
+    """The request."""
+    return {"protocol": VERSION, "items": [item.plain() for item in items]}
 
 
-def read(content: bytes, items: Sequence[Asked], rule: Whole) -> list[ScorerReply | Failure]:
+def read(
+    said: Mapping[str, Any], items: Sequence[Asked], rule: Whole
+) -> list[ScorerReply | Failure]:
     """One reply per item. Raises `Unreadable` where the answer as a whole is none."""
-    try:
-        data = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise Unreadable(f"it is no JSON: {quoted(content)}") from error
-    answers = data.get("items") if isinstance(data, dict) else None
+    answers = said.get("items")
     if not isinstance(answers, list):
-        raise Unreadable(f"it has no list `items`: {quoted(content)}")
+        raise Unreadable(f"it has no list `items`: {_shown(said)}")
     if len(answers) != len(items):
         raise Unreadable(f"it has {len(answers)} items and was asked about {len(items)}")
     return [_one(answer, item.path, rule) for answer, item in zip(answers, items, strict=True)]
-
-
-def quoted(content: bytes) -> str:
-    """Its beginning, on one line."""
-    text = " ".join(content[: 4 * SHOWN].decode("utf-8", "replace").split())
-    return repr(text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…")
 
 
 def _one(answer: Any, path: Prefix, rule: Whole) -> ScorerReply | Failure:

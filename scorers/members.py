@@ -108,6 +108,11 @@ def traits_together(members: Sequence[Member], names: Sequence[str]) -> Traits:
         machine=told[at].machine,
         remote=all(each.remote for each in told) if told[at].engine is None else None,
         most_tokens=None if None in tokens else sum(each or 0 for each in tokens),
+        secrets={
+            f"{name}.{key}": variable
+            for name, each in zip(names, told, strict=True)
+            for key, variable in each.key_variables.items()
+        },
         asks=told[at].asks,
         by_sureness=any(each.by_sureness for each in told),
         judges=Judges.OUTCOME if Judges.OUTCOME in kinds else Judges.STEPS,

@@ -12,7 +12,7 @@ SCORERS = {
     "orm": "scorers.orm:OrmConfig",
     "judge": "scorers.judge_config:JudgeConfig",
     "confidence": "scorers.confidence:ConfidenceConfig",
-    "http": "scorers.http_prm:HttpConfig",
+    "http": "scorers.http_config:HttpConfig",
     "ensemble": "scorers.ensemble:EnsembleConfig",
     "cascade": "scorers.cascade:CascadeConfig",
     "scripted": "scorers.scripted:ScriptedScorerConfig",

@@ -18,7 +18,8 @@ from engines.token_clock import Timing
 from scorers.cascade import Cascade, CascadeConfig
 from scorers.confidence import ConfidenceConfig, ConfidenceScorer
 from scorers.ensemble import Ensemble, EnsembleConfig
-from scorers.http_prm import HttpConfig, HttpScorer
+from scorers.http_config import HttpConfig
+from scorers.http_prm import HttpScorer
 from scorers.judge import Judge, JudgePrompt
 from scorers.judge_config import JudgeConfig
 from scorers.members import remade
@@ -136,7 +137,7 @@ def served(request: httpx.Request) -> httpx.Response:
 
 def http() -> Scorer:
     config = HttpConfig("http://127.0.0.1:9/judge", wait_s=0.0)
-    return HttpScorer(config, httpx.MockTransport(served))
+    return HttpScorer(config, transport=httpx.MockTransport(served))
 
 
 SCORERS: dict[str, Callable[[], Scorer]] = {

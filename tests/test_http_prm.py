@@ -16,7 +16,15 @@ from typing import Any
 import httpx
 import pytest
 
-from scorers.http_prm import HttpConfig, HttpScorer
+from engines import retrying
+from engines.address import UnfitServer
+from engines.traits import traits_of
+from engines.vllm_server_config import VllmServerConfig
+from scorers.cascade import CascadeConfig
+from scorers.ensemble import EnsembleConfig
+from scorers.http_config import HttpConfig, build
+from scorers.http_prm import HttpScorer
+from scorers.members import remade
 from search.core import Judgement, Missing, Prefix, Problem, Spent, Step, StopReason
 from search.findings import Health
 from search.ports import Failure, FailureKind, ScorerCall, ScorerReply
@@ -24,6 +32,11 @@ from search.ports import Failure, FailureKind, ScorerCall, ScorerReply
 PAGE = Path(__file__).parents[1] / "docs/http_scorer.md"
 URL = "http://127.0.0.1:9/judge"
 SECRET = "canary-4711-do-not-tell"
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retrying, "FIRST_S", 0.001)
 
 
 def path_of(*texts: str, question: str = "What is 3 + 4 + 15?", finished: bool = True) -> Prefix:
@@ -39,8 +52,8 @@ Answer = Callable[[httpx.Request], httpx.Response]
 
 def asked(answer: Answer, *paths: Prefix, **keys: Any) -> list[ScorerReply | Failure]:
     """The replies to all paths at once of a server that answers so."""
-    keys = {"url": URL, "wait_s": 0.0, "backoff_s": 0.0, "retries": 0, **keys}
-    scorer = HttpScorer(HttpConfig(**keys), httpx.MockTransport(answer))
+    keys = {"url": URL, "wait_s": 0.0, "retries": 0, **keys}
+    scorer = HttpScorer(HttpConfig(**keys), SECRET, httpx.MockTransport(answer))
 
     async def judge() -> list[ScorerReply | Failure]:
         try:
@@ -94,11 +107,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process.wait()
 
 
-def test_the_server_on_the_page_judges_and_is_found_by_doctor(server: str) -> None:
+def test_the_server_on_the_page_judges_and_is_found_by_doctor(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "ALL_PROXY", "http_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # which leads nowhere: none is used here
     config = HttpConfig(server)
 
     async def judge() -> list[ScorerReply | Failure]:
-        scorer = HttpScorer(config)
+        scorer = await build(config)
         wrong = path_of("3 + 4 = 8.\n", "8 + 15 = 23.")
         replies = await scorer.judge([ScorerCall(GOOD, 1), ScorerCall(wrong, 2)])
         await scorer.close()
@@ -211,21 +228,24 @@ async def asleep(request: httpx.Request) -> httpx.Response:
 @pytest.mark.parametrize(
     ("answer", "problem"),
     [
-        (page_of_html, "it is no JSON: '<html> <body>Log in</body></html>'"),
-        (lambda request: httpx.Response(200, json=[]), "it has no list `items`: '[]'"),
-        (items(), "it has 0 items and was asked about 1"),
-        (lambda request: httpx.Response(200, content=b'{"items": [{"st'), "it is no JSON"),
-        (lambda request: httpx.Response(401), "status 401 Unauthorized: set scorer.api_key"),
-        (lambda request: httpx.Response(404), "is scorer.url whole"),
-        (lambda request: httpx.Response(400, text="bad\nbody"), "status 400 Bad Request: 'bad bod"),
-        (unreachable, "it cannot be reached: all connection attempts failed"),
-        (asleep, "no answer within 0.05 s: see scorer.timeout_s"),
+        (page_of_html, "it answers HTML, not JSON"),
+        (lambda request: httpx.Response(200, json={"a": SECRET}), "no list `items`: {'a': '<redac"),
+        (items(), "not by the protocol: it has 0 items and was asked about 1 (after 0 retries)"),
+        (lambda request: httpx.Response(200, content=b"[" * 200_000), "is no JSON object: '[[["),
+        (
+            lambda request: httpx.Response(401, text=f"no {SECRET}"),
+            "no <redacted>; scorer.api_key_env",
+        ),
+        (lambda request: httpx.Response(404), "404 Not Found; is scorer.url whole"),
+        (lambda request: httpx.Response(400, text="bad\nbody"), "400 Bad Request: bad body"),
+        (unreachable, "cannot be reached: all connection attempts failed"),
+        (asleep, "no answer within 0.05 s (scorer.timeout_s)"),
     ],
 )
 def test_a_server_at_fault_is_told_in_one_line_with_its_address(
     answer: Answer, problem: str
 ) -> None:
-    (reply,) = asked(answer, GOOD, api_key=SECRET, timeout_s=0.05)
+    (reply,) = asked(answer, GOOD, timeout_s=0.05)
     message = told(reply)
     assert problem in message
     assert URL in message
@@ -233,18 +253,17 @@ def test_a_server_at_fault_is_told_in_one_line_with_its_address(
 
 
 def test_what_passes_is_tried_again_and_told_with_how_often() -> None:
-    statuses = [503, 429, 200]
+    statuses = [503, 429, 500, 200]
 
     def flaky(request: httpx.Request) -> httpx.Response:
         status = statuses.pop(0)
         assert request.headers["authorization"] == f"Bearer {SECRET}"
         return httpx.Response(status, json={"items": [{"prefix": 0.9}]})
 
-    (reply,) = asked(flaky, GOOD, retries=2, api_key=SECRET)
+    (reply,) = asked(flaky, GOOD, retries=3)
     assert judgement(reply).prefix == 0.9
     (failed,) = asked(lambda request: httpx.Response(502), GOOD, retries=2)
-    assert "status 502 Bad Gateway" in told(failed)
-    assert "(3 attempts)" in told(failed)
+    assert "502 Bad Gateway (after 2 retries)" in told(failed)
 
 
 def test_of_a_batch_that_is_too_large_each_is_sent_alone() -> None:
@@ -265,11 +284,40 @@ def test_a_server_that_is_not_there_is_what_doctor_finds() -> None:
     assert "cannot be reached" in found.found
 
 
-@pytest.mark.parametrize("url", ["", "localhost:80", "ftp://a/b", "http://me:pw@host/judge"])
+@pytest.mark.parametrize(
+    "url", ["", "localhost:80", "http://me:pw@host/judge", "http://host/judge?key=pw"]
+)
 def test_an_address_that_cannot_be_asked_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="url: ") as caught:
         HttpConfig(url)
     assert "pw" not in str(caught.value)
+
+
+def test_the_key_is_named_and_stands_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = HttpConfig(URL, api_key_env="JUDGE_KEY")
+    monkeypatch.delenv("JUDGE_KEY", raising=False)
+    with pytest.raises(UnfitServer, match=r"scorer\.api_key_env: JUDGE_KEY is not set"):
+        asyncio.run(build(config))
+    (found,) = config.examine([], feedback=False)
+    assert "JUDGE_KEY is not set" in found.found
+    monkeypatch.setenv("JUDGE_KEY", SECRET)
+    assert (config.key(), SECRET in repr(config)) == (SECRET, False)
+    with pytest.raises(ValueError, match="must be the name of an environment variable") as raised:
+        HttpConfig(URL, api_key_env=SECRET)
+    assert SECRET not in str(raised.value)
+
+
+@pytest.mark.parametrize("kind", ["ensemble", "cascade"])
+def test_scorers_within_one_tell_all_keys_that_they_send(kind: str) -> None:
+    mine = remade("http", {"url": URL, "api_key_env": "JUDGE_KEY"})
+    engine = VllmServerConfig(api_key_env="SERVER_KEY")
+    served = remade("judge", {"model": "m", "engine": engine})
+    scorer = EnsembleConfig((mine, served)) if kind == "ensemble" else CascadeConfig(mine, served)
+    first, then = ("members[0]", "members[1]") if kind == "ensemble" else ("first", "then")
+    assert traits_of(scorer).key_variables == {
+        f"{first}.api_key_env": "JUDGE_KEY",
+        f"{then}.engine.api_key_env": "SERVER_KEY",
+    }
 
 
 def test_no_judgement_is_made_up_of_a_path_without_steps() -> None:

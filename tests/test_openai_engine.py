@@ -12,10 +12,10 @@ import httpx
 import pytest
 
 from engines import retrying
+from engines.address import UnfitServer
 from engines.engine import EngineError, Finish, Refused
 from engines.openai_config import OpenAiConfig
 from engines.openai_engine import OpenAiEngine
-from engines.server_config import UnfitServer
 from engines.texts import TextGeneration, TextRequest
 from played_api import USAGE, PlayedApi, chat, streamed
 from played_server import answer, error

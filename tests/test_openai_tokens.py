@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from engines.address import UnfitServer
 from engines.engine import Generation, Refused, Request, Sampling
 from engines.openai_config import OpenAiConfig
 from engines.openai_tokens import OpenAiTokens, serve
-from engines.server_config import UnfitServer
 from engines.tokenizer import HfTokenizer
 from played_api import Body, PlayedApi
 from scorers.thinkprm import ThinkPrm

@@ -48,12 +48,14 @@ class Api:
     questions: list[str] = field(default_factory=list)
 
     def answer(self, body: dict[str, Any], key: str) -> tuple[int, dict[str, Any]]:
-        asked = body["messages"][-1]["content"]
+        asked = body["messages"][-1]["content"] if "messages" in body else str(body["items"])
         self.questions.append(asked)
         if key != f"Bearer {CANARY}":
             return 401, {"error": {"message": f"Incorrect API key provided: {key}"}}
         if self.failing and asked != "1 + 1 = ?":
             return 500, {"error": {"message": f"internal: {key}"}}
+        if "items" in body:
+            return 200, {"items": [{"prefix": 0.9} for _ in body["items"]]}
         text = f"You are {key}.\n\nThe answer is \\boxed{{7}}."
         usage = {
             "prompt_tokens": 20,
@@ -152,20 +154,36 @@ def test_a_run_that_was_refused_goes_on_where_it_ended(
     assert len(api.questions) == asked
 
 
+BY_API: tuple[str, ...] = ()
+BY_SCORER = (
+    "policy={kind: scripted}",
+    "scorer={kind: http, url: 'URL', api_key_env: SOME_NAME, retries: 0}",
+    "strategy={kind: best_of_n, n: 2}",
+)
+
+
+@pytest.mark.parametrize(("overrides", "key"), [(BY_API, "policy.engine"), (BY_SCORER, "scorer")])
 def test_a_run_folder_may_send_no_key_away_unless_it_is_trusted(
-    here: Path, api: Api, capsys: pytest.CaptureFixture[str]
+    overrides: tuple[str, ...],
+    key: str,
+    here: Path,
+    api: Api,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    overrides = tuple(each.replace("URL", api.url) for each in overrides)
     api.failing = True
-    assert main(["run", "api.yaml"]) == 3
+    assert main(["run", "api.yaml", *overrides]) == 3
+    assert "internal: Bearer <redacted>" in " ".join(assert_nowhere(here, capsys).split())
     (run,) = (here / "runs/api").iterdir()
     api.failing, asked = False, len(api.questions)
     capsys.readouterr()
     assert main(["resume", str(run)]) == 2
-    assert "policy.engine.api_key_env: reads SOME_NAME of the environment" in (
+    assert f"{key}.api_key_env: reads SOME_NAME of the environment" in (
         assert_nowhere(here, capsys)
     )
     assert len(api.questions) == asked
     assert main(["resume", str(run), "--trust"]) == 0
+    assert len(api.questions) > asked
     assert_nowhere(here, capsys)
 
 
@@ -177,6 +195,9 @@ def test_a_wrong_key_ends_the_run_before_it_begins(
     told = " ".join(assert_nowhere(here, capsys).split())
     assert "the API refuses the key" in told
     monkeypatch.delenv("SOME_NAME")
+    assert main(["validate", "api.yaml"]) == 0
+    note = "policy.engine.api_key_env: SOME_NAME is not set here; a run needs it"
+    assert note in " ".join(assert_nowhere(here, capsys).split())
     assert main(["run", "api.yaml"]) != 0
     assert "SOME_NAME is not set where the engine runs" in assert_nowhere(here, capsys)
 

@@ -106,17 +106,19 @@ def check_models(
     affair.
     """
     for section, traits in sides(config).items():
-        key = f"{section}.{traits.model_key}"
-        if traits.engine is None or section not in sections:
+        if section not in sections:
             continue
+        for key, named in traits.key_variables.items():
+            _check_key(config, where, f"{section}.{key}", named)
+        if traits.engine is None:
+            continue
+        key = f"{section}.{traits.model_key}"
         if traits.model is not None and (problem := traits.engine.lacks(traits.model)):
             hint = "give the folder of a checkpoint, or a name like Qwen/Qwen2.5-3B-Instruct"
             raise ConfigError(where(key), key, traits.model, problem, hint)
         for name, problem, hint in traits.engine.amiss():
             key = f"{section}.engine.{name}"
             raise ConfigError(where(key), key, None, problem, hint)
-        if named := traits.engine.key_variable:
-            _check_key(config, where, f"{section}.engine.api_key_env", named)
 
 
 def _check_key(config: Config, where: Where, key: str, named: str) -> None:

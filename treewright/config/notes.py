@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 from benchmarks.grading import GradingConfig
@@ -110,7 +111,10 @@ def _chains(config: Config) -> Iterator[str]:
 
 
 def _engines(config: Config) -> Iterator[str]:
-    """What the engines say of their keys."""
+    """That a key is not here, and what the engines say of theirs."""
     for side, traits in sides(config).items():
+        for key, named in traits.key_variables.items():
+            if not os.environ.get(named, "").strip():
+                yield f"{side}.{key}: {named} is not set here; a run needs it"
         for note in traits.engine.notes() if traits.engine else ():
             yield f"{side}.engine.{note}"
