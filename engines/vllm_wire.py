@@ -13,6 +13,8 @@ from typing import Any, TypeAlias
 
 from engines.engine import Finish, Generation, Request, room
 from engines.stop_strings import few
+from engines.sureness import sureness
+from search.core import Sureness
 
 Json: TypeAlias = Mapping[str, Any]
 Ending: TypeAlias = tuple[Finish, int | str | None]
@@ -91,14 +93,19 @@ def completions_body(request: Request, model: str, fields: dict[str, Any]) -> di
         "stop": few(fields["stop"]),
         **NEUTRAL,
     }
-    if fields["logprob_token_ids"]:
-        body |= {"logprobs": len(fields["logprob_token_ids"]), "return_tokens_as_token_ids": True}
+    if asked := len(fields["logprob_token_ids"] or ()) or request.sampling.likeliest:
+        body |= {"logprobs": asked, "return_tokens_as_token_ids": True}
     return body | ({"cache_salt": request.cache} if request.cache else {})
 
 
 def path_of(request: Request, preferred: str) -> str:
-    """Where a request is sent: to the preferred path, unless that does not serve it."""
-    return COMPLETIONS if len(request.sampling.logprob_ids) >= MAX_LOGPROBS else preferred
+    """Where a request is sent: to the preferred path, unless that does not serve it.
+
+    Of the sampled token and the likeliest `/inference/v1/generate` tells one too few.
+    """
+    asked = request.sampling
+    spared = asked.likeliest or len(asked.logprob_ids) >= MAX_LOGPROBS
+    return COMPLETIONS if spared else preferred
 
 
 def generation(
@@ -115,6 +122,10 @@ def generation(
     ids = token_ids(choice)
     prompt, cached = counted(answer.get("usage"), len(request.prompt), len(ids))
     finish, stop = ending(reason, choice.get("stop_reason"), ids, eos_ids)
+    if likeliest := request.sampling.likeliest:
+        sure = surenesses(completions_logprobs(choice), likeliest, len(ids))
+        logprob = math.fsum(each.logprob for each in sure)
+        return Generation(ids, finish, stop, (), logprob, prompt, cached, sure)
     if not request.sampling.logprob_ids:
         return Generation(ids, finish, stop, prompt_tokens=prompt, cached_tokens=cached)
     read = generate_logprobs if path == GENERATE else completions_logprobs
@@ -200,6 +211,20 @@ def logprobs(
         )
     asked = tuple({token: open_ended(top[token]) for token in ids} for _, top in positions)
     return math.fsum(open_ended(own) for own, _ in positions), asked
+
+
+def surenesses(
+    positions: Sequence[Position], likeliest: int, generated: int
+) -> tuple[Sureness, ...]:
+    """How sure the model was of each token. The sampled one may be no likely one: k + 1 are told."""
+    if len(positions) != generated:
+        raise Unlike(f"it has log-probabilities of {len(positions)} of {generated} tokens")
+    fewest = min((len(top) for _, top in positions), default=likeliest)
+    if fewest < likeliest:
+        raise Unlike(f"it tells {fewest} of the {likeliest} likeliest tokens at a position")
+    return tuple(
+        sureness(own, sorted(top.values(), reverse=True)[:likeliest]) for own, top in positions
+    )
 
 
 def open_ended(logprob: float) -> float:

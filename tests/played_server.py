@@ -134,6 +134,8 @@ def read(path: str, body: dict[str, Any]) -> Request:
     fields = body["sampling_params"] if path == GENERATE else body
     prompt = body["token_ids" if path == GENERATE else "prompt"]
     loop = fields.get("repetition_detection") or {}
+    # Of an engine that says one token surely any others are the next in likelihood.
+    likeliest = range(fields["logprobs"]) if path == COMPLETIONS and "logprobs" in fields else ()
     assert fields["ignore_eos"]
     assert fields["skip_special_tokens"] is False
     assert path == GENERATE or (fields["top_k"], fields["return_token_ids"]) == (0, True)
@@ -144,7 +146,7 @@ def read(path: str, body: dict[str, Any]) -> Request:
         seed=fields["seed"],
         stop_token_ids=tuple(fields["stop_token_ids"]),
         stop=tuple(fields["stop"]),
-        logprob_ids=tuple(fields.get("logprob_token_ids") or ()),
+        logprob_ids=tuple(fields.get("logprob_token_ids") or likeliest),
         allowed_ids=tuple(fields.get("allowed_token_ids") or ()),
         loop_ngram=loop.get("max_pattern_size", 0),
         loop_repeats=loop.get("min_count", 0),

@@ -10,12 +10,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import astuple
 from pathlib import Path
 
 import httpx
 import pytest
 
 from engines.engine import Finish, Generation, Request, Sampling
+from engines.sureness import sureness
 from engines.tokenizer import HfTokenizer
 from engines.vllm_server_config import VllmServerConfig
 from engines.vllm_server_engine import VllmServerEngine
@@ -88,6 +90,7 @@ def test_a_server_gives_what_the_model_says_and_forgets_what_is_cancelled(
         try:
             prompt = tokenizer.chat([{"role": "user", "content": "What is 3 + 4? " * 8}])
             await says_what_the_model_says(engine, prompt, model)
+            await says_how_sure_the_model_was(engine, prompt, model)
             await seeds_hold(engine, prompt)
             await forgets(engine, prompt, address)
         finally:
@@ -113,6 +116,21 @@ async def says_what_the_model_says(
         assert made.logprob == pytest.approx(said, abs=2e-2)
         cached = made.cached_tokens
     assert cached == (len(prompt) - 1) // 32 * 32
+
+
+async def says_how_sure_the_model_was(
+    engine: VllmServerEngine, prompt: tuple[int, ...], model: Path
+) -> None:
+    """By the likeliest tokens alone, hot enough that others are drawn."""
+    hot = Sampling(24, temperature=2.0, seed=3, likeliest=20)
+    (made,) = await engine.generate([Request(prompt, hot)])
+    assert isinstance(made, Generation)
+    rows = raw_logprobs(model, prompt, made.token_ids)
+    best = [sorted(row)[-20:] for row in rows]
+    drawn = [row[token] for row, token in zip(rows, made.token_ids, strict=True)]
+    assert any(own < top[0] for own, top in zip(drawn, best, strict=True))
+    for told, own, top in zip(made.sureness, drawn, best, strict=True):
+        assert astuple(told) == pytest.approx(astuple(sureness(own, top)), abs=5e-3)
 
 
 async def seeds_hold(engine: VllmServerEngine, prompt: tuple[int, ...]) -> None:

@@ -17,9 +17,11 @@ import pytest
 from engines import retrying, vllm_fleet
 from engines.engine import EngineError, Generation, Refused, Request, Sampling
 from engines.scripted_engine import ScriptedEngine
+from engines.sureness import sureness
 from engines.tokenizer import HfTokenizer
 from engines.vllm_server_config import VllmServerConfig
 from engines.vllm_server_engine import VllmServerEngine
+from engines.vllm_wire import COMPLETIONS, GENERATE, Unlike, generation, path_of
 from played_server import (
     CANARY,
     HTML_PAGE,
@@ -115,6 +117,20 @@ def test_what_may_pass_is_asked_again_and_then_told_as_what_it_is(
     assert refused.again
     assert told in refused.message
     assert "\n" not in refused.message
+
+
+def test_how_sure_it_was_is_read_beside_a_token_that_is_no_likely_one() -> None:
+    request = Request(PROMPT, Sampling(1, likeliest=2))
+    assert path_of(request, GENERATE) == COMPLETIONS
+    top = {"token_id:7": -6.0, "token_id:8": -0.25, "token_id:9": -2.0}
+    told = {"token_logprobs": [-6.0], "top_logprobs": [top]}
+    said = {"choices": [{**CHOICE, "logprobs": told}], "usage": USAGE}
+    read = generation(said, COMPLETIONS, request, (0,))
+    assert isinstance(read, Generation)
+    assert (read.sureness, read.logprob) == ((sureness(-6.0, [-0.25, -2.0]),), -6.0)
+    told["top_logprobs"] = [{"token_id:7": -6.0}]
+    with pytest.raises(Unlike, match="it tells 1 of the 2 likeliest tokens at a position"):
+        generation(said, COMPLETIONS, request, (0,))
 
 
 def test_what_a_server_will_never_serve_is_asked_once(server: PlayedServer) -> None:
