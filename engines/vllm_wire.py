@@ -216,7 +216,7 @@ def logprobs(
 def surenesses(
     positions: Sequence[Position], likeliest: int, generated: int
 ) -> tuple[Sureness, ...]:
-    """How sure the model was of each token. The sampled one may be no likely one: k + 1 are told."""
+    """How sure it was of each token. Where the sampled one is no likely one, k + 1 are told."""
     if len(positions) != generated:
         raise Unlike(f"it has log-probabilities of {len(positions)} of {generated} tokens")
     fewest = min((len(top) for _, top in positions), default=likeliest)
