@@ -36,14 +36,46 @@ def check_template(template: str) -> None:
         raise fault("prompt_template", template, f"a text with one {SLOT}", hint)
 
 
-class ChatPrompt:
-    """Makes prompts, each once.
+class ChatTurns:
+    """Makes the turns of a prompt.
 
-    `system` None leaves the system turn to the chat template. The question takes the place of the
-    template's one `{question}`, literally, whatever braces it contains. Feedback, where there is
-    some, stands between the question and the turn that the prompt opens. `special_tokens_seen`
-    counts the special tokens that these texts contained; the tokenizer encodes them as ordinary
-    characters, so they cannot change the roles.
+    `system` None leaves the system turn to whoever renders them. The question takes the place of
+    the template's one `{question}`, literally, whatever braces it contains. Feedback, where there
+    is some, stands between the question and the turn that the prompt opens.
+    """
+
+    def __init__(
+        self,
+        system: str | None,
+        template: str,
+        few_shots: Sequence[FewShot],
+        feedback_template: str = TEMPLATE,
+    ) -> None:
+        self._before, self._after = template.split(SLOT)
+        self._feedback_template = feedback_template
+        self._opening = [] if system is None else [_turn("system", system)]
+        for shot in few_shots:
+            self._opening.append(self._user(shot.question))
+            self._opening.append(_turn("assistant", shot.solution))
+
+    def turns(self, question: str, feedback: Feedback | None = None) -> list[dict[str, str]]:
+        """All turns up to where the assistant begins to speak."""
+        return [*self._opening, *self.asked(question, feedback)]
+
+    def asked(self, question: str, feedback: Feedback | None) -> list[dict[str, str]]:
+        """Those of them that are of this question."""
+        told = feedback_turns(feedback, self._feedback_template) if feedback else []
+        return [self._user(question), *told]
+
+    def _user(self, question: str) -> dict[str, str]:
+        return _turn("user", f"{self._before}{question}{self._after}")
+
+
+class ChatPrompt(ChatTurns):
+    """Makes prompts of these turns as token ids, each once.
+
+    `special_tokens_seen` counts the special tokens that the texts contained; the tokenizer encodes
+    them as ordinary characters, so they cannot change the roles.
     """
 
     def __init__(
@@ -54,14 +86,9 @@ class ChatPrompt:
         few_shots: Sequence[FewShot],
         feedback_template: str = TEMPLATE,
     ) -> None:
+        super().__init__(system, template, few_shots, feedback_template)
         self.special_tokens_seen = 0
         self._tokenizer = tokenizer
-        self._before, self._after = template.split(SLOT)
-        self._feedback_template = feedback_template
-        self._opening = [] if system is None else [_turn("system", system)]
-        for shot in few_shots:
-            self._opening.append(self._user(shot.question))
-            self._opening.append(_turn("assistant", shot.solution))
         self._cached = lru_cache(maxsize=1024)(self._render)
 
     def ids(self, question: str, feedback: Feedback | None = None) -> tuple[int, ...]:
@@ -69,16 +96,12 @@ class ChatPrompt:
         return self._cached(question, feedback)
 
     def _render(self, question: str, feedback: Feedback | None) -> tuple[int, ...]:
-        told = feedback_turns(feedback, self._feedback_template) if feedback else []
-        turns = [self._user(question), *told]
+        turns = self.asked(question, feedback)
         tags = TAG.findall("\n".join(turn["content"] for turn in turns))
         if found := sum(self._tokenizer.token_id(tag) is not None for tag in tags):
             self.special_tokens_seen += found
             log.info("%d special tokens in a prompt's texts are taken as plain text", found)
         return self._tokenizer.chat([*self._opening, *turns])
-
-    def _user(self, question: str) -> dict[str, str]:
-        return _turn("user", f"{self._before}{question}{self._after}")
 
 
 def _turn(role: str, content: str) -> dict[str, str]:
