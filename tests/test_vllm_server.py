@@ -16,6 +16,7 @@ import pytest
 
 from engines import retrying, vllm_fleet
 from engines.engine import EngineError, Generation, Refused, Request, Sampling
+from engines.http_client import REDACTED, words
 from engines.scripted_engine import ScriptedEngine
 from engines.sureness import sureness
 from engines.tokenizer import HfTokenizer
@@ -315,3 +316,8 @@ def test_a_log_probability_that_is_no_number_is_an_answer_of_another_shape(said:
     ):
         with pytest.raises(Unlike, match="no log-probabilities by token id"):
             completions_logprobs({"logprobs": told})
+
+
+def test_an_error_that_begins_with_the_hidden_key_is_told() -> None:
+    assert words(f"{REDACTED} is no key") == f"{REDACTED} is no key"
+    assert words("<html>no</html>") == ""
