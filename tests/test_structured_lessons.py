@@ -124,19 +124,19 @@ def test_a_critique_says_what_is_asked_beside_what_it_quotes_and_ends_at_the_fir
     problem = LevelProblem("expression", 37, operations, "What is (37 + 85) * 26 - 7?", 3)
     choice = ChoiceProblem(problem, (3165, 3155, 3175, 2165))
     right = [
-        "Let's verify step by step: asked 37 + 85, 1: * 26, 2: - 7 final, 3: none.",
-        "Step 1: Start from 37, 37. Add 85, + 85. Multiply by 26, 1: * 26. Subtract 7, 2: - 7. "
-        "none, 3: none. asked 37 + 85. The step is \\boxed{correct}",
+        "Let's verify step by step: asked 37 + 85, A * 26, B - 7 final, C none.",
+        "Step 1: Start from 37, 37. Add 85, + 85. Multiply by 26, A * 26. Subtract 7, B - 7. "
+        "none, C none. asked 37 + 85. The step is \\boxed{correct}",
         "Step 2: 37 + 85, 37 + 85 = 122: ones 7 + 5 + 0 = 12 2, tens 3 + 8 + 1 = 12 2, "
-        "hundreds 0 + 0 + 1 = 1 1. = 122. 122 * 26, 1: * 26 = 3172: "
+        "hundreds 0 + 0 + 1 = 1 1. = 122. 122 * 26, A * 26 = 3172: "
         "ones 2 * 6 + 0 = 12, 0 * 2 + 0 = 0, 2 + 0 + 0 = 2 2, "
         "tens 2 * 6 + 1 = 13, 2 * 2 + 0 = 4, 3 + 4 + 0 = 7 7, "
         "hundreds 1 * 6 + 1 = 7, 2 * 2 + 0 = 4, 7 + 4 + 0 = 11 1, "
         "thousands 0 * 6 + 0 = 0, 1 * 2 + 0 = 2, 0 + 2 + 1 = 3 3. "
-        "= 3172. 3172 - 7, 2: - 7 = 3165: ones 5 + 7 + 0 = 12 2, tens 6 + 0 + 1 = 7 7, "
-        "hundreds 1 + 0 + 0 = 1 1, thousands 3 + 0 + 0 = 3 3. = 3165. none, 3: none. "
-        "asked 3165, 0 3165 3165 final. The step is \\boxed{correct}",
-        "Step 3: The result is 3165, 3165. Option 0 is 3165, 0 3165. So it is option 0, 0. "
+        "= 3172. 3172 - 7, B - 7 = 3165: ones 5 + 7 + 0 = 12 2, tens 6 + 0 + 1 = 7 7, "
+        "hundreds 1 + 0 + 0 = 1 1, thousands 3 + 0 + 0 = 3 3. = 3165. none, C none. "
+        "asked 3165, '3165', 0. The step is \\boxed{correct}",
+        "Step 3: The result is 3165, 3165. Options: '3165', '3165'. So it is option 0, 0. "
         "asked 0 3165. The step is \\boxed{correct}",
     ]
     steps = steps_of(choice, replace(solve(choice), output=1))
@@ -152,22 +152,25 @@ def test_a_critique_says_what_is_asked_beside_what_it_quotes_and_ends_at_the_fir
     [
         (0, "Start from 12. Add 8. Multiply by 2.", " Start from 12, 11;"),
         (0, "Start from 11. Subtract 8. Multiply by 2.", " 11, 11. Subtract 8, + 8;"),
-        (0, "Start from 11. Add 8.", ". Add 8, + 8. none, 1: * 2;"),
-        (0, "Start from 11. Add 8. Multiply by 2. Add 1.", ", 1: * 2. Add 1, 2: none;"),
+        (0, "Start from 11. Add 8.", ". Add 8, + 8. none, A * 2;"),
+        (0, "Start from 11. Add 8. Multiply by 2. Add 1.", ", A * 2. Add 1, B none;"),
         (0, "Add 8 to 11.", " .;"),
         (1, "11 + 8 = 18. 18 * 2 = 36.", " 11 + 8, 11 + 8 = 18: ones 1 + 8 + 0 = 9 8."),
         (1, "11 + 9 = 20. 20 * 2 = 40.", " 11 + 9, 11 + 8;"),
         (1, "11 + 8 = 19. 18 * 2 = 36.", ". = 19. 18;"),
-        (1, "11 + 8 = 19. 19 - 2 = 17.", ". = 19. 19 - 2, 1: * 2;"),
-        (1, "11 + 8 = 19.", ". = 19. none, 1: * 2;"),
-        (1, "11 + 8 = 19. 19 * 2 = 38. 38 + 1 = 39.", ". = 38. 38 + 1, 2: none;"),
+        (1, "11 + 8 = 19. 19 - 2 = 17.", ". = 19. 19 - 2, A * 2;"),
+        (1, "11 + 8 = 19.", ". = 19. none, A * 2;"),
+        (1, "11 + 8 = 19. 19 * 2 = 38. 38 + 1 = 39.", ". = 38. 38 + 1, B none;"),
         (1, "11 + 8 = 1234567. 1 * 2 = 2.", " 11 + 8, 11 + 8 = 1234567;"),
-        (2, "The result is 39. Option 0 is 39. So it is option 0.", " The result is 39, 38;"),
-        (2, "The result is 38. Option 0 is 38. So it is option 0.", ". Option 0 is 38, 0 39;"),
-        (2, "The result is 38. Option 0 is 39. None is 38. The nearest is option 0.",
-         ". Option 0 is 39, 0 39. None is 38, 1 38;"),
-        (2, "The result is 38. Option 0 is 39. Option 1 is 38. So it is option 0.",
-         ". Option 1 is 38, 1 38. So it is option 0, 1;"),
+        (2, "The result is 39. Options: '39'. So it is option 0.", " The result is 39, 38;"),
+        (2, "The result is 38. Options: '38'. So it is option 0.", ". Options: '38', '39', '38';"),
+        (2, "The result is 38. Options: '39'. None is 38. The nearest is option 0.",
+         ". Options: '39', '39', '38';"),
+        (2, "The result is 38. Options: '39', '38'. None is 38. The nearest is option 1.",
+         ". Options: '39', '38', '39', '38'. None is 38, 1;"),
+        (2, "The result is 38. Options: '39', '38'. So it is option 0.",
+         ". Options: '39', '38', '39', '38'. So it is option 0, 1;"),
+        (2, "The result is 38. So it is option 1.", " .;"),
         (3, "Therefore the answer is option 0: 39.", " is option 0: 39, 1 38;"),
         (3, "Therefore the answer is option 7.", " Therefore the answer is option 7, 1 38;"),
         (4, "It is so.", " .;"),
@@ -240,7 +243,8 @@ def test_what_decides_an_evaluation_weighs_most_and_one_operation_is_given() -> 
     lessons = list(islice(policy_lessons(0, frozenset()), 40))
     for lesson in lessons:
         weights = dict(lesson.pieces)
-        assert weights[" Option"] == DECISIVE
+        assert weights["."] == DECISIVE
+        assert weights.get(",", DECISIVE) == DECISIVE
         assert {weights.get(" So"), weights.get(" None")} == {DECISIVE, None}
         assert READ in weights.values()
     given = [each for each in lessons if each.pieces[0][1] == 0]

@@ -16,7 +16,7 @@ from benchmarks.arithmetic.critique import GIVEN, LEAD, READ, checked, label, pl
 from benchmarks.arithmetic.problems import ArithmeticProblem
 from benchmarks.arithmetic.structured.checker import END, SECTIONS, SectionCheck, check, hold
 from benchmarks.arithmetic.structured.choices import ChoiceProblem
-from benchmarks.arithmetic.structured.reasoning import VERBS
+from benchmarks.arithmetic.structured.reasoning import VERBS, quoted
 from benchmarks.arithmetic.vocabulary import EOS
 from benchmarks.arithmetic.working import MOST_DIGITS
 
@@ -29,6 +29,7 @@ SYMBOLS = {"start": "", **{verb.lower(): f"{symbol} " for symbol, verb in VERBS.
 SENTENCES = {
     "start": "Start from ",
     "result": "The result is ",
+    "options": "Options: ",
     "none": "None is ",
     "answer": "So it is ",
 }
@@ -89,10 +90,9 @@ def asked(choice: ChoiceProblem, index: int) -> str:
 
 
 def weighed(options: Sequence[int], result: int) -> str:
-    """Returns the result, and beside each option, up to the one that is `final`, the result."""
-    read = options[: options.index(result) + 1]
-    beside = (f", {index} {option} {result}" for index, option in enumerate(read))
-    return f" {result}{''.join(beside)} final"
+    """Returns the result, the options up to the one that it is, and the place of that one."""
+    named = options.index(result)
+    return f" {result}, {quoted(options[: named + 1])}, {named}"
 
 
 def examined(index: int, held: Sequence[SectionCheck], known: float = READ) -> Agrees:
@@ -187,7 +187,7 @@ def wanted(index: int, expected: str, number: int) -> str:
     if index == CALCULATIONS:
         return " ".join(expected.split()[min(number, 1) : 3])
     if index > CALCULATIONS:
-        return re.sub("result |answer |option |is ", "", expected)
+        return re.sub("result |answer |options? |is ", "", expected)
     verb, operand = expected.rsplit(" ", 1)
     return f"{SYMBOLS[verb]}{operand}"
 

@@ -36,9 +36,9 @@ WRONG_SHARE = 0.25
 """Share of the policy's lessons whose options are all wrong."""
 DRILLED, DRILL_SHARE, LATER_DRILL_SHARE = 12_000, 0.4, 0.1
 """Share of the policy's first lessons that are of one operation only, and of the later ones."""
-DECISIONS = re.compile(r"(?<=\.)( Option| So| None)(?= )")
-"""The words of an evaluation that tell whether the option before them is the result."""
-VALUES = re.compile(r"(?<= is)((?: \d)\d*)")
+DECISIONS = re.compile(r"(?<=')([,.])|(?<=\.)( So| None)(?= )|(?<= option)( \d)")
+"""What tells in an evaluation whether the option before it is the result, and which it is."""
+VALUES = re.compile(r"((?<= is) \d+|(?<=')\d+)")
 """The values of the options, and of the result, in an evaluation."""
 SAMPLED_SHARE = 0.5
 """Share of the lessons on responses to judge that are the policy's, once there are any."""
@@ -80,11 +80,18 @@ def weighed(evaluation: str) -> Iterator[Piece]:
 
     Whether an option is the result is decisive: among all other words it would not be learned.
     """
-    for index, part in enumerate(DECISIONS.split(evaluation)):
-        if index % 2:
-            yield part, DECISIVE
-            continue
-        for place, piece in enumerate(VALUES.split(part)):
+    start = 0
+    for decided in DECISIONS.finditer(evaluation):
+        yield from valued(evaluation[start : decided.start()])
+        yield decided[0], DECISIVE
+        start = decided.end()
+    yield from valued(evaluation[start:])
+
+
+def valued(text: str) -> Iterator[Piece]:
+    """Yields a part of an evaluation, the values in it weighed."""
+    for place, piece in enumerate(VALUES.split(text)):
+        if piece:
             yield piece, READ if place % 2 else PLAIN
 
 

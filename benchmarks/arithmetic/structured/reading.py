@@ -36,7 +36,7 @@ from benchmarks.arithmetic.structured.critique import (
     sentence,
     weighed,
 )
-from benchmarks.arithmetic.structured.reasoning import VERBS
+from benchmarks.arithmetic.structured.reasoning import VERBS, quoted
 
 MOVED_SHARE = 0.2
 """Share of the sections in which an operation is left out or repeated: all after it is moved."""
@@ -204,31 +204,34 @@ def evaluated(
 ) -> tuple[list[str], list[str]]:
     """Returns what an evaluation should say and what it says: another result, option or index."""
     right = options.index(result)
-    read = list(enumerate(options))[: right + 1]
-    expected = [f"result {result}", *map(option, read), f"answer option {right}", END]
+    expected = [f"result {result}", listed(options[: right + 1]), f"answer option {right}", END]
     said = [f"result {near_number(rng, result) if rng.random() < share else result}"]
-    said += [option(misread(rng, each, options, share)) for each in read]
-    if rng.random() < MOVED_SHARE:
-        said[-1:] = rng.choice(([], [said[-1]] * 2))
+    said.append(listed(misread(rng, options, right, share)))
     named = rng.randrange(OPTIONS) if rng.random() < share else right
     return expected, [*said, f"answer option {named}", END]
 
 
-def option(read: tuple[int, int]) -> str:
-    """Returns an option as the checker says it."""
-    return f"option {read[0]} is {read[1]}"
+def listed(options: Sequence[int]) -> str:
+    """Returns options as the checker says them."""
+    return f"options {quoted(options)}"
 
 
-def misread(
-    rng: Random, read: tuple[int, int], options: Sequence[int], share: float
-) -> tuple[int, int]:
-    """Returns an option, with probability `share` another index or value."""
-    index, value = read
-    if rng.random() >= share:
+def misread(rng: Random, options: Sequence[int], right: int, share: float) -> list[int]:
+    """Returns the options up to `right`, the result's place, as an evaluation may read them.
+
+    Each is another value with probability `share`; one is left out, or they go on, by `MOVED_SHARE`.
+    """
+    read = [
+        rng.choice((near_number(rng, value), rng.choice(options)))
+        if rng.random() < share
+        else value
+        for value in options[: right + 1]
+    ]
+    if rng.random() >= MOVED_SHARE:
         return read
-    if rng.random() < 0.3:
-        return rng.randrange(OPTIONS), value
-    return index, rng.choice((near_number(rng, value), rng.choice(options)))
+    longer = [*read, *options[right + 1 :]][: right + 2]
+    shorter = read[:-1] or longer
+    return rng.choice((longer, shorter))
 
 
 def answered(
@@ -237,4 +240,4 @@ def answered(
     """Returns what the output should say, as a sentence, and what it says."""
     right = (options.index(result), result)
     said = rng.choice(list(enumerate(options))) if rng.random() < 2 * share else right
-    return [option(right), END], [option(said), END]
+    return [f"option {right[0]} is {right[1]}", END], [f"option {said[0]} is {said[1]}", END]
