@@ -219,7 +219,8 @@ def listed(options: Sequence[int]) -> str:
 def misread(rng: Random, options: Sequence[int], right: int, share: float) -> list[int]:
     """Returns the options up to `right`, the result's place, as an evaluation may read them.
 
-    Each is another value with probability `share`; one is left out, or they go on, by `MOVED_SHARE`.
+    Each is another value with probability `share`; one is left out, or they go on, by
+    `MOVED_SHARE`.
     """
     read = [
         rng.choice((near_number(rng, value), rng.choice(options)))
