@@ -18,6 +18,8 @@ from benchmarks.arithmetic.muon import Muon
 POOL = 64 * 16
 """Lessons that are sorted by length together; large, so that batches hold like lengths."""
 WARM_UP = 0.03
+Loss = Callable[[Any, Tensor, Tensor], Tensor]
+"""From a model and a batch, as `batches` yields it, to the number that is made small."""
 STATE = "training.pt"
 """The file in a checkpoint's folder that a run goes on from; it is gone when the run has ended."""
 
@@ -169,19 +171,21 @@ def learn(
     every: int,
     optimiser: Muon,
     home: Path,
+    loss_of: Loss = weighted_loss,
 ) -> None:
     """Trains `model` in place and prints a progress line every `every` steps.
 
     A run that is stopped and resumed learns what one that is not would have learned.
 
     Args:
-        model: the causal language model, on the device to train on.
+        model: on the device to train on.
         stream: batches, as `batches` yields them.
         schedule: length and rate.
         watch: returns the held-out figures to print.
         every: steps between progress lines.
         optimiser: of the model's parameters.
         home: the folder to keep in, at every line, what `resume` goes on from.
+        loss_of: what is made small; of a language model, that of the next token.
     """
     step = take_up(home, model, optimiser, stream) if schedule.resume else 0
     began, recent, first = time.monotonic(), list[float](), step
@@ -192,7 +196,7 @@ def learn(
             group["lr"] = schedule.rate * min(done / WARM_UP + 0.01, 1.0, 1.02 - done)
         ids, weights = (tensor.to(model.device) for tensor in next(stream))
         with torch.autocast(device, torch.bfloat16, enabled=bfloat16):
-            loss = weighted_loss(model, ids, weights)
+            loss = loss_of(model, ids, weights)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -1,14 +1,16 @@
-"""Trains a model of the domain: `python -m benchmarks.arithmetic.train policy|verifier`.
+"""Trains a model of the domain: `python -m benchmarks.arithmetic.train policy|verifier|reward`.
 
 The policy learns from right solutions alone. The verifier starts from a policy's weights and learns
 to work a claim out, to quote the claims in its prompt, then to judge solutions, samples of the
-policy among them. The checkpoint is written at every progress line, so that a run that is stopped
+policy among them. The process reward model learns to say at a glance which step is wrong. The
+checkpoint is written at every progress line, so that a run that is stopped
 leaves what it had; `--resume` goes on with it, and learns what it would have learned.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,13 @@ from benchmarks.arithmetic.learning import (
 from benchmarks.arithmetic.lessons import policy_lessons, verifier_lessons
 from benchmarks.arithmetic.muon import Muon
 from benchmarks.arithmetic.problems import problems
+from benchmarks.arithmetic.reward import (
+    ProcessRewardModel,
+    build_reward_tokenizer,
+    judge_steps,
+    label_loss,
+    reward_lessons,
+)
 from benchmarks.arithmetic.sampling import TEMPERATURE, Solution, draw
 from benchmarks.arithmetic.scores import step_scores, whole_scores
 from benchmarks.arithmetic.splits import held_out_keys, read_split
@@ -47,6 +56,13 @@ POLICY = Schedule(steps=6500, tokens=2048, rate=3e-3)
 to pay: pass@1 0.56 on the validation split at temperature 1."""
 VERIFIER = Schedule(steps=16_000, tokens=2048, rate=1.8e-3)
 """About 100 minutes of one core."""
+REWARD = Schedule(steps=5000, tokens=2048, rate=1.8e-3)
+TOKENIZERS: Mapping[str, Callable[[], Any]] = {
+    "policy": lambda: build_tokenizer("policy"),
+    "verifier": build_verifier_tokenizer,
+    "reward": build_reward_tokenizer,
+}
+"""By role."""
 THREADS = 1
 """Where other programs use the processor too, two threads wait for each other; one does not."""
 LEARNED_TEMPERATURE = 1.1
@@ -85,14 +101,11 @@ def train_verifier(
     model = widened(start, tokenizer, seed).train()
     name_special_tokens(model, tokenizer)
     excluded = held_out_keys()
-    writer = load_checkpoint(policy)
 
     def written() -> list[Solution]:
-        print(f"sampling {samples} solutions of {policy}", flush=True)
-        drawn = list(islice(problems(seed + 1, excluded), samples))
-        return draw(*writer, drawn, LEARNED_TEMPERATURE, seed)
+        return sampled(policy, seed, excluded, samples)
 
-    watched = draw(*writer, read_split("validation")[:WATCHED], TEMPERATURE, seed)
+    watched = draw(*load_checkpoint(policy), read_split("validation")[:WATCHED], TEMPERATURE, seed)
 
     def watch(model: Any) -> str:
         """Judges by chains that the model writes: the loss on given ones tells too little."""
@@ -104,6 +117,38 @@ def train_verifier(
     kept = keeping(rarely(watch), tokenizer, out)
     learn(model, stream, schedule, kept, EVERY, Muon(model, schedule.rate), out)
     return model
+
+
+def train_reward(
+    schedule: Schedule, seed: int, out: Path, start: Path, policy: Path, samples: int
+) -> Any:
+    """Returns a process reward model that begins with the weights of `start`, a policy.
+
+    It learns to judge `samples` samples of `policy` too.
+    """
+    tokenizer = build_reward_tokenizer()
+    language_model = widened(start, tokenizer, seed)
+    name_special_tokens(language_model, tokenizer)
+    model, excluded = ProcessRewardModel(language_model, seed), held_out_keys()
+    drawn = sampled(policy, seed, excluded, samples)
+    held_out = read_split("validation")[:WATCHED] * 4
+    watched = draw(*load_checkpoint(policy), held_out, TEMPERATURE, seed)
+
+    def watch(model: Any) -> str:
+        judged = list(zip(watched, judge_steps(model, tokenizer, watched), strict=True))
+        return f"step F1 {step_scores(judged)['step_f1']:.2f}"
+
+    stream = batches(tokenizer, reward_lessons(seed, excluded, drawn), schedule.tokens, seed)
+    kept, optimiser = keeping(watch, tokenizer, out), Muon(model, schedule.rate)
+    learn(model, stream, schedule, kept, EVERY, optimiser, out, label_loss)
+    return model
+
+
+def sampled(policy: Path, seed: int, exclude: frozenset[str], count: int) -> list[Solution]:
+    """Returns `count` samples of a policy, of as many problems."""
+    print(f"sampling {count} solutions of {policy}", flush=True)
+    drawn = list(islice(problems(seed + 1, exclude), count))
+    return draw(*load_checkpoint(policy), drawn, LEARNED_TEMPERATURE, seed)
 
 
 def keeping(watch: Watch, tokenizer: Any, out: Path) -> Watch:
@@ -118,13 +163,13 @@ def keeping(watch: Watch, tokenizer: Any, out: Path) -> Watch:
 
 def main(arguments: list[str] | None = None) -> int:
     """Trains and saves one checkpoint."""
-    asked = parser("benchmarks.arithmetic.train", THREADS)
+    asked = parser("benchmarks.arithmetic.train", THREADS, tuple(TOKENIZERS))
     asked.add_argument("--policy", type=Path, default=HOME / "policy",
-                       help="policy whose samples the verifier learns to judge")  # fmt: skip
+                       help="policy whose samples the others learn to judge")  # fmt: skip
     asked.add_argument("--start", type=Path, help="checkpoint that training starts from (default: "
-                       "for the policy nothing, for the verifier the policy)")  # fmt: skip
+                       "for the policy nothing, for the others the policy)")  # fmt: skip
     asked.add_argument("--samples", type=int, default=SAMPLES,
-                       help="policy samples that the verifier learns from")  # fmt: skip
+                       help="policy samples that the others learn from")  # fmt: skip
     given = asked.parse_args(arguments)
     out, start, policy = given.out or HOME / given.role, given.start, given.policy
     roles = {
@@ -135,13 +180,14 @@ def main(arguments: list[str] | None = None) -> int:
                 plan, given.seed, out, start or policy, policy, given.samples
             ),
         ),
+        "reward": (
+            REWARD,
+            lambda plan: train_reward(
+                plan, given.seed, out, start or policy, policy, given.samples
+            ),
+        ),
     }
-    return make(given, HOME, roles, tokenizer_of)
-
-
-def tokenizer_of(role: str) -> Any:
-    """Returns the tokenizer of `policy` or `verifier`."""
-    return build_tokenizer(role) if role == "policy" else build_verifier_tokenizer()
+    return make(given, HOME, roles, lambda role: TOKENIZERS[role]())
 
 
 if __name__ == "__main__":

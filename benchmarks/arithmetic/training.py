@@ -18,10 +18,12 @@ Role = tuple[Schedule, Callable[[Schedule], Any]]
 """How long a role learns by default, and what returns its trained model."""
 
 
-def parser(module: str, threads: int | None = None) -> argparse.ArgumentParser:
+def parser(
+    module: str, threads: int | None = None, roles: Sequence[str] = ("policy", "verifier")
+) -> argparse.ArgumentParser:
     """Returns the options that all these commands have."""
     made = argparse.ArgumentParser(prog=f"python -m {module}")
-    made.add_argument("role", choices=("policy", "verifier"))
+    made.add_argument("role", choices=roles)
     made.add_argument("--out", type=Path, help="checkpoint folder (default: beside this file)")
     made.add_argument("--seed", type=int, default=0)
     length = made.add_mutually_exclusive_group()
@@ -45,7 +47,7 @@ def make(
 
     Args:
         options: as `parser` reads them.
-        home: the folder whose folder `policy` or `verifier` is written by default.
+        home: the folder whose folder of the role's name is written by default.
         roles: how each role is trained.
         tokenizer: from a role to its tokenizer.
     """

@@ -18,7 +18,12 @@ from benchmarks.arithmetic.lessons import (
 )
 from benchmarks.arithmetic.problems import LevelProblem, Operation, draw_problem, problems, stated
 from benchmarks.arithmetic.structured.checker import check
-from benchmarks.arithmetic.structured.choices import ChoiceProblem, offer, offer_wrong
+from benchmarks.arithmetic.structured.choices import (
+    OPTIONS,
+    ChoiceProblem,
+    offer,
+    offer_wrong,
+)
 from benchmarks.arithmetic.structured.critique import critique
 from benchmarks.arithmetic.structured.errors import corrupt
 from benchmarks.arithmetic.structured.reading import reading_lesson
@@ -34,7 +39,10 @@ from benchmarks.arithmetic.vocabulary import IM_END
 
 WRONG_SHARE = 0.25
 """Share of the policy's lessons whose options are all wrong."""
-DRILLED, DRILL_SHARE, LATER_DRILL_SHARE = 12_000, 0.4, 0.1
+UNLIKE_SHARE = 0.3
+"""Share of those whose options are any numbers, as those of all drills are: where all options look
+like the result it is written in their place, and they are never read."""
+DRILLED, DRILL_SHARE, LATER_DRILL_SHARE = 16_000, 0.5, 0.1
 """Share of the policy's first lessons that are of one operation only, and of the later ones."""
 DECISIONS = re.compile(r"(?<=')([,.])|(?<=\.)( So| None)(?= )|(?<= option)( \d)")
 """What tells in an evaluation whether the option before it is the result, and which it is."""
@@ -54,10 +62,13 @@ def policy_lessons(seed: int, exclude: frozenset[str]) -> Iterator[Lesson]:
     """Yields policy lessons without end: right responses only, in the right format."""
     rng = Random(seed)
     for count, problem in enumerate(problems(seed, exclude)):
-        if rng.random() < (DRILL_SHARE if count < DRILLED else LATER_DRILL_SHARE):
+        if drill := rng.random() < (DRILL_SHARE if count < DRILLED else LATER_DRILL_SHARE):
             problem = single(rng)
-        pose = offer_wrong if rng.random() < WRONG_SHARE else offer
-        choice = pose(problem, seed)
+        wrong = rng.random() < WRONG_SHARE
+        if drill or rng.random() < UNLIKE_SHARE:
+            choice = offer_any(rng, problem, wrong)
+        else:
+            choice = (offer_wrong if wrong else offer)(problem, seed)
         thought, evaluation, rest = write_response(solve(choice)).partition("<evaluation>")
         known = GIVEN if len(problem.operations) == 1 else PLAIN
         target = [(thought, known), (evaluation, known), *weighed(rest + IM_END)]
@@ -73,6 +84,15 @@ def single(rng: Random) -> LevelProblem:
     value, operand = any_number(rng) + 1, any_number(rng) + 1
     symbol = rng.choice("+-") if value > operand else "+"
     return stated(rng, 1, value, (Operation(symbol, operand),))
+
+
+def offer_any(rng: Random, problem: LevelProblem, wrong: bool) -> ChoiceProblem:
+    """Returns the problem with any numbers as options; one of them is right if not `wrong`."""
+    options = set[int]() if wrong else {problem.answer}
+    while len(options) < OPTIONS:
+        if (other := any_number(rng)) != problem.answer:
+            options.add(other)
+    return ChoiceProblem(problem, tuple(rng.sample(sorted(options), OPTIONS)))
 
 
 def weighed(evaluation: str) -> Iterator[Piece]:
