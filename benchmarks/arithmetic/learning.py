@@ -172,6 +172,7 @@ def learn(
     optimiser: Muon,
     home: Path,
     loss_of: Loss = weighted_loss,
+    part: int = 0,
 ) -> None:
     """Trains `model` in place and prints a progress line every `every` steps.
 
@@ -186,8 +187,10 @@ def learn(
         optimiser: of the model's parameters.
         home: the folder to keep in, at every line, what `resume` goes on from.
         loss_of: what is made small; of a language model, that of the next token.
+        part: which part of a training of several this is, from 0.
     """
     step = take_up(home, model, optimiser, stream) if schedule.resume else 0
+    keep(home, model, optimiser, step, part)
     began, recent, first = time.monotonic(), list[float](), step
     device = model.device.type
     bfloat16 = has_bfloat16(device)
@@ -206,7 +209,7 @@ def learn(
         if step % every == 0:
             minutes = (time.monotonic() - began) / 60
             left = minutes * (schedule.steps - step) / (step - first)
-            keep(home, model, optimiser, step)
+            keep(home, model, optimiser, step, part)
             model.eval()
             print(f"step {step} loss {mean(recent):.3f} {watch(model)} "
                   f"{minutes:.1f} min, {left:.1f} min left", flush=True)  # fmt: skip
@@ -215,23 +218,30 @@ def learn(
     (home / STATE).unlink(missing_ok=True)
 
 
-def keep(home: Path, model: Any, optimiser: Muon, step: int) -> None:
+def keep(home: Path, model: Any, optimiser: Muon, step: int, part: int) -> None:
     """Writes what `take_up` reads."""
     home.mkdir(parents=True, exist_ok=True)
-    state = {"step": step, "model": model.state_dict(), "optimiser": optimiser.state_dict()}
+    learned = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
+    state = {"part": part, "step": step, **learned}
     torch.save(state, home / f"{STATE}.new")
     (home / f"{STATE}.new").replace(home / STATE)
 
 
-def take_up(home: Path, model: Any, optimiser: Muon, stream: Iterator[Any]) -> int:
-    """Brings all to where a stopped run was; returns its step.
+def kept(home: Path) -> dict[str, Any]:
+    """Returns what `keep` wrote.
 
     Raises:
         SystemExit: no stopped run is kept in `home`.
     """
     if not (home / STATE).is_file():
         raise SystemExit(f"{home} has no {STATE}: nothing to resume; run without --resume")
-    state = torch.load(home / STATE, weights_only=True)
+    found: dict[str, Any] = torch.load(home / STATE, weights_only=True)
+    return found
+
+
+def take_up(home: Path, model: Any, optimiser: Muon, stream: Iterator[Any]) -> int:
+    """Brings all to where the stopped run in `home` was; returns its step."""
+    state = kept(home)
     model.load_state_dict(state["model"])
     optimiser.load_state_dict(state["optimiser"])
     print(f"taking up at step {state['step']}; its lessons are made again", flush=True)

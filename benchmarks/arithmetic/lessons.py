@@ -75,12 +75,14 @@ class Stage:
             problems to read, and solutions to judge.
         levels: shares of the levels of those solutions' problems.
         sampled: whether some of the solutions are samples of the policy.
+        wrong: share of the results that are wrong in problems to read.
     """
 
     lessons: int
     kinds: tuple[float, float, float, float, float]
     levels: tuple[float, float, float, float, float]
     sampled: bool = False
+    wrong: float = WRONG_SHARE
 
 
 STAGES = (
@@ -89,6 +91,11 @@ STAGES = (
     Stage(0, (0.02, 0.04, 0.06, 0.18, 0.70), (2, 2.5, 2.5, 1.6, 1.2), sampled=True),
 )
 """Reading and working first: to judge whole solutions from the first on teaches to copy them."""
+POLISH = (
+    Stage(0, (0.25, 0.02, 0.08, 0.25, 0.40), (2, 2.5, 2.5, 1.6, 1.2), sampled=True, wrong=0.5),
+)
+"""At last many wrong results: where most columns end as they should, a digit is written that agrees
+instead of the one that follows."""
 CLAIMS = (2, 10)
 """Claims of a lesson without a problem."""
 
@@ -103,14 +110,17 @@ def policy_lessons(seed: int, exclude: frozenset[str]) -> Iterator[Lesson]:
 
 
 def verifier_lessons(
-    seed: int, exclude: frozenset[str], written: Callable[[], Sequence[Solution]]
+    seed: int,
+    exclude: frozenset[str],
+    written: Callable[[], Sequence[Solution]],
+    stages: Sequence[Stage] = STAGES,
 ) -> Iterator[Lesson]:
     """Yields verifier lessons without end, stage by stage; `written` gives the policy's samples."""
     rng = Random(seed)
-    for stage in STAGES:
+    for stage in stages:
         samples = [each for each in written() if each[1]] if stage.sampled else []
         count = 0
-        while stage is STAGES[-1] or count < stage.lessons:
+        while stage is stages[-1] or count < stage.lessons:
             yield staged(rng, stage, exclude, samples)
             count += 1
 
@@ -121,7 +131,7 @@ def staged(
     """Returns a lesson of a stage."""
     kind = rng.choices(("check", "copy", "quote", "read", "judge"), stage.kinds)[0]
     if kind == "read":
-        return reading_lesson(rng, new_problem(rng, stage, exclude))
+        return reading_lesson(rng, new_problem(rng, stage, exclude), stage.wrong)
     if kind != "judge":
         return drill(rng, kind)
     if samples and rng.random() < SAMPLED_SHARE:
@@ -262,7 +272,7 @@ def near_number(rng: Random, number: int) -> int:
     return near if near > 0 and rng.random() < 0.7 else any_number(rng) + 1
 
 
-def reading_lesson(rng: Random, problem: LevelProblem) -> Lesson:
+def reading_lesson(rng: Random, problem: LevelProblem, wrong: float = WRONG_SHARE) -> Lesson:
     """Returns a lesson that reads a problem: step by step what it asks for, and what stands there.
 
     Many steps say something else, and the chain goes on after them as no critique does: the next
@@ -281,7 +291,7 @@ def reading_lesson(rng: Random, problem: LevelProblem) -> Lesson:
         value = said.operation.apply(said.value)
         if not 0 < value <= LARGEST:
             value = any_number(rng) + 1
-        elif rng.random() < WRONG_SHARE:
+        elif rng.random() < wrong:
             value = wrong_result(rng, said.operation, said.value)
         claims.append(replace(said, result=value))
     steps = [claim.operation.claim(claim.value, claim.result) for claim in claims]

@@ -47,6 +47,16 @@ class ProcessRewardModel(nn.Module):
         hidden = self.config.hidden_size
         self.score = nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 2))
 
+    @classmethod
+    def load(cls, directory: Path) -> ProcessRewardModel:
+        """Returns what `save_pretrained` wrote, in float32 and evaluation mode on the CPU."""
+        from safetensors.torch import load_file
+        from transformers import Qwen2Config, Qwen2ForCausalLM
+
+        made = cls(Qwen2ForCausalLM(Qwen2Config.from_pretrained(directory)), 0)
+        made.load_state_dict(load_file(directory / "model.safetensors"))
+        return made.eval()
+
     @property
     def device(self) -> torch.device:
         """Where its weights are."""

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,12 +23,13 @@ from benchmarks.arithmetic.judging import judge
 from benchmarks.arithmetic.learning import (
     Schedule,
     batches,
+    kept,
     learn,
     load_checkpoint,
     new_model,
     widened,
 )
-from benchmarks.arithmetic.lessons import policy_lessons, verifier_lessons
+from benchmarks.arithmetic.lessons import POLISH, STAGES, policy_lessons, verifier_lessons
 from benchmarks.arithmetic.muon import Muon
 from benchmarks.arithmetic.problems import problems
 from benchmarks.arithmetic.reward import (
@@ -63,6 +66,8 @@ TOKENIZERS: Mapping[str, Callable[[], Any]] = {
     "reward": build_reward_tokenizer,
 }
 """By role."""
+POLISHED, POLISH_RATE = 0.25, 0.55
+"""How long and fast the verifier then learns from many wrong results, relative to all before."""
 THREADS = 1
 """Where other programs use the processor too, two threads wait for each other; one does not."""
 LEARNED_TEMPERATURE = 1.1
@@ -102,6 +107,7 @@ def train_verifier(
     name_special_tokens(model, tokenizer)
     excluded = held_out_keys()
 
+    @cache
     def written() -> list[Solution]:
         return sampled(policy, seed, excluded, samples)
 
@@ -113,9 +119,15 @@ def train_verifier(
         figures = step_scores(judged) | whole_scores(judged)
         return f"step F1 {figures['step_f1']:.2f} unreadable {figures['unreadable']:.2f}"
 
-    stream = batches(tokenizer, verifier_lessons(seed, excluded, written), schedule.tokens, seed)
-    kept = keeping(rarely(watch), tokenizer, out)
-    learn(model, stream, schedule, kept, EVERY, Muon(model, schedule.rate), out)
+    shown = keeping(rarely(watch), tokenizer, out)
+    steps, rate = int(schedule.steps * POLISHED), schedule.rate * POLISH_RATE
+    plans = (schedule, STAGES), (replace(schedule, steps=steps, rate=rate), POLISH)
+    begun = kept(out)["part"] if schedule.resume else 0
+    for part, (plan, stages) in list(enumerate(plans))[begun:]:
+        plan = replace(plan, resume=schedule.resume and part == begun)
+        lessons = verifier_lessons(seed + part, excluded, written, stages)
+        stream = batches(tokenizer, lessons, plan.tokens, seed)
+        learn(model, stream, plan, shown, EVERY, Muon(model, plan.rate), out, part=part)
     return model
 
 
@@ -139,8 +151,8 @@ def train_reward(
         return f"step F1 {step_scores(judged)['step_f1']:.2f}"
 
     stream = batches(tokenizer, reward_lessons(seed, excluded, drawn), schedule.tokens, seed)
-    kept, optimiser = keeping(watch, tokenizer, out), Muon(model, schedule.rate)
-    learn(model, stream, schedule, kept, EVERY, optimiser, out, label_loss)
+    shown, optimiser = keeping(watch, tokenizer, out), Muon(model, schedule.rate)
+    learn(model, stream, schedule, shown, EVERY, optimiser, out, label_loss)
     return model
 
 
