@@ -63,10 +63,10 @@ def test_a_critique_checks_a_step_before_it_judges_and_ends_at_the_first_error()
     steps = ["37 + 85 = 122", "122 * 26 = 3162", "3162 - 7 = 3155. The answer is \\boxed{3155}"]
     text = "".join(piece for piece, _ in critique(problem, steps))
     assert text.split("\n\n") == [
-        "Let's verify step by step: asked 37 + 85, 1: * 26, 2: - 7 final, 3: none.",
+        "Let's verify step by step: asked 37 + 85, A * 26, B - 7 final, C none.",
         "Step 1: 37 + 85 = 122, 3 3, 7 7, + +, 8 8, 5 5, = =: "
         "ones 7 + 5 + 0 = 12 2, tens 3 + 8 + 1 = 12 2, "
-        "hundreds 0 + 0 + 1 = 1 1. asked 122, 1: * 26. The step is \\boxed{correct}",
+        "hundreds 0 + 0 + 1 = 1 1. asked 122, A * 26. The step is \\boxed{correct}",
         "Step 2: 122 * 26 = 3162, 1 1, 2 2, 2 2, * *, 2 2, 6 6, = =: "
         "ones 2 * 6 + 0 = 12, 0 * 2 + 0 = 0, 2 + 0 + 0 = 2 2, "
         "tens 2 * 6 + 1 = 13, 2 * 2 + 0 = 4, 3 + 4 + 0 = 7 6. The step is \\boxed{incorrect}"
@@ -110,7 +110,7 @@ def test_a_box_before_the_last_operation_and_a_step_after_it_are_differences() -
     assert ", = =, none final. The step is \\boxed{incorrect}" in "".join(t for t, _ in early)
     late = critique(problem, ["2 + 3 = 5", "5 * 4 = 20", "20 + 1 = 21"])
     assert (
-        " asked 20, 2: none. The step is \\boxed{correct}\n\nStep 3: 20 + 1 = 21, none 2. The"
+        " asked 20, B none. The step is \\boxed{correct}\n\nStep 3: 20 + 1 = 21, none 2. The"
         in "".join(text for text, _ in late)
     )
 
@@ -135,9 +135,9 @@ def test_a_lesson_on_reading_asks_for_what_the_problem_says_not_the_steps() -> N
         lesson = reading_lesson(rng, problem)
         text = "".join(piece for piece, _ in lesson.pieces)
         lead, *parts = text.split("\n\nStep ")
-        assert f" asked{asked(problem, 0)}, 1: " in lead or len(problem.operations) == 1
+        assert f" asked{asked(problem, 0)}, A " in lead or len(problem.operations) == 1
         for index, part in enumerate(parts, start=1):  # it goes on from what stands there
-            assert re.search(rf" asked \d+, {re.escape(item(problem, index))}\.", part)
+            assert re.search(rf" asked \d+,{re.escape(item(problem, index))}\.", part)
         assert 1 <= len(parts) <= len(problem.operations)
         differ += text.count("\\boxed{incorrect}")
     assert differ > 30

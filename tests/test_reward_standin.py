@@ -38,7 +38,9 @@ def reward_model() -> tuple[Any, Any]:
 
 @cache
 def written() -> list[Solution]:
-    return [each for each in draw(*load_checkpoint(FOLDER / "policy"), HELD_OUT, 1.05, 3) if each[1]]
+    return [
+        each for each in draw(*load_checkpoint(FOLDER / "policy"), HELD_OUT, 1.05, 3) if each[1]
+    ]
 
 
 # Lessons

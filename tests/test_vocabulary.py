@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from benchmarks.arithmetic.corpus import SYSTEM, policy_prompt, verifier_prompt
 from benchmarks.arithmetic.lessons import synthetic_solution, verifier_lesson
 from benchmarks.arithmetic.problems import draw_problem
-from benchmarks.arithmetic.train import tokenizer_of
+from benchmarks.arithmetic.train import TOKENIZERS
 from scorers.prompt import user_message
 
 SEEDS = st.integers(min_value=0, max_value=2**32)
@@ -23,7 +23,7 @@ STEPS = ["12 + 7 = 19", "19 * 3 = 57"]
 
 @cache
 def build_once(role: str) -> Any:
-    return tokenizer_of(role)
+    return TOKENIZERS[role]()
 
 
 @pytest.fixture(scope="module", params=["policy", "verifier"])

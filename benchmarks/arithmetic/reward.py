@@ -35,7 +35,7 @@ LEVELS = Stage(0, (0.0, 0.0, 0.0, 0.0, 1.0), (2, 2.5, 2.5, 1.6, 1.2))
 """Of the problems of the others, as in the last stage of the verifier."""
 
 
-class ProcessRewardModel(nn.Module):
+class ProcessRewardModel(nn.Module):  # type: ignore[misc]  # torch is untyped here
     """A Qwen2 model with the head of `Qwen2ForProcessRewardModel`, as vLLM names it."""
 
     def __init__(self, language_model: Any, seed: int) -> None:
@@ -55,7 +55,8 @@ class ProcessRewardModel(nn.Module):
 
         made = cls(Qwen2ForCausalLM(Qwen2Config.from_pretrained(directory)), 0)
         made.load_state_dict(load_file(directory / "model.safetensors"))
-        return made.eval()
+        made.eval()
+        return made
 
     @property
     def device(self) -> torch.device:

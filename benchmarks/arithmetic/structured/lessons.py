@@ -42,6 +42,8 @@ WRONG_SHARE = 0.25
 UNLIKE_SHARE = 0.3
 """Share of those whose options are any numbers, as those of all drills are: where all options look
 like the result it is written in their place, and they are never read."""
+MOST_OPTIONS = 24
+"""Of a drill: from four numbers at a time to copy them is not learned."""
 DRILLED, DRILL_SHARE, LATER_DRILL_SHARE = 16_000, 0.5, 0.1
 """Share of the policy's first lessons that are of one operation only, and of the later ones."""
 DECISIONS = re.compile(r"(?<=')([,.])|(?<=\.)( So| None)(?= )|(?<= option)( \d)")
@@ -66,7 +68,8 @@ def policy_lessons(seed: int, exclude: frozenset[str]) -> Iterator[Lesson]:
             problem = single(rng)
         wrong = rng.random() < WRONG_SHARE
         if drill or rng.random() < UNLIKE_SHARE:
-            choice = offer_any(rng, problem, wrong)
+            number = rng.randint(OPTIONS, MOST_OPTIONS) if drill else OPTIONS
+            choice = offer_any(rng, problem, number, wrong)
         else:
             choice = (offer_wrong if wrong else offer)(problem, seed)
         thought, evaluation, rest = write_response(solve(choice)).partition("<evaluation>")
@@ -86,13 +89,13 @@ def single(rng: Random) -> LevelProblem:
     return stated(rng, 1, value, (Operation(symbol, operand),))
 
 
-def offer_any(rng: Random, problem: LevelProblem, wrong: bool) -> ChoiceProblem:
+def offer_any(rng: Random, problem: LevelProblem, number: int, wrong: bool) -> ChoiceProblem:
     """Returns the problem with any numbers as options; one of them is right if not `wrong`."""
     options = set[int]() if wrong else {problem.answer}
-    while len(options) < OPTIONS:
+    while len(options) < number:
         if (other := any_number(rng)) != problem.answer:
             options.add(other)
-    return ChoiceProblem(problem, tuple(rng.sample(sorted(options), OPTIONS)))
+    return ChoiceProblem(problem, tuple(rng.sample(sorted(options), number)))
 
 
 def weighed(evaluation: str) -> Iterator[Piece]:
