@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +98,7 @@ def ranked(found: list[tuple[float, bool]]) -> float:
 def test_right_steps_of_another_problem_are_not_right(marked: bool) -> None:
     easy = [problem for problem in HELD_OUT if problem.level <= 2]
     own = [(problem, problem.solution()) for problem in easy]
-    others = [(problem, other.solution()) for problem, other in zip(easy, easy[1:], strict=False)]
+    others = [(problem, other.solution()) for problem, other in pairwise(easy)]
     found = list[tuple[float, bool]]()
     for each, right in ((own, True), (others, False)):
         readings = judge_steps(*reward_model(), each, marked)
