@@ -76,6 +76,7 @@ class Stage:
         levels: shares of the levels of those solutions' problems.
         sampled: whether some of the solutions are samples of the policy.
         wrong: share of the results that are wrong in problems to read.
+        unfinished: share of the solutions to judge that are cut.
     """
 
     lessons: int
@@ -83,6 +84,7 @@ class Stage:
     levels: tuple[float, float, float, float, float]
     sampled: bool = False
     wrong: float = WRONG_SHARE
+    unfinished: float = CUT_SHARE
 
 
 STAGES = (
@@ -92,10 +94,18 @@ STAGES = (
 )
 """Reading and working first: to judge whole solutions from the first on teaches to copy them."""
 POLISH = (
-    Stage(0, (0.25, 0.02, 0.08, 0.25, 0.40), (2, 2.5, 2.5, 1.6, 1.2), sampled=True, wrong=0.5),
+    Stage(
+        0,
+        (0.12, 0.10, 0.18, 0.22, 0.38),
+        (2, 2.5, 2.5, 1.6, 1.2),
+        sampled=True,
+        wrong=0.5,
+        unfinished=0.65,
+    ),
 )
-"""At last many wrong results: where most columns end as they should, a digit is written that agrees
-instead of the one that follows."""
+"""At last many wrong results, and many solutions that are not finished. Where most columns end as
+they should, a digit is written that agrees instead of the one that follows; and a result is read
+where the next step begins with it, or in the box, instead of where it stands."""
 CLAIMS = (2, 10)
 """Claims of a lesson without a problem."""
 
@@ -139,7 +149,7 @@ def staged(
     else:
         problem = new_problem(rng, stage, exclude)
         steps = synthetic_solution(rng, problem)
-    part = ended(rng, problem, cut(rng, steps, CUT_SHARE))
+    part = ended(rng, problem, cut(rng, steps, stage.unfinished))
     return verifier_lesson(problem, part, shown(rng, len(part)))
 
 

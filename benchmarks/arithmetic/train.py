@@ -66,8 +66,8 @@ TOKENIZERS: Mapping[str, Callable[[], Any]] = {
     "reward": build_reward_tokenizer,
 }
 """By role."""
-POLISHED, POLISH_RATE = 0.25, 0.55
-"""How long and fast the verifier then learns from many wrong results, relative to all before."""
+POLISHED, POLISH_RATE = 0.375, 0.55
+"""How long and fast the verifier then learns by `POLISH`, relative to all before."""
 THREADS = 1
 """Where other programs use the processor too, two threads wait for each other; one does not."""
 LEARNED_TEMPERATURE = 1.1
