@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from random import Random
 
-from benchmarks.arithmetic.corpus import DECISIVE, PLAIN, Lesson, Piece, cut, verifier_prompt
-from benchmarks.arithmetic.critique import GIVEN, READ
+from benchmarks.arithmetic.corpus import PLAIN, Lesson, Piece, cut, verifier_prompt
+from benchmarks.arithmetic.critique import GIVEN
 from benchmarks.arithmetic.lessons import (
     CUT_SHARE,
     ENDED_SHARE,
@@ -42,12 +42,17 @@ WRONG_SHARE = 0.25
 UNLIKE_SHARE = 0.3
 """Share of those whose options are any numbers, as those of all drills are: where all options look
 like the result it is written in their place, and they are never read."""
-MOST_OPTIONS = 24
+MOST_OPTIONS = 12
 """Of a drill: from four numbers at a time to copy them is not learned."""
-DRILLED, DRILL_SHARE, LATER_DRILL_SHARE = 16_000, 0.5, 0.1
+DRILLED, DRILL_SHARE, LATER_DRILL_SHARE = 12_000, 0.3, 0.05
 """Share of the policy's first lessons that are of one operation only, and of the later ones."""
 DECISIONS = re.compile(r"(?<=')([,.])|(?<=\.)( So| None)(?= )|(?<= option)( \d)")
 """What tells in an evaluation whether the option before it is the result, and which it is."""
+RESULTS = re.compile(r"(?<= =)( \d+)")
+"""The results in a monitoring section."""
+RESULT, DECISION, VALUE = 3.0, 5.0, 2.0
+"""Weights of a calculation's result, a decision on an option, and a value in an evaluation: with
+heavier decisions, the policy forgets how to calculate."""
 VALUES = re.compile(r"((?<= is) \d+|(?<=')\d+)")
 """The values of the options, and of the result, in an evaluation."""
 SAMPLED_SHARE = 0.5
@@ -73,9 +78,8 @@ def policy_lessons(seed: int, exclude: frozenset[str]) -> Iterator[Lesson]:
         else:
             choice = (offer_wrong if wrong else offer)(problem, seed)
         thought, evaluation, rest = write_response(solve(choice)).partition("<evaluation>")
-        known = GIVEN if len(problem.operations) == 1 else PLAIN
-        target = [(thought, known), (evaluation, known), *weighed(rest + IM_END)]
-        yield Lesson(prompt(choice.question), tuple(target))
+        said = [(thought + evaluation, GIVEN)] if drill else [*valued(RESULTS, RESULT, thought), (evaluation, PLAIN)]
+        yield Lesson(prompt(choice.question), (*said, *weighed(rest + IM_END)))
 
 
 def single(rng: Random) -> LevelProblem:
@@ -105,17 +109,17 @@ def weighed(evaluation: str) -> Iterator[Piece]:
     """
     start = 0
     for decided in DECISIONS.finditer(evaluation):
-        yield from valued(evaluation[start : decided.start()])
-        yield decided[0], DECISIVE
+        yield from valued(VALUES, VALUE, evaluation[start : decided.start()])
+        yield decided[0], DECISION
         start = decided.end()
-    yield from valued(evaluation[start:])
+    yield from valued(VALUES, VALUE, evaluation[start:])
 
 
-def valued(text: str) -> Iterator[Piece]:
-    """Yields a part of an evaluation, the values in it weighed."""
-    for place, piece in enumerate(VALUES.split(text)):
+def valued(values: re.Pattern[str], weight: float, text: str) -> Iterator[Piece]:
+    """Yields a text in pieces, the values in it of that weight."""
+    for place, piece in enumerate(values.split(text)):
         if piece:
-            yield piece, READ if place % 2 else PLAIN
+            yield piece, weight if place % 2 else PLAIN
 
 
 def verifier_lessons(

@@ -30,7 +30,7 @@ from benchmarks.arithmetic.training import make, name_special_tokens, parser, ra
 from benchmarks.structured import option_answer
 
 HOME = Path(__file__).parent
-POLICY = Schedule(steps=6500, tokens=1536, rate=2.4e-3)
+POLICY = Schedule(steps=12_000, tokens=1536, rate=1.8e-3)
 VERIFIER = Schedule(steps=7000, tokens=2048, rate=1.8e-3)
 """About 55 minutes of one core, estimated from a run of a part of it."""
 JUDGED_EVERY = 3
