@@ -8,7 +8,7 @@ from typing import Any
 
 from engines.address import UnfitServer
 from engines.engine import EngineError, Facts, Refused
-from engines.http_client import GONE, HttpClient, HttpFault, Transport, Trouble
+from engines.http_client import HttpClient, HttpFault, Transport, Trouble
 from engines.openai_config import OpenAiConfig
 from engines.openai_wire import (
     CHAT,
@@ -143,7 +143,7 @@ class OpenAiEngine:
         if fault.trouble is Trouble.UNREACHABLE:
             raise EngineError(f"the API is gone: {fault}") from fault
         if fault.trouble is Trouble.REFUSED:
-            return Refused(str(fault), again=fault.status == GONE)
+            return Refused(str(fault), again=fault.passing)
         return Refused(self._patience.told(fault), again=True)
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from engines import retrying, vllm_fleet
 from engines.engine import EngineError, Generation, Refused, Request, Sampling
-from engines.http_client import REDACTED, words
+from engines.http_words import REDACTED, words
 from engines.scripted_engine import ScriptedEngine
 from engines.sureness import sureness
 from engines.tokenizer import HfTokenizer
