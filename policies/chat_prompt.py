@@ -11,9 +11,10 @@ from functools import lru_cache
 from engines.tokenizer import Tokenizer
 from policies.feedback import TEMPLATE, feedback_turns
 from search.checks import fault
-from search.core import Feedback
+from search.core import Feedback, Turn
 
 SLOT = "{question}"
+SYSTEM = "system"
 TAG = re.compile(r"<[^<>\s]{1,40}>")
 
 log = logging.getLogger(__name__)
@@ -58,24 +59,42 @@ class ChatPrompt:
         self._tokenizer = tokenizer
         self._before, self._after = template.split(SLOT)
         self._feedback_template = feedback_template
-        self._opening = [] if system is None else [_turn("system", system)]
+        self._opening = [] if system is None else [_turn(SYSTEM, system)]
         for shot in few_shots:
             self._opening.append(self._user(shot.question))
             self._opening.append(_turn("assistant", shot.solution))
         self._cached = lru_cache(maxsize=1024)(self._render)
 
-    def ids(self, question: str, feedback: Feedback | None = None) -> tuple[int, ...]:
-        """Token ids of the prompt, up to where the assistant begins to speak."""
-        return self._cached(question, feedback)
+    def ids(
+        self, question: str, feedback: Feedback | None = None, history: tuple[Turn, ...] = ()
+    ) -> tuple[int, ...]:
+        """Token ids of the prompt, up to where the assistant begins to speak.
 
-    def _render(self, question: str, feedback: Feedback | None) -> tuple[int, ...]:
+        `history` stands between the worked examples and the question, as it was said. What it says
+        as `system` is added to the system turn: templates have room for one, at the beginning.
+        """
+        return self._cached(question, feedback, history)
+
+    def _render(
+        self, question: str, feedback: Feedback | None, history: tuple[Turn, ...]
+    ) -> tuple[int, ...]:
         told = feedback_turns(feedback, self._feedback_template) if feedback else []
-        turns = [self._user(question), *told]
+        said = [_turn(turn.role, turn.content) for turn in history if turn.role != SYSTEM]
+        turns = [*said, self._user(question), *told]
         tags = TAG.findall("\n".join(turn["content"] for turn in turns))
         if found := sum(self._tokenizer.token_id(tag) is not None for tag in tags):
             self.special_tokens_seen += found
             log.info("%d special tokens in a prompt's texts are taken as plain text", found)
-        return self._tokenizer.chat([*self._opening, *turns])
+        return self._tokenizer.chat([*self._opened(history), *turns])
+
+    def _opened(self, history: tuple[Turn, ...]) -> list[dict[str, str]]:
+        """The system turn and the worked examples, with what the conversation says as system."""
+        more = [turn.content for turn in history if turn.role == SYSTEM]
+        if not more:
+            return self._opening
+        own = [turn for turn in self._opening if turn["role"] == SYSTEM]
+        system = "\n\n".join([*(turn["content"] for turn in own), *more])
+        return [_turn(SYSTEM, system), *self._opening[len(own) :]]
 
     def _user(self, question: str) -> dict[str, str]:
         return _turn("user", f"{self._before}{question}{self._after}")
