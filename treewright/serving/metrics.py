@@ -1,0 +1,44 @@
+"""What a server counts, as Prometheus reads it. No question, no answer and no key is in it."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from search.core import Spent
+from treewright.serving.queue import Queue
+
+SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Metrics:
+    """The counters of one server."""
+
+    def __init__(self, queue: Queue) -> None:
+        self._registry = CollectorRegistry()
+        here = {"registry": self._registry}
+        self.requests = Counter(
+            "treewright_requests", "Chat requests by how they ended.", ["outcome"], **here
+        )
+        self.seconds = Histogram(
+            "treewright_request_seconds", "Seconds to an answer.", buckets=SECONDS, **here
+        )
+        self.early = Counter(
+            "treewright_best_so_far", "Answers that a deadline or a budget ended.", **here
+        )
+        self._tokens = Counter(
+            "treewright_tokens", "Tokens, by side and kind.", ["side", "kind"], **here
+        )
+        running = Gauge("treewright_searches_running", "Questions that are searched.", **here)
+        running.set_function(lambda: queue.running)
+        waiting = Gauge("treewright_searches_waiting", "Questions that wait.", **here)
+        waiting.set_function(lambda: queue.waiting)
+
+    def spent(self, side: str, spent: Spent) -> None:
+        """Book what a search cost at one side."""
+        for kind in ("prompt", "cached", "generated"):
+            self._tokens.labels(side, kind).inc(getattr(spent, kind))
+
+    def text(self) -> bytes:
+        """All of them."""
+        return generate_latest(self._registry)
