@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
+from fastapi import FastAPI
 
 from treewright.config.compose import COMMAND_LINE
 from treewright.config.config import Config
@@ -56,10 +57,11 @@ async def serve(config: Config, settings: Settings) -> int:
     return 0
 
 
-async def _run(desk: Desk, keys: Keys, settings: Settings, listening: socket.socket) -> None:
-    server = Server(
+def uvicorn_server(app: FastAPI, settings: Settings) -> Server:
+    """What speaks HTTP for the application."""
+    return Server(
         uvicorn.Config(
-            app_of(desk, keys),
+            app,
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -68,6 +70,10 @@ async def _run(desk: Desk, keys: Keys, settings: Settings, listening: socket.soc
             timeout_graceful_shutdown=max(1, int(settings.drain_s)),
         )
     )
+
+
+async def _run(desk: Desk, keys: Keys, settings: Settings, listening: socket.socket) -> None:
+    server = uvicorn_server(app_of(desk, keys), settings)
 
     def stop() -> None:
         server.force_exit = server.should_exit
