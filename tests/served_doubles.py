@@ -91,5 +91,5 @@ def served(
 
 
 def _desk(engines: Engines, config: object, settings: Settings) -> Desk:
-    catalogue = Catalogue(config, settings.draws)  # type: ignore[arg-type]
+    catalogue = Catalogue(config, settings.largest)  # type: ignore[arg-type]
     return Desk(engines, catalogue, Store.of(catalogue.config, settings.keep), settings)

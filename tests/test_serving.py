@@ -23,7 +23,7 @@ SLOW = {"kind": "simulated", "accuracy": 0.9}
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("served")
-    with served(folder, Settings(port=0, body_kib=64, body_s=0.5, draws=64), FAST) as found:
+    with served(folder, Settings(port=0, body_kib=64, body_s=0.5, largest=64), FAST) as found:
         yield found
 
 
@@ -69,7 +69,7 @@ def test_the_tree_of_an_answer_is_opened_by_its_id(
     [
         ({"model": "treewright/majority@6"}, 6),
         ({"model": "best_of_n@3"}, 3),
-        ({"strategy": "beam", "n": 2}, 2),
+        ({"strategy": "beam", "n": 4}, 4),
         ({"strategy": "snell", "n": 4}, 4),
         ({"model": "treewright/greedy"}, 1),
         ({"budget": 1, "strategy": "mcts"}, 0),
@@ -100,6 +100,7 @@ def test_every_model_that_is_listed_answers(server: Served) -> None:
         ({"n": "2"}, 400, "n"),
         ({"strategy": "beam", "n": 10**6}, 400, "n"),
         ({"strategy": "none"}, 400, "strategy"),
+        ({"strategy": "beam", "n": 2}, 400, "strategy"),
         ({"strategy": "greedy", "n": 4}, 400, "n"),
         ({"strategy": "greedy", "budget": 100}, 400, "budget"),
         ({"budget": {"tokens": 4}}, 400, "budget.tokens"),

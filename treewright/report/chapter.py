@@ -74,15 +74,20 @@ def chapter(reading: ReportedRun) -> Chapter:
         arms=tuple(found[at] for at in order),
         standings=tuple(placed[at] for at in order),
         accuracy_plots=(
-            *charts.accuracy_over_n(run, found),
-            *charts.accuracy_over_tokens(run, found),
+            *_with_points(charts.accuracy_over_n(run, found)),
+            *_with_points(charts.accuracy_over_tokens(run, found)),
         ),
-        difference_plots=tuple(charts.difference_over_n(run, found)),
+        difference_plots=tuple(_with_points(charts.difference_over_n(run, found))),
         comparisons=tuple(against_last(found)),
         verifier=judged,
         verifier_plots=tuple(plot for plot in drawn if plot is not None),
         ledger=ledger_of(reading),
     )
+
+
+def _with_points(plots: Iterable[Plot]) -> Iterator[Plot]:
+    """Those that show something: where no answer could be graded there is nothing."""
+    return (plot for plot in plots if any(series.points for series in plot.series))
 
 
 def ledger_of(reading: ReportedRun) -> Ledger:
@@ -108,6 +113,8 @@ def notes(reading: ReportedRun, judged: Verifier | None) -> list[str]:
         told.append("One solution per problem: every way to choose among them is the same.")
     if all(each is Outcome.ABSTAINED for case in cases for each in case.outcomes):
         told.append("No solution gave an answer: every arm abstains, which counts as wrong.")
+    if any(each is Outcome.UNKNOWN for case in cases for each in case.outcomes):
+        told.append("Nobody knows the right answers: nothing is graded, no arm has an accuracy.")
     if reading.unjudged:
         told.append(f"No verifier was asked ({reading.unjudged}): nothing is scored.")
     elif judged is not None and not judged.solutions:

@@ -95,11 +95,16 @@ class Job:
         return ending
 
 
-def begin(folder: RunFolder, config: Config, identity: Mapping[str, str]) -> None:
-    """Write what a new run says of itself."""
+def begin(
+    folder: RunFolder,
+    config: Config,
+    identity: Mapping[str, str],
+    where: Mapping[str, object] | None = None,
+) -> None:
+    """Write what a new run says of itself. `where`: its `environment`, if that is known."""
     make_folder(folder.path, "journal")
     write_config(folder, config)
-    folder.write_json("env.json", environment())
+    folder.write_json("env.json", where or environment())
     folder.write_json(
         "manifest.json",
         {
@@ -113,13 +118,17 @@ def begin(folder: RunFolder, config: Config, identity: Mapping[str, str]) -> Non
 
 
 @contextmanager
-def at_work(folder: RunFolder, config: Config) -> Iterator[Journal]:
-    """A folder's journal, under its lock; whatever ends the block early shows in STATUS."""
+def at_work(folder: RunFolder, config: Config | None) -> Iterator[Journal]:
+    """A folder's journal, under its lock; whatever ends the block early shows in STATUS.
+
+    `config` None: it is in the folder as it is now.
+    """
     with RunLock(folder.path), Journal.open(folder.journal) as journal:
         if damage := journal.counts.damage():
             print(clean(f"{folder.path}: {damage}"), file=sys.stderr)
         folder.set_status(Status.RUNNING)
-        write_config(folder, config)  # reporting and cluster may be others than before
+        if config is not None:
+            write_config(folder, config)  # reporting and cluster may be others than before
         try:
             yield journal
         except (asyncio.CancelledError, KeyboardInterrupt):

@@ -25,14 +25,14 @@ async def ask(config: Config, question: str, deadline_s: float | None, *, as_jso
     Exit code 3 where the search failed. Raises `ClusterError` where the engines do not start.
     """
     most = deadline_s or 86_400.0
-    settings = Settings(deadline_s=most, draws=10**9)
+    settings = Settings(deadline_s=most, largest=10**9)
     said = Message(role="user", content=question)
     chat = Chat(model=f"{OWNER}/config", messages=[said], deadline_s=deadline_s)
     _say(f"starting the engines of {config.name}")
     try:
         async with open_engines(config, _say) as engines:
             store = Store.of(config, settings.keep)
-            answer = await Desk(engines, Catalogue(config, settings.draws), store, settings).answer(
+            answer = await Desk(engines, Catalogue(config, settings.largest), store, settings).answer(
                 chat
             )
     except ApiFault as fault:

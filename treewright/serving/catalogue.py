@@ -36,11 +36,11 @@ class Plan:
 
 
 class Catalogue:
-    """What can be asked of a server with this config; a search draws at most `most_draws` times."""
+    """What can be asked of a server with this config; `most` is the largest size of a search."""
 
-    def __init__(self, config: Config, most_draws: int) -> None:
+    def __init__(self, config: Config, most: int) -> None:
         self.config = config
-        self.most_draws = most_draws
+        self.most = most
         self._made = lru_cache(maxsize=256)(self._make)
 
     def names(self) -> list[str]:
@@ -68,13 +68,12 @@ class Catalogue:
 
     def _make(self, said: str) -> Plan:
         name, size, limits, seed = json.loads(said)
+        if size is not None and size > self.most:
+            raise bad("n", f"{size} is more than this server allows; at most {self.most}")
         try:
             config = self._config(name, size, limits)
         except ConfigError as error:
-            raise bad("strategy", str(error)) from None
-        if config.strategy.draws > self.most_draws:
-            problem = f"it may draw {config.strategy.draws} times, this server allows"
-            raise bad("n", f"{problem} {self.most_draws}; ask for a smaller search")
+            raise bad("strategy", f"{error.key}: {error.problem}; {error.hint}") from None
         if seed is not None:
             config = replace(config, seed=seed, written={**config.written, "seed": seed})
         return Plan(config, identity_of(config, ""))

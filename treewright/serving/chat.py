@@ -162,7 +162,8 @@ def _no_number(text: str) -> NoReturn:
 
 
 def _fault(error: ValidationError) -> ApiFault:
-    first = error.errors(include_url=False, include_input=False)[0]
+    found = error.errors(include_url=False, include_input=False)
+    first = max(found, key=lambda each: len(each["loc"]))  # of a union, the type that fits best
     place = [str(part) for part in first["loc"] if not _is_branch(part)]
     param = ".".join(place)
     if first["type"] == "extra_forbidden":
@@ -176,7 +177,7 @@ def _fault(error: ValidationError) -> ApiFault:
 
 def _is_branch(part: int | str) -> bool:
     """Whether a part of a place is the name of a type in a union, not of a field."""
-    return isinstance(part, str) and (part[:1].isupper() or part in ("str", "int") or "[" in part)
+    return isinstance(part, str) and (part[:1].isupper() or part == "str" or not part.isidentifier())
 
 
 def _check(chat: Chat) -> None:

@@ -92,7 +92,7 @@ class Engines:
 
         Raises `ApiFault`: the search failed, or nothing was there by its deadline.
         """
-        with at_work(kept.folder, kept.config) as journal:
+        with at_work(kept.folder, None) as journal:
             try:
                 work = self._search(kept, journal, deadline, on_spent)
                 if deadline is None:

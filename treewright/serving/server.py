@@ -48,7 +48,7 @@ async def serve(config: Config, settings: Settings) -> int:
         _say(f"starting the engines of {config.name}")
         async with open_engines(config, _say) as engines:
             store = Store.of(config, settings.keep)
-            desk = Desk(engines, Catalogue(config, settings.draws), store, settings)
+            desk = Desk(engines, Catalogue(config, settings.largest), store, settings)
             host, port = listening.getsockname()[:2]
             shown = f"[{host}]" if ":" in host else host
             print(f"http://{shown}:{port}/v1", flush=True)

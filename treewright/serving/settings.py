@@ -25,8 +25,8 @@ class Settings:
     """How many questions may wait."""
     deadline_s: float = 300.0
     """Seconds that a question may take, and the most that a request may ask for."""
-    draws: int = 256
-    """How often a search may draw at most."""
+    largest: int = 256
+    """The largest size of a search that a request may ask for."""
     body_kib: int = 256
     """KiB of the largest request."""
     body_s: float = 10.0
@@ -37,7 +37,7 @@ class Settings:
     """How many questions' runs are kept, the newest."""
 
     def __post_init__(self) -> None:
-        for name, least in (("queue", 0), ("draws", 1), ("body_kib", 1), ("keep", 1)):
+        for name, least in (("queue", 0), ("largest", 1), ("body_kib", 1), ("keep", 1)):
             check_count(name, getattr(self, name), least)
         for name in ("deadline_s", "body_s"):
             check_number(name, getattr(self, name), 0.05, 86_400)

@@ -16,7 +16,7 @@ from search.core import Problem
 from treewright.config.config import Config
 from treewright.config.fingerprint import asked_identity
 from treewright.running.job import begin
-from treewright.running.run_folder import RunFolder
+from treewright.running.run_folder import RunFolder, environment
 from treewright.serving.catalogue import Plan
 
 QUESTION = "question.jsonl"
@@ -43,11 +43,13 @@ class Store:
 
     root: Path
     keep: int
+    environment: Mapping[str, object]
+    """What each of them says of this machine."""
 
     @classmethod
     def of(cls, config: Config, keep: int) -> Store:
         """In the config's output folder."""
-        return cls((Path(config.output_dir) / f"{config.name}{SUFFIX}").absolute(), keep)
+        return cls((Path(config.output_dir) / f"{config.name}{SUFFIX}").absolute(), keep, environment())
 
     def begin(self, plan: Plan, problem: Problem) -> Kept:
         """A new run that asks this one question. Raises `RunFolderError`, `RunWriteError`."""
@@ -58,7 +60,7 @@ class Store:
         config = asking(plan.config, folder.path / QUESTION)
         dataset = load_dataset(config.dataset)
         identity: Mapping[str, str] = asked_identity(config, dataset.digest)
-        begin(folder, config, {**plan.identity, **identity})
+        begin(folder, config, {**plan.identity, **identity}, self.environment)
         return Kept(folder, config, dataset.samples[0])
 
     def tidy(self) -> None:

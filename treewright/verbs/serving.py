@@ -37,8 +37,8 @@ def serve(
     deadline: Annotated[
         float, typer.Option(metavar="S", help="Seconds of a question; a request may ask for less.")
     ] = 300.0,
-    draws: Annotated[
-        int, typer.Option(metavar="N", help="How often one search may draw at most.")
+    largest: Annotated[
+        int, typer.Option(metavar="N", help="The largest size that a request may ask for.")
     ] = 256,
     body: Annotated[
         int, typer.Option(metavar="KIB", help="KiB of the largest request.")
@@ -74,7 +74,7 @@ def serve(
             api_keys=api_keys,
             queue=queue,
             deadline_s=deadline,
-            draws=draws,
+            largest=largest,
             body_kib=body,
             drain_s=drain,
             keep=keep,
