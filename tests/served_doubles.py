@@ -34,7 +34,9 @@ class Served:
     @property
     def in_flight(self) -> int:
         """Calls that the engines have."""
-        return sum(each.in_flight + each.waiting for each in self.desk.engines.ports.stats().values())
+        return sum(
+            each.in_flight + each.waiting for each in self.desk.engines.ports.stats().values()
+        )
 
     def ask(self, question: str = "What is 3 + 4?", **more: object) -> httpx.Response:
         """One question, as a stock chat app would."""

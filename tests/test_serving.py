@@ -51,8 +51,11 @@ def test_an_answer_has_what_the_api_says_and_what_a_search_knows(server: Served)
 def test_the_tree_of_an_answer_is_opened_by_its_id(
     server: Served, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    history = [{"role": "system", "content": "Be brief."}, user("Hi"),
-               {"role": "assistant", "content": "Hello."}]
+    history = [
+        {"role": "system", "content": "Be brief."},
+        user("Hi"),
+        {"role": "assistant", "content": "Hello."},
+    ]
     said = server.ask(messages=[*history, user("What is 5 + 6?")]).json()["treewright"]
     monkeypatch.setenv("TREEWRIGHT_RUNS", str(server.desk.store.root.parent))
     assert main(["tree", said["tree"], "1", "--json"]) == 0
@@ -60,7 +63,9 @@ def test_the_tree_of_an_answer_is_opened_by_its_id(
     chosen = [node["id"] for node in tree["nodes"] if node.get("chosen")]
     assert said["candidates"][said["chosen"]]["path"] in chosen
     assert main(["report", said["tree"]]) == 0
-    question = json.loads((server.desk.store.root.parent / said["tree"] / "question.jsonl").read_text())
+    question = json.loads(
+        (server.desk.store.root.parent / said["tree"] / "question.jsonl").read_text()
+    )
     assert [turn["role"] for turn in question["history"]] == ["system", "user", "assistant"]
 
 

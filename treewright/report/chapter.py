@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from benchmarks.grading import Outcome
@@ -87,7 +88,7 @@ def chapter(reading: ReportedRun) -> Chapter:
 
 def _with_points(plots: Iterable[Plot]) -> Iterator[Plot]:
     """Those that show something: where no answer could be graded there is nothing."""
-    return (plot for plot in plots if any(series.points for series in plot.series))
+    return (plot for plot in plots if any(series.spots for series in plot.series))
 
 
 def ledger_of(reading: ReportedRun) -> Ledger:

@@ -107,7 +107,7 @@ class Exchange:
         except ApiFault as fault:
             self._count(fault.status)
             raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, one error object tells it
+        except Exception as error:
             self._count(500)
             raise unforeseen(error) from error
         self._count(200)
@@ -232,7 +232,9 @@ def _addressed(request: Request, desk: Desk) -> None:
         raise ApiFault(421, "misdirected_request", f"host {host[:80]!r}: ask for 127.0.0.1")
 
 
-async def _end(task: asyncio.Future[object] | asyncio.Future[Answer] | asyncio.Future[None]) -> None:
+async def _end(
+    task: asyncio.Future[object] | asyncio.Future[Answer] | asyncio.Future[None],
+) -> None:
     task.cancel()
     with suppress(asyncio.CancelledError, Exception):
         await task

@@ -32,9 +32,9 @@ async def ask(config: Config, question: str, deadline_s: float | None, *, as_jso
     try:
         async with open_engines(config, _say) as engines:
             store = Store.of(config, settings.keep)
-            answer = await Desk(engines, Catalogue(config, settings.largest), store, settings).answer(
-                chat
-            )
+            answer = await Desk(
+                engines, Catalogue(config, settings.largest), store, settings
+            ).answer(chat)
     except ApiFault as fault:
         _say(f"error: {hide(str(fault))}")
         return 3

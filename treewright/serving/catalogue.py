@@ -46,7 +46,9 @@ class Catalogue:
     def names(self) -> list[str]:
         """The names of all models, the config's own first."""
         judges = kind_of("scorer", self.config.scorer) != "none"
-        able = [name for name in (*STRATEGIES, *PRESETS) if judges or name in ("greedy", "majority")]
+        able = [
+            name for name in (*STRATEGIES, *PRESETS) if judges or name in ("greedy", "majority")
+        ]
         return [f"{OWNER}/{name}" for name in (CONFIG, *able)]
 
     def plan(self, chat: Chat) -> Plan:

@@ -177,7 +177,9 @@ def _fault(error: ValidationError) -> ApiFault:
 
 def _is_branch(part: int | str) -> bool:
     """Whether a part of a place is the name of a type in a union, not of a field."""
-    return isinstance(part, str) and (part[:1].isupper() or part == "str" or not part.isidentifier())
+    return isinstance(part, str) and (
+        part[:1].isupper() or part == "str" or not part.isidentifier()
+    )
 
 
 def _check(chat: Chat) -> None:

@@ -46,7 +46,9 @@ def bad(param: str | None, message: str, code: str = "invalid_value") -> ApiFaul
 
 def unknown_model(name: str, hint: str) -> ApiFault:
     """There is no such model here."""
-    return ApiFault(404, "model_not_found", f"model: {name!r} is none of this server; {hint}", "model")
+    return ApiFault(
+        404, "model_not_found", f"model: {name!r} is none of this server; {hint}", "model"
+    )
 
 
 def full(waiting: int, seconds: float) -> ApiFault:

@@ -54,6 +54,8 @@ class Keys:
         if kind.lower() != "bearer" or not any(same):
             hint = "say `Authorization: Bearer KEY`"
             raise ApiFault(
-                401, "invalid_api_key", f"no key, or a wrong one; {hint}",
+                401,
+                "invalid_api_key",
+                f"no key, or a wrong one; {hint}",
                 headers={"www-authenticate": "Bearer"},
             )

@@ -49,7 +49,9 @@ class Store:
     @classmethod
     def of(cls, config: Config, keep: int) -> Store:
         """In the config's output folder."""
-        return cls((Path(config.output_dir) / f"{config.name}{SUFFIX}").absolute(), keep, environment())
+        return cls(
+            (Path(config.output_dir) / f"{config.name}{SUFFIX}").absolute(), keep, environment()
+        )
 
     def begin(self, plan: Plan, problem: Problem) -> Kept:
         """A new run that asks this one question. Raises `RunFolderError`, `RunWriteError`."""

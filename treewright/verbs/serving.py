@@ -31,20 +31,17 @@ def serve(
     api_keys: Annotated[
         Path | None, typer.Option("--api-keys", metavar="FILE", help="Keys, one a line.")
     ] = None,
-    queue: Annotated[
-        int, typer.Option(metavar="N", help="How many questions may wait.")
-    ] = 64,
+    queue: Annotated[int, typer.Option(metavar="N", help="How many questions may wait.")] = 64,
     deadline: Annotated[
         float, typer.Option(metavar="S", help="Seconds of a question; a request may ask for less.")
     ] = 300.0,
     largest: Annotated[
         int, typer.Option(metavar="N", help="The largest size that a request may ask for.")
     ] = 256,
-    body: Annotated[
-        int, typer.Option(metavar="KIB", help="KiB of the largest request.")
-    ] = 256,
+    body: Annotated[int, typer.Option(metavar="KIB", help="KiB of the largest request.")] = 256,
     drain: Annotated[
-        float, typer.Option(metavar="S", help="Seconds that questions may go on when it is stopped.")
+        float,
+        typer.Option(metavar="S", help="Seconds that questions may go on when it is stopped."),
     ] = 30.0,
     keep: Annotated[
         int, typer.Option(metavar="N", help="How many questions' runs are kept, the newest.")
