@@ -181,7 +181,7 @@ def test_the_official_client_is_understood(server: Served) -> None:
     whole = client.chat.completions.create(**asked, extra_body={"deadline_s": 20})
     assert whole.choices[0].message.content.endswith("\\boxed{7}.")
     assert whole.model_extra["treewright"]["answer"] == "7"
-    parts = [part for part in client.chat.completions.create(**asked, stream=True)]
+    parts = list(client.chat.completions.create(**asked, stream=True))
     assert "".join(p.choices[0].delta.content or "" for p in parts).endswith("\\boxed{7}.")
     with pytest.raises(openai.BadRequestError, match="only one"):
         client.chat.completions.create(**asked, n=3)
