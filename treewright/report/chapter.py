@@ -112,10 +112,7 @@ def notes(reading: ReportedRun, judged: Verifier | None) -> list[str]:
         told.append("One problem: its figures say nothing about others, intervals are as wide.")
     if reading.largest <= 1:
         told.append("One solution per problem: every way to choose among them is the same.")
-    if all(each is Outcome.ABSTAINED for case in cases for each in case.outcomes):
-        told.append("No solution gave an answer: every arm abstains, which counts as wrong.")
-    if any(each is Outcome.UNKNOWN for case in cases for each in case.outcomes):
-        told.append("Nobody knows the right answers: nothing is graded, no arm has an accuracy.")
+    told += ungraded(reading)
     if reading.unjudged:
         told.append(f"No verifier was asked ({reading.unjudged}): nothing is scored.")
     elif judged is not None and not judged.solutions:
@@ -131,6 +128,16 @@ def notes(reading: ReportedRun, judged: Verifier | None) -> list[str]:
             f"{counted(limits, 'search', 'es')} ended at a limit before it ended by itself."
         )
     return told
+
+
+def ungraded(reading: ReportedRun) -> list[str]:
+    """That no answer is there to be graded, or nobody knows which are right."""
+    outcomes = {each for case in reading.cases for each in case.outcomes}
+    if outcomes <= {Outcome.ABSTAINED}:
+        return ["No solution gave an answer: every arm abstains, which counts as wrong."]
+    if Outcome.UNKNOWN in outcomes:
+        return ["Nobody knows the right answers: nothing is graded, no arm has an accuracy."]
+    return []
 
 
 def unfinished(reading: ReportedRun) -> list[str]:

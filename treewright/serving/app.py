@@ -34,7 +34,14 @@ Next = Callable[[Request], Awaitable[Response]]
 def app_of(desk: Desk, keys: Keys) -> FastAPI:
     """The application over a desk."""
     app = FastAPI(openapi_url=None)
-    started = int(time.time())
+    _guard(app, desk, keys)
+    _tell_faults(app)
+    _answer(app, desk)
+    return app
+
+
+def _guard(app: FastAPI, desk: Desk, keys: Keys) -> None:
+    """Let in who may ask."""
 
     @app.middleware("http")
     async def guard(request: Request, answer: Next) -> Response:
@@ -45,6 +52,10 @@ def app_of(desk: Desk, keys: Keys) -> FastAPI:
             return await answer(request)
         except ApiFault as fault:
             return told(fault)
+
+
+def _tell_faults(app: FastAPI) -> None:
+    """Whatever goes wrong is an error object."""
 
     @app.exception_handler(ApiFault)
     async def fault(request: Request, error: ApiFault) -> Response:
@@ -59,6 +70,11 @@ def app_of(desk: Desk, keys: Keys) -> FastAPI:
     @app.exception_handler(Exception)
     async def internal(request: Request, error: Exception) -> Response:
         return told(unforeseen(error))
+
+
+def _answer(app: FastAPI, desk: Desk) -> None:
+    """The four addresses."""
+    started = int(time.time())
 
     @app.get("/health")
     async def health() -> Response:
@@ -80,8 +96,6 @@ def app_of(desk: Desk, keys: Keys) -> FastAPI:
     @app.post("/v1/chat/completions")
     async def chat(request: Request) -> Response:
         return await Exchange(desk, request).response()
-
-    return app
 
 
 class Exchange:
@@ -225,7 +239,7 @@ def unforeseen(error: Exception) -> ApiFault:
 
 
 def _addressed(request: Request, desk: Desk) -> None:
-    """A page elsewhere must not ask a server that has no keys, under another name of this machine."""
+    """Without keys no page elsewhere may ask, under another name of this machine."""
     host = request.headers.get("host", "")
     name = host if host.endswith("]") else host.rpartition(":")[0] or host
     if desk.settings.api_keys is None and name not in NAMES:

@@ -36,7 +36,7 @@ class Queue:
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """A place in the queue, held until its search has ended. Raises `ApiFault`: there is none."""
+        """A place in the queue until its search has ended. Raises `ApiFault`: there is none."""
         if self.draining:
             raise draining()
         if self.inside >= self.at_once + self.most:
