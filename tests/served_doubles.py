@@ -38,10 +38,15 @@ class Served:
             each.in_flight + each.waiting for each in self.desk.engines.ports.stats().values()
         )
 
-    def ask(self, question: str = "What is 3 + 4?", **more: object) -> httpx.Response:
+    def ask(
+        self,
+        question: str = "What is 3 + 4?",
+        said: dict[str, object] | None = None,
+        **more: object,
+    ) -> httpx.Response:
         """One question, as a stock chat app would."""
-        said = {"model": "treewright/config", "messages": [user(question)], **more}
-        return httpx.post(f"{self.url}/chat/completions", json=said, timeout=30)
+        asked = {"model": "treewright/config", "messages": [user(question)], **more, **(said or {})}
+        return httpx.post(f"{self.url}/chat/completions", json=asked, timeout=30)
 
 
 def user(text: str) -> dict[str, str]:

@@ -204,7 +204,7 @@ def in_step(**said: Any) -> Change:
     return in_path(lambda path: replace(path, steps=(*path.steps[:-1], replace(STEP, **said))))
 
 
-def in_problem(**said: str) -> Change:
+def in_problem(**said: Any) -> Change:
     return in_path(lambda path: replace(path, problem=replace(PROBLEM, **said)))
 
 

@@ -83,7 +83,7 @@ def test_the_tree_of_an_answer_is_opened_by_its_id(
 def test_strategy_size_and_budget_are_the_requests(
     server: Served, said: dict[str, object], count: int
 ) -> None:
-    more = server.ask(**said).json()["treewright"]
+    more = server.ask(said=said).json()["treewright"]
     assert len(more["candidates"]) <= max(count, 4)
     assert (more["ended_by"] is not None) is ("budget" in said)
     if "strategy" not in said:
@@ -129,7 +129,7 @@ def test_every_model_that_is_listed_answers(server: Served) -> None:
 def test_a_bad_request_gets_one_error_object(
     server: Served, said: dict[str, object], status: int, param: str | None
 ) -> None:
-    reply = server.ask(**said)
+    reply = server.ask(said=said)
     error = reply.json()["error"]
     assert (reply.status_code, error["param"]) == (status, param), error
     assert "\n" not in error["message"]

@@ -16,22 +16,24 @@ class Metrics:
 
     def __init__(self, queue: Queue) -> None:
         self._registry = CollectorRegistry()
-        here = {"registry": self._registry}
+        here = self._registry
         self.requests = Counter(
-            "treewright_requests", "Chat requests by how they ended.", ["outcome"], **here
+            "treewright_requests", "Chat requests by how they ended.", ["outcome"], registry=here
         )
         self.seconds = Histogram(
-            "treewright_request_seconds", "Seconds to an answer.", buckets=SECONDS, **here
+            "treewright_request_seconds", "Seconds to an answer.", buckets=SECONDS, registry=here
         )
         self.early = Counter(
-            "treewright_best_so_far", "Answers that a deadline or a budget ended.", **here
+            "treewright_best_so_far", "Answers that a deadline or a budget ended.", registry=here
         )
         self._tokens = Counter(
-            "treewright_tokens", "Tokens, by side and kind.", ["side", "kind"], **here
+            "treewright_tokens", "Tokens, by side and kind.", ["side", "kind"], registry=here
         )
-        running = Gauge("treewright_searches_running", "Questions that are searched.", **here)
+        running = Gauge(
+            "treewright_searches_running", "Questions that are searched.", registry=here
+        )
         running.set_function(lambda: queue.running)
-        waiting = Gauge("treewright_searches_waiting", "Questions that wait.", **here)
+        waiting = Gauge("treewright_searches_waiting", "Questions that wait.", registry=here)
         waiting.set_function(lambda: queue.waiting)
 
     def spent(self, side: str, spent: Spent) -> None:

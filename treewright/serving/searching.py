@@ -115,7 +115,7 @@ class Engines:
     ) -> Solved | Failed:
         config, policy, scorer = kept.config, self.policy, self.scorer
         strategy = config.strategy
-        grader: Grader | HurriedGrader = self.grader
+        grader = self.grader
         if deadline is not None:
             grader = HurriedGrader(self.grader, deadline)
             policy, scorer = PolicyUntil(policy, deadline), ScorerUntil(scorer, deadline)
@@ -147,11 +147,11 @@ async def open_engines(config: Config, tell: Callable[[str], None]) -> AsyncIter
         yield Engines(ports, policy, scorer, grader)
 
 
-class HurriedGrader:
+class HurriedGrader(Grader):
     """A grader until a deadline: then answers are the same where their texts are."""
 
     def __init__(self, grader: Grader, deadline: Deadline) -> None:
-        self.grader, self.deadline = grader, deadline
+        self.grader, self.deadline = grader, deadline  # it compares by itself: no state of its own
 
     async def grouped(self, answers: Sequence[str | None]) -> Grades:
         """As `Grader.grouped`."""
