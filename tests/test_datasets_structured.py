@@ -72,7 +72,8 @@ def test_both_formats_ask_the_same_rows_under_the_same_ids(tmp_path: Path) -> No
     file = write(tmp_path / "test.jsonl", [row(n, "virology") for n in range(4)])
     letters, listed = (load(file, option_format=name) for name in ("letters", "list"))
     assert [s.problem.id for s in letters.samples] == [s.problem.id for s in listed.samples]
-    assert ["ABCD"[int(str(s.answer))] for s in listed.samples] == [
+    numbers = [int(str(sample.answer)) for sample in listed.samples]
+    assert ["ABCD"[at] for at in numbers] == [sample.answer for sample in letters.samples]
         s.answer for s in letters.samples
     ]
     assert letters.digest != listed.digest
