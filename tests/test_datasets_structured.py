@@ -74,8 +74,6 @@ def test_both_formats_ask_the_same_rows_under_the_same_ids(tmp_path: Path) -> No
     assert [s.problem.id for s in letters.samples] == [s.problem.id for s in listed.samples]
     numbers = [int(str(sample.answer)) for sample in listed.samples]
     assert ["ABCD"[at] for at in numbers] == [sample.answer for sample in letters.samples]
-        s.answer for s in letters.samples
-    ]
     assert letters.digest != listed.digest
 
 
