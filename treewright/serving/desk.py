@@ -10,12 +10,12 @@ from dataclasses import replace
 from search.core import Spent
 from treewright.files.opening import UnsafeFile
 from treewright.running.run_folder import RunFolderError, RunWriteError
+from treewright.serving.admission import Queue
 from treewright.serving.catalogue import Catalogue
 from treewright.serving.chat import Chat
 from treewright.serving.deadline import Deadline
 from treewright.serving.faults import ApiFault, bad, late
 from treewright.serving.metrics import Metrics
-from treewright.serving.queue import Queue
 from treewright.serving.searching import Answer, Engines, problem_of, timed
 from treewright.serving.settings import Settings
 from treewright.serving.store import Store
