@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar
 
 from engines import checkpoint
-from engines.engine import Engine
+from engines.engine import Engine, EngineError
+from engines.scoring import Head, ScoringEngine
+from engines.token_price import TokenPrice
 from engines.tokenizer import HfTokenizer, Tokenizer, TokenizerError
 from search.checks import check_count
 from search.findings import Finding, fail, ok, warn
@@ -25,8 +27,16 @@ class Ability(StrEnum):
     """A request has a seed of its own."""
     LOGPROBS = "logprobs"
     """The log-probabilities of given tokens are told at every position."""
+    HEADS = "heads"
+    """Models with a classifying head are run, and give its numbers."""
+    SURENESS = "sureness"
+    """How sure the model is at every position, by its likeliest tokens, is told."""
     ABORT = "abort"
     """A cancelled request computes nothing more."""
+    CONTINUE = "continue"
+    """A text that was begun is gone on with, and it is told what ended it."""
+    TOP_LOGPROBS = "top_logprobs"
+    """The log-probabilities of the likeliest tokens are told at every position."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +87,22 @@ class EngineConfig(ABC):
             EngineError: the engine does not start.
         """
 
+    async def open_plain(self, model: str) -> tuple[Tokenizer, Engine]:
+        """As `open`, of a model that need have no chat template, where the engine can do without.
+
+        Raises the same.
+        """
+        return await self.open(model)
+
+    async def open_scoring(self, model: str, head: Head) -> tuple[Tokenizer, ScoringEngine]:
+        """The same for a model with a classifying head; its tokenizer needs no chat template.
+
+        Raises:
+            TokenizerError: the folder is missing, or has no tokenizer.
+            EngineError: the engine does not start, or runs no such models.
+        """
+        raise EngineError(f"{model}: engine.kind {self.kind} runs no models with a head: use vllm")
+
     @property
     def machine(self) -> Machine:
         """What a replica takes."""
@@ -85,6 +111,25 @@ class EngineConfig(ABC):
     def weights_gib(self, model: str) -> float | None:
         """The size of the weights that it loads, in GiB; None where that cannot be told."""
         return 0.0
+
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        """What it can do, as it is configured."""
+        return self.can
+
+    @property
+    def billed(self) -> TokenPrice | None:
+        """What its tokens cost; None where nobody sends a bill."""
+        return None
+
+    @property
+    def key_variable(self) -> str | None:
+        """The environment variable that holds a secret of its, None where it has none."""
+        return None
+
+    def advice(self, lacking: Sequence[Ability]) -> str:
+        """What to do where it cannot do what is asked of it."""
+        return "use engine.kind=vllm or vllm_server"
 
     def identity(self) -> Mapping[str, object]:
         """Its keys that can change an output, and their values."""
@@ -106,24 +151,30 @@ class EngineConfig(ABC):
         """The longest prompt plus generation, in tokens; None where that cannot be told."""
         return self.max_model_len or checkpoint.context(model)
 
-    def examine(self, side: str, model: str) -> Generator[Finding, None, Tokenizer | None]:
-        """Look at its model; returns the tokenizer, or None where there is none to be had."""
+    def examine(
+        self, side: str, model: str, *, chats: bool = True
+    ) -> Generator[Finding, None, Tokenizer | None]:
+        """Look at its model; returns the tokenizer, or None where there is none to be had.
+
+        `chats`: whether it needs a chat template.
+        """
         yield checkpoint.weights(side, model)
-        return (yield from self.examine_tokenizer(side, model))
+        return (yield from self.examine_tokenizer(side, model, chats=chats))
 
     def examine_tokenizer(
-        self, side: str, model: str
+        self, side: str, model: str, *, chats: bool = True
     ) -> Generator[Finding, None, Tokenizer | None]:
         """The same of the tokenizer alone; of a model that is not here nothing is said."""
         if not checkpoint.is_here(model) or checkpoint.special(Path(model)):
             return None
         try:
-            tokenizer = HfTokenizer.load(model, self.revision)
+            tokenizer = HfTokenizer.load(model, self.revision, chats=chats)
         except TokenizerError as error:
             yield fail(f"{side} tokenizer", str(error), f"see {side}.model in the config")
             return None
         ends = ", ".join(f"{tokenizer.decode([token])} {token}" for token in tokenizer.eos_ids)
-        yield ok(f"{side} tokenizer", f"chat template found; a turn ends with {ends}")
+        found = "chat template found; a turn" if chats else "found; a text"
+        yield ok(f"{side} tokenizer", f"{found} ends with {ends}")
         return tokenizer
 
     def fits(self, check: str, model: str, prompt: int, generated: int) -> Finding:

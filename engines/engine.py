@@ -11,11 +11,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, TypeAlias, runtime_checkable
 
+from search.core import Spent, Sureness
 from search.fault import Fault
 from search.ports import Closing
 
 MAX_LOGPROB_IDS = 128
 """The most tokens whose log-probabilities a request may ask for (vLLM's limit)."""
+MOST_LIKELIEST = 20
+"""The most of the likeliest tokens that a request may ask for (vLLM's limit, by default)."""
 
 
 class Finish(StrEnum):
@@ -43,7 +46,9 @@ class Sampling:
     `stop_token_ids` end the generation after that token, which is kept. `stop` strings end it
     inside the token that completes them, which is kept whole. `logprob_ids` asks for the raw
     log-probabilities of these tokens at every generated position. `allowed_ids` restricts sampling
-    (raw log-probabilities are not renormalised).
+    (raw log-probabilities are not renormalised). `likeliest` asks how sure the model is at every
+    position, by so many of the likeliest tokens; from 2 up, 0 asks nothing, and not together with
+    `logprob_ids`.
 
     `loop_ngram` and `loop_repeats` (0, or from 2 up; 0 is no guard) end a generation whose tail is
     one pattern said `loop_repeats` times in a row. The pattern has from half of `loop_ngram`
@@ -61,6 +66,7 @@ class Sampling:
     allowed_ids: tuple[int, ...] = ()
     loop_ngram: int = 0
     loop_repeats: int = 0
+    likeliest: int = 0
 
     @property
     def shortest_pattern(self) -> int:
@@ -88,7 +94,9 @@ class Generation:
     `token_ids` are all generated tokens, the stop or end token included. `logprob` is the sum of
     the sampled tokens' raw log-probabilities, None when no log-probabilities were asked.
     `logprobs[t]` maps each of `logprob_ids` to its raw log-probability at position t (empty when
-    none were asked). Token counts are exact.
+    none were asked); an API that tells those of the likeliest tokens alone leaves out the others.
+    `sureness[t]` is of the token at position t alone (empty when it was not asked). Token counts
+    are exact; `cached_tokens` is None where nobody tells it.
     """
 
     token_ids: tuple[int, ...]
@@ -97,7 +105,17 @@ class Generation:
     logprobs: tuple[Mapping[int, float], ...] = field(default=())
     logprob: float | None = None
     prompt_tokens: int = 0
-    cached_tokens: int = 0
+    cached_tokens: int | None = 0
+    sureness: tuple[Sureness, ...] = ()
+    generated_tokens: int | None = None
+    """Of an API that could not be told where to stop: all that it generated; else None."""
+
+    @property
+    def spent(self) -> Spent:
+        """What it cost."""
+        made = len(self.token_ids) if self.generated_tokens is None else self.generated_tokens
+        untold = int(self.cached_tokens is None)
+        return Spent(1, self.prompt_tokens, self.cached_tokens or 0, made, untold=untold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,23 +173,31 @@ class Engine(Closing, Protocol):
         ...
 
 
-class EnginePort:
-    """A port with an engine of its own, which speaks for it."""
+class Served:
+    """A port that is served by an engine of its own, of either protocol, which speaks for it."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, by: Closing) -> None:
+        self._by = by
 
     def engine_steps(self) -> int:
         """See `Stepping`; 0 where the engine cannot tell."""
-        return self.engine.engine_steps() if isinstance(self.engine, Stepping) else 0
+        return self._by.engine_steps() if isinstance(self._by, Stepping) else 0
 
     def describe(self) -> Facts:
         """See `Describing`; nothing where the engine says nothing."""
-        return self.engine.describe() if isinstance(self.engine, Describing) else {}
+        return self._by.describe() if isinstance(self._by, Describing) else {}
 
     async def close(self) -> None:
         """Free the engine."""
-        await self.engine.close()
+        await self._by.close()
+
+
+class EnginePort(Served):
+    """A port with an engine that generates."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self.engine = engine
 
 
 def refusal(request: Request, max_model_len: int, vocab_size: int) -> Refused | None:
@@ -198,6 +224,11 @@ def _fault(sampling: Sampling) -> str | None:
         "top_p must be in (0, 1]": 0 < sampling.top_p <= 1,
         "a stop string must not be empty": all(sampling.stop),
         f"at most {MAX_LOGPROB_IDS} logprob_ids": len(sampling.logprob_ids) <= MAX_LOGPROB_IDS,
+        f"likeliest must be 0, or from 2 to {MOST_LIKELIEST}": sampling.likeliest
+        in (0, *range(2, MOST_LIKELIEST + 1)),
+        "likeliest and logprob_ids are not asked together": not (
+            sampling.likeliest and sampling.logprob_ids
+        ),
         "loop_repeats must be from 2 up": sampling.loop_ngram <= 0 or sampling.loop_repeats >= 2,
     }
     return next((message for message, holds in checks.items() if not holds), None)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 ENGINES = {
     "vllm": "engines.vllm_config:VllmConfig",
+    "vllm_server": "engines.vllm_server_config:VllmServerConfig",
+    "openai": "engines.openai_config:OpenAiConfig",
     "scripted": "engines.scripted:ScriptedConfig",
 }
 DEFAULT = "vllm"

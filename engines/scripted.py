@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import ClassVar, Literal
 
 from engines.checkpoint import is_here
 from engines.config import Ability, EngineConfig
 from engines.engine import Engine, Request
+from engines.scoring import Head, ScoringEngine
 from engines.scripted_engine import ScriptedEngine
+from engines.scripted_scoring import ScriptedScoring
 from engines.tokenizer import HfTokenizer, Tokenizer
 from search.checks import fault
 from search.seeds import call_seed
@@ -45,8 +48,15 @@ class ScriptedConfig(EngineConfig):
 
     async def open(self, model: str) -> tuple[Tokenizer, Engine]:
         """See `EngineConfig.open`."""
+        return self._opened(model, chats=True)
+
+    async def open_plain(self, model: str) -> tuple[Tokenizer, Engine]:
+        """See `EngineConfig.open_plain`."""
+        return self._opened(model, chats=False)
+
+    def _opened(self, model: str, *, chats: bool) -> tuple[Tokenizer, Engine]:
         # Not in a thread: two that import transformers at once see each other's half.
-        tokenizer = HfTokenizer.load(model, self.revision)
+        tokenizer = HfTokenizer.load(model, self.revision, chats=chats)
         texts = [(*tokenizer.encode(text), *tokenizer.eos_ids[:1]) for text in self.says]
         context = self.context(model) or 4096
         engine = ScriptedEngine(
@@ -56,6 +66,11 @@ class ScriptedConfig(EngineConfig):
             max_model_len=context,
         )
         return tokenizer, engine
+
+    async def open_scoring(self, model: str, head: Head) -> tuple[Tokenizer, ScoringEngine]:
+        """See `EngineConfig.open_scoring`; the numbers are drawn by the tokens, two in a row."""
+        tokenizer = HfTokenizer.load(model, self.revision, chats=False)
+        return tokenizer, ScriptedScoring(drawn, max_model_len=self.context(model) or 4096)
 
     def lacks(self, model: str) -> str:
         """See `EngineConfig.lacks`: a tokenizer is enough."""
@@ -71,6 +86,12 @@ def answer(texts: Sequence[tuple[int, ...]], request: Request) -> tuple[int, ...
     turned = [*texts[chosen % len(texts) :], *texts[: chosen % len(texts)]]
     said, text = max(((overlap(prompt, text), text) for text in turned), key=lambda pair: pair[0])
     return text[said:]
+
+
+def drawn(text: tuple[int, ...]) -> tuple[float, float]:
+    """A row of a head with two classes, by chance, the same after the same tokens."""
+    rng = Random(call_seed(0, "head", *text))
+    return rng.gauss(0.0, 1.0), rng.gauss(0.0, 1.0)
 
 
 def overlap(prompt: tuple[int, ...], text: tuple[int, ...]) -> int:

@@ -22,6 +22,8 @@ from engines.engine import (
     room,
 )
 from engines.loop_guard import is_loop
+from engines.sureness import sureness
+from search.core import Sureness
 
 Script: TypeAlias = Callable[[Request], Sequence[int] | Refused]
 """What the model would say to a request if nothing stopped it. It may raise `EngineError`: the
@@ -138,6 +140,7 @@ class ScriptedEngine:
         ids: tuple[int, ...] = ()
         chosen: list[float] = []
         logprobs: list[dict[int, float]] = []
+        sure: list[Sureness] = []
         finish, stop = Finish.LENGTH, None
         for token in said[: room(request, self._max_model_len)]:
             odds = self._odds_at(request, ids, token)
@@ -146,19 +149,22 @@ class ScriptedEngine:
             ids = (*ids, token)
             chosen.append(odds(token))
             logprobs.append({label: odds(label) for label in asked.logprob_ids})
+            if asked.likeliest:
+                sure.append(sureness(odds(token), self._top(request, ids[:-1], asked.likeliest)))
             if ended := self._ended(ids, asked):
                 finish, stop = ended
                 break
         cached = self._cache(request, ids)
-        measured = bool(asked.logprob_ids)
+        measured = bool(asked.logprob_ids or asked.likeliest)
         return Generation(
             ids,
             finish,
             stop,
-            tuple(logprobs) if measured else (),
+            tuple(logprobs) if asked.logprob_ids else (),
             math.fsum(chosen) if measured else None,
             prompt_tokens=len(request.prompt),
             cached_tokens=cached,
+            sureness=tuple(sure),
         )
 
     def _odds_at(self, request: Request, ids: tuple[int, ...], said: int) -> Callable[[int], float]:
@@ -167,6 +173,13 @@ class ScriptedEngine:
             return lambda token: table.get(token, -math.inf)
         rest = math.log(0.1 / (self._vocab_size - 1))
         return lambda token: math.log(0.9) if token == said else rest
+
+    def _top(self, request: Request, ids: tuple[int, ...], k: int) -> list[float]:
+        """The log-probabilities of the k likeliest tokens after `ids`."""
+        if self._odds is None:
+            return [math.log(0.9), *[math.log(0.1 / (self._vocab_size - 1))] * (k - 1)]
+        values = sorted(self._odds(request, ids).values(), reverse=True)
+        return [*values, *[-math.inf] * k][:k]
 
     def _ended(
         self, ids: tuple[int, ...], asked: Sampling

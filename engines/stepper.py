@@ -11,15 +11,20 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from engines.engine import EngineError, Generation, Refused, Request, one_line
+from engines.engine import EngineError, Refused, one_line
+
+Asked = TypeVar("Asked")
+AskedOf = TypeVar("AskedOf", contravariant=True)
+Told = TypeVar("Told")
+ToldBy = TypeVar("ToldBy", covariant=True)
 
 
-class Core(Protocol):
+class Core(Protocol[AskedOf, ToldBy]):
     """What is stepped. Every request that it takes must come out of `step` unless aborted."""
 
-    def add(self, key: str, request: Request) -> Refused | None:
+    def add(self, key: str, request: AskedOf) -> Refused | None:
         """Take a request in, or say why not."""
         ...
 
@@ -27,7 +32,7 @@ class Core(Protocol):
         """Forget these requests; one that has ended is ignored."""
         ...
 
-    def step(self) -> Iterable[tuple[str, Generation | Refused]]:
+    def step(self) -> Iterable[tuple[str, ToldBy | Refused]]:
         """Advance all requests by a token. The ones that ended."""
         ...
 
@@ -36,32 +41,31 @@ class Core(Protocol):
         ...
 
 
-C = TypeVar("C", bound=Core)
-Answer: TypeAlias = "asyncio.Future[Generation | Refused]"
+C = TypeVar("C", bound=Core[Any, Any])
 
 
-class Stepper:
+class Stepper(Generic[Asked, Told]):
     """Runs a core in a thread, which sleeps while there is nothing to do.
 
     An exception of the core ends the thread: all that was asked, and all that is asked later,
     raises `EngineError` with the cause.
     """
 
-    def __init__(self, make: Callable[[], Core]) -> None:
+    def __init__(self, make: Callable[[], Core[Asked, Told]]) -> None:
         self._make = make
         self._keys = count()
         self._steps = 0
         # Guards the rest, which the thread and the event loops share.
         self._wake = threading.Condition()
-        self._answers: dict[str, Answer] = {}
-        self._asked: list[tuple[str, Request]] = []
+        self._answers: dict[str, asyncio.Future[Told | Refused]] = {}
+        self._asked: list[tuple[str, Asked]] = []
         self._cancelled: list[str] = []
         self._closing = False
         self._end: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     @classmethod
-    async def start(cls, make: Callable[[], C]) -> tuple[Stepper, C]:
+    async def start(cls, make: Callable[[], C]) -> tuple[Stepper[Asked, Told], C]:
         """Make the core in its thread and wait for it.
 
         Raises:
@@ -86,7 +90,7 @@ class Stepper:
             stepper._stop()
             raise
 
-    async def generate(self, batch: Sequence[Request]) -> list[Generation | Refused]:
+    async def generate(self, batch: Sequence[Asked]) -> list[Told | Refused]:
         """`answers[i]` answers `batch[i]`; all enter the core before its next step.
 
         Raises:
@@ -94,7 +98,9 @@ class Stepper:
         """
         loop = asyncio.get_running_loop()
         asked = [(str(next(self._keys)), request) for request in batch]
-        answers: dict[str, Answer] = {key: loop.create_future() for key, _ in asked}
+        answers: dict[str, asyncio.Future[Told | Refused]] = {
+            key: loop.create_future() for key, _ in asked
+        }
         with self._wake:
             if self._end is not None:
                 raise _engine_error(self._end)
@@ -153,7 +159,7 @@ class Stepper:
         finally:
             core.close()
 
-    def _take_orders(self, core: Core) -> bool:
+    def _take_orders(self, core: Core[Asked, Told]) -> bool:
         """Wait until there is something to step. False: there never will be."""
         while True:
             with self._wake:
@@ -173,7 +179,7 @@ class Stepper:
     def _has_work(self) -> bool:
         return bool(self._answers or self._cancelled or self._closing)
 
-    def _answer(self, key: str, answer: Generation | Refused) -> None:
+    def _answer(self, key: str, answer: Told | Refused) -> None:
         with self._wake:
             future = self._answers.pop(key, None)
         if future is not None:

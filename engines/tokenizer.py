@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from engines.engine import one_line
 from search.fault import Fault
@@ -51,6 +51,16 @@ class Tokenizer(Protocol):
         ...
 
 
+@runtime_checkable
+class Beginning(Protocol):
+    """A tokenizer that can tell the token with which a text begins."""
+
+    @property
+    def bos_id(self) -> int | None:
+        """Its id; None where a text begins with none."""
+        ...
+
+
 class TokenizerError(Fault, ValueError):
     """A checkpoint has no usable tokenizer, or a text cannot be tokenised. One line."""
 
@@ -78,15 +88,17 @@ class HfTokenizer:
         added = tokenizer.added_tokens_decoder.items()
         self._control = frozenset(token_id for token_id, token in added if _is_control(token))
         own = () if tokenizer.eos_token_id is None else (tokenizer.eos_token_id,)
+        self._by_text: dict[str, int] | None = None
         self._eos_ids = tuple(dict.fromkeys((*own, *eos_ids)))
 
     @classmethod
-    def load(cls, model: str, revision: str | None = None) -> HfTokenizer:
+    def load(cls, model: str, revision: str | None = None, *, chats: bool = True) -> HfTokenizer:
         """Read the tokenizer of a checkpoint.
 
         Args:
             model: a folder, or a name on the Hugging Face hub.
             revision: a branch, tag or commit on the hub.
+            chats: whether it must have a chat template.
 
         Raises:
             TokenizerError: there is no such checkpoint, or it lacks a tokenizer, a chat template or
@@ -102,7 +114,7 @@ class HfTokenizer:
             raise TokenizerError(
                 f"{model}: its tokenizer cannot be read: {one_line(error)}"
             ) from error
-        if not tokenizer.chat_template:
+        if chats and not tokenizer.chat_template:
             raise TokenizerError(
                 f"{model}: it has no chat template (chat_template.jinja, or chat_template in "
                 "tokenizer_config.json): use a chat checkpoint, base models have none"
@@ -118,6 +130,12 @@ class HfTokenizer:
     def eos_ids(self) -> tuple[int, ...]:
         """The end tokens of tokenizer, generation_config.json and config.json, in this order."""
         return self._eos_ids
+
+    @property
+    def bos_id(self) -> int | None:
+        """See `Beginning`."""
+        found: int | None = self._tokenizer.bos_token_id
+        return found
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Ids of plain text. Raises `TokenizerError` for a lone surrogate: it is no character."""
@@ -137,6 +155,16 @@ class HfTokenizer:
         """The id of a token by its exact content in the vocabulary."""
         found: int | None = self._backend.token_to_id(token)
         return found
+
+    def spelt(self, text: str) -> int | None:
+        """The first token of the vocabulary whose text is this; None where none is.
+
+        Most tokens are what `encode` makes of their text; this finds the others.
+        """
+        if self._by_text is None:
+            every = range(self._backend.get_vocab_size() - 1, -1, -1)
+            self._by_text = {self.decode((token,)): token for token in every}
+        return self._by_text.get(text)
 
     def chat(self, messages: Sequence[Mapping[str, str]]) -> tuple[int, ...]:
         """Ids of the chat template with the generation prompt; no BOS but the template's own.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -12,6 +12,9 @@ from search.contest import AdaptiveChains, Contest
 from search.custom import PartError, raised
 from search.findings import Finding
 from search.questions import Declared, Strategy
+
+ENGINE_KEY = "engine.api_key_env"
+"""Where an engine names the variable that holds its key."""
 
 
 class Judges(StrEnum):
@@ -30,8 +33,13 @@ class Traits:
 
     model: str | None = None
     """The checkpoint that it loads, a folder or a name on the hub; its files count by content."""
+    model_key: str = "model"
+    """The key that names it."""
     engine: EngineConfig | None = None
     """What runs that model, where an engine of ours does."""
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """By the key that names it: environment variables with secrets that it sends away, where that
+    is no key of `engine`."""
     machine: Machine | None = None
     """What one replica takes; with an engine left out, for the engine says it."""
     remote: bool | None = None
@@ -46,6 +54,10 @@ class Traits:
     """Of a policy's draws; at 0 all children of a path are equal."""
     whole: bool = False
     """Whether a policy's step is a whole solution."""
+    sureness: bool | None = None
+    """Whether a policy records how sure it was of each token; None where nobody knows."""
+    by_sureness: bool = False
+    """Whether a scorer judges by nothing else, and so not at all where it is not recorded."""
     judges: Judges = Judges.UNKNOWN
     judges_key: str = "kind"
     """The key that decides what it judges."""
@@ -68,6 +80,14 @@ class Traits:
     def needs(self) -> Machine | None:
         """What one replica takes of its machine; None where nobody knows."""
         return self.engine.machine if self.engine else self.machine
+
+    @property
+    def key_variables(self) -> Mapping[str, str]:
+        """By the key that names it: every environment variable with a secret that it sends away."""
+        named = self.engine.key_variable if self.engine else None
+        within = self.model_key.rpartition(".")[0]
+        key = f"{within}.{ENGINE_KEY}" if within else ENGINE_KEY
+        return self.secrets if named is None else {key: named, **self.secrets}
 
     @property
     def max_model_len(self) -> int | None:

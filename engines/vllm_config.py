@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal
 from engines import checkpoint
 from engines.config import Ability, EngineConfig, Machine
 from engines.engine import Engine
+from engines.scoring import Head, ScoringEngine
 from engines.tokenizer import Tokenizer
 from search.checks import check_choice, check_count, check_number
 
@@ -129,6 +130,18 @@ class VllmConfig(EngineConfig):
         from engines.vllm_engine import serve
 
         return await serve(model, self)
+
+    async def open_plain(self, model: str) -> tuple[Tokenizer, Engine]:
+        """See `EngineConfig.open_plain`."""
+        from engines.vllm_engine import serve
+
+        return await serve(model, self, chats=False)
+
+    async def open_scoring(self, model: str, head: Head) -> tuple[Tokenizer, ScoringEngine]:
+        """See `EngineConfig.open_scoring`."""
+        from engines.vllm_scoring import serve_scoring
+
+        return await serve_scoring(model, self, head)
 
     @property
     def machine(self) -> Machine:

@@ -20,15 +20,14 @@ from typing import Any, Protocol
 from engines.engine import (
     EngineError,
     Facts,
-    Finish,
     Generation,
     Refused,
     Request,
     one_line,
     refusal,
-    room,
 )
 from engines.stepper import Stepper
+from engines.sureness import sureness
 from engines.tokenizer import HfTokenizer
 from engines.vllm_config import VllmConfig
 from engines.vllm_setup import (
@@ -37,23 +36,24 @@ from engines.vllm_setup import (
     prepare_environment,
     prepare_in_process,
 )
+from engines.vllm_wire import ENDS, ending, sampling_fields
+from search.core import Sureness
 from search.gather import gather
 from search.ports import Closing
 
 IN_PROCESS = threading.Lock()
 """Held by the one CPU engine of this process: two of them corrupt each other's memory."""
-FINISHES = {"length": Finish.LENGTH, "repetition": Finish.LOOP, "abort": Finish.ABORT}
-ENDS = ("stop", *FINISHES)
-"""vLLM's finish reasons whose tokens count. All others (`error`, and what a later vLLM may add) are
-faults of the engine that hit this request alone."""
 
 
-async def serve(model: str, config: VllmConfig) -> tuple[HfTokenizer, VllmEngine]:
+async def serve(
+    model: str, config: VllmConfig, *, chats: bool = True
+) -> tuple[HfTokenizer, VllmEngine]:
     """The tokenizer of a checkpoint and an engine that serves it.
 
     Args:
         model: a folder, or a name on the Hugging Face hub.
         config: how it is served.
+        chats: whether it must have a chat template.
 
     Raises:
         TokenizerError: the folder is missing, or is no chat checkpoint.
@@ -61,7 +61,7 @@ async def serve(model: str, config: VllmConfig) -> tuple[HfTokenizer, VllmEngine
     """
     prepare_environment(config)
     with collection_paused():
-        tokenizer = await asyncio.to_thread(HfTokenizer.load, model, config.revision)
+        tokenizer = await asyncio.to_thread(HfTokenizer.load, model, config.revision, chats=chats)
         return tokenizer, await VllmEngine.start(model, config, tokenizer.eos_ids)
 
 
@@ -162,29 +162,13 @@ def sampling_parameters(request: Request, max_model_len: int, eos_ids: Collectio
     """The `SamplingParams`. Only the final output is asked for, text only for stop strings."""
     from vllm.sampling_params import RepetitionDetectionParams, RequestOutputKind, SamplingParams
 
-    asked = request.sampling
-    loop = None
-    if asked.loop_ngram:
-        loop = RepetitionDetectionParams(
-            max_pattern_size=asked.loop_ngram,
-            min_pattern_size=asked.shortest_pattern,
-            min_count=asked.loop_repeats,
-        )
+    fields = sampling_fields(request, max_model_len, eos_ids)
+    if loop := fields["repetition_detection"]:
+        fields["repetition_detection"] = RepetitionDetectionParams(**loop)
     return SamplingParams(
-        max_tokens=room(request, max_model_len),
-        temperature=asked.temperature,
-        top_p=asked.top_p,
-        seed=asked.seed,
-        ignore_eos=True,  # the ends of a turn are among the stop tokens
-        stop_token_ids=[*eos_ids, *asked.stop_token_ids],
-        stop=list(asked.stop),
-        detokenize=bool(asked.stop),
-        skip_special_tokens=False,
-        spaces_between_special_tokens=False,
-        logprob_token_ids=list(asked.logprob_ids) or None,
+        **fields,
+        logprobs=request.sampling.likeliest or None,
         flat_logprobs=True,
-        allowed_token_ids=list(asked.allowed_ids) or None,
-        repetition_detection=loop,
         output_kind=RequestOutputKind.FINAL_ONLY,
         skip_clone=True,  # made for this request alone
     )
@@ -200,29 +184,18 @@ def generation(output: Any, request: Request, eos_ids: Collection[int]) -> Gener
     if completion.finish_reason not in ENDS:
         return Refused(f"vLLM ended the request with {completion.finish_reason!r}", again=True)
     token_ids = tuple(completion.token_ids)
-    finish, stop = _finish(completion, token_ids, eos_ids)
-    logprob_ids = request.sampling.logprob_ids
+    finish, stop = ending(completion.finish_reason, completion.stop_reason, token_ids, eos_ids)
+    logprob_ids, likeliest = request.sampling.logprob_ids, request.sampling.likeliest
     return Generation(
         token_ids,
         finish,
         stop,
         tuple(_logprobs(completion.logprobs, logprob_ids)) if logprob_ids else (),
-        completion.cumulative_logprob if logprob_ids else None,
+        completion.cumulative_logprob if logprob_ids or likeliest else None,
         prompt_tokens=len(request.prompt),
         cached_tokens=output.num_cached_tokens or 0,
+        sureness=tuple(_sureness(completion.logprobs, likeliest)) if likeliest else (),
     )
-
-
-def _finish(
-    completion: Any, token_ids: Sequence[int], eos_ids: Collection[int]
-) -> tuple[Finish, int | str | None]:
-    reason = completion.finish_reason
-    if reason == "stop":
-        if isinstance(completion.stop_reason, str):
-            return Finish.STOP, completion.stop_reason
-        last = token_ids[-1]
-        return (Finish.EOS, None) if last in eos_ids else (Finish.STOP, last)
-    return FINISHES[reason], None
 
 
 def _logprobs(flat: Any, ids: Sequence[int]) -> Iterator[dict[int, float]]:
@@ -232,44 +205,66 @@ def _logprobs(flat: Any, ids: Sequence[int]) -> Iterator[dict[int, float]]:
         yield dict(zip(ids, values, strict=True))
 
 
+def _sureness(flat: Any, likeliest: int) -> Iterator[Sureness]:
+    """At each position vLLM gives the sampled token first, then the likeliest in their order."""
+    for start in flat.start_indices:
+        chosen, *top = flat.logprobs[start : start + 1 + likeliest]
+        yield sureness(chosen, top)
+
+
 # On a CPU.
 
 
 async def _start_in_process(
     arguments: dict[str, object], eos_ids: frozenset[int]
-) -> tuple[Stepper, int, int]:
+) -> tuple[Stepper[Request, Generation], int, int]:
     prepare_in_process()
-    stepper, core = await Stepper.start(lambda: InProcessCore(arguments, eos_ids))
+    stepper, core = await Stepper[Request, Generation].start(
+        lambda: InProcessCore(arguments, eos_ids)
+    )
     return stepper, core.max_model_len, core.vocab_size
 
 
-class InProcessCore:
-    """vLLM's `LLMEngine` with its core in this process, as a `Stepper` wants it.
+class InProcess:
+    """vLLM's `LLMEngine` with its core in this process, whatever it is asked.
 
     Raises `EngineError` while there is another in this process.
     """
 
-    def __init__(self, arguments: dict[str, object], eos_ids: frozenset[int]) -> None:
+    def __init__(self, arguments: dict[str, object]) -> None:
         if not IN_PROCESS.acquire(blocking=False):
             raise EngineError("this process has a CPU engine already; close it, or use another")
         try:
-            self._start(arguments, eos_ids)
+            self._start(arguments)
         except BaseException:
             gc.unfreeze()
             IN_PROCESS.release()
             raise
 
-    def _start(self, arguments: dict[str, object], eos_ids: frozenset[int]) -> None:
+    def _start(self, arguments: dict[str, object]) -> None:
         from vllm.engine.arg_utils import EngineArgs
         from vllm.v1.engine.llm_engine import LLMEngine
 
         register_model_classes(Path(str(arguments["model"])))
         gc.freeze()  # vLLM collects several times while it starts: not through all modules again
         self._engine = LLMEngine.from_engine_args(EngineArgs(**arguments))
-        self._eos_ids = eos_ids
-        self._requests: dict[str, Request] = {}
         self.max_model_len: int = self._engine.model_config.max_model_len
         self.vocab_size: int = self._engine.model_config.get_vocab_size()
+
+    def close(self) -> None:
+        """Free everything."""
+        self._engine.renderer.shutdown()
+        self._engine.engine_core.shutdown()
+        IN_PROCESS.release()
+
+
+class InProcessCore(InProcess):
+    """One that generates, as a `Stepper` wants it."""
+
+    def __init__(self, arguments: dict[str, object], eos_ids: frozenset[int]) -> None:
+        super().__init__(arguments)
+        self._eos_ids = eos_ids
+        self._requests: dict[str, Request] = {}
 
     def add(self, key: str, request: Request) -> Refused | None:
         """Take a request in, or say why not."""
@@ -296,12 +291,6 @@ class InProcessCore:
         for output in self._engine.step():
             request = self._requests.pop(output.request_id)
             yield output.request_id, generation(output, request, self._eos_ids)
-
-    def close(self) -> None:
-        """Free everything."""
-        self._engine.renderer.shutdown()
-        self._engine.engine_core.shutdown()
-        IN_PROCESS.release()
 
 
 def register_model_classes(model: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from engines.config import Ability, EngineConfig
 from engines.engine import (
@@ -22,23 +23,30 @@ from engines.engine import (
     Sampling,
 )
 from engines.loop_guard import LoopGuard
+from engines.texts import OpensTexts
 from engines.tokenizer import Tokenizer, TokenizerError
 from engines.traits import Traits
 from engines.vllm_config import VllmConfig
 from policies.chat_prompt import SLOT, ChatPrompt, FewShot, check_template
 from policies.examining import examine
 from policies.feedback import TEMPLATE, check_feedback_template, shorter
+from policies.measuring import check_confidence, measured
 from policies.segmentation import Segmentation, Segmenter
-from search.checks import UNCOUNTED, check_cache, check_count, check_number, fault
-from search.core import Feedback, Problem, Spent, Step, StopReason
+from search.checks import UNCOUNTED, UNSAID, check_cache, check_count, check_number, fault
+from search.core import Feedback, Problem, Spent, Step, StopReason, Sureness
 from search.findings import Finding
 from search.gather import gather
 from search.ports import ENDED, Failure, FailureKind, PolicyCall, PolicyReply
 from search.questions import Until
 from search.seeds import call_seed
 
+if TYPE_CHECKING:
+    from policies.texts import TextPolicy
+
 log = logging.getLogger(__name__)
 
+WITH_TOKENS = frozenset({Ability.TOKEN_IDS, Ability.SEEDS})
+NOTHING: frozenset[Ability] = frozenset()
 LONGEST_TOKEN = 128
 """Characters in the longest token of Qwen's vocabulary (a run of spaces)."""
 
@@ -92,6 +100,9 @@ class QwenConfig:
     """Where a step ends."""
     loop_guard: LoopGuard = field(default_factory=LoopGuard)
     """Ends a solution that repeats itself."""
+    confidence: int = field(default=0, metadata=UNSAID)
+    """How many of the likeliest tokens, 2 to 20, are looked at wherever a token is drawn, to record
+    how sure the model was (scorer `confidence`); 0 records nothing and costs nothing."""
     cache: str = field(default="off", metadata=UNCOUNTED)
     """Where greedy draws are kept, so that none is made twice: `off`; `run`, in memory while the
     run is at work; `shared`, in the user's cache folder, for all runs; or a folder by its path
@@ -101,6 +112,7 @@ class QwenConfig:
         if not self.model.strip():
             raise fault("model", self.model, "a folder or a model name")
         check_cache("cache", self.cache)
+        check_confidence(self.confidence)
         check_template(self.prompt_template)
         check_feedback_template(self.feedback_template)
 
@@ -110,14 +122,21 @@ class QwenConfig:
         return Traits(
             model=self.model,
             engine=self.engine,
-            asks=frozenset({Ability.TOKEN_IDS, Ability.SEEDS}),
+            asks=self.asks,
             most_tokens=self.sampling.max_tokens,
             text_limit=("sampling.max_tokens", self.sampling.max_tokens),
             temperature=self.sampling.temperature,
             whole=self.segmentation.kind == "whole",
             cache=self.cache,
             repeatable=not self.engine.remote,
+            sureness=self.confidence > 0,
         )
+
+    @property
+    def asks(self) -> frozenset[Ability]:
+        """What its engine must be able to do; one that knows texts alone will do."""
+        asks = NOTHING if in_texts(self.engine) else WITH_TOKENS
+        return asks | {Ability.SURENESS} if self.confidence else asks
 
     def examine(self, questions: Sequence[str], *, feedback: bool) -> Iterator[Finding]:
         """See `engines.traits.Examined`."""
@@ -206,7 +225,8 @@ class Qwen(EnginePort):
     ) -> tuple[tuple[Step, ...], Spent]:
         """All steps to the end."""
         generation = await self._generate(Request(prompt, self._sampling(call, room), call.cache))
-        return self.segmenter.split(generation.token_ids, _stop(generation)), _spent(generation)
+        steps = self.segmenter.split(generation.token_ids, _stop(generation))
+        return measured(steps, generation.sureness), generation.spent
 
     async def _one_step(
         self, call: PolicyCall, prompt: tuple[int, ...], room: int
@@ -219,20 +239,22 @@ class Qwen(EnginePort):
         """
         room = min(room, self.config.sampling.max_step_tokens or room)
         ids: tuple[int, ...] = ()
+        sureness: tuple[Sureness, ...] = ()
         spent = Spent()
         while True:
             limit = min(room - len(ids), self.segmenter.stride or room)
             sampling = self._sampling(call, limit, attempt=spent.calls, stop=self.segmenter.stops)
             generation = await self._generate(Request((*prompt, *ids), sampling, call.cache))
             ids += generation.token_ids
-            spent += _spent(generation)
+            sureness += generation.sureness
+            spent += generation.spent
             stop = _stop(generation)
             paused = stop in (StopReason.STEP_END, StopReason.LENGTH)
             if paused and (step := self.segmenter.first(ids)):
-                return (step,), spent
+                return measured((step,), sureness), spent
             if not paused or len(ids) >= room:
                 stop = StopReason.LENGTH if paused else stop
-                return self.segmenter.split(ids, stop)[:1], spent
+                return measured(self.segmenter.split(ids, stop)[:1], sureness), spent
 
     async def _generate(self, request: Request) -> Generation:
         (generation,) = await self.engine.generate([request])
@@ -256,6 +278,7 @@ class Qwen(EnginePort):
             stop=stop,
             loop_ngram=self.config.loop_guard.ngram,
             loop_repeats=self.config.loop_guard.repeats,
+            likeliest=self.config.confidence,
         )
         if self._is_greedy(call):
             return shared
@@ -264,6 +287,11 @@ class Qwen(EnginePort):
 
     def _is_greedy(self, call: PolicyCall) -> bool:
         return call.greedy or self.config.sampling.temperature == 0
+
+
+def in_texts(engine: EngineConfig) -> bool:
+    """Whether an engine knows texts alone."""
+    return isinstance(engine, OpensTexts) and Ability.TOKEN_IDS not in engine.abilities
 
 
 class _Unusable(Exception):
@@ -284,17 +312,16 @@ def _stop(generation: Generation) -> StopReason:
     return StopReason.STEP_END if paused else StopReason(generation.finish.value)
 
 
-def _spent(generation: Generation) -> Spent:
-    generated = len(generation.token_ids)
-    return Spent(1, generation.prompt_tokens, generation.cached_tokens, generated)
-
-
-async def build(config: QwenConfig) -> Qwen:
-    """Load the tokenizer and start the engine.
+async def build(config: QwenConfig) -> Qwen | TextPolicy:
+    """Load the tokenizer and start the engine; over one that knows texts alone, work with texts.
 
     Raises:
         TokenizerError: the folder is missing, or is no chat checkpoint.
         EngineError: the engine does not start.
     """
+    if isinstance(config.engine, OpensTexts) and in_texts(config.engine):
+        from policies.texts import TextPolicy
+
+        return TextPolicy(config, await config.engine.open_texts(config.model))
     tokenizer, engine = await config.engine.open(config.model)
     return Qwen(config, engine, tokenizer)

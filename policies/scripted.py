@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from math import exp, log
 from random import Random
 
 from engines.byte_tokenizer import END
@@ -21,8 +22,9 @@ from engines.faults import Faults
 from engines.scripted_world import FILLER, is_right_step, lognormal, right_answer, right_value
 from engines.traits import DOUBLE, Traits
 from policies.feedback import TEMPLATE, feedback_turns
-from search.checks import UNCOUNTED, check_cache, check_count, check_number
-from search.core import Feedback, Prefix, Spent, Step, StopReason
+from policies.measuring import check_confidence, measured
+from search.checks import UNCOUNTED, UNSAID, check_cache, check_count, check_number
+from search.core import Feedback, Prefix, Spent, Step, StopReason, Sureness
 from search.gather import gather
 from search.ports import ENDED, Failure, FailureKind, Policy, PolicyCall, PolicyReply
 from search.questions import Until
@@ -55,6 +57,9 @@ class ScriptedPolicyConfig:
     length_cv: float = 0.0
     """Coefficient of variation of the length of a step, which is lognormal; 0 is always the
     mean."""
+    confidence: int = field(default=0, metadata=UNSAID)
+    """As many likeliest tokens as there would be, 2 to 20, for how sure a model was of each token;
+    it is surer of right steps. 0 records nothing."""
     faults: Faults = field(default_factory=Faults)
     """How calls fail, for tests."""
     cache: str = field(default="off", metadata=UNCOUNTED)
@@ -64,6 +69,7 @@ class ScriptedPolicyConfig:
 
     def __post_init__(self) -> None:
         check_cache("cache", self.cache)
+        check_confidence(self.confidence)
         for name in ("accuracy", "no_answer", "cut", "heeds"):
             check_number(name, getattr(self, name), high=1.0)
         for name in ("steps", "wrong_answers", "step_tokens"):
@@ -74,7 +80,7 @@ class ScriptedPolicyConfig:
     @property
     def traits(self) -> Traits:
         """See `engines.traits`."""
-        return replace(DOUBLE, cache=self.cache)
+        return replace(DOUBLE, cache=self.cache, sureness=self.confidence > 0)
 
 
 class ScriptedPolicy(Policy):
@@ -114,6 +120,8 @@ class ScriptedPolicy(Policy):
             heeds = self._heeds(call.feedback, len(steps), Random(call_seed(seed, text, "heeds")))
             rng = Random(call_seed(seed, question, text))
             steps.append(self._step(question, steps, rng, heeds=heeds))
+            if self.config.confidence:
+                steps[-1:] = self._measured(question, steps)
         child = path.grow(call.child, steps[len(path.steps) :])
         return PolicyReply(child, spent(path, child, call.feedback), sampled=not call.greedy)
 
@@ -141,6 +149,17 @@ class ScriptedPolicy(Policy):
         if cut:
             return _step(text[: len(text) // 2], StopReason.LENGTH)
         return _step(text, StopReason.EOS if last else StopReason.STEP_END)
+
+    def _measured(self, question: str, steps: Sequence[Step]) -> tuple[Step, ...]:
+        """The last step, and how sure a model may have been of it: by what it says, not by seed."""
+        rng = Random(call_seed(0, question, "".join(step.text for step in steps), "sureness"))
+        sure = 2.0 if is_right_step(question, steps, len(steps) - 1) else 1.0
+        tokens = []
+        for _ in steps[-1].token_ids:
+            certainty = abs(rng.gauss(sure, 1.0))
+            confidence = log(self.config.confidence) + certainty
+            tokens.append(Sureness(1, -exp(-certainty), confidence, certainty))
+        return measured(steps[-1:], tokens)
 
     def _conclusion(self, question: str, wrong: bool, rng: Random) -> str:
         offset = 1 + rng.randrange(self.config.wrong_answers) if wrong else 0

@@ -11,9 +11,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from engines.config import Ability
 from engines.engine import Engine, EnginePort
 from engines.tokenizer import Tokenizer
-from policies.qwen import PolicySampling, Qwen, QwenConfig
+from policies.qwen import WITH_TOKENS, PolicySampling, Qwen, QwenConfig
 from policies.segmentation import Segmentation
 from search.checks import check_count
 from search.core import Prefix, Spent, StopReason
@@ -102,6 +103,11 @@ class StructuredConfig(QwenConfig):
     """How often a draw that breaks the format is made again, under a seed of its own; its tokens
     are spent, and counted as failed. What the last one breaks stays in the path. 0 is the model as
     it is. Greedy draws are made once."""
+
+    @property
+    def asks(self) -> frozenset[Ability]:
+        """See `QwenConfig.asks`; its format counts tokens."""
+        return WITH_TOKENS
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -7,14 +7,14 @@ passing, and one that ends with it unclosed is cut there afterwards; so are step
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engines.engine import Finish, Refused, Request, Sampling
-from scorers.continuing import NOTHING, Begun, Odds, Spans, silent
+from scorers.continuing import NOTHING, Begun, Odds, Spans, loses, silent
 from scorers.drafts import Draft, Sheet
 from scorers.log_odds import log_odds, log_sum
 from scorers.readings import ChainReading
-from scorers.writing import ChainWriter, cost
+from scorers.writing import ChainWriter
 from search.core import Spent
 
 CUT = {
@@ -24,6 +24,7 @@ CUT = {
 }
 """What is said of a chain that was cut before its end where nothing was read."""
 SILENT = "went on from an earlier chain and did not judge what is new"
+LOST = "went on from an earlier chain in a way that leaves no verdict on what that had judged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,8 @@ class ChainVerifier:
     ) -> Chain | Unread | Refused:
         """Write one chain, after what is begun of it, and read it.
 
-        One that does not judge what is new is not read: it went on from there to no end.
+        One that does not judge what is new is not read: it went on from there to no end. Nor is
+        one of which what it began with is not read any more.
         """
         draft = await self.writer.write(sheet, temperature, seed, begun)
         if isinstance(draft, Refused):
@@ -79,6 +81,8 @@ class ChainVerifier:
             return unread(CUT[draft.cut], spent, aborted=aborted)
         if silent(draft.reading, begun):
             return unread(SILENT, spent)
+        if loses(draft.reading, begun):
+            return unread(LOST, spent)
         return await self._answer(sheet, draft, begun)
 
     async def _answer(self, sheet: Sheet, draft: Draft, begun: Begun) -> Chain | Unread | Refused:
@@ -93,9 +97,11 @@ class ChainVerifier:
         (answer,) = await writer.engine.generate([request])
         if isinstance(answer, Refused):
             return answer
-        spent = written.spent + cost(answer)
+        spent = written.spent + answer.spent
         if answer.finish is Finish.ABORT:
             return unread(CUT[Finish.ABORT], spent, aborted=True)
+        if not answer.logprobs:
+            return unread("no answer to the closing question", spent)
         odds = log_odds(answer.logprobs[0], writer.verdict_ids.yes, writer.verdict_ids.no)
         if odds is None or math.exp(log_sum(answer.logprobs[0], labels)) < self.min_mass:
             return unread(f"neither Yes nor No at its end: P(Yes)+P(No) < {self.min_mass:g}", spent)
@@ -113,5 +119,4 @@ class ChainVerifier:
 
 def unread(reason: str, spent: Spent, *, aborted: bool = False) -> Unread:
     """A chain that came to nothing: all that it generated counts as failed."""
-    failed = Spent(spent.calls, spent.prompt, spent.cached, spent.generated, spent.generated)
-    return Unread(reason, failed, aborted)
+    return Unread(reason, replace(spent, failed=spent.generated), aborted)

@@ -172,6 +172,16 @@ def silent(reading: ChainReading, begun: Begun) -> bool:
     return not (all(new) if begun.shown else any(new))
 
 
+def loses(reading: ChainReading, begun: Begun) -> bool:
+    r"""Whether a chain has no verdict any more on a step that its beginning judges.
+
+    What follows may say that a box was none, or whose it is not: `\boxed{correct` may go on as
+    another word, and names may show that a verdict without one is on no step that can be told.
+    """
+    kept = begun.steps if reading.error is None else min(begun.steps, reading.error)
+    return any(step.log_odds is None for step in reading.steps[:kept])
+
+
 def attempts(begun: Sequence[Begun], retries: int) -> Iterator[tuple[int, dict[int, Begun]]]:
     """The chains to write, by number, with what they begin with, until one can be read.
 

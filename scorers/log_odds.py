@@ -14,8 +14,9 @@ def log_odds(
 ) -> float | None:
     """The log of P(for)/P(against), in ±CERTAIN, from raw log-probabilities; None without mass.
 
-    Each side is the sum over its tokens (spellings of one word). What other tokens take is left
-    out: that is the renormalisation.
+    Each side is the sum over its tokens (spellings of one word) that are listed; of a side that has
+    none nothing is known, and there is None. What other tokens take is left out: that is the
+    renormalisation.
     """
     pro, contra = log_sum(logprobs, for_ids), log_sum(logprobs, against_ids)
     if math.isnan(pro + contra) or pro == contra == -math.inf:
@@ -24,9 +25,9 @@ def log_odds(
 
 
 def log_sum(logprobs: Mapping[int, float], ids: Iterable[int]) -> float:
-    """The log-probability of any one of `ids`, in fp64."""
-    values = [logprobs[token] for token in ids]
-    top = max(values)
+    """The log-probability of any one of `ids` that is listed, in fp64; NaN where none is."""
+    values = [logprobs[token] for token in ids if token in logprobs]
+    top = max(values, default=math.nan)
     if not math.isfinite(top):
         return top
     return top + math.log(math.fsum(math.exp(value - top) for value in values))

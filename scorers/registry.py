@@ -8,6 +8,13 @@ from __future__ import annotations
 
 SCORERS = {
     "thinkprm": "scorers.thinkprm_config:ThinkPrmConfig",
+    "prm": "scorers.prm_config:PrmConfig",
+    "orm": "scorers.orm:OrmConfig",
+    "judge": "scorers.judge_config:JudgeConfig",
+    "confidence": "scorers.confidence:ConfidenceConfig",
+    "http": "scorers.http_config:HttpConfig",
+    "ensemble": "scorers.ensemble:EnsembleConfig",
+    "cascade": "scorers.cascade:CascadeConfig",
     "scripted": "scorers.scripted:ScriptedScorerConfig",
     "simulated": "scorers.simulated:SimulatedScorerConfig",
     "none": "scorers.no_scorer:NoScorerConfig",

@@ -32,6 +32,9 @@ from search.findings import Finding
 AfterIncorrect: TypeAlias = Literal["rejudge", "inherit"]
 AGAIN = ("Let me double check", "Let's verify again", "Did I miss something?")
 """The authors' cues of the second, third and fourth round (arXiv 2504.16828, appendix)."""
+WITH_TOKENS = frozenset({Ability.TOKEN_IDS, Ability.SEEDS, Ability.LOGPROBS})
+LISTED = frozenset({Ability.CONTINUE, Ability.TOP_LOGPROBS})
+"""What will do where there are no token ids: verdicts are read where both words are listed."""
 COLDEST = 0.001
 """The least decision temperature: below it all that a verifier says would be 0 or 1."""
 
@@ -146,15 +149,19 @@ class ThinkPrmConfig:
         check_number("min_mass", self.min_mass, high=1.0)
         check_number("temperature", self.first_temperature, high=2.0)
         check_number("retry_temperature", self.retry_temperature, high=2.0)
-        if self.recheck_every is not None:
-            check_count("recheck_every", self.recheck_every, hint="null: never")
         check_choice("final", self.final, Final)
         check_choice("after_incorrect", self.after_incorrect, AfterIncorrect)
         self._check_sampling()
         self._check_rounds()
-        self._check_kept()
+        self._check_going_on()
 
-    def _check_kept(self) -> None:
+    def _check_going_on(self) -> None:
+        if self.recheck_every is not None:
+            check_count("recheck_every", self.recheck_every, hint="null: never")
+            if not self._goes_on:
+                allowed = "with incremental: true or after_incorrect: inherit"
+                hint = "or leave it out: without them every path is judged whole"
+                raise fault("recheck_every", self.recheck_every, allowed, hint)
         if not self.keep_prompt:
             return
         needed = {
@@ -195,19 +202,25 @@ class ThinkPrmConfig:
     def traits(self) -> Traits:
         """All rounds and chains to their limit, all retries, and a token to read each verdict."""
         attempts = 1 + self.incremental + self.retries
+        in_texts = Ability.TOKEN_IDS not in self.engine.abilities and self.engine.remote
         return Traits(
             model=self.model,
             engine=self.engine,
-            asks=frozenset({Ability.TOKEN_IDS, Ability.SEEDS, Ability.LOGPROBS}),
+            asks=LISTED if in_texts else WITH_TOKENS,
             most_tokens=attempts * self.most_chains * (self.rounds * self.max_tokens + 1),
             text_limit=self._text_limit(),
             judges=Judges.STEPS,
             cache=self.cache,
             repeatable=not self.engine.remote,
-            goes_on=self.incremental or self.after_incorrect == "inherit",
+            goes_on=self._goes_on,
             option_base=self.option_base if self.steps == "untagged" else None,
             chains=self.chains if isinstance(self.chains, AdaptiveChains) else None,
         )
+
+    @property
+    def _goes_on(self) -> bool:
+        """Whether a judgement may go on from an earlier one, or be taken from it."""
+        return self.incremental or self.after_incorrect == "inherit"
 
     def _text_limit(self) -> tuple[str, int]:
         rounds = "" if self.rounds == 1 else f" in each of {self.rounds} rounds, together"

@@ -14,16 +14,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
-from engines.engine import Engine, Finish, Generation, Refused, Request, Sampling
+from engines.engine import Engine, Finish, Refused, Request, Sampling
 from engines.loop_guard import LoopGuard, loop_across
 from scorers.continuing import Begun
 from scorers.continuing import cut as cut_after
 from scorers.drafts import Cues, Draft, Sheet, Written, limit
 from scorers.prompt import VerifierPrompt
-from scorers.readings import ChainReading
+from scorers.readings import BoxedVerdict, ChainReading
 from scorers.verdict_ids import QUESTION, VerdictIds
 from scorers.verdicts import ChainReader
-from search.core import Spent
 from search.seeds import call_seed
 
 CUTS = frozenset({Finish.LENGTH, Finish.LOOP, Finish.ABORT})
@@ -106,6 +105,20 @@ class ChainWriter:
 
         None where it takes one on an earlier step back.
         """
+        judged, tokens = cut_after(self._verdicts(written, steps), steps)
+        if judged < steps:
+            return None
+        return replace(written, ids=written.ids[:tokens], odds=written.odds[:tokens])
+
+    def _is_sure(self, sheet: Sheet, written: Written) -> bool:
+        r"""Whether nothing that follows could show that the last verdict is none, or is elsewhere.
+
+        "I say whether it is `\boxed{correct}` or `\boxed{incorrect}`" is talk.
+        """
+        return self._verdicts(written, sheet.steps)[-1].sure
+
+    def _verdicts(self, written: Written, steps: int) -> list[BoxedVerdict]:
+        """All verdicts in a chain about so many steps."""
         parts = self.reader.of_parts(
             written.ids,
             written.odds,
@@ -114,10 +127,7 @@ class ChainWriter:
             given=written.given,
             shown=written.shown,
         )
-        judged, tokens = cut_after(list(parts), steps)
-        if judged < steps:
-            return None
-        return replace(written, ids=written.ids[:tokens], odds=written.odds[:tokens])
+        return list(parts)
 
     def _given(self, written: Written, number: int, text: str) -> Written:
         """The chain with a step put into it."""
@@ -200,7 +210,7 @@ class ChainWriter:
                 written,
                 ids=written.ids + answer.token_ids,
                 odds=written.odds + answer.logprobs,
-                spent=written.spent + cost(answer),
+                spent=written.spent + answer.spent,
             )
             halted = answer.finish is Finish.STOP and written.ids[-1] in halts
             cut = answer.finish if answer.finish in CUTS else None
@@ -211,15 +221,19 @@ class ChainWriter:
                 written = replace(written, ids=written.ids[:looped], odds=written.odds[:looped])
                 cut = Finish.LOOP
             reading = self._read(sheet, written, cut)
-            judged = to_verdict and called_correct(reading)
+            judged = to_verdict and called_correct(reading) and self._is_sure(sheet, written)
             if cut or not halted or judged or (reading.error is not None and reading.sure):
                 return Draft(written, reading, cut)
             halts_left -= 1
 
     def _loop_across(self, written: Written, begin: int) -> int | None:
-        """Where a round loops over the border of two requests: the engine sees one of them."""
-        guard, start = self.loop_guard, written.rounds[-1]
-        if not begin:
+        """Where a round loops over the border of two requests: the engine sees one of them.
+
+        A step that was put into it may repeat itself: that is no loop of the verifier's.
+        """
+        guard = self.loop_guard
+        start = max(written.rounds[-1], written.given[-1][1] if written.given else 0)
+        if begin == start:
             return None
         looped = loop_across(written.ids[start:], begin - start, guard.ngram, guard.repeats)
         return None if looped is None else start + looped
@@ -293,8 +307,3 @@ def tokens_before(pieces: Sequence[str], text_end: int, question: int) -> int:
     starts = accumulate(map(len, pieces), initial=0)
     spans = pairwise(starts)
     return sum(start < text_end and end <= question for start, end in spans)
-
-
-def cost(generation: Generation) -> Spent:
-    """What one request cost."""
-    return Spent(1, generation.prompt_tokens, generation.cached_tokens, len(generation.token_ids))

@@ -50,16 +50,43 @@ class StopReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Sureness:
+    """How sure a policy was of consecutive tokens: sums over them, in nats.
+
+    `logprob`: of the log-probabilities of the tokens themselves, 0 at most. `confidence`: at each
+    position minus the mean log-probability of the k likeliest tokens (DeepConf, arXiv 2508.15260),
+    log k at least. `certainty`: how far these k are from being equally likely, KL(uniform, them),
+    their probabilities divided by their sum; with all tokens of the vocabulary among them it is
+    self-certainty (arXiv 2502.18581).
+    """
+
+    tokens: int
+    logprob: float
+    confidence: float
+    certainty: float
+
+    def __add__(self, other: Sureness) -> Sureness:
+        return Sureness(
+            self.tokens + other.tokens,
+            self.logprob + other.logprob,
+            self.confidence + other.confidence,
+            self.certainty + other.certainty,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One reasoning step. `token_ids` are the truth; `text` is their decoding.
 
     `logprob` is the sum of the sampled tokens' log-probabilities, None where it was not measured.
+    `sureness`: of its tokens in order, a few at a time; nothing where that was not measured.
     """
 
     text: str
     token_ids: tuple[int, ...]
     stop: StopReason
     logprob: float | None = None
+    sureness: tuple[Sureness, ...] = ()
 
 
 Place: TypeAlias = tuple[int, ...]
@@ -279,6 +306,9 @@ class Spent:
     `failed` is the part of `generated` that came to nothing (an unreadable chain, an aborted
     request).
 
+    `untold` counts those of `calls` of which nobody tells how much of their prompt was cached: they
+    add nothing to `cached`, and what was computed is at most what is counted.
+
     A reply that a cache over runs had is counted in none of these. `recalled` counts such replies,
     `spared` the calls that each of them took when it was made, `saved` the tokens computed then.
     """
@@ -291,6 +321,7 @@ class Spent:
     recalled: int = 0
     spared: int = 0
     saved: int = 0
+    untold: int = 0
 
     @property
     def computed(self) -> int:
@@ -316,6 +347,7 @@ class Spent:
             self.recalled + other.recalled,
             self.spared + other.spared,
             self.saved + other.saved,
+            self.untold + other.untold,
         )
 
 

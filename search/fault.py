@@ -22,7 +22,9 @@ class Fault(Exception):
         │   └── Untrusted              2  one that a stranger's config names
         ├── UnsafeFile                 2  a file of a run that is none, or a link
         ├── TokenizerError             2  a checkpoint without a usable tokenizer
+        │   ├── UnfitModel             2  a reward model's that is not of the family
         │   └── UnfitTokenizer         2  a verifier's that is no ThinkPRM's
+        ├── UnfitServer                2  a server that cannot serve a config
         ├── DatasetError               2  a dataset
         ├── RunFolderError             2  a folder that is no run
         ├── LockError                  2  a run that another process has

@@ -24,6 +24,7 @@ from search.core import (
     Step,
     StepVerdict,
     StopReason,
+    Sureness,
     VerdictStatus,
     is_probability,
 )
@@ -129,6 +130,7 @@ def _check_step(number: int, step: Any, *, last: bool) -> None:
         raise Unfit(f"step {number}: stop {step.stop} is the end, and more steps follow")
     if step.logprob is not None:
         _check_logprob(number, step.logprob, ROUNDING * max(1, len(step.token_ids)))
+    _check_sureness(f"step {number}: sureness", step.sureness, len(step.token_ids))
 
 
 def _check_tokens(name: str, token_ids: tuple[Any, ...]) -> None:
@@ -143,6 +145,21 @@ def _check_logprob(number: int, logprob: Any, most: float) -> None:
     real = isinstance(logprob, float | int) and not isinstance(logprob, bool)
     if not real or not float("-inf") < logprob <= most:
         raise Unfit(f"step {number}: logprob {shown(logprob)} must be a finite number, 0 at most")
+
+
+def _check_sureness(name: str, sureness: Any, tokens: int) -> None:
+    """Of all tokens of the step, or of none."""
+    _kind(name, sureness, tuple)
+    for sums in sureness:
+        _kind(name, sums, Sureness)
+        _count(f"{name}: tokens", sums.tokens)
+        if not sums.tokens:
+            raise Unfit(f"{name}: sums over no tokens")
+        for value in (sums.logprob, sums.confidence, sums.certainty):
+            if type(value) is not float or not isfinite(value):
+                raise Unfit(f"{name}: {shown(value)} must be a finite number")
+    if sureness and sum(sums.tokens for sums in sureness) != tokens:
+        raise Unfit(f"{name}: it is of another number of tokens than the {tokens} of the step")
 
 
 def _check_judgement(judgement: Any, steps: int) -> None:

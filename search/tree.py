@@ -27,7 +27,7 @@ from search.driver import Searched
 Graph: TypeAlias = Any
 """A `networkx.DiGraph`; networkx ships no types."""
 ROOT = ""
-OF_A_CACHE = ("recalled", "spared", "saved")
+SELDOM = ("recalled", "spared", "saved", "untold")
 
 
 class Fate(StrEnum):
@@ -157,8 +157,8 @@ def _unjudged(judgement: Judgement | None) -> str | None:
 
 
 def _cost(spent: Spent | None) -> dict[str, int] | None:
-    """What a cache over runs saved is told only where it saved something."""
+    """What a cache over runs saved, and what nobody tells, is told only where there is some."""
     if spent is None:
         return None
     counts = {name: getattr(spent, name) for name in Spent.__slots__}
-    return {name: n for name, n in counts.items() if n or name not in OF_A_CACHE}
+    return {name: n for name, n in counts.items() if n or name not in SELDOM}

@@ -23,6 +23,13 @@ def amount(tokens: float | None) -> str:
     return UNKNOWN if tokens is None else whole(tokens)
 
 
+def price(value: float | None) -> str:
+    """What something costs: `0.0123`, `12.30`, or that nobody counted."""
+    if value is None:
+        return UNKNOWN
+    return f"{value:,.2f}" if value >= 1 else f"{value:.4f}"
+
+
 def number(value: float | None, digits: int = 3) -> str:
     """`0.712`; a dash where there is none."""
     return DASH if value is None else f"{value:.{digits}f}"

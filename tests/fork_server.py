@@ -23,6 +23,7 @@ import treewright.running.experiment
 import treewright.trees.trees  # noqa: F401 - imported here, so that no child imports it
 from policies.scripted import ScriptedPolicy
 from scorers.scripted import ScriptedScorer
+from scorers.thinkprm import ThinkPrm
 from search.keys import policy_key, scorer_key
 from treewright.cli import main
 from treewright.journal.appender import Appender
@@ -60,7 +61,8 @@ def work(job: dict[str, Any]) -> int:
     """Run the job's command; returns its exit code."""
     log = Path(job["asked"])
     patch(ScriptedPolicy, "extend", logged(ScriptedPolicy.extend, policy_key, log))
-    patch(ScriptedScorer, "judge", logged(ScriptedScorer.judge, scorer_key, log))
+    for scorer in (ScriptedScorer, ThinkPrm):
+        patch(scorer, "judge", logged(scorer.judge, scorer_key, log))
     if job["end"] is not None:
         patch(Appender, "_write", deadly(Appender._write, job["end"], tear=job["tear"]))
     with Path(job["told"]).open("a") as told:

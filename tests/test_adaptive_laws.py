@@ -22,7 +22,10 @@ from search.memory import DictMemory
 from search.ports import PolicyCall, PolicyReply, ScorerCall, ScorerReply
 from search.questions import Flow
 from search.strategies import strategy_class
-from search_laws import a_budget_is_exceeded_by_one_question_at_most
+from search_laws import (
+    a_budget_is_exceeded_by_one_question_at_most,
+    candidates_are_drawn_paths_with_their_judgements,
+)
 from treewright.journal.codec import decode_scorer_reply, encode_scorer_reply
 from treewright.journal.results import encode_result, search_again
 from treewright.ledger import Ledger
@@ -135,7 +138,9 @@ def test_further_chains_count_and_never_make_a_number_of_what_is_missing(
     case, log = with_chains(data.draw(cases(kind)), ADAPTIVE), list[Answered]()
     ports = Counting.scripted(case)
     searched = found(case, ports=ports, flow=watched(case.strategy(case.problem), log))
-    a_budget_is_exceeded_by_one_question_at_most(Seen(case, searched, ports, log))
+    seen = Seen(case, searched, ports, log)
+    a_budget_is_exceeded_by_one_question_at_most(seen)
+    candidates_are_drawn_paths_with_their_judgements(seen)
     ledger = Ledger.of([searched])
     assert ledger.verifier.generated == ports.spent.verifier.generated
     assert ledger.verifier.calls == ports.spent.verifier.calls
@@ -144,8 +149,6 @@ def test_further_chains_count_and_never_make_a_number_of_what_is_missing(
         assert searched.chains.get(id, 1) <= ADAPTIVE.most
         if isinstance(judgement.prefix, Missing):
             assert judgement.chains == 0
-    for candidate in searched.result.candidates:
-        assert candidate.judgement == searched.judgements.get(candidate.path.id)
 
 
 def search_of(kind: str, seed: int, chains: int | AdaptiveChains, **how: Any) -> Searched:

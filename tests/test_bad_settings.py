@@ -193,6 +193,15 @@ def test_a_budget_that_one_wave_would_not_heed_is_noted(
     assert "heed" not in capsys.readouterr().out
 
 
+def test_a_search_in_which_no_verification_can_go_on_is_noted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    own = ["scorer.kind=careful_kind:Careful", "scorer.incremental=true"]
+    for strategy, noted in (("kind=best_of_n", True), ("kind=beam", False)):
+        assert main(["validate", "doubles.yaml", *own, f"strategy.{strategy}"]) == 0
+        assert ("will go on from another" in capsys.readouterr().out) == noted
+
+
 def test_what_an_outcome_scorer_reports_by_default_is_the_whole(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

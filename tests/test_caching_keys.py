@@ -24,6 +24,7 @@ from search.core import (
     Step,
     StepVerdict,
     StopReason,
+    Sureness,
     Turn,
     VerdictStatus,
 )
@@ -221,8 +222,9 @@ def judged(**said: Any) -> Change:
     return change
 
 
-WHERE = {"problem.id", "path.place", "step.logprob", "child"}
-"""Reviewed: a part of ours looks at none of these; one of somebody's own may."""
+WHERE = {"problem.id", "path.place", "step.logprob", "step.sureness", "child"}
+"""Reviewed: a part of ours whose replies are kept looks at none of these; one of somebody's own
+may. (Scorer `confidence` looks at the last but one, and says that it is not repeatable.)"""
 NEITHER = {"cache"}
 """Reviewed: what names the prefix cache changes what a reply costs, not what it says."""
 CHANGES: dict[str, Change] = {
@@ -235,6 +237,7 @@ CHANGES: dict[str, Change] = {
     "step.token_ids": in_step(token_ids=(1, 3)),
     "step.stop": in_step(stop=StopReason.EOS),
     "step.logprob": in_step(logprob=-0.25),
+    "step.sureness": in_step(sureness=(Sureness(2, -0.25, 6.0, 1.0),)),
     "judgement.verdicts": judged(verdicts=(replace(VERDICT, critique="good"),)),
     "judgement.prefix": judged(prefix=Missing("unread")),
     "judgement.chains": judged(chains=2),
@@ -281,7 +284,7 @@ def test_no_field_of_a_call_is_forgotten() -> None:
     known = {
         Problem: {"id", "question", "history"},
         Prefix: {"problem", "steps", "place"},
-        Step: {"text", "token_ids", "stop", "logprob"},
+        Step: {"text", "token_ids", "stop", "logprob", "sureness"},
         Judgement: {"verdicts", "prefix", "chains", "origin", "starts", "votes"},
         ChainStart: {"token_ids", "odds", "shown", "given"},
         Earlier: {"path", "judgement"},

@@ -19,6 +19,7 @@ from search.core import (
     Step,
     StepVerdict,
     StopReason,
+    Sureness,
     VerdictStatus,
 )
 from search.ports import PolicyCall, PolicyReply, ScorerReply
@@ -151,14 +152,17 @@ def test_the_steps_of_the_call_are_shared_not_copied() -> None:
     assert decoded.path.steps[0] is step
 
 
+MEASURED = (Sureness(1, -0.5, 3.0, 0.5),)
+
+
 @pytest.mark.parametrize(
     ("kind", "encoded"),
     [
-        (Step, codec.encode_step(Step("", (), StopReason.EOS))),
+        (Step, codec.encode_step(Step("", (1,), StopReason.EOS, sureness=MEASURED))),
         (StepVerdict, codec.encode_verdict(StepVerdict(None, VerdictStatus.MISSING))),
         (Judgement, codec.encode_judgement(CONTINUED)),
         (ChainStart, codec.encode_start(ChainStart((7,), shown=1, given=((0, 1),)))),
-        (Spent, codec.encode_spent(Spent(recalled=1))),
+        (Spent, codec.encode_spent(Spent(untold=1))),
     ],
 )
 def test_no_field_is_forgotten(kind: type, encoded: codec.Json | list[int]) -> None:

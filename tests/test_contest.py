@@ -86,6 +86,12 @@ def test_a_missing_judgement_is_in_no_contest_and_takes_no_place() -> None:
     assert contested(1, Judgement.missing("unread"), of(0.9)) == set()
 
 
+def test_what_is_inherited_is_ranked_and_so_it_is_a_rival() -> None:
+    """Its judgement is of no chain: it counts as one."""
+    for heir, expected in ((of(0.5, 0), {"0", "1"}), (of(0.01, 0), set())):
+        assert contested(1, of(0.99), heir) == expected
+
+
 def test_what_says_the_same_is_no_rival_of_itself() -> None:
     contest = Contest(AdaptiveChains(), 1)
     assert contest.contested(["a", "a", "b"], [of(0.9), of(0.9), of(0.8)]) == {"a", "b"}

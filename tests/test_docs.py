@@ -62,7 +62,8 @@ def test_the_reference_has_every_key_of_every_kind() -> None:
     for heading in ("## The file", "## `dataset`", "### `strategy`: `beam`", "### `policy.engine`"):
         assert heading in text
     assert text.count("| `max_num_seqs` |") == 1
-    assert text.count("| `model`\\* |") == 2, "of qwen and of thinkprm; structured has qwen's"
+    told = "of qwen, thinkprm, prm, orm and judge; structured has qwen's"
+    assert text.count("| `model`\\* |") == 5, told
 
 
 # --- Commands -------------------------------------------------------------------------------------

@@ -1,18 +1,29 @@
-"""What every engine owes a policy or scorer: the scripted one, and vLLM on a tiny model."""
+"""What every engine owes a policy or scorer: the scripted one, behind a server, and vLLM."""
 
 from __future__ import annotations
 
 import asyncio
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engines.engine import EngineError, Finish, Generation, Refused, Request, Sampling
-from tiny_engines import BLOCK, CONTEXT, Served, make_checkpoint, real, scripted
+from engines.sureness import sureness
+from tiny_engines import (
+    BLOCK,
+    CONTEXT,
+    Served,
+    make_checkpoint,
+    over_completions,
+    over_http,
+    raw_logprobs,
+    real,
+    scripted,
+)
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +36,8 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     scope="module",
     params=[
         pytest.param(scripted, id="scripted"),
+        pytest.param(over_http, id="vllm_server"),
+        pytest.param(over_completions, id="vllm_server-completions"),
         pytest.param(real, id="vllm", marks=pytest.mark.engine),
     ],
 )
@@ -137,6 +150,8 @@ def test_a_loop_that_reaches_the_limit_is_a_cut(served: Served) -> None:
         Request((1,), Sampling(4, top_p=0.0)),
         Request((1,), Sampling(4, stop=("a", ""))),
         Request((1,), Sampling(4, loop_ngram=4, loop_repeats=1)),
+        Request((1,), Sampling(4, likeliest=1)),
+        Request((1,), Sampling(4, likeliest=5, logprob_ids=(1,))),
     ],
     ids=str,
 )
@@ -193,9 +208,15 @@ def test_the_log_probability_is_that_of_the_tokens_said_and_raw(served: Served) 
     assert answer.logprob < 0  # of all tokens, although no other was allowed
 
 
+def test_how_sure_the_model_is_comes_at_every_position_where_it_is_asked(served: Served) -> None:
+    (answer,) = served.ask(Request(prompt(13), only(7, 4, likeliest=6)))
+    assert answer.logprob == pytest.approx(sum(e.logprob for e in answer.sureness), abs=1e-4)
+    assert [e.tokens for e in answer.sureness if e.confidence > math.log(6) - 1e-6] == [1] * 4
+
+
 def test_no_log_probabilities_are_measured_unasked(served: Served) -> None:
     (answer,) = served.ask(Request(prompt(13), only(7, 4)))
-    assert (answer.logprobs, answer.logprob) == ((), None)
+    assert (answer.logprobs, answer.logprob, answer.sureness) == ((), None, ())
 
 
 def test_requests_with_and_without_log_probabilities_mix(served: Served) -> None:
@@ -264,20 +285,10 @@ def test_log_probabilities_are_the_models_own(served: Served) -> None:
         assert [at[label] for label in labels] == pytest.approx(row[:100], abs=2e-3)
     said = sum(row[token] for row, token in zip(table, answer.token_ids, strict=True))
     assert answer.logprob == pytest.approx(said, abs=2e-2)
-
-
-def raw_logprobs(
-    folder: Path, prompt_ids: tuple[int, ...], said: tuple[int, ...]
-) -> list[list[float]]:
-    """One row for each token said: the log-probabilities that transformers gives the vocabulary."""
-    import torch
-    from transformers import Qwen2ForCausalLM
-
-    model = Qwen2ForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    with torch.inference_mode():
-        logits = model(torch.tensor([prompt_ids + said])).logits[0]
-    rows: list[list[float]] = logits.log_softmax(-1)[len(prompt_ids) - 1 : -1].tolist()
-    return rows
+    (sure,) = served.ask(sampled(22, 5, temperature=0.6, top_p=0.9, likeliest=5))
+    for found, token, row in zip(sure.sureness, sure.token_ids, table, strict=True):
+        told = sureness(row[token], sorted(row)[-5:])
+        assert astuple(found) == pytest.approx(astuple(told), abs=5e-3)
 
 
 @on_vllm

@@ -20,7 +20,6 @@ from search.core import (
     Missing,
     Origin,
     Prefix,
-    StepVerdict,
     StopReason,
     VerdictStatus,
 )
@@ -202,6 +201,27 @@ def test_a_chain_that_says_nothing_more_is_written_whole_and_its_tokens_have_fai
     assert found.spent.calls == 3
 
 
+NO_WORD = FIRST + SECOND[:-2] + "ness}" + "\n" + THIRD
+UNNAMED = r"It is \boxed{correct}" "\n" + THIRD
+
+
+@pytest.mark.parametrize(
+    ("known", "goes"),
+    [(KNOWN.text, NO_WORD), (r"It is \boxed{correct}" + END, UNNAMED)],
+    ids=["another word", "whose it is"],
+)
+def test_a_chain_that_leaves_no_verdict_on_what_was_known_is_written_whole(
+    known: str, goes: str
+) -> None:
+    """Else a path would lose by its child what was read of it."""
+    found, engine = go_on(parent(Recorded(known)), Recorded(goes + END), WHOLE)
+    assert begun(engine.requests[0]) != ""
+    assert begun(engine.requests[1]) == ""
+    assert found.judgement.origin is Origin.WHOLE
+    assert statuses(found.judgement) == [READ] * 3
+    assert found.spent.failed > 0
+
+
 def test_without_room_for_more_it_is_written_whole() -> None:
     known = parent(KNOWN)
     room = len(known.starts[0].token_ids)
@@ -282,58 +302,3 @@ def test_a_call_that_goes_on_from_none_has_the_key_and_digest_of_earlier_version
     went_on = replace(call, earlier=Earlier(path(1), known))
     assert scorer_key(went_on).startswith(scorer_key(call) + "/")
     assert scorer_digest(went_on) != scorer_digest(call)
-
-
-# --- What is inherited ----------------------------------------------------------------------------
-
-INCORRECT = Judgement(
-    (
-        StepVerdict(0.9, READ, "fine"),
-        StepVerdict(0.2, READ, "wrong"),
-    ),
-    0.3,
-    1,
-)
-
-
-def inherit(known: Judgement, **settings: Any) -> tuple[ScorerReply, RecordedEngine]:
-    return go_on(known, WHOLE, after_incorrect="inherit", **settings)
-
-
-def test_what_was_called_incorrect_stays_so_and_nobody_is_asked() -> None:
-    found, engine = inherit(INCORRECT, incremental=False)
-    judgement = found.judgement
-    assert engine.requests == []
-    assert found.spent.calls == found.spent.generated == 0
-    assert judgement.verdicts[:2] == INCORRECT.verdicts
-    assert judgement.verdicts[2] == StepVerdict(0.2, AFTER)
-    assert (judgement.prefix, judgement.origin, judgement.chains) == (0.3, Origin.INHERITED, 0)
-
-
-def test_an_heir_is_inherited_from_as_well() -> None:
-    heir = inherit(INCORRECT)[0].judgement
-    found, engine = go_on(heir, WHOLE, on=path(4), of=3, after_incorrect="inherit")
-    assert engine.requests == []
-    assert statuses(found.judgement) == [READ, READ, AFTER, AFTER]
-
-
-@pytest.mark.parametrize(
-    ("known", "settings"),
-    [
-        (replace(INCORRECT, verdicts=INCORRECT.verdicts[:1] * 2), {}),
-        (replace(INCORRECT, prefix=Missing("unread")), {}),
-        (Judgement.missing("unread"), {}),
-        (INCORRECT, {"recheck_every": 3}),
-        (INCORRECT, {"after_incorrect": "rejudge"}),
-    ],
-    ids=["correct", "no prefix", "missing", "rechecked", "rejudge"],
-)
-def test_else_it_is_judged(known: Judgement, settings: dict[str, Any]) -> None:
-    found, engine = go_on(known, WHOLE, **{"after_incorrect": "inherit", **settings})
-    assert len(engine.requests) == 2
-    assert found.judgement.origin is Origin.WHOLE
-
-
-def test_a_path_that_parts_from_the_earlier_one_inherits_nothing() -> None:
-    found, _ = go_on(INCORRECT, WHOLE, on=path(1), after_incorrect="inherit")
-    assert found.judgement.origin is Origin.WHOLE

@@ -9,6 +9,7 @@ import pytest
 
 from careful_verifier import careful
 from engines.engine import Finish
+from engines.loop_guard import LoopGuard
 from recorded_chains import TOKENIZER, Recorded, RecordedEngine, judge, path
 from scorers.thinkprm_config import ThinkPrmConfig
 from search.core import ChainStart, Judgement, Origin, Prefix, VerdictStatus
@@ -189,6 +190,29 @@ def test_no_word_of_a_step_that_was_put_into_a_chain_is_the_verifiers(text: str)
     (told,) = judge(engine, call, incremental=True, keep_prompt=True)
     assert begun(engine.requests[0]) == upto(chain) + STEP_4
     assert probabilities(told.judgement) == pytest.approx([0.9, 0.8, 0.7, 0.4])
+
+
+@pytest.mark.parametrize(("verdict", "p"), [("correct", 0.7), ("incorrect", 0.3)])
+def test_talk_of_both_words_is_no_verdict_on_a_step_that_was_put_there(
+    verdict: str, p: float
+) -> None:
+    """The token `correct` ends the chain only where what follows could not take it back."""
+    talk = r" I say whether it is \boxed{correct} or \boxed{incorrect}."
+    chain = f"{TWO}{STEP_3}{talk} It is \\boxed{{{verdict}}}\n{END}"
+    found, _ = go_on(parent(KNOWN), Recorded(chain, (0.9, 0.8, 0.6, 0.6, 0.7)))
+    assert probabilities(found.judgement) == pytest.approx([0.9, 0.8, p])
+    assert found.judgement.origin is Origin.INCREMENTAL
+
+
+def test_a_step_that_repeats_itself_is_no_loop_of_the_verifiers() -> None:
+    """Not even where the verifier quotes what the policy said over and over."""
+    guard, again = LoopGuard(ngram=8, repeats=2), "again, "
+    on = replace(CHILD, steps=(*CHILD.steps[:2], replace(CHILD.steps[2], text=again * 9)))
+    chain = f"{TWO}}}\n\nStep 3: {(again * 9).strip()} {again.strip()}" + FINE
+    known = parent(KNOWN)
+    found, asked = go_on(known, Recorded(chain, (0.9, 0.8, 0.7)), on=on, loop_guard=guard)
+    assert len(asked.requests) == 2
+    assert probabilities(found.judgement) == pytest.approx([0.9, 0.8, 0.7])
 
 
 @pytest.mark.parametrize(

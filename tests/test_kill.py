@@ -22,7 +22,7 @@ CONFIG = """
 name: doubles
 dataset: {{path: {data}}}
 policy: {{kind: scripted, accuracy: 0.4, cut: 0.1, no_answer: 0.1, length_cv: 0.5}}
-scorer: {{kind: scripted, skill: 0.8, missing: 0.1, length_cv: 0.5}}
+scorer: {{{scorer}}}
 strategy: {{{strategy}}}
 cluster: {{backend: inline, problems_in_flight: 2}}
 grading: {{kind: numeric}}
@@ -43,9 +43,20 @@ STRATEGIES = {
     "best_of_n until it is settled": "kind: best_of_n, n: 12, stop: best, wave: 2",
     "beam in a budget": f"{BEAM}, budget: {{total_tokens: 4000}}",
     "dvts in a budget": f"{DVTS}, budget: {{total_tokens: 2400}}",
+    "beam that adds chains": BEAM,
+    "beam that goes on": BEAM,
+    "mcts that goes on": "kind: mcts, simulations: 12, parallel: 3",
     "mcts in a budget": "kind: mcts, value: judge, budget: {total_tokens: 4000}",
 }
-RUNS = {"best_of_n": 8, "beam": 3, "dvts": 3, "rebase": 3, "particles": 3, "mcts": 3}
+SCORER = "kind: scripted, skill: 0.8, missing: 0.1, length_cv: 0.5"
+CAREFUL = "kind: careful_kind:Careful, incremental: true"
+SCORERS = {
+    "beam that adds chains": f"{SCORER}, chains: {{least: 1, most: 3, until: 0.1}}",
+    "beam that goes on": f"{CAREFUL}, keep_prompt: true",
+    "mcts that goes on": f"{CAREFUL}, chains: {{least: 1, most: 3}}, after_incorrect: inherit",
+}
+"""Those of the cases that have another scorer."""
+RUNS = {"best_of_n": 4, "beam": 3, "dvts": 2, "rebase": 2, "particles": 2, "mcts": 3}
 """Runs that are killed, of each case; else 1."""
 
 
@@ -102,7 +113,7 @@ class Forks:
         return self.work(run, ["run", str(config), f"output_dir={run.output}"], end, tear=tear)
 
     def resume(self, run: Run) -> int:
-        return self.work(run, ["resume", str(run.folder)])
+        return self.work(run, ["resume", str(run.folder), "--trust"])
 
     def draw(self, run: Run) -> int:
         return self.work(run, ["tree", str(run.folder), "--all"])
@@ -138,7 +149,7 @@ class Case:
 @pytest.fixture(scope="module")
 def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
     folder = tmp_path_factory.mktemp("forks")
-    write_config(folder, STRATEGIES["beam"])
+    write_config(folder, "beam")
     server = Path(__file__).with_name("fork_server.py")
     command = [sys.executable, str(server), str(folder / "config.yaml")]
     with subprocess.Popen(
@@ -154,7 +165,7 @@ def case(
 ) -> Case:
     name: str = request.param
     folder = tmp_path_factory.mktemp("case")
-    write_config(folder, STRATEGIES[name])
+    write_config(folder, name)
     whole = Run(folder / "whole")
     assert (forks.begin(whole), forks.draw(whole)) == (0, 0), (whole.output / "told").read_text()
     rng = Random(name)
@@ -167,13 +178,17 @@ def case(
     return Case(name, whole, killed)
 
 
-def write_config(folder: Path, strategy: str) -> None:
+def write_config(folder: Path, case: str) -> None:
     rows = [
         {"id": f"p{n}", "problem": f"{n} + {n}?", "answer": str(2 * n)} for n in range(PROBLEMS)
     ]
     (folder / "data.jsonl").write_text("\n".join(map(json.dumps, rows)))
     (folder / "config.yaml").write_text(
-        CONFIG.format(data=folder / "data.jsonl", strategy=strategy)
+        CONFIG.format(
+            data=folder / "data.jsonl",
+            scorer=SCORERS.get(case, SCORER),
+            strategy=STRATEGIES[case],
+        )
     )
 
 

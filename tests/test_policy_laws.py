@@ -306,6 +306,7 @@ def test_the_real_engine_obeys_the_laws() -> None:
             engine=VllmConfig(max_num_seqs=16),
         )
         policy = await build(config)
+        assert isinstance(policy, Qwen)
         try:
             plans = [
                 Plan(question, tuple(range(depth)), depth, until, depth)

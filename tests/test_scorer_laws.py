@@ -3,90 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import pickle
-from collections.abc import Callable, Mapping, Sequence
-from random import Random
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engines.byte_tokenizer import END, ByteTokenizer
-from engines.engine import Request
-from engines.scripted_engine import ScriptedEngine
-from engines.token_clock import Timing
-from scorers.no_scorer import NoScorer
+from every_scorer import SCORERS
 from scorers.registry import SCORERS as REGISTERED
-from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
-from scorers.simulated import SimulatedScorer, SimulatedScorerConfig
-from scorers.thinkprm import ThinkPrm
-from scorers.thinkprm_config import ThinkPrmConfig
 from search.core import (
     Missing,
     Prefix,
     Problem,
     Step,
     StopReason,
+    Sureness,
     VerdictStatus,
 )
 from search.ports import Failure, Scorer, ScorerCall, ScorerReply
-
-WORDS = ("correct", "incorrect", " Yes", " No", "<think>", "</think>")
-
-
-class VerifierTokenizer(ByteTokenizer):
-    """Bytes, the verdict words and the marks of R1-Distill's template."""
-
-    def __init__(self) -> None:
-        super().__init__([word.encode() for word in WORDS])
-
-    def chat(self, messages: Sequence[Mapping[str, str]]) -> tuple[int, ...]:
-        return (*super().chat(messages), *self.encode("<think>\n"))
-
-
-TOKENIZER = VerifierTokenizer()
-CORRECT, INCORRECT, YES, NO, _, END_OF_THINK = (TOKENIZER.encode(word)[0] for word in WORDS)
-
-
-def babble(request: Request) -> tuple[int, ...]:
-    """A verifier that writes anything at all, the same for the same request."""
-    rng = Random(repr((request.prompt, request.sampling.seed)))
-    if request.sampling.allowed_ids:
-        return (rng.choice((YES, NO)),)
-    phrases = [
-        rf"Step {rng.randrange(8)}: ",
-        rf"The step is \boxed{{{rng.choice(('correct', 'incorrect'))}}}. ",
-        rf"so **{rng.choice(('correct', 'incorrect'))}**\n",
-        "\nIs the solution correct? Yes",
-        "\n\n",
-        "é 正 ",
-    ]
-    ids = TOKENIZER.encode("".join(rng.choices(phrases, (4, 4, 1, 1, 2, 1), k=9)))
-    return ids + rng.choice(((END_OF_THINK,), (END,), ()))
-
-
-def any_odds(request: Request, ids: tuple[int, ...]) -> dict[int, float]:
-    """Log-probabilities of anything at all, the same for the same request and position."""
-    rng = Random(repr((request.prompt, request.sampling.seed, ids)))
-    return {token: math.log(rng.uniform(1e-9, 0.6)) for token in (CORRECT, INCORRECT, YES, NO)}
-
-
-def thinkprm() -> Scorer:
-    config = ThinkPrmConfig("babbler", chains=2, max_tokens=200, case_variants=False)
-    # A block as long as the model: what is cached does not depend on what was asked before.
-    engine = ScriptedEngine(babble, (END,), odds=any_odds, max_model_len=4096, block_size=4096)
-    return ThinkPrm(config, engine, TOKENIZER)
-
-
-SCORERS: dict[str, Callable[[], Scorer]] = {
-    "thinkprm": thinkprm,
-    "scripted": lambda: ScriptedScorer(ScriptedScorerConfig(skill=0.6, missing=0.2)),
-    "simulated": lambda: SimulatedScorer(
-        SimulatedScorerConfig(missing=0.2, timing=Timing(speed=1e9))
-    ),
-    "none": NoScorer,
-}
 
 
 def test_every_registered_scorer_has_an_entry() -> None:
@@ -98,9 +33,17 @@ every_scorer = pytest.mark.parametrize("make", SCORERS.values(), ids=SCORERS)
 few = settings(max_examples=30)  # each example starts an event loop or several
 
 texts = st.text(st.characters(codec="utf-8"), max_size=20)
-steps = st.builds(
-    lambda text, stop: Step(text, tuple(text.encode()), stop), texts, st.sampled_from(StopReason)
-)
+
+
+def step(text: str, stop: StopReason, sure: float) -> Step:
+    """One whose tokens were measured, or not."""
+    ids = tuple(text.encode())
+    sums = (Sureness(len(ids), -sure, 3 * sure, sure),) if ids and sure else ()
+    return Step(text, ids, stop, sureness=sums)
+
+
+measured = st.sampled_from([0.0, 9.0, 40.0, 70.0])
+steps = st.builds(step, texts, st.sampled_from(StopReason), measured)
 paths = st.builds(
     lambda question, grown: Prefix(Problem("p", question), tuple(grown), (1,)),
     texts,
@@ -126,7 +69,8 @@ def test_there_is_a_verdict_for_each_step_or_none_and_a_reason(
             assert reply.judgement.chains == 0
             assert reply.judgement.prefix.reason
         elif isinstance(reply, ScorerReply):
-            assert len(reply.judgement.verdicts) == len(call.path.steps) > 0
+            told = 0 if make is SCORERS["orm"] else len(call.path.steps)
+            assert len(reply.judgement.verdicts) == told
             assert reply.judgement.chains > 0
 
 

@@ -6,7 +6,7 @@ import asyncio
 import pickle
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import pytest
 
@@ -14,6 +14,7 @@ from engines.engine import EngineError, Finish, Generation, Refused, Request, Sa
 from engines.stepper import Stepper
 
 T = TypeVar("T")
+Numbers: TypeAlias = Stepper[Request, Generation]
 ENDLESS = 10**9
 
 
@@ -67,11 +68,13 @@ def ask(prompt: int, length: int = 1) -> Request:
     return Request((prompt,), Sampling(length))
 
 
-def drive(test: Callable[[Stepper, Counter], Coroutine[None, None, T]]) -> tuple[T, Counter]:
+def drive(
+    test: Callable[[Numbers, Counter], Coroutine[None, None, T]],
+) -> tuple[T, Counter]:
     """Run a test on a started core, and close it."""
 
     async def run() -> tuple[T, Counter]:
-        stepper, core = await Stepper.start(Counter)
+        stepper, core = await Numbers.start(Counter)
         try:
             return await asyncio.wait_for(test(stepper, core), 20), core
         finally:
@@ -82,7 +85,7 @@ def drive(test: Callable[[Stepper, Counter], Coroutine[None, None, T]]) -> tuple
 
 
 def test_answers_are_aligned_whatever_ends_first() -> None:
-    async def test(stepper: Stepper, _: Counter) -> list[int]:
+    async def test(stepper: Numbers, _: Counter) -> list[int]:
         answers = await stepper.generate([ask(0, 3), ask(1, 1), ask(2, 2)])
         return [len(a.token_ids) for a in answers if isinstance(a, Generation)]
 
@@ -90,14 +93,14 @@ def test_answers_are_aligned_whatever_ends_first() -> None:
 
 
 def test_a_batch_enters_the_core_before_its_next_step() -> None:
-    async def test(stepper: Stepper, _: Counter) -> None:
+    async def test(stepper: Numbers, _: Counter) -> None:
         await stepper.generate([ask(0), ask(1), ask(2)])
 
     assert drive(test)[1].batches == [[0, 1, 2]]
 
 
 def test_a_refused_request_is_answered_in_its_place() -> None:
-    async def test(stepper: Stepper, _: Counter) -> list[Generation | Refused]:
+    async def test(stepper: Numbers, _: Counter) -> list[Generation | Refused]:
         return await stepper.generate([ask(0), Request((), Sampling(1)), ask(1)])
 
     first, second, third = drive(test)[0]
@@ -107,14 +110,14 @@ def test_a_refused_request_is_answered_in_its_place() -> None:
 
 
 def test_an_empty_batch_has_an_empty_answer() -> None:
-    async def test(stepper: Stepper, _: Counter) -> list[Generation | Refused]:
+    async def test(stepper: Numbers, _: Counter) -> list[Generation | Refused]:
         return await stepper.generate([])
 
     assert drive(test)[0] == []
 
 
 def test_everything_of_the_core_happens_in_one_thread() -> None:
-    async def test(stepper: Stepper, _: Counter) -> None:
+    async def test(stepper: Numbers, _: Counter) -> None:
         await stepper.generate([ask(0)])
 
     threads = drive(test)[1].threads
@@ -123,7 +126,7 @@ def test_everything_of_the_core_happens_in_one_thread() -> None:
 
 
 def test_cancelling_aborts_what_is_not_answered_and_nothing_else() -> None:
-    async def test(stepper: Stepper, core: Counter) -> None:
+    async def test(stepper: Numbers, core: Counter) -> None:
         core.gate.clear()
         doomed = asyncio.create_task(stepper.generate([ask(0, ENDLESS)]))
         kept = asyncio.create_task(stepper.generate([ask(1, 3)]))
@@ -141,7 +144,7 @@ def test_cancelling_aborts_what_is_not_answered_and_nothing_else() -> None:
 
 
 def test_an_idle_core_is_not_stepped() -> None:
-    async def test(stepper: Stepper, core: Counter) -> int:
+    async def test(stepper: Numbers, core: Counter) -> int:
         await stepper.generate([ask(0, 2)])
         steps = core.steps
         await asyncio.sleep(0.05)
@@ -151,7 +154,7 @@ def test_an_idle_core_is_not_stepped() -> None:
 
 
 def test_a_core_that_fails_fails_all_that_wait_and_all_that_ask_later() -> None:
-    async def test(stepper: Stepper, core: Counter) -> list[EngineError]:
+    async def test(stepper: Numbers, core: Counter) -> list[EngineError]:
         core.gate.clear()
         waiting = [asyncio.create_task(stepper.generate([ask(i, ENDLESS)])) for i in range(3)]
         await asyncio.sleep(0)
@@ -178,7 +181,7 @@ def test_an_engine_error_crosses_a_process_border() -> None:
 
 def test_closing_is_idempotent_ends_the_thread_and_fails_what_waits() -> None:
     async def run() -> None:
-        stepper, core = await Stepper.start(Counter)
+        stepper, core = await Numbers.start(Counter)
         core.gate.clear()
         waiting = asyncio.create_task(stepper.generate([ask(0, ENDLESS)]))
         await asyncio.sleep(0)
@@ -200,11 +203,11 @@ def test_a_core_that_cannot_be_made_raises_its_own_error() -> None:
         raise OSError("no such model")
 
     with pytest.raises(OSError, match="no such model"):
-        asyncio.run(Stepper.start(fail))
+        asyncio.run(Numbers.start(fail))
 
 
 def test_a_core_serves_one_event_loop_after_another() -> None:
-    stepper, _ = asyncio.run(Stepper.start(Counter))
+    stepper, _ = asyncio.run(Numbers.start(Counter))
     answers = [asyncio.run(stepper.generate([ask(0, 2)])) for _ in range(2)]
     assert answers[0] == answers[1]
     asyncio.run(stepper.close())
@@ -217,7 +220,7 @@ def test_an_event_loop_that_closes_leaves_the_core_alive() -> None:
         await asyncio.sleep(0)
         waiting.cancel()
 
-    stepper, core = asyncio.run(Stepper.start(Counter))
+    stepper, core = asyncio.run(Numbers.start(Counter))
     asyncio.run(walk_away())
     core.gate.set()
     (answer,) = asyncio.run(stepper.generate([ask(0)]))

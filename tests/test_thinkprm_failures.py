@@ -140,7 +140,7 @@ def total(engine: RecordedEngine, failed: int = 0) -> Spent:
     return Spent(
         len(engine.given),
         sum(generation.prompt_tokens for generation in engine.given),
-        sum(generation.cached_tokens for generation in engine.given),
+        sum(generation.cached_tokens or 0 for generation in engine.given),
         sum(len(generation.token_ids) for generation in engine.given),
         failed,
     )

@@ -1,7 +1,8 @@
 """What a run spent, policy and verifier apart, from the replies themselves.
 
 A call with a prompt of no token is one that nobody counted: that of a completion which came from
-elsewhere. What it cost is unknown (None), and so is every sum that it is part of.
+elsewhere, or of an API that says nothing of its tokens. What it cost is unknown (None), and so is
+every sum that it is part of. So is what was cached where a server does not tell (`Spent.untold`).
 """
 
 from __future__ import annotations
@@ -77,7 +78,8 @@ def account(searches: Sequence[tuple[Mapping[str, Spent], Sequence[Candidate]]])
         copies = duplicates(candidates)
         pruned += sum(each.generated for path, each in costs.items() if path not in kept)
         duplicate += sum(each.generated for path, each in costs.items() if path in copies)
-    prompt, cached = [spent.prompt, spent.cached] if all(map(known, every)) else [None] * 2
+    prompt = spent.prompt if all(map(known, every)) else None
+    cached = None if prompt is None or spent.untold else spent.cached
     told = all(known(each) or each.generated for each in every)
     made = [spent.generated, spent.failed, pruned, duplicate] if told else [None] * 4
     return Account(spent.calls, prompt, cached, *made, recalled=spent.recalled, saved=spent.saved)
@@ -116,14 +118,17 @@ def known(spent: Spent) -> bool:
 
 
 def duplicates(candidates: Sequence[Candidate]) -> set[str]:
-    """The ids of candidates whose tokens an earlier candidate has."""
-    seen: set[tuple[int, ...]] = set()
+    """The ids of candidates that say what an earlier candidate says: its tokens.
+
+    Of those that have none, because a service gave texts alone, the text.
+    """
+    seen: set[tuple[int, ...] | str] = set()
     copies = set()
     for candidate in candidates:
-        tokens = candidate.path.token_ids
-        if tokens in seen:
+        said = candidate.path.token_ids or candidate.path.text
+        if said in seen:
             copies.add(candidate.path.id)
-        seen.add(tokens)
+        seen.add(said)
     return copies
 
 
@@ -156,7 +161,7 @@ def is_flat(search: Searched) -> bool:
 
 def cost(spent: Spent) -> int | None:
     """Tokens that it takes to have a reply (`Spent.cost`); None where unknown."""
-    return spent.cost if known(spent) else None
+    return spent.cost if known(spent) and not spent.untold else None
 
 
 def _running(costs: Mapping[str, Spent], candidates: Sequence[Candidate]) -> Iterator[int | None]:

@@ -21,7 +21,7 @@ class Metrics:
 
     `problems` counts all that were selected, `failures` those that did not end in order.
     `exhausted` counts the searches that a limit ended, by the limit's name (`total_tokens`,
-    `depth`).
+    `depth`). `bills`: what the tokens of a side cost that has a price, None where unknown.
     """
 
     problems: int
@@ -29,6 +29,7 @@ class Metrics:
     arms: tuple[Measured, ...]
     ledger: Ledger
     exhausted: dict[str, int] = field(default_factory=dict)
+    bills: dict[str, float | None] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, object]:
         """A plain object; the same figures always give the same bytes."""
@@ -38,6 +39,7 @@ class Metrics:
             "arms": [Place.METRICS.to_json(arm) for arm in self.arms],
             "ledger": asdict(self.ledger),
             "exhausted": self.exhausted,
+            **({"bills": self.bills} if self.bills else {}),
         }
 
     @property

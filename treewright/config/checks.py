@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 from engines.traits import Judges, traits_of
 from search.aggregation import AGGREGATIONS, Aggregator, MissingRule
@@ -13,10 +14,12 @@ from search.selection import SELECTIONS
 from treewright.config.combination import check_combination, check_outcome_only
 from treewright.config.compose import COMMAND_LINE
 from treewright.config.config import Config
+from treewright.config.environment import closed, variable
 from treewright.config.kinds import kind_of, sides
 from treewright.config.parts import check_members
 from treewright.config.stand_in import StandIn
 from treewright.errors import ConfigError, suggest
+from treewright.hiding import keep_secret
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 MOST_CANDIDATES = 100_000
@@ -103,15 +106,28 @@ def check_models(
     affair.
     """
     for section, traits in sides(config).items():
-        key = f"{section}.model"
-        if traits.engine is None or section not in sections:
+        if section not in sections:
             continue
+        for key, named in traits.key_variables.items():
+            _check_key(config, where, f"{section}.{key}", named)
+        if traits.engine is None:
+            continue
+        key = f"{section}.{traits.model_key}"
         if traits.model is not None and (problem := traits.engine.lacks(traits.model)):
             hint = "give the folder of a checkpoint, or a name like Qwen/Qwen2.5-3B-Instruct"
             raise ConfigError(where(key), key, traits.model, problem, hint)
         for name, problem, hint in traits.engine.amiss():
             key = f"{section}.engine.{name}"
             raise ConfigError(where(key), key, None, problem, hint)
+
+
+def _check_key(config: Config, where: Where, key: str, named: str) -> None:
+    """A run's folder may name no secret of the one who opens it; ours is one from then on."""
+    try:
+        with closed() if config.untrusted else nullcontext():
+            keep_secret(variable(named, None) or "")
+    except ValueError as error:
+        raise ConfigError(where(key), key, None, str(error)) from error
 
 
 def _check_list(

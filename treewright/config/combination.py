@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from engines.config import Ability
 from engines.traits import Judges, traits_of
 from search.aggregation import Aggregator, Over
 from search.questions import Declared, judges_prefixes
@@ -23,6 +24,7 @@ Where = Callable[[str], str]
 def check_combination(config: Config, where: Where) -> None:
     """Refuse parts that make no sense with one another. Raises `ConfigError`."""
     _check_verifier(config, where)
+    _check_sureness(config, where)
     check_outcome_only(config, where)
     _check_lookahead(config, where)
     _check_temperature(config, where)
@@ -44,6 +46,17 @@ def _check_verifier(config: Config, where: Where) -> None:
     hint = (
         f"use a process verifier (scorer.kind=thinkprm), or strategy.kind={instead(traits.judges)}"
     )
+    raise ConfigError(where(key), key, scorer, problem, hint)
+
+
+def _check_sureness(config: Config, where: Where) -> None:
+    """A scorer that judges by how sure the policy was needs a policy that records it."""
+    policy, key = traits_of(config.policy), "scorer.kind"
+    if not traits_of(config.scorer).by_sureness or policy.sureness is not False:
+        return
+    scorer, kind = kind_of("scorer", config.scorer), kind_of("policy", config.policy)
+    problem = f"judges by log-probabilities, and policy {kind} records none"
+    hint = "set policy.confidence=20 (policies qwen, structured and the doubles have the key)"
     raise ConfigError(where(key), key, scorer, problem, hint)
 
 
@@ -119,8 +132,16 @@ def _check_option_base(config: Config, where: Where) -> None:
 def _check_abilities(config: Config, where: Where) -> None:
     """An engine must be able to do what its part asks of it."""
     for section, traits in sides(config).items():
-        lacking = sorted(traits.asks - traits.engine.can) if traits.engine else []
-        if traits.engine and lacking:
-            key, kind = f"{section}.engine.kind", kind_of(section, getattr(config, section))
+        if traits.engine is None:
+            continue
+        key, kind = f"{section}.engine.kind", kind_of(section, getattr(config, section))
+        if lacking := sorted(traits.asks - traits.engine.abilities):
             problem = f"cannot give {', '.join(lacking)}, which {section} {kind} needs"
-            raise ConfigError(where(key), key, traits.engine.kind, problem, "use engine.kind=vllm")
+            hint = traits.engine.advice(lacking)
+            raise ConfigError(where(key), key, traits.engine.kind, problem, hint)
+        by_steps = section == "policy" and not traits.whole and judges_prefixes(config.strategy)
+        if by_steps and Ability.CONTINUE not in traits.engine.abilities:
+            strategy = kind_of("strategy", config.strategy)
+            problem = f"goes on with no text that was begun, which strategy {strategy} needs"
+            hint = traits.engine.advice([Ability.CONTINUE])
+            raise ConfigError(where(key), key, traits.engine.kind, problem, hint)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from engines.config import EngineConfig
+from scorers.members import Member
 from treewright.config.config import Config
 from treewright.config.kinds import SECTIONS, kind_of, sides
 from treewright.config.schema import join
@@ -119,8 +120,12 @@ def _content(path: Path) -> bytes:
 
 def _models(config: Config) -> dict[str, Any]:
     """Local models by content, in place of their path."""
-    models = {section: Path(its.model) for section, its in sides(config).items() if its.model}
-    return {f"{name}.model": model_digest(path) for name, path in models.items() if path.is_dir()}
+    models = {
+        f"{section}.{its.model_key}": Path(its.model)
+        for section, its in sides(config).items()
+        if its.model
+    }
+    return {key: model_digest(path) for key, path in models.items() if path.is_dir()}
 
 
 def _versions(config: Config) -> dict[str, Any]:
@@ -149,6 +154,9 @@ def _leaves(value: Any, key: str) -> Iterator[tuple[str, Any]]:
             yield from ((join(name, key), value) for key, value in item.identity().items())
         elif is_dataclass(item):
             yield from _leaves(item, name)
+        elif isinstance(item, tuple) and any(isinstance(each, Member) for each in item):
+            for index, each in enumerate(item):
+                yield from _leaves(each, f"{name}[{index}]")
         else:
             yield name, item
 

@@ -16,6 +16,7 @@ from engines.config import EngineConfig
 from engines.registry import DEFAULT, ENGINES
 from engines.traits import Traits, traits_of
 from policies.registry import POLICIES
+from scorers.members import Member, member_class
 from scorers.registry import SCORERS
 from search.custom import is_import_path
 from search.strategies import STRATEGIES
@@ -58,8 +59,20 @@ def settings_class(section: str, kind: str) -> type:
 
 
 def of_kind(base: Any, kind: object = None) -> Any:
-    """The dataclass behind a mapping in a section: of its kind if it is an engine, else `base`."""
-    return _imported(ENGINES[str(kind or DEFAULT)]) if base is EngineConfig else base
+    """The dataclass behind a mapping in a section: of its kind if it has one, else `base`.
+
+    An engine that says none is of the default kind; a scorer within a scorer must say one.
+    """
+    if base is EngineConfig:
+        return _imported(ENGINES[str(kind or DEFAULT)])
+    return member_class(str(kind)) if base is Member and kind else base
+
+
+def kinds_within(base: Any) -> tuple[str, Mapping[str, str]]:
+    """What a mapping in a section with a kind is called, and its kinds; none where it has none."""
+    if base is EngineConfig:
+        return "engine", ENGINES
+    return ("scorer", SCORERS) if base is Member else ("", {})
 
 
 def engines_like(part: type) -> dict[type, str]:

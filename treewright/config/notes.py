@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 from benchmarks.grading import GradingConfig
@@ -33,6 +34,13 @@ def _use(config: Config) -> Iterator[str]:
     if not config.strategy.judges and traits_of(config.scorer).judges is not Judges.NOTHING:
         strategy = kind_of("strategy", config.strategy)
         yield f"strategy {strategy} asks no verifier: scorer {scorer} will not be used"
+    at_once = isinstance(config.strategy, Waves) and config.strategy.wave is None
+    if at_once and config.strategy.judges and traits_of(config.scorer).goes_on:
+        strategy = kind_of("strategy", config.strategy)
+        yield (
+            f"strategy {strategy} judges all its solutions at once: no verification of scorer "
+            f"{scorer} will go on from another"
+        )
     if not unjudged(config) and not scoring(config.select):
         yield "no selection uses a score: select=[first,best,weighted,majority] would"
 
@@ -103,7 +111,10 @@ def _chains(config: Config) -> Iterator[str]:
 
 
 def _engines(config: Config) -> Iterator[str]:
-    """What the engines say of their keys."""
+    """That a key is not here, and what the engines say of theirs."""
     for side, traits in sides(config).items():
+        for key, named in traits.key_variables.items():
+            if not os.environ.get(named, "").strip():
+                yield f"{side}.{key}: {named} is not set here; a run needs it"
         for note in traits.engine.notes() if traits.engine else ():
             yield f"{side}.engine.{note}"

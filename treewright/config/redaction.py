@@ -17,10 +17,11 @@ IN_A_NAME = "redacted"
 
 SECRET_NAME = re.compile(
     r"(^|_)(api_?key|access_?key|secret|(api|auth|access|bearer|hub|hf)_?token|password|passwd"
-    r"|credentials?|authorization)($|_)|^token$",
+    r"|credentials?|authorization)($|_(?!env$))|^token$",
     re.IGNORECASE,
 )
-"""Keys that hold a secret: `hf_token`, `api_key`; not `max_tokens` or `eos_token`."""
+"""Keys that hold a secret: `hf_token`, `api_key`; not `max_tokens`, `eos_token`, nor `api_key_env`,
+which names the variable that holds one."""
 
 SECRET_VARIABLE = re.compile(r"(^|_)(key|token|secret|pass(word|wd)?|credentials?)($|_)", re.I)
 """Environment variables that hold one: `HF_TOKEN`, `OPENAI_API_KEY`."""

@@ -15,9 +15,8 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
-from engines.registry import ENGINES
 from treewright.config.compose import COMMAND_LINE
-from treewright.config.kinds import of_kind
+from treewright.config.kinds import kinds_within, of_kind
 from treewright.config.location import kept
 from treewright.config.yamlfile import Node, parse_value
 from treewright.errors import ConfigError, suggest
@@ -142,12 +141,16 @@ def _mapping(node: Node, kind: type, key: str) -> dict[str, Any]:
 def _of_kind(node: Node, base: type, key: str) -> Any:
     """The dataclass that a mapping is fitted to. Raises `ConfigError` for a kind that is none."""
     said = node.value.get("kind") if isinstance(node.value, dict) else None
-    if said is None or of_kind(base) is base:
+    noun, known = kinds_within(base)
+    if said is None or not known:
+        if known and of_kind(base) is base:
+            problem, hint = "missing", f"choose from {', '.join(known)}"
+            raise ConfigError(node.where, join(key, "kind"), None, problem, hint)
         return of_kind(base)
     kind = str(fit(said, str, join(key, "kind")))
-    if kind not in ENGINES:
-        hint = suggest(kind, ENGINES)
-        raise ConfigError(said.where, join(key, "kind"), kind, "no such engine", hint)
+    if kind not in known:
+        hint = suggest(kind, known)
+        raise ConfigError(said.where, join(key, "kind"), kind, f"no such {noun}", hint)
     return of_kind(base, kind)
 
 

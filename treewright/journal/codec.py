@@ -23,6 +23,7 @@ from search.core import (
     Step,
     StepVerdict,
     StopReason,
+    Sureness,
     VerdictStatus,
 )
 from search.ports import PolicyCall, PolicyReply, ScorerReply
@@ -34,8 +35,9 @@ Text: TypeAlias = str | list[int]
 
 SURROGATE_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 """Two code points that every JSON reader joins into one."""
-COUNTS = (5, len(Spent.__slots__))
-"""Of a reply that was made, and of one that a cache over runs had."""
+COUNTS = (5, 8, len(Spent.__slots__))
+"""Of a reply that was made, of one that a cache over runs had, and of one that nobody tells how
+much of its prompt was cached."""
 STOPS = {reason.value: reason for reason in StopReason}
 ORIGINS = {origin.value: origin for origin in Origin}
 STATUSES = {status.value: status for status in VerdictStatus}
@@ -79,26 +81,43 @@ def decode_scorer_reply(data: Json, steps: int | None = None) -> ScorerReply:
 
 def encode_step(step: Step) -> Json:
     """One step. Raises ValueError for a log-probability that is not finite."""
-    return {
+    data: Json = {
         "text": encode_text(step.text),
         "ids": list(step.token_ids),
         "stop": step.stop.value,
         "logprob": finite(step.logprob),
     }
+    if step.sureness:
+        data["sureness"] = [
+            [sums.tokens, *map(finite, (sums.logprob, sums.confidence, sums.certainty))]
+            for sums in step.sureness
+        ]
+    return data
 
 
 def decode_step(data: Json) -> Step:
     """The inverse of `encode_step`."""
-    checking.fields(data, "text", "ids", "stop", "logprob")
+    checking.fields(data, "text", "ids", "stop", "logprob", optional=("sureness",))
     logprob = data["logprob"]
     if logprob is not None:
         checking.number(logprob, "logprob")
+    sureness = checking.items(data.get("sureness", []), "sureness")
     return Step(
         text=decode_text(data["text"]),
         token_ids=tuple(checking.ids(data["ids"], "ids")),
         stop=checking.choice(data["stop"], "stop", STOPS),
         logprob=logprob,
+        sureness=tuple(map(decode_sureness, sureness)),
     )
+
+
+def decode_sureness(data: Any) -> Sureness:
+    """Sums over some tokens: how many these are, then the three sums."""
+    sums = checking.items(data, "sureness")
+    if len(sums) != 4 or sums[0] == 0:
+        raise ValueError(f"sureness is {checking.shown(data)}, not a count and three numbers")
+    numbers = [checking.number(each, "sureness") for each in sums[1:]]
+    return Sureness(checking.count(sums[0], "sureness: tokens"), *numbers)
 
 
 def encode_judgement(judgement: Judgement) -> Json:
@@ -221,9 +240,14 @@ def decode_score(data: float | Json) -> Score:
 
 
 def encode_spent(spent: Spent) -> list[int]:
-    """`[calls, prompt, cached, generated, failed]`, of a cache's `[…, recalled, spared, saved]`."""
+    """`[calls, prompt, cached, generated, failed]`, of a cache's `[…, recalled, spared, saved]`.
+
+    Where it is not told what was cached, `[…, untold]` follows.
+    """
     made = [spent.calls, spent.prompt, spent.cached, spent.generated, spent.failed]
     had = [spent.recalled, spent.spared, spent.saved]
+    if spent.untold:
+        return [*made, *had, spent.untold]
     return made + had if any(had) else made
 
 
@@ -231,7 +255,7 @@ def decode_spent(data: Any) -> Spent:
     """The inverse of `encode_spent`."""
     counts = checking.ids(data, "spent", checking.LARGEST_COUNT)
     if len(counts) not in COUNTS:
-        raise ValueError(f"spent has {len(counts)} counts, not {COUNTS[0]} or {COUNTS[1]}")
+        raise ValueError(f"spent has {len(counts)} counts, not {COUNTS[0]} to {COUNTS[-1]}")
     return Spent(*counts)
 
 

@@ -13,6 +13,7 @@ from search.core import Candidate, Missing, Problem, Score, Spending
 from search.driver import Searched, total
 from search.tree import Graph, tree_of
 from search.wording import amount, number
+from treewright.ledger import cost
 from treewright.terminal import line
 from treewright.trees.draw import footer, lines
 from treewright.trees.trees import choose_on
@@ -90,8 +91,8 @@ class Found:
         yield f"answer {answer}{score} ({by} of {of})"
         spent = self.spent
         yield (
-            f"{amount(spent.policy.cost)} tokens of the policy, "
-            f"{amount(spent.verifier.cost)} of the verifier"
+            f"{amount(cost(spent.policy))} tokens of the policy, "
+            f"{amount(cost(spent.verifier))} of the verifier"
         )
         if self.searched.result.exhausted:
             yield line(f"ended by a limit: {self.searched.result.exhausted}")

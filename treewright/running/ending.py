@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from benchmarks.datasets import Dataset
+from engines.traits import traits_of
 from search.ports import Failure, FailureKind
 from treewright.arms.arm import arms_of
 from treewright.arms.metrics import Metrics, measure
 from treewright.arms.solved import Solved
 from treewright.config.config import Config
+from treewright.ledger import Ledger
 from treewright.running.controller import Failed
 from treewright.running.replay import Known
 from treewright.running.run_folder import Status
@@ -48,7 +50,20 @@ def ending(config: Config, dataset: Dataset, known: Known) -> Ending:
     metrics = measure(known.solved, len(failed), problems, arms, config.missing)
     ledger = with_lost(metrics.ledger, known.lost)
     pending = len(dataset.samples) - len(known.solved) - len(known.failed)
-    return Ending(replace(metrics, ledger=ledger), failed, pending)
+    metrics = replace(metrics, ledger=ledger, bills=bills(config, ledger))
+    return Ending(metrics, failed, pending)
+
+
+def bills(config: Config, ledger: Ledger) -> dict[str, float | None]:
+    """What the tokens of each side cost that has a price, None where a count is unknown."""
+    accounts = {"policy": ledger.policy, "verifier": ledger.verifier}
+    prices = {"policy": config.policy, "verifier": config.scorer}
+    engines = {side: traits_of(part).engine for side, part in prices.items()}
+    return {
+        side: engine.billed.of(account.prompt, account.cached, account.generated)
+        for side, account in accounts.items()
+        if (engine := engines[side]) and engine.billed
+    }
 
 
 def unjudged(item: Solved) -> Failure | None:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from search.wording import DASH, amount, counted, percent, whole
+from search.wording import DASH, amount, counted, percent, price, whole
 from treewright.arms.arm import Arm
 from treewright.arms.columns import Place
 from treewright.arms.measured import Measured
@@ -78,7 +78,10 @@ def headline(metrics: Metrics, steered_by: str | None) -> str:
     """How many problems the table is about, and what steered their searches."""
     failed = f", {metrics.failures} with failures" if metrics.failures else ""
     steers = f"; searches steered by {steered_by}" if steered_by else ""
-    return f"Accuracy in % over {counted(metrics.problems, 'problem')}{failed}{steers}"
+    known = [bill for bill in metrics.bills.values() if bill is not None]
+    total = sum(known) if len(known) == len(metrics.bills) else None
+    cost = f"; costs {price(total)}" if metrics.bills else ""
+    return f"Accuracy in % over {counted(metrics.problems, 'problem')}{failed}{steers}{cost}"
 
 
 def left_out(metrics: Metrics) -> list[str]:
@@ -122,7 +125,8 @@ def ledger_line(metrics: Metrics) -> str:
     lines = []
     for side, account in (("policy", metrics.ledger.policy), ("verifier", metrics.ledger.verifier)):
         calls = f"{side}: {whole(account.calls)} calls"
-        lines.append(f"{calls}, {prompted(account)}, {generated(account)}")
+        cost = f", costs {price(metrics.bills[side])}" if side in metrics.bills else ""
+        lines.append(f"{calls}, {prompted(account)}, {generated(account)}{cost}")
         if account.recalled:
             lines.append(f"{side}: {from_a_cache(side, account.recalled, account.saved)}")
     return "\n".join(lines)

@@ -146,6 +146,6 @@ def footer(graph: Graph) -> Iterator[str]:
 
 def computed(spent: Mapping[str, int]) -> int | None:
     """Prompt tokens that were not cached, and generated ones; None where nobody counted."""
-    if spent["calls"] and not spent["prompt"]:
+    if spent.get("untold") or (spent["calls"] and not spent["prompt"]):
         return None
     return spent["prompt"] - spent["cached"] + spent["generated"]

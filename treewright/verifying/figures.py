@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -172,4 +172,5 @@ def tokens(solutions: Sequence[JudgedSolution]) -> Tokens:
         return Tokens(None, None, None, None)
     every: Spent = total(spent)
     each = (every.prompt, every.cached, every.generated, every.failed)
-    return Tokens(*(amount / len(spent) for amount in each))
+    means = Tokens(*(amount / len(spent) for amount in each))
+    return replace(means, cached=None) if every.untold else means

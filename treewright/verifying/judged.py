@@ -15,7 +15,7 @@ from benchmarks.estimators.clusters import Clusters
 from benchmarks.estimators.first_errors import NO_ERROR, UNREAD
 from scorers.inheriting import EVEN
 from search.core import Judgement, Missing, Spent, VerdictStatus
-from treewright.ledger import known
+from treewright.ledger import cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,8 @@ class JudgedSolution:
 
         Of a judgement that a cache over runs had, what it cost when it was made.
         """
-        return float(self.spent.cost) if known(self.spent) else float("nan")
+        told = cost(self.spent)
+        return float("nan") if told is None else float(told)
 
 
 @dataclass(frozen=True, eq=False)

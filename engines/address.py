@@ -1,0 +1,67 @@
+"""Where a server is, and the key that it asks for: checks of a config's own words. No httpx."""
+
+from __future__ import annotations
+
+import os
+import re
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from search.checks import fault
+from search.fault import Fault
+
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+"""What an environment variable is called."""
+
+
+class UnfitServer(Fault):
+    """What answers at an address cannot serve this config. One line: the address, what, why."""
+
+    exit_code = 2
+
+
+def check_url(field: str, url: str) -> None:
+    """An address without a user, a password, a query. Raises ValueError."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        parts, host = urlsplit(""), None
+    if parts.username or parts.password:  # not shown: it is a secret
+        raise ValueError(f"{field}: must hold no user or password; name a key with api_key_env")
+    if parts.query or parts.fragment:  # not shown: it may be one
+        raise ValueError(f"{field}: must be an address that ends before `?` or `#`")
+    if parts.scheme not in ("http", "https") or not host:
+        raise fault(field, url, "an address such as http://localhost:8000")
+
+
+def is_loopback(url: str) -> bool:
+    """Whether an address leads to this very machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def check_key_env(named: str | None) -> None:
+    """The name of an environment variable, or none. Raises ValueError."""
+    if named is not None and not VARIABLE.fullmatch(named):
+        # What stands there may be the key itself, so it is not shown.
+        raise ValueError(
+            "api_key_env: must be the name of an environment variable, OPENAI_API_KEY say; "
+            "the key itself belongs there and not in a config"
+        )
+
+
+def key_of(side: str, named: str | None) -> str | None:
+    """The key of an `engine` or a `scorer`. Raises `UnfitServer` where its variable is not set."""
+    if named is None:
+        return None
+    found = os.environ.get(named, "").strip()
+    if not found:
+        raise UnfitServer(
+            f"{side}.api_key_env: {named} is not set where the {side} runs",
+            f"export {named}=… before the run, on a cluster before Ray starts there",
+        )
+    return found

@@ -1,0 +1,150 @@
+"""An OpenAI-compatible API behind the port of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from random import Random
+from typing import Any
+
+from engines.address import UnfitServer
+from engines.engine import EngineError, Facts, Refused
+from engines.http_client import GONE, HttpClient, HttpFault, Transport, Trouble
+from engines.openai_config import OpenAiConfig
+from engines.openai_wire import (
+    CHAT,
+    COMPLETIONS,
+    Unlike,
+    body,
+    chat_body,
+    put_together,
+    read,
+)
+from engines.retrying import Late, Patience
+from engines.texts import TextGeneration, TextRequest
+from engines.tokenizer import HfTokenizer
+from search.gather import gather
+
+
+class OpenAiEngine:
+    """Texts from an API."""
+
+    def __init__(
+        self,
+        client: HttpClient,
+        model: str,
+        config: OpenAiConfig,
+        tokenizer: HfTokenizer | None = None,
+    ) -> None:
+        self._client = client
+        self._model = model
+        self._config = config
+        self._tokenizer = tokenizer
+        self._patience = Patience(config.retries, config.timeout_s, Random())
+        self._steps = 0
+
+    @classmethod
+    async def start(
+        cls, model: str, config: OpenAiConfig, transport: Transport | None = None
+    ) -> OpenAiEngine:
+        """Ask for one token: is the key right, the model's name, and what answers an API?
+
+        Raises:
+            TokenizerError: `tokenizer` is no chat checkpoint.
+            UnfitServer: the key is wrong or not there, or the API does not serve such a request.
+            EngineError: nobody answers.
+        """
+        key = config.key()
+        its = config.tokenizer
+        tokenizer = HfTokenizer.load(its, config.revision) if its else None
+        client = HttpClient(config.base_url.rstrip("/"), key, transport)
+        engine = cls(client, model, config, tokenizer)
+        try:
+            await engine.probe()
+        except BaseException:
+            await client.close()
+            raise
+        return engine
+
+    async def probe(self) -> None:
+        """Ask for one token. Raises as `start` does."""
+        try:
+            await self._patience.persist(lambda: self._send(PROBE))
+        except Late as late:
+            raise EngineError(f"{self._client.url}: {late}") from late
+        except HttpFault as fault:
+            if fault.trouble is Trouble.UNAUTHORISED:
+                hint = "engine.api_key_env names the variable that holds its key"
+                raise UnfitServer(f"the API refuses the key: {fault}", hint) from fault
+            if fault.trouble in (Trouble.REFUSED, Trouble.GARBLED):
+                raise UnfitServer(f"the API does not serve {self._model}: {fault}") from fault
+            raise EngineError(str(fault)) from fault
+
+    async def complete(self, batch: Sequence[TextRequest]) -> list[TextGeneration | Refused]:
+        """`generations[i]` answers `batch[i]`. Raises `EngineError` when the API is gone."""
+        return await gather(self._one(request) for request in batch)
+
+    async def ask(self, path: str, said: Mapping[str, Any]) -> Mapping[str, Any] | Refused:
+        """The answer to any body, with all retries. Raises `EngineError`."""
+        try:
+            answer = await self._patience.persist(lambda: self._client.post(path, said))
+        except (Late, HttpFault) as fault:
+            return self._refused(fault)
+        self._steps += 1
+        return answer
+
+    def engine_steps(self) -> int:
+        """How often the API answered."""
+        return self._steps
+
+    def describe(self) -> Facts:
+        """See `Describing`."""
+        return {"model": self._model, "device": self._client.url}
+
+    async def close(self) -> None:
+        """Close all connections. Idempotent."""
+        await self._client.close()
+
+    async def _one(self, request: TextRequest) -> TextGeneration | Refused:
+        if request.begun and self._config.continue_by == "none":
+            return Refused("the API goes on with no text: engine.continue_by says none")
+        try:
+            answer = await self._patience.persist(lambda: self._send(request))
+        except (Late, HttpFault) as fault:
+            return self._refused(fault)
+        self._steps += 1
+        return answer
+
+    async def _send(self, request: TextRequest) -> TextGeneration | Refused:
+        try:
+            path, said = self._asked(request)
+        except ValueError as error:
+            return Refused(str(error))
+        try:
+            if self._config.stream:
+                events = self._client.stream(path, said)
+                return read(await put_together(events, chat=path == CHAT), request)
+            return read(await self._client.post(path, said), request)
+        except Unlike as unlike:
+            raise self._client.garbled(self._client.hidden(str(unlike))) from unlike
+
+    def _asked(self, request: TextRequest) -> tuple[str, dict[str, Any]]:
+        """Where a request is sent, and what is said."""
+        if self._tokenizer is None:
+            return CHAT, chat_body(request, self._model, self._config)
+        prompt = self._tokenizer.decode(self._tokenizer.chat(request.turns)) + request.begun
+        return COMPLETIONS, {**body(request, self._model, self._config), "prompt": prompt}
+
+    def _refused(self, fault: Late | HttpFault) -> Refused:
+        """What a request gets that has no answer. Raises `EngineError` where none will have."""
+        if isinstance(fault, Late):
+            return Refused(f"{self._client.url}: {fault}", again=True)
+        if fault.trouble is Trouble.UNAUTHORISED:
+            raise EngineError(f"the key is not taken any more: {fault}") from fault
+        if fault.trouble is Trouble.UNREACHABLE:
+            raise EngineError(f"the API is gone: {fault}") from fault
+        if fault.trouble is Trouble.REFUSED:
+            return Refused(str(fault), again=fault.status == GONE)
+        return Refused(self._patience.told(fault), again=True)
+
+
+PROBE = TextRequest(({"role": "user", "content": "1 + 1 = ?"},), "", 1, temperature=0.0)

@@ -1,0 +1,181 @@
+"""What is said to an OpenAI-compatible API and what it says: texts, reasons and counts as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from json import loads
+from typing import Any, TypeAlias
+
+from engines.engine import Finish, Refused
+from engines.openai_config import OpenAiConfig
+from engines.stop_strings import few
+from engines.texts import TextGeneration, TextRequest
+
+Json: TypeAlias = Mapping[str, Any]
+CHAT, COMPLETIONS = "/chat/completions", "/completions"
+SEEDS = 2**31
+DONE = "[DONE]"
+SILENT = ("length", "content_filter", "tool_calls", "function_call")
+"""Reasons with which there may be no text."""
+
+
+class Unlike(Exception):
+    """An answer of another shape. A few words: what is wrong with it."""
+
+
+def body(request: TextRequest, model: str, config: OpenAiConfig) -> dict[str, Any]:
+    """What every request says, chat or not."""
+    said: dict[str, Any] = {
+        "model": model,
+        config.max_tokens_name: request.max_tokens,
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+    }
+    if request.stop:
+        said["stop"] = few(request.stop)
+    if config.send_seed and request.seed is not None:
+        said["seed"] = request.seed % SEEDS
+    if config.stream:
+        said |= {"stream": True, "stream_options": {"include_usage": True}}
+    return said | config.extra_body
+
+
+def chat_body(request: TextRequest, model: str, config: OpenAiConfig) -> dict[str, Any]:
+    """For `/chat/completions`; a turn that was begun is the last message."""
+    said = body(request, model, config)
+    turns: list[Mapping[str, str]] = list(request.turns)
+    if request.begun:
+        turns.append({"role": "assistant", "content": request.begun})
+        said |= {"continue_final_message": True, "add_generation_prompt": False}
+    return {**said, "messages": turns}
+
+
+def read(answer: Json, request: TextRequest) -> TextGeneration | Refused:
+    """The generation of an answer. Raises `Unlike`."""
+    choice = only_choice(answer)
+    text = text_of(choice)
+    reason = choice.get("finish_reason")
+    if reason == "content_filter":
+        return Refused("the API's content filter withheld the answer (content_filter)")
+    if reason in ("tool_calls", "function_call"):
+        return Refused(f"the model called a tool instead of answering ({reason})")
+    prompt, cached, generated = counted(answer.get("usage"), text)
+    finish, stop = ending(choice, request)
+    if stop is not None and not text.endswith(stop):
+        text += stop  # OpenAI leaves it out
+    return TextGeneration(text, finish, stop, prompt, cached, generated)
+
+
+def only_choice(answer: Json) -> Json:
+    """The one choice."""
+    choices = answer.get("choices")
+    choice = choices[0] if isinstance(choices, list) and len(choices) == 1 else None
+    if not isinstance(choice, dict):
+        raise Unlike("it has not one choice")
+    return choice
+
+
+def text_of(choice: Json) -> str:
+    """What was said, in a message or as it is."""
+    message = choice.get("message")
+    said = message.get("content") if isinstance(message, dict) else choice.get("text")
+    refusal = message.get("refusal") if isinstance(message, dict) else None
+    if said is None and (refusal or choice.get("finish_reason") in SILENT):
+        return str(refusal or "")
+    if not isinstance(said, str):
+        raise Unlike("its choice has no text")
+    return said
+
+
+def ending(choice: Json, request: TextRequest) -> tuple[Finish, str | None]:
+    """Why it ended. Where a stop string may have, the API must say so."""
+    reason = choice.get("finish_reason")
+    if reason == "length":
+        return Finish.LENGTH, None
+    if reason in ("abort", "cancelled"):
+        return Finish.ABORT, None
+    if reason != "stop":
+        raise Unlike(f"its finish_reason is {reason!r}")
+    if not request.stop:
+        return Finish.EOS, None
+    if "stop_reason" not in choice and "matched_stop" not in choice:
+        raise Unlike(
+            "it does not say whether a stop string ended it or the model (no stop_reason): it "
+            "cannot be searched step by step"
+        )
+    stop = choice.get("stop_reason", choice.get("matched_stop"))
+    return (Finish.STOP, stop) if isinstance(stop, str) else (Finish.EOS, None)
+
+
+def counted(usage: object, text: str) -> tuple[int | None, int | None, int | None]:
+    """Tokens of the prompt, those of them that were cached, and those that were generated.
+
+    None where the API does not tell. Raises `Unlike` where what it tells cannot be.
+    """
+    if usage is None:
+        return None, None, None
+    said = usage if isinstance(usage, dict) else {}
+    prompt, generated = said.get("prompt_tokens"), said.get("completion_tokens")
+    details = said.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, dict) else None
+    whole = type(prompt) is int and type(generated) is int and prompt > 0 and generated >= 0
+    if not whole or (text and not generated) or (cached is not None and not within(cached, prompt)):
+        raise Unlike(
+            f"its usage cannot be: {prompt!r} tokens of the prompt, {cached!r} cached, "
+            f"{generated!r} generated"
+        )
+    return prompt, cached, generated
+
+
+def within(part: object, whole: object) -> bool:
+    """Whether a count is a part of another."""
+    return type(part) is int and type(whole) is int and 0 <= part <= whole
+
+
+@dataclass
+class Pieces:
+    """An answer that comes in pieces, put together as if it had come at once."""
+
+    chat: bool
+    text: list[str] = field(default_factory=list)
+    choice: dict[str, Any] = field(default_factory=dict)
+    usage: Any = None
+
+    def add(self, piece: Json) -> None:
+        """One event."""
+        self.usage = piece.get("usage") or self.usage
+        choices = piece.get("choices")
+        for choice in choices if isinstance(choices, list) else ():
+            if not isinstance(choice, dict):
+                continue
+            delta = choice.get("delta") if self.chat else choice
+            said = (delta or {}).get("content" if self.chat else "text")
+            self.text.append(said if isinstance(said, str) else "")
+            kept = ("finish_reason", "stop_reason", "matched_stop")
+            self.choice |= {name: choice[name] for name in kept if choice.get(name) is not None}
+            self.choice |= {name: None for name in kept[1:] if name in choice} | self.choice
+
+    def whole(self) -> Json:
+        """The answer. Raises `Unlike` where it ended before its end."""
+        if "finish_reason" not in self.choice:
+            raise Unlike("the stream was cut: it ended without a finish_reason")
+        text = "".join(self.text)
+        said = {"message": {"content": text}} if self.chat else {"text": text}
+        return {"choices": [{**self.choice, **said}], "usage": self.usage}
+
+
+async def put_together(events: AsyncIterator[str], *, chat: bool) -> Json:
+    """The answer of a stream. Raises `Unlike`."""
+    pieces = Pieces(chat)
+    async for event in events:
+        if event == DONE:
+            break
+        try:
+            piece = loads(event)
+        except ValueError as error:
+            raise Unlike("an event of its stream is no JSON") from error
+        if isinstance(piece, dict) and piece.get("error"):
+            raise Unlike(f"its stream broke off with an error: {piece['error']!r:.200}")
+        pieces.add(piece if isinstance(piece, dict) else {})
+    return pieces.whole()
