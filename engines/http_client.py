@@ -170,7 +170,7 @@ class HttpClient:
 
     def _object(self, response: httpx.Response, text: str) -> Json:
         kind = response.headers.get("content-type", "").partition(";")[0].strip()
-        if kind == "text/html" or text.lstrip()[:1] == "<":
+        if kind == "text/html" or is_html(text):
             raise self.garbled("it answers HTML, not JSON: is this the address of the API?")
         try:
             found = json.loads(text)
@@ -203,11 +203,17 @@ def words(text: str) -> str:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
-        return "" if text.lstrip()[:1] == "<" else shortened(text)
+        return "" if is_html(text) else shortened(text)
     for name in ("error", "message", "detail"):
         if isinstance(found, dict) and found.get(name):
             found = found[name]
     return shortened(found if isinstance(found, str) else json.dumps(found))
+
+
+def is_html(text: str) -> bool:
+    """Whether a text begins with a tag; a hidden key looks like one."""
+    start = text.lstrip()
+    return start[:1] == "<" and not start.startswith(REDACTED)
 
 
 def shortened(text: str) -> str:

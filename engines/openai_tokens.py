@@ -153,4 +153,10 @@ def listed(choice: Mapping[str, Any]) -> tuple[list[str], list[Mapping[str, floa
         raise Unlike("it tells no tokens with top_logprobs, which verdicts need") from error
     if len(names) != len(tops) or not all(isinstance(name, str) for name in names):
         raise Unlike(f"it tells {len(names)} tokens and log-probabilities of {len(tops)}")
-    return names, [top if isinstance(top, dict) else {} for top in tops]
+    return names, [_numbers(top) for top in tops]
+
+
+def _numbers(top: object) -> dict[str, float]:
+    """What is told as a number; all else is unknown."""
+    items = top.items() if isinstance(top, dict) else ()
+    return {name: value for name, value in items if isinstance(value, (int, float))}

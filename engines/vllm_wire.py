@@ -190,7 +190,7 @@ def completions_logprobs(choice: Json) -> list[Position]:
     try:
         pairs = zip(said["token_logprobs"], said["top_logprobs"], strict=True)
         return [
-            (own, {int(name.removeprefix(TOKEN)): value for name, value in top.items()})
+            (float(own), {int(name.removeprefix(TOKEN)): float(v) for name, v in top.items()})
             for own, top in pairs
         ]
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -13,7 +13,7 @@ import pytest
 from engines.address import UnfitServer
 from engines.engine import Generation, Refused, Request, Sampling
 from engines.openai_config import OpenAiConfig
-from engines.openai_tokens import OpenAiTokens, serve
+from engines.openai_tokens import OpenAiTokens, listed, serve
 from engines.tokenizer import HfTokenizer
 from played_api import Body, PlayedApi
 from scorers.thinkprm import ThinkPrm
@@ -154,3 +154,8 @@ def test_an_api_that_nobody_says_the_context_of_is_refused(folder: str) -> None:
 
     with pytest.raises(UnfitServer, match=r"say engine\.max_model_len"):
         asyncio.run(run())
+
+
+def test_what_is_told_as_no_number_is_unknown() -> None:
+    told = {"tokens": ["a", "b"], "top_logprobs": [{"a": -1.0, "b": None}, None]}
+    assert listed({"logprobs": told}) == (["a", "b"], [{"a": -1.0}, {}])

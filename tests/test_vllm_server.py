@@ -16,12 +16,20 @@ import pytest
 
 from engines import retrying, vllm_fleet
 from engines.engine import EngineError, Generation, Refused, Request, Sampling
+from engines.http_client import REDACTED, words
 from engines.scripted_engine import ScriptedEngine
 from engines.sureness import sureness
 from engines.tokenizer import HfTokenizer
 from engines.vllm_server_config import VllmServerConfig
 from engines.vllm_server_engine import VllmServerEngine
-from engines.vllm_wire import COMPLETIONS, GENERATE, Unlike, generation, path_of
+from engines.vllm_wire import (
+    COMPLETIONS,
+    GENERATE,
+    Unlike,
+    completions_logprobs,
+    generation,
+    path_of,
+)
 from played_server import (
     CANARY,
     HTML_PAGE,
@@ -298,3 +306,18 @@ def test_a_server_that_is_down_at_the_start_is_looked_at_when_it_is_up(
     server.dead = {"one", "two"}
     with pytest.raises(EngineError, match="cannot be reached: connection refused"):
         started(server, one, TWO)
+
+
+@pytest.mark.parametrize("said", [None, "much", [1.0]])
+def test_a_log_probability_that_is_no_number_is_an_answer_of_another_shape(said: object) -> None:
+    for told in (
+        {"token_logprobs": [said], "top_logprobs": [{"token_id:7": -1.0}]},
+        {"token_logprobs": [-1.0], "top_logprobs": [{"token_id:7": said}]},
+    ):
+        with pytest.raises(Unlike, match="no log-probabilities by token id"):
+            completions_logprobs({"logprobs": told})
+
+
+def test_an_error_that_begins_with_the_hidden_key_is_told() -> None:
+    assert words(f"{REDACTED} is no key") == f"{REDACTED} is no key"
+    assert words("<html>no</html>") == ""
