@@ -123,7 +123,10 @@ def at_work(folder: RunFolder, config: Config | None) -> Iterator[Journal]:
 
     `config` None: it is in the folder as it is now.
     """
-    with RunLock(folder.path), Journal.open(folder.journal) as journal:
+    with (
+        RunLock(folder.path),
+        Journal.open(folder.journal, durable=folder.durable) as journal,
+    ):
         if damage := journal.counts.damage():
             print(clean(f"{folder.path}: {damage}"), file=sys.stderr)
         folder.set_status(Status.RUNNING)

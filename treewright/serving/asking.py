@@ -31,10 +31,10 @@ async def ask(config: Config, question: str, deadline_s: float | None, *, as_jso
     _say(f"starting the engines of {config.name}")
     try:
         async with open_engines(config, _say) as engines:
-            store = Store.of(config, settings.keep)
-            answer = await Desk(
-                engines, Catalogue(config, settings.largest), store, settings
-            ).answer(chat)
+            catalogue = Catalogue(config, settings.largest)
+            desk = Desk(engines, catalogue, Store.of(config, settings.keep), settings, _say)
+            began = asyncio.get_running_loop().time()
+            answer = await desk.answer(desk.read(chat), began)
     except ApiFault as fault:
         _say(f"error: {hide(str(fault))}")
         return 3

@@ -13,7 +13,7 @@ from search.strategies import STRATEGIES
 from search.strategies.presets import PRESETS
 from treewright.config.config import Config
 from treewright.config.fingerprint import identity_of
-from treewright.config.kinds import kind_of
+from treewright.config.kinds import settings_class
 from treewright.config.load import config_from
 from treewright.errors import ConfigError
 from treewright.serving.chat import Chat
@@ -25,6 +25,8 @@ SIZES = ("n", "paths", "particles", "width", "simulations", "chains", "solutions
 NAME = re.compile(rf"(?:{OWNER}/)?([\w.:-]{{1,200}})(?:@([0-9]{{1,9}}))?")
 CONFIG = "config"
 """The model that searches as the config says."""
+REPORTED = ("aggregate", "select")
+"""Keys that a strategy which judges nothing may not have."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,31 +44,44 @@ class Catalogue:
         self.config = config
         self.most = most
         self._made = lru_cache(maxsize=256)(self._make)
+        self._able = [name for name in (CONFIG, *STRATEGIES, *PRESETS) if self._can(name)]
 
     def names(self) -> list[str]:
         """The names of all models, the config's own first."""
-        judges = kind_of("scorer", self.config.scorer) != "none"
-        able = [
-            name for name in (*STRATEGIES, *PRESETS) if judges or name in ("greedy", "majority")
-        ]
-        return [f"{OWNER}/{name}" for name in (CONFIG, *able)]
+        return [f"{OWNER}/{name}" for name in self._able]
+
+    def known(self, model: str) -> str:
+        """The name of a model that there is. Raises `ApiFault`."""
+        self._named(model)
+        return model if model.startswith(f"{OWNER}/") else f"{OWNER}/{model}"
 
     def plan(self, chat: Chat) -> Plan:
         """How this request is searched. Raises `ApiFault`."""
-        named = NAME.fullmatch(chat.model)
-        known = {name.partition("/")[2] for name in self.names()}
-        if named is None or named[1] not in known:
-            raise unknown_model(chat.model[:80], "GET /v1/models lists those")
+        name, size = self._named(chat.model)
         if chat.n is not None and chat.n > 1 and chat.strategy is None:
             hint = f"the size of a search is {OWNER}/best_of_n@{chat.n}, or n beside `strategy`"
             raise bad("n", f"{chat.n} answers cannot be given, only one; {hint}")
-        if chat.strategy is not None and chat.strategy not in known:
-            raise bad("strategy", f"{chat.strategy[:80]!r} is none; {', '.join(sorted(known))}")
-        size = chat.n if chat.strategy is not None and chat.n is not None else None
-        if size is None and named[2] is not None:
-            size = int(named[2])
-        said = json.dumps([chat.strategy or named[1], size, chat.limits, chat.seed])
-        return self._made(said)
+        if chat.strategy is not None:
+            if chat.strategy not in self._able:
+                able = ", ".join(sorted(self._able))
+                raise bad("strategy", f"{chat.strategy[:80]!r} is none here; {able}")
+            name, size = chat.strategy, chat.n or size
+        return self._made(json.dumps([name, size, chat.limits, chat.seed]))
+
+    def _named(self, model: str) -> tuple[str, int | None]:
+        """The strategy that a model names, and its size where it says one."""
+        named = NAME.fullmatch(model)
+        if named is None or named[1] not in self._able:
+            raise unknown_model(model[:80], "GET /v1/models lists those")
+        return named[1], int(named[2]) if named[2] else None
+
+    def _can(self, name: str) -> bool:
+        """Whether this config's policy and scorer can search so."""
+        try:
+            self._config(name, None, {})
+        except ConfigError:
+            return False
+        return True
 
     def _make(self, said: str) -> Plan:
         name, size, limits, seed = json.loads(said)
@@ -86,7 +101,7 @@ class Catalogue:
         if name not in (CONFIG, own.get("preset"), own.get("kind")):
             own = {"preset": name} if name in PRESETS else {"kind": name}
         kind = str(own.get("kind") or PRESETS[own["preset"]].kind)
-        names = _fields(base, own)
+        names = _fields(own)
         if size is not None:
             known = next((each for each in SIZES if each in names), None)
             if known is None:
@@ -110,11 +125,7 @@ class Catalogue:
         return config_from({**said, **kept, "name": base.name, "strategy": strategy})
 
 
-REPORTED = ("aggregate", "select")
-
-
-def _fields(base: Config, strategy: Mapping[str, Any]) -> set[str]:
-    from treewright.config.kinds import settings_class
-
+def _fields(strategy: Mapping[str, Any]) -> set[str]:
+    """The keys of a strategy."""
     kind = strategy.get("kind") or PRESETS[strategy["preset"]].kind
     return {f.name for f in fields(settings_class("strategy", kind))}

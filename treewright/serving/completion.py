@@ -7,7 +7,10 @@ import time
 from collections.abc import Iterator
 from typing import TypeAlias
 
+from search.core import Spent
+from search.driver import total
 from treewright.hiding import hide, hide_in
+from treewright.ledger import Ledger, known, summed
 from treewright.serving.chat import Chat
 from treewright.serving.searching import Answer
 
@@ -44,8 +47,8 @@ def chunks(chat: Chat, answer: Answer) -> Iterator[str]:
     yield chunk({"role": "assistant", "content": ""}, None)
     yield chunk({"content": text_of(answer)}, None)
     yield chunk({}, reason(answer), **{EXTENSION: extension(chat, answer)})
-    if asked:
-        yield event({**head, "choices": [], "usage": usage(answer)})
+    if asked and (cost := usage(answer)) is not None:
+        yield event({**head, "choices": [], "usage": cost})
     yield DONE
 
 
@@ -74,19 +77,41 @@ def reason(answer: Answer) -> str:
     return "stop" if whole else "length"
 
 
-def usage(answer: Answer) -> Json:
-    """Tokens of policy and verifier together; `verifier_tokens` are among the completion's."""
-    spent = answer.found.spent
-    both = spent.policy + spent.verifier
+def usage(answer: Answer) -> Json | None:
+    """Tokens of policy and verifier together; `verifier_tokens` are among the completion's.
+
+    None where the tokens of a call are unknown: it was cut, or nobody told them.
+    """
+    ledger = Ledger.of([answer.found.searched])
+    both = summed([ledger.policy, ledger.verifier])
+    if both.prompt is None or both.generated is None:
+        return None
     return {
         "prompt_tokens": both.prompt,
         "completion_tokens": both.generated,
         "total_tokens": both.prompt + both.generated,
         "prompt_tokens_details": {
             "cached_tokens": both.cached,
-            "verifier_tokens": spent.verifier.prompt,
+            "verifier_tokens": ledger.verifier.prompt,
         },
-        "completion_tokens_details": {"verifier_tokens": spent.verifier.generated},
+        "completion_tokens_details": {"verifier_tokens": ledger.verifier.generated},
+    }
+
+
+def counted(answer: Answer) -> Json:
+    """What is known to have been spent, by side; calls whose tokens are unknown are `uncounted`."""
+    costs = answer.found.searched.costs
+    sides = {"policy": costs.policy.values(), "verifier": costs.verifier.values()}
+    return {side: _counted(list(spent)) for side, spent in sides.items()}
+
+
+def _counted(spent: list[Spent]) -> Json:
+    told = total(each for each in spent if known(each))
+    return {
+        "calls": total(spent).calls,
+        "uncounted": sum(each.calls for each in spent if not known(each)),
+        "prompt_tokens": told.prompt,
+        "completion_tokens": told.generated,
     }
 
 
@@ -114,7 +139,7 @@ def extension(chat: Chat, answer: Answer) -> Json:
         ],
         "best_so_far": answer.ended_by is not None,
         "ended_by": answer.ended_by,
-        "usage_complete": answer.cut == 0,
+        "counted": counted(answer),
         "tree": answer.kept.id,
         "ignored": list(chat.ignored),
     }

@@ -1,20 +1,20 @@
 """A deadline that a search heeds in the middle of a question: what is in flight is aborted.
 
 At the deadline every call that has no reply is taken back from the engines and answered: a draw
-with a step that was cut (`ABORT`), a judgement with a failure. So the strategy goes on to its end
-with what it has, and its budget of time ends it at its next question.
+with a step that was cut (`ABORT`), a judgement with one that is missing. What such a call cost is
+unknown. So the strategy goes on to its end with what it has, and its budget of time ends it at its
+next question.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
-from search.core import Spent, Step, StopReason
+from search.core import Judgement, Spent, Step, StopReason
 from search.ports import (
     Failure,
-    FailureKind,
     Policy,
     PolicyCall,
     PolicyReply,
@@ -23,24 +23,46 @@ from search.ports import (
     ScorerReply,
 )
 
+UNCOUNTED = Spent(calls=1)
+"""What a call cost that was taken back: nobody counted its tokens, so they are unknown."""
 
-@dataclass
+
 class Deadline:
-    """`seconds` from `began`, in the event loop's time. `cut`: how many calls it took back."""
+    """`seconds` from `began`, in the event loop's time. `cut`: how many calls it took back.
 
-    seconds: float
-    began: float
-    cut: int = 0
+    `why`: what passed, `deadline`, or `shutdown` where the server is being stopped.
+    """
 
-    @property
-    def ends(self) -> float:
-        """When, in the event loop's time."""
-        return self.began + self.seconds
+    def __init__(self, seconds: float, began: float) -> None:
+        self.seconds = seconds
+        self.ends = began + seconds
+        self.cut = 0
+        self.why = "deadline"
+        self._timeouts: dict[asyncio.Timeout, float] = {}
 
     @property
     def left(self) -> float:
         """Seconds until then, below 0 when it has passed."""
         return self.ends - asyncio.get_running_loop().time()
+
+    @asynccontextmanager
+    async def heeded(self, grace_s: float = 0.0) -> AsyncIterator[None]:
+        """A block that ends `grace_s` after the deadline. Raises `TimeoutError`."""
+        timeout = asyncio.timeout_at(self.ends + grace_s)
+        self._timeouts[timeout] = grace_s
+        try:
+            async with timeout:
+                yield
+        finally:
+            del self._timeouts[timeout]
+
+    def hasten(self, why: str) -> None:
+        """It is now, unless it has passed."""
+        now = asyncio.get_running_loop().time()
+        if now < self.ends:
+            self.ends, self.why = now, why
+            for timeout, grace_s in self._timeouts.items():
+                timeout.reschedule(now + grace_s)
 
 
 class PolicyUntil(Policy):
@@ -50,14 +72,16 @@ class PolicyUntil(Policy):
         self.policy, self.deadline = policy, deadline
 
     async def extend(self, batch: Sequence[PolicyCall]) -> list[PolicyReply | Failure]:
-        """What the policy replies; cut steps at the deadline. Their tokens nobody counted."""
+        """What the policy replies; steps that were cut at the deadline."""
         try:
-            async with asyncio.timeout_at(self.deadline.ends):
+            async with self.deadline.heeded():
                 return await self.policy.extend(batch)
         except TimeoutError:
             self.deadline.cut += len(batch)
             return [
-                PolicyReply(call.path.grow(call.child, (Step("", (), StopReason.ABORT),)), Spent())
+                PolicyReply(
+                    call.path.grow(call.child, (Step("", (), StopReason.ABORT),)), UNCOUNTED
+                )
                 for call in batch
             ]
 
@@ -73,14 +97,14 @@ class ScorerUntil(Scorer):
         self.scorer, self.deadline = scorer, deadline
 
     async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:
-        """What the scorer replies; failures at the deadline."""
+        """What the scorer replies; missing judgements at the deadline."""
         try:
-            async with asyncio.timeout_at(self.deadline.ends):
+            async with self.deadline.heeded():
                 return await self.scorer.judge(batch)
         except TimeoutError:
             self.deadline.cut += len(batch)
-            told = f"not judged within {self.deadline.seconds:g} s"
-            return [Failure.about(call.path, FailureKind.UNAVAILABLE, told) for call in batch]
+            missing = Judgement.missing(f"not judged before the {self.deadline.why}")
+            return [ScorerReply(missing, UNCOUNTED) for _ in batch]
 
     async def close(self) -> None:
         """Close the scorer."""

@@ -8,6 +8,7 @@ from math import ceil
 
 from search.ports import Failure, FailureKind
 from treewright.hiding import hide
+from treewright.serving.deadline import Deadline
 
 INVALID = "invalid_request_error"
 SERVER = "server_error"
@@ -65,10 +66,17 @@ def draining() -> ApiFault:
     )
 
 
-def late(seconds: float) -> ApiFault:
+def unkept() -> ApiFault:
+    """The question's run cannot be written."""
+    return ApiFault(500, "not_recorded", "the run cannot be written; the server says why")
+
+
+def late(deadline: Deadline) -> ApiFault:
     """The deadline passed and there is nothing to give."""
-    message = f"deadline_s: {seconds:g} s passed before anything was found; give more time"
-    return ApiFault(504, "deadline_exceeded", message, "deadline_s")
+    if deadline.why != "deadline":
+        return draining()
+    told = f"deadline_s: {deadline.seconds:g} s passed before anything was found; give more time"
+    return ApiFault(504, "deadline_exceeded", told, "deadline_s")
 
 
 def failed(failure: Failure) -> ApiFault:

@@ -27,7 +27,16 @@ class Metrics:
             "treewright_best_so_far", "Answers that a deadline or a budget ended.", registry=here
         )
         self._tokens = Counter(
-            "treewright_tokens", "Tokens, by side and kind.", ["side", "kind"], registry=here
+            "treewright_tokens",
+            "Tokens that calls are known to have cost, by side and kind.",
+            ["side", "kind"],
+            registry=here,
+        )
+        self._uncounted = Counter(
+            "treewright_calls_uncounted",
+            "Calls whose tokens nobody told: taken back, failed, or of a server that tells none.",
+            ["side"],
+            registry=here,
         )
         running = Gauge(
             "treewright_searches_running", "Questions that are searched.", registry=here
@@ -37,9 +46,13 @@ class Metrics:
         waiting.set_function(lambda: queue.waiting)
 
     def spent(self, side: str, spent: Spent) -> None:
-        """Book what a search cost at one side."""
+        """Book what a reply cost at one side."""
         for kind in ("prompt", "cached", "generated"):
             self._tokens.labels(side, kind).inc(getattr(spent, kind))
+
+    def uncounted(self, side: str, calls: int) -> None:
+        """Book calls whose cost is unknown."""
+        self._uncounted.labels(side).inc(calls)
 
     def text(self) -> bytes:
         """All of them."""

@@ -11,11 +11,8 @@ from typing import Any
 
 from benchmarks.grading import Grader, Grades, Outcome, open_grader
 from engines.traits import contest_of, traits_of
-from search.aggregation import Aggregator
 from search.core import Problem, Spent, Turn
 from search.ports import Policy, Scorer
-from treewright.arms.arm import Arm, arms_of
-from treewright.arms.graded import Graded
 from treewright.arms.solved import Solved
 from treewright.caching.identity import asked
 from treewright.caching.opening import cached
@@ -23,11 +20,11 @@ from treewright.cluster.cluster import Ports, open_cluster
 from treewright.config.config import Config
 from treewright.config.sources import steered_by_own_code
 from treewright.journal.journal import Journal
-from treewright.lab.found import Found
 from treewright.running.controller import Controller, Failed, Grading
 from treewright.running.job import at_work
 from treewright.running.memory import JournalMemory
 from treewright.running.run_folder import Status
+from treewright.serving.answer import Answer, chosen
 from treewright.serving.deadline import Deadline, PolicyUntil, ScorerUntil
 from treewright.serving.faults import failed, late
 from treewright.serving.store import Kept
@@ -49,31 +46,6 @@ def problem_of(question: str, history: tuple[Turn, ...] = ()) -> Problem:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What one question got. `shares`: by candidate, the share of the candidates that say the same.
-
-    `ended_by`: the limit that ended the search early. `cut`: how many calls were taken back, whose
-    tokens nobody counted.
-    """
-
-    kept: Kept
-    found: Found
-    answers: tuple[str | None, ...]
-    scores: tuple[float | None, ...]
-    groups: tuple[int | None, ...]
-    ended_by: str | None
-    cut: int
-
-    @property
-    def shares(self) -> tuple[float | None, ...]:
-        """By candidate; None where it has no answer."""
-        votes = [group for group in self.groups if group is not None]
-        return tuple(
-            None if group is None else votes.count(group) / len(votes) for group in self.groups
-        )
-
-
-@dataclass(frozen=True)
 class Engines:
     """What answers questions: both ports, and who tells which answers are the same."""
 
@@ -87,45 +59,39 @@ class Engines:
         """Why nothing can be answered any more; None while it can."""
         return self.ports.policy.pool.extinct
 
-    async def answer(self, kept: Kept, deadline: Deadline | None, on_spent: OnSpent) -> Answer:
+    async def answer(self, kept: Kept, deadline: Deadline, on_spent: OnSpent) -> Answer:
         """Search the question of a run that has begun; the run ends with it.
 
-        Raises `ApiFault`: the search failed, or nothing was there by its deadline.
+        Raises `ApiFault`: the search failed, or nothing was there by its deadline; and the faults
+        of a folder that cannot be written.
         """
         with at_work(kept.folder, None) as journal:
             try:
-                work = self._search(kept, journal, deadline, on_spent)
-                if deadline is None:
-                    solved = await work
-                else:
-                    async with asyncio.timeout_at(deadline.ends + GRACE_S):
-                        solved = await work
+                async with deadline.heeded(GRACE_S):
+                    solved = await self._search(kept, journal, deadline, on_spent)
             except TimeoutError:
                 kept.folder.set_status(Status.INTERRUPTED)
-                assert deadline is not None
-                raise late(deadline.seconds) from None
-            if isinstance(solved, Failed):
-                kept.folder.set_status(Status.INCOMPLETE)
-                raise failed(solved.failure)
-            kept.folder.set_status(Status.COMPLETE)
-        return chosen(kept, solved, deadline)
+                raise late(deadline) from None
+            ended = Status.INCOMPLETE if isinstance(solved, Failed) else Status.COMPLETE
+            await asyncio.to_thread(kept.folder.set_status, ended)
+        if isinstance(solved, Failed):
+            raise failed(solved.failure)
+        answer = chosen(kept, solved, deadline)
+        if answer.ended_by == deadline.why and not answer.found.solution:
+            raise late(deadline)
+        return answer
 
     async def _search(
-        self, kept: Kept, journal: Journal, deadline: Deadline | None, on_spent: OnSpent
+        self, kept: Kept, journal: Journal, deadline: Deadline, on_spent: OnSpent
     ) -> Solved | Failed:
-        config, policy, scorer = kept.config, self.policy, self.scorer
-        strategy = config.strategy
-        grader = self.grader
-        if deadline is not None:
-            grader = HurriedGrader(self.grader, deadline)
-            policy, scorer = PolicyUntil(policy, deadline), ScorerUntil(scorer, deadline)
+        config, strategy = kept.config, kept.config.strategy
         controller = Controller(
             strategy=strategy,
-            policy=policy,
-            scorer=scorer,
+            policy=PolicyUntil(self.policy, deadline),
+            scorer=ScorerUntil(self.scorer, deadline),
             memory=JournalMemory(journal, on_spent),
             journal=journal,
-            grading=Grading(config.grading, grader, journal),
+            grading=Grading(config.grading, HurriedGrader(self.grader, deadline), journal),
             seed=config.seed,
             on_done=lambda item: None,
             keep_results=steered_by_own_code(config),
@@ -155,9 +121,8 @@ class HurriedGrader(Grader):
 
     async def grouped(self, answers: Sequence[str | None]) -> Grades:
         """As `Grader.grouped`."""
-        now = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout_at(max(now, self.deadline.ends) + GRADING_S):
+            async with self.deadline.heeded(GRADING_S):
                 return await self.grader.grouped(answers)
         except TimeoutError:
             groups = [None if answer is None else answers.index(answer) for answer in answers]
@@ -182,46 +147,3 @@ def timed(config: Config, seconds: float) -> Config:
         strategy=replace(strategy, budget=replace(budget, seconds=seconds)),
         written={**config.written, "strategy": said},
     )
-
-
-def chosen(kept: Kept, solved: Solved, deadline: Deadline | None) -> Answer:
-    """What the run's first configured arm chooses, as its report does; else what most say."""
-    config, search = kept.config, solved.search
-    arms = [*arms_of(config.aggregate[:1], ["best"]), Arm("majority"), Arm("first")]
-    names = [arm.aggregation for arm in arms]
-    graded = Graded.of(solved, names, config.missing)
-    arm, index = next(
-        ((arm, at) for arm in arms if (at := graded.choice(arm).index) is not None),
-        (arms[0], _longest(solved)),
-    )
-    scoring = arms[0].aggregation
-    scores = graded.scores[str(Aggregator.parse(scoring))] if scoring else ()
-    score = scores[index] if scores and index is not None else None
-    answers = tuple(config.grading.answer(each.path) for each in search.result.candidates)
-    limit = search.result.exhausted
-    cut = deadline.cut if deadline else 0
-    ended_by = "deadline" if cut or (limit and limit.limit == "seconds") else None
-    return Answer(
-        kept,
-        Found(
-            kept.sample.problem,
-            search,
-            answer=None if index is None else answers[index],
-            score=score,
-            chosen=index,
-            aggregate=arm.aggregation,
-            select=arm.selection,
-        ),
-        answers,
-        tuple(each if isinstance(each, float) else None for each in scores)
-        or (None,) * len(answers),
-        solved.grades.groups,
-        ended_by or (str(limit) if limit else None),
-        cut,
-    )
-
-
-def _longest(solved: Solved) -> int | None:
-    """Where no candidate has an answer, the one that says most; None where none says anything."""
-    lengths = [len(each.path.text) for each in solved.search.result.candidates]
-    return lengths.index(max(lengths)) if any(lengths) else None

@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import ceil
 
 import uvicorn
 from fastapi import FastAPI
@@ -25,6 +26,8 @@ from treewright.serving.store import Store
 from treewright.terminal import line
 
 BACKLOG = 1024
+LAST_S = 5
+"""Seconds that answers may take to go out once the searches have been hurried."""
 
 
 class Server(uvicorn.Server):
@@ -48,7 +51,7 @@ async def serve(config: Config, settings: Settings) -> int:
         _say(f"starting the engines of {config.name}")
         async with open_engines(config, _say) as engines:
             store = Store.of(config, settings.keep)
-            desk = Desk(engines, Catalogue(config, settings.largest), store, settings)
+            desk = Desk(engines, Catalogue(config, settings.largest), store, settings, _say)
             host, port = listening.getsockname()[:2]
             shown = f"[{host}]" if ":" in host else host
             print(f"http://{shown}:{port}/v1", flush=True)
@@ -67,21 +70,26 @@ def uvicorn_server(app: FastAPI, settings: Settings) -> Server:
             lifespan="off",
             server_header=False,
             timeout_keep_alive=30,
-            timeout_graceful_shutdown=max(1, int(settings.drain_s)),
+            ws="none",
+            timeout_graceful_shutdown=ceil(settings.drain_s) + LAST_S,
         )
     )
 
 
 async def _run(desk: Desk, keys: Keys, settings: Settings, listening: socket.socket) -> None:
     server = uvicorn_server(app_of(desk, keys), settings)
+    loop = asyncio.get_running_loop()
 
     def stop() -> None:
         server.force_exit = server.should_exit
         server.should_exit = desk.queue.draining = True
+        if server.force_exit:
+            _say("stopping at once")
+            return
+        loop.call_later(settings.drain_s, desk.hurry)
         count = desk.queue.inside
-        _say("stopping at once" if server.force_exit else f"stopping: {count} questions end first")
+        _say(f"stopping: {count} question{'' if count == 1 else 's'} in flight")
 
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
     try:
@@ -95,10 +103,10 @@ async def _run(desk: Desk, keys: Keys, settings: Settings, listening: socket.soc
 def bound(settings: Settings) -> Iterator[socket.socket]:
     """A socket on the address. Raises `ConfigError` where it cannot be had."""
     try:
-        family, kind, _, _, address = socket.getaddrinfo(
+        family, kind, protocol, _, address = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM
         )[0]
-        listening = socket.socket(family, kind)
+        listening = socket.socket(family, kind, protocol)  # unsaid, asyncio lets it wait for ACKs
         try:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listening.bind(address)

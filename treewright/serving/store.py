@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,12 +17,14 @@ from benchmarks.datasets.asked import row_of
 from search.core import Problem
 from treewright.config.config import Config
 from treewright.config.fingerprint import asked_identity
+from treewright.files.writing import make_folder
 from treewright.running.job import begin
+from treewright.running.lock import LockError, RunLock
 from treewright.running.run_folder import RunFolder, environment
-from treewright.serving.catalogue import Plan
 
 QUESTION = "question.jsonl"
 SUFFIX = "-served"
+FOLDER = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
@@ -49,27 +53,40 @@ class Store:
     @classmethod
     def of(cls, config: Config, keep: int) -> Store:
         """In the config's output folder."""
-        return cls(
-            (Path(config.output_dir) / f"{config.name}{SUFFIX}").absolute(), keep, environment()
-        )
+        root = (Path(config.output_dir) / f"{config.name}{SUFFIX}").absolute()
+        return cls(root, keep, environment())
 
-    def begin(self, plan: Plan, problem: Problem) -> Kept:
-        """A new run that asks this one question. Raises `RunFolderError`, `RunWriteError`."""
+    def begin(self, config: Config, problem: Problem) -> Kept:
+        """A run that asks this one question, ready to be searched. Raises `RunFolderError`."""
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        folder = RunFolder(self.root / f"{stamp}-{secrets.token_hex(8)}")
+        folder = RunFolder(self.root / f"{stamp}-{secrets.token_hex(8)}", durable=False)
         folder.make()
-        folder.write_text(QUESTION, json.dumps(row_of(problem)) + "\n")
-        config = asking(plan.config, folder.path / QUESTION)
-        dataset = load_dataset(config.dataset)
-        identity: Mapping[str, str] = asked_identity(config, dataset.digest)
-        begin(folder, config, {**plan.identity, **identity}, self.environment)
-        return Kept(folder, config, dataset.samples[0])
+        make_folder(folder.path, "journal")
+        return Kept(folder, asking(config, folder.path / QUESTION), Sample(problem, None, {}))
+
+    def describe(self, kept: Kept, identity: Mapping[str, str]) -> None:
+        """Write what the run says of itself; that it is a run is said last.
+
+        `identity`: of its config, but for what is asked. Raises `RunWriteError`.
+        """
+        kept.folder.write_text(QUESTION, json.dumps(row_of(kept.sample.problem)) + "\n")
+        dataset = load_dataset(kept.config.dataset)
+        own = asked_identity(kept.config, dataset.digest)
+        begin(kept.folder, kept.config, {**identity, **own}, self.environment)
+
+    def find(self, id: str) -> Path | None:
+        """The folder of the run with this id; None where there is none any more."""
+        name, _, folder = id.partition("/")
+        path = self.root / folder
+        there = name == self.root.name and FOLDER.fullmatch(folder) and path.is_dir()
+        return path if there else None
 
     def tidy(self) -> None:
-        """Delete the oldest runs above `keep`."""
-        runs = sorted(path for path in self.root.iterdir() if path.is_dir())
+        """Delete the oldest runs above `keep`, but for those that are being searched."""
+        runs = sorted(path for path in self.root.iterdir() if FOLDER.fullmatch(path.name))
         for old in runs[: max(0, len(runs) - self.keep)]:
-            rmtree(old, ignore_errors=True)
+            with suppress(LockError, OSError), RunLock(old):
+                rmtree(old, ignore_errors=True)
 
 
 def asking(config: Config, file: Path) -> Config:
