@@ -38,6 +38,11 @@ class Served:
             each.in_flight + each.waiting for each in self.desk.engines.ports.stats().values()
         )
 
+    def metric(self, name: str) -> float:
+        """What `/metrics` says of it."""
+        lines = httpx.get(self.url.replace("/v1", "/metrics")).text.splitlines()
+        return next(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+
     def ask(
         self,
         question: str = "What is 3 + 4?",

@@ -188,17 +188,32 @@ def test_the_official_client_is_understood(server: Served) -> None:
     client.close()
 
 
-def test_a_deadline_gives_the_best_so_far_marked_and_in_time(slow: Served) -> None:
+def test_a_deadline_gives_the_best_so_far_marked_in_time_and_its_cost_unknown(
+    slow: Served,
+) -> None:
+    def ask(number: int) -> httpx.Response:
+        return slow.ask(f"What is {number} + 1?", strategy="beam", n=4, deadline_s=1.5)
+
     began = time.monotonic()
     with ThreadPoolExecutor(4) as threads:
-        replies = list(threads.map(lambda n: slow.ask(f"What is {n} + 1?", deadline_s=1), range(4)))
-    assert time.monotonic() - began < 1.5
+        replies = list(threads.map(ask, range(4)))
+    assert time.monotonic() - began < 2.0
     for reply in replies:
-        more = reply.json()["treewright"]
+        said = reply.json()
+        more = said["treewright"]
         assert more["best_so_far"]
         assert more["ended_by"] == "deadline"
-        assert reply.json()["usage"] is None
+        assert said["usage"] is None
+        sides = more["counted"].values()
+        assert sum(side["uncounted"] for side in sides) > 0
+        assert sum(side["completion_tokens"] for side in sides) > 0
     assert slow.in_flight == 0
+    assert slow.metric('treewright_calls_uncounted_total{side="policy"}') > 0
+
+
+def test_a_deadline_before_anything_is_found_is_a_504(slow: Served) -> None:
+    reply = slow.ask(deadline_s=0.2)
+    assert (reply.status_code, reply.json()["error"]["code"]) == (504, "deadline_exceeded")
 
 
 def test_a_full_queue_says_when_to_come_again_and_clients_that_go_leave_nothing(

@@ -12,7 +12,7 @@ from search.driver import total
 from treewright.hiding import hide, hide_in
 from treewright.ledger import Ledger, known, summed
 from treewright.serving.chat import Chat
-from treewright.serving.searching import Answer
+from treewright.serving.answer import Answer
 
 Json: TypeAlias = dict[str, object]
 EXTENSION = "treewright"
