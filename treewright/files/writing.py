@@ -25,8 +25,8 @@ def replacing(root: Path, name: str, *, durable: bool = True) -> Iterator[Binary
     """A file to write; when the block ends in order it is `name` (`a/b.txt`) in `root`.
 
     Folders below `root` are made. It is the old file or the whole new one, whenever the machine
-    stops; without `durable`, whenever this process does. Raises `UnsafeFile` for a link in place of a folder and for a device or a pipe in place
-    of the file, else `OSError`.
+    stops; without `durable`, whenever this process does. Raises `UnsafeFile` for a link in place of
+    a folder and for a device or a pipe in place of the file, else `OSError`.
     """
     folder, _, last = name.rpartition("/")
     with opened_folder(root, folder, make=True) as fd:

@@ -11,8 +11,8 @@ from search.core import Spent
 from search.driver import total
 from treewright.hiding import hide, hide_in
 from treewright.ledger import Ledger, known, summed
-from treewright.serving.chat import Chat
 from treewright.serving.answer import Answer
+from treewright.serving.chat import Chat
 
 Json: TypeAlias = dict[str, object]
 EXTENSION = "treewright"

@@ -53,8 +53,7 @@ async def serve(config: Config, settings: Settings) -> int:
             store = Store.of(config, settings.keep)
             desk = Desk(engines, Catalogue(config, settings.largest), store, settings, _say)
             host, port = listening.getsockname()[:2]
-            shown = f"[{host}]" if ":" in host else host
-            print(f"http://{shown}:{port}/v1", flush=True)
+            print(f"http://{shown(host)}:{port}/v1", flush=True)
             _say(f"questions are kept in {store.root}, the newest {settings.keep}")
             await _run(desk, keys, settings, listening)
     return 0
@@ -97,6 +96,11 @@ async def _run(desk: Desk, keys: Keys, settings: Settings, listening: socket.soc
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
+
+
+def shown(host: str) -> str:
+    """A host as an address has it."""
+    return f"[{host}]" if ":" in host else host
 
 
 @contextmanager

@@ -33,11 +33,19 @@ class Settings:
     """Seconds that sending a request may take."""
     drain_s: float = 30.0
     """Seconds that questions may go on when the server is stopped."""
+    replicas: int = 1
+    """How many controllers; more than one are a Ray Serve deployment."""
     keep: int = 1000
     """How many questions' runs are kept, the newest."""
 
     def __post_init__(self) -> None:
-        for name, least in (("queue", 0), ("largest", 1), ("body_kib", 1), ("keep", 1)):
+        for name, least in (
+            ("queue", 0),
+            ("largest", 1),
+            ("replicas", 1),
+            ("body_kib", 1),
+            ("keep", 1),
+        ):
             check_count(name, getattr(self, name), least)
         for name in ("deadline_s", "body_s"):
             check_number(name, getattr(self, name), 0.05, 86_400)

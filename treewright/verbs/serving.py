@@ -43,6 +43,12 @@ def serve(
         float,
         typer.Option(metavar="S", help="Seconds that questions may go on when it is stopped."),
     ] = 30.0,
+    replicas: Annotated[
+        int,
+        typer.Option(
+            metavar="N", help="Controllers, each with engines of its own; above 1, by Ray Serve."
+        ),
+    ] = 1,
     keep: Annotated[
         int, typer.Option(metavar="N", help="How many questions' runs are kept, the newest.")
     ] = 1000,
@@ -74,10 +80,15 @@ def serve(
             largest=largest,
             body_kib=body,
             drain_s=drain,
+            replicas=replicas,
             keep=keep,
         )
     except ValueError as error:
         raise ConfigError("command line", "serve", None, str(error), "see --help") from None
+    if settings.replicas > 1:
+        from treewright.serving.several import serve_several
+
+        return finished(serve_several(loaded, settings))
     from treewright.serving.server import serve as start
 
     return finished(start(loaded, settings))
