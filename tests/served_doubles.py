@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from treewright.config.config import Config
 from treewright.config.load import config_from
 from treewright.serving.app import app_of
 from treewright.serving.catalogue import Catalogue
@@ -58,12 +59,9 @@ def user(text: str) -> dict[str, str]:
     return {"role": "user", "content": text}
 
 
-@contextmanager
-def served(
-    folder: Path, settings: Settings, policy: dict[str, object], keys: Keys | None = None
-) -> Iterator[Served]:
-    """A server that is up while the block lasts; four questions at once."""
-    config = config_from(
+def config_of(folder: Path, policy: dict[str, object]) -> Config:
+    """Four questions at once, a best-of-4 each."""
+    return config_from(
         {
             "name": "asked",
             "dataset": {"name": "arithmetic"},
@@ -75,6 +73,14 @@ def served(
             "cluster": {"backend": "inline", "problems_in_flight": 4},
         }
     )
+
+
+@contextmanager
+def served(
+    folder: Path, settings: Settings, policy: dict[str, object], keys: Keys | None = None
+) -> Iterator[Served]:
+    """A server that is up while the block lasts; four questions at once."""
+    config = config_of(folder, policy)
     up, found = threading.Event(), []
     stop = asyncio.Event()
     loops: list[asyncio.AbstractEventLoop] = []
@@ -102,6 +108,6 @@ def served(
         thread.join(30)
 
 
-def _desk(engines: Engines, config: object, settings: Settings) -> Desk:
-    catalogue = Catalogue(config, settings.largest)  # type: ignore[arg-type]
+def _desk(engines: Engines, config: Config, settings: Settings) -> Desk:
+    catalogue = Catalogue(config, settings.largest)
     return Desk(engines, catalogue, Store.of(catalogue.config, settings.keep), settings)

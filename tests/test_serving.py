@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +15,11 @@ import pytest
 
 from served_doubles import FAST, Served, served, user
 from treewright.cli import main
+from treewright.running.lock import RunLock
 from treewright.serving.keys import Keys
+from treewright.serving.server import bound
 from treewright.serving.settings import Settings
+from treewright.serving.store import Store
 
 SLOW = {"kind": "simulated", "accuracy": 0.9}
 """Takes seconds for a solution, as a model does."""
@@ -62,6 +67,7 @@ def test_the_tree_of_an_answer_is_opened_by_its_id(
     tree = json.loads(capsys.readouterr().out)
     chosen = [node["id"] for node in tree["nodes"] if node.get("chosen")]
     assert said["candidates"][said["chosen"]]["path"] in chosen
+    assert httpx.get(f"{server.url}/trees/{said['tree']}").json() == tree
     assert main(["report", said["tree"]]) == 0
     question = json.loads(
         (server.desk.store.root.parent / said["tree"] / "question.jsonl").read_text()
@@ -90,9 +96,35 @@ def test_strategy_size_and_budget_are_the_requests(
         assert len(more["candidates"]) == count
 
 
+@pytest.mark.parametrize("id", ["none", "asked-served/../x", "asked-served/20200101T000000Z-0"])
+def test_a_tree_that_is_not_there_is_a_404(server: Served, id: str) -> None:
+    reply = httpx.get(f"{server.url}/trees/{id}")
+    assert reply.status_code == 404
+    assert reply.json()["error"]["message"]
+
+
+def test_the_oldest_runs_are_deleted_but_for_those_at_work(tmp_path: Path) -> None:
+    store = Store(tmp_path, 2, {})
+    names = [f"2026010{day}T000000Z-{day:016x}" for day in range(1, 6)]
+    for name in (*names, "mine"):
+        (tmp_path / name).mkdir()
+    with RunLock(tmp_path / names[0]):
+        store.tidy()
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == [names[0], *names[3:], "mine"]
+
+
+def test_an_answer_is_sent_at_once() -> None:
+    """Without the protocol said, asyncio would wait for an acknowledgement: 40 ms."""
+    with bound(Settings(port=0)) as listening:
+        assert listening.proto == socket.IPPROTO_TCP
+
+
 def test_every_model_that_is_listed_answers(server: Served) -> None:
     listed = httpx.get(f"{server.url}/models").json()["data"]
     assert {"treewright/beam", "treewright/snell"} <= {each["id"] for each in listed}
+    one = httpx.get(f"{server.url}/models/treewright/beam@8").json()
+    assert (one["id"], one["object"]) == ("treewright/beam@8", "model")
     for each in listed:
         assert server.ask(model=each["id"], deadline_s=20).status_code == 200, each["id"]
 
@@ -261,3 +293,24 @@ def test_a_key_opens_the_server_and_is_in_no_file_error_or_metric(tmp_path: Path
     assert len(files) > 4
     texts = [reply.text, wrong.text, metrics, *(path.read_text() for path in files)]
     assert not any(canary in text for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        (["--host", "0.0.0.0"], "there are no keys"),
+        (["--api-keys", "nowhere"], "cannot be read"),
+        (["--replicas", "2"], "needs Ray Serve"),
+        (["--queue", "-1"], "queue"),
+    ],
+)
+def test_what_cannot_be_served_is_refused_in_one_line(
+    option: list[str],
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(sys.modules, "treewright.serving.replicas", None)
+    assert main(["serve", "quickstart", *option]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert told in line

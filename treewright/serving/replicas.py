@@ -76,6 +76,7 @@ async def deploy(config: Config, settings: Settings, secrets: Collection[str], p
     one = replace(settings, replicas=1)
 
     def start() -> None:
+        logging.getLogger("ray.serve").setLevel(logging.ERROR)  # stderr is ours
         serve.start(proxy_location="HeadOnly", http_options=http, logging_config=quiet)
         serve.run(options.bind(config, one, tuple(secrets)), name=NAME, logging_config=quiet)
 
