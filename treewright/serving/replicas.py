@@ -41,7 +41,9 @@ itself, with an error object, and it answers `/health` when it is full."""
 class Controller:
     """One replica. It takes no CPU from its engines: what it does is little."""
 
-    async def __init__(self, config: Config, settings: Settings, secrets: Collection[str]) -> None:
+    async def __init__(  # type: ignore[misc]  # Ray Serve awaits it
+        self, config: Config, settings: Settings, secrets: Collection[str]
+    ) -> None:
         """Start the engines. `secrets`: what is shown nowhere."""
         for secret in secrets:
             keep_secret(secret)
@@ -66,7 +68,7 @@ async def deploy(config: Config, settings: Settings, secrets: Collection[str], p
     quiet = LoggingConfig(log_level=logging.ERROR, enable_access_log=False)
     http = HTTPOptions(host=settings.host, port=port, keep_alive_timeout_s=30)
     at_once = config.cluster.problems_in_flight
-    options = Controller.options(
+    options = Controller.options(  # type: ignore[attr-defined]  # a deployment is no class
         num_replicas=settings.replicas,
         max_ongoing_requests=at_once + settings.queue + BESIDE,
         graceful_shutdown_timeout_s=settings.drain_s + 1,
