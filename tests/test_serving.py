@@ -310,7 +310,7 @@ def test_what_cannot_be_served_is_refused_in_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setitem(sys.modules, "treewright.serving.replicas", None)
+    monkeypatch.setitem(sys.modules, "ray.serve", None)
     assert main(["serve", "quickstart", *option]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert told in line

@@ -1,8 +1,8 @@
 """Several controllers behind one address: a Ray Serve deployment (docs.ray.io/en/latest/serve).
 
 Each replica is a whole server with engines, queue and figures of its own; Ray Serve's proxy speaks
-HTTP and gives each request to the less loaded of two. To import this module call `load_actors` of
-`treewright.cluster.cluster` first: Ray reads its environment when it is imported.
+HTTP and gives each request to the less loaded of two. Before Ray is imported here, `load_actors` of
+`treewright.cluster.cluster` is called: it reads its environment then.
 """
 
 from __future__ import annotations
@@ -14,9 +14,6 @@ import sys
 from collections.abc import Collection
 from dataclasses import replace
 
-from ray import serve
-from ray.serve.config import HTTPOptions
-from ray.serve.schema import LoggingConfig
 from starlette.types import ASGIApp
 
 from treewright.config.config import Config
@@ -36,10 +33,8 @@ BESIDE = 1000
 itself, with an error object, and it answers `/health` when it is full."""
 
 
-@serve.deployment(name="Controller", ray_actor_options={"num_cpus": 0})
-@serve.ingress()
 class Controller:
-    """One replica. It takes no CPU from its engines: what it does is little."""
+    """One replica."""
 
     async def __init__(  # type: ignore[misc]  # Ray Serve awaits it
         self, config: Config, settings: Settings, secrets: Collection[str]
@@ -63,30 +58,44 @@ class Controller:
         await self._open.aclose()
 
 
+def check() -> None:
+    """Raises `ImportError` where there is no Ray Serve."""
+    from ray import serve
+
+    del serve
+
+
 async def deploy(config: Config, settings: Settings, secrets: Collection[str], port: int) -> None:
     """Start the replicas and the proxy on the Ray that is connected. Raises `RuntimeError`."""
+    from ray import serve
+    from ray.serve.config import HTTPOptions
+    from ray.serve.schema import LoggingConfig
+
     quiet = LoggingConfig(log_level=logging.ERROR, enable_access_log=False)
     http = HTTPOptions(host=settings.host, port=port, keep_alive_timeout_s=30)
     at_once = config.cluster.problems_in_flight
-    options = Controller.options(  # type: ignore[attr-defined]  # a deployment is no class
+    deployment = serve.deployment(
+        name=Controller.__name__,
         num_replicas=settings.replicas,
+        ray_actor_options={"num_cpus": 0},  # what it does is little; the engines count
         max_ongoing_requests=at_once + settings.queue + BESIDE,
         graceful_shutdown_timeout_s=settings.drain_s + 1,
         max_constructor_retry_count=1,
         logging_config=quiet,
-    )
+    )(serve.ingress()(Controller))
     one = replace(settings, replicas=1)
 
     def start() -> None:
         logging.getLogger("ray.serve").setLevel(logging.ERROR)  # stderr is ours
         serve.start(proxy_location="HeadOnly", http_options=http, logging_config=quiet)
-        serve.run(options.bind(config, one, tuple(secrets)), name=NAME, logging_config=quiet)
+        serve.run(deployment.bind(config, one, tuple(secrets)), name=NAME, logging_config=quiet)
 
     await asyncio.to_thread(start)
 
 
 async def withdraw() -> None:
     """Let the requests in flight end, then stop the replicas and the proxy."""
+    from ray import serve
 
     def stop() -> None:
         serve.delete(NAME, _blocking=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from importlib import import_module
 
 from search.fault import Fault
 from search.ports import one_line
@@ -14,6 +13,7 @@ from treewright.config.compose import COMMAND_LINE
 from treewright.config.config import Config
 from treewright.errors import ConfigError
 from treewright.hiding import hide, known_secrets
+from treewright.serving import replicas
 from treewright.serving.keys import Keys
 from treewright.serving.server import bound, shown
 from treewright.serving.settings import Settings
@@ -37,7 +37,7 @@ async def serve_several(config: Config, settings: Settings) -> int:
         port = int(listening.getsockname()[1])  # Ray Serve binds it anew
     actors = load_actors(config.cluster.address)
     try:
-        replicas = import_module("treewright.serving.replicas")
+        replicas.check()
     except ImportError as error:
         hint = "pip install 'treewright[replicas]', or serve with one"
         problem = f"needs Ray Serve, which is not installed ({error})"
