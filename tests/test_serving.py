@@ -68,6 +68,8 @@ def test_the_tree_of_an_answer_is_opened_by_its_id(
     chosen = [node["id"] for node in tree["nodes"] if node.get("chosen")]
     assert said["candidates"][said["chosen"]]["path"] in chosen
     assert httpx.get(f"{server.url}/trees/{said['tree']}").json() == tree
+    assert main(["tree", said["tree"], "1"]) == 0
+    assert "[candidate 1]" in capsys.readouterr().out  # nobody knows whether it is right
     assert main(["report", said["tree"]]) == 0
     question = json.loads(
         (server.desk.store.root.parent / said["tree"] / "question.jsonl").read_text()

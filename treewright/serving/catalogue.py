@@ -90,7 +90,8 @@ class Catalogue:
         try:
             config = self._config(name, size, limits)
         except ConfigError as error:
-            raise bad("strategy", f"{error.key}: {error.problem}; {error.hint}") from None
+            told = "; ".join(filter(None, [f"{error.key}: {error.problem}", error.hint]))
+            raise bad("strategy", told) from None
         if seed is not None:
             config = replace(config, seed=seed, written={**config.written, "seed": seed})
         return Plan(config, identity_of(config, ""))
