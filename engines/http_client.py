@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, TypeAlias
 
@@ -115,7 +115,7 @@ class HttpClient:
             raise self._unreachable(error) from error
         return response.status_code
 
-    async def stream(self, path: str, body: Json) -> AsyncIterator[str]:
+    async def stream(self, path: str, body: Json) -> AsyncGenerator[str, None]:
         """What comes after `data:` in each server-sent event. Raises `HttpFault`."""
         response = await self._send(self._posting(path, body))
         try:

@@ -1,4 +1,4 @@
-"""What an OpenAI-compatible API says, read: answers and streams of another shape are told as such."""
+"""What an OpenAI-compatible API says, read: what has another shape is told as such."""
 
 from __future__ import annotations
 
