@@ -91,7 +91,7 @@ class OpenAiConfig(ServerConfig):
         """See `EngineConfig.advice`."""
         if set(lacking) == {Ability.CONTINUE}:
             return "say engine.continue_by, where the API can go on with a text"
-        if Ability.TOKEN_IDS in lacking:
+        if not set(lacking) <= {Ability.CONTINUE, Ability.TOP_LOGPROBS}:
             return super().advice(lacking)
         return "say engine.continue_by=completions, engine.tokenizer and engine.top_logprobs=20"
 

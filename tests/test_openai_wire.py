@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from engines.config import Ability
 from engines.openai_config import OpenAiConfig
 from engines.openai_wire import Unlike, counted, put_together, read
 from engines.texts import TextGeneration, TextRequest
@@ -63,3 +64,9 @@ def test_a_stop_string_that_nobody_asked_for_is_not_put_behind_the_text() -> Non
 def test_what_no_request_may_say_is_refused_in_the_config(said: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="extra_body: "):
         OpenAiConfig(extra_body=said)
+
+
+def test_advice_names_nothing_that_cannot_do_what_is_lacking() -> None:
+    assert OpenAiConfig().advice([Ability.SURENESS]) == "use engine.kind=vllm or vllm_server"
+    assert OpenAiConfig().advice([Ability.HEADS]) == "use engine.kind=vllm"
+    assert "engine.top_logprobs=20" in OpenAiConfig().advice([Ability.TOP_LOGPROBS])
