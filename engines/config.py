@@ -129,7 +129,7 @@ class EngineConfig(ABC):
 
     def advice(self, lacking: Sequence[Ability]) -> str:
         """What to do where it cannot do what is asked of it."""
-        return "use engine.kind=vllm or vllm_server"
+        return "use engine.kind=vllm" + ("" if Ability.HEADS in lacking else " or vllm_server")
 
     def identity(self) -> Mapping[str, object]:
         """Its keys that can change an output, and their values."""

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from engines.engine import Finish, Generation, Request, room
 from engines.stop_strings import few
-from engines.sureness import sureness
+from engines.sureness import sureness, told_logprob
 from search.core import Sureness
 
 Json: TypeAlias = Mapping[str, Any]
@@ -120,6 +120,8 @@ def generation(
     if reason not in ENDS:
         return f"vLLM ended the request with {reason!r}"
     ids = token_ids(choice)
+    if len(ids) > request.sampling.max_tokens:
+        raise Unlike(f"it has {len(ids)} tokens and was asked for {request.sampling.max_tokens}")
     prompt, cached = counted(answer.get("usage"), len(request.prompt), len(ids))
     finish, stop = ending(reason, choice.get("stop_reason"), ids, eos_ids)
     if likeliest := request.sampling.likeliest:
@@ -136,9 +138,14 @@ def generation(
 def token_ids(choice: Json) -> tuple[int, ...]:
     """What was generated."""
     ids = choice.get("token_ids")
-    if not isinstance(ids, list) or not all(type(token) is int for token in ids):
+    if not isinstance(ids, list) or not all(map(is_token, ids)):
         raise Unlike("it has no token_ids: vLLM gives them since 0.10.2")
     return tuple(ids)
+
+
+def is_token(token: object) -> bool:
+    """Whether it may be the id of a token."""
+    return type(token) is int and 0 <= token < 2**31
 
 
 def ending(reason: str, stop: object, ids: Sequence[int], eos_ids: Collection[int]) -> Ending:
@@ -177,20 +184,27 @@ def generate_logprobs(choice: Json) -> list[Position]:
     said = choice.get("logprobs")
     try:
         return [
-            (at["logprob"], {each["token_id"]: each["logprob"] for each in at["top_logprobs"]})
+            (
+                told_logprob(at["logprob"]),
+                {each["token_id"]: told_logprob(each["logprob"]) for each in at["top_logprobs"]},
+            )
             for at in (said or {})["content"]
         ]
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise Unlike("it has no log-probabilities") from error
 
 
 def completions_logprobs(choice: Json) -> list[Position]:
     """Those of `/v1/completions`."""
-    said = choice.get("logprobs") or {}
+    said = choice.get("logprobs")
     try:
+        said = said or {}
         pairs = zip(said["token_logprobs"], said["top_logprobs"], strict=True)
         return [
-            (float(own), {int(name.removeprefix(TOKEN)): float(v) for name, v in top.items()})
+            (
+                told_logprob(own),
+                {int(name.removeprefix(TOKEN)): told_logprob(v) for name, v in top.items()},
+            )
             for own, top in pairs
         ]
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -129,7 +129,7 @@ def _models(config: Config) -> dict[str, Any]:
 
 
 def _versions(config: Config) -> dict[str, Any]:
-    engines = (traits.engine for traits in sides(config).values())
+    engines = (part.engine for side in sides(config).values() for _, part in side.engines())
     libraries = {"treewright"}.union(*(engine.libraries for engine in engines if engine))
     return {f"versions.{name}": installed(name) for name in libraries}
 
