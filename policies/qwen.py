@@ -33,7 +33,7 @@ from policies.feedback import TEMPLATE, check_feedback_template, shorter
 from policies.measuring import check_confidence, measured
 from policies.segmentation import Segmentation, Segmenter
 from search.checks import UNCOUNTED, UNSAID, check_cache, check_count, check_number, fault
-from search.core import Feedback, Spent, Step, StopReason, Sureness
+from search.core import Feedback, Problem, Spent, Step, StopReason, Sureness
 from search.findings import Finding
 from search.gather import gather
 from search.ports import ENDED, Failure, FailureKind, PolicyCall, PolicyReply
@@ -196,23 +196,24 @@ class Qwen(EnginePort):
         path = call.path
         if path.stopped:
             raise _Unusable(FailureKind.INVALID, ENDED)
-        question, said = path.problem.question, path.token_ids
+        problem, said = path.problem, path.token_ids
         longest, most = self.engine.max_model_len, self.config.sampling.max_tokens
-        fewest = len(question) // LONGEST_TOKEN
+        asked = len(problem.question) + sum(len(turn.content) for turn in problem.history)
+        fewest = asked // LONGEST_TOKEN
         if fewest >= longest:  # a question of megabytes is not even tokenised
             raise _too_long(f"over {fewest}", len(said), longest)
-        prompt = self._opening(question, call.feedback)
+        prompt = self._opening(problem, call.feedback)
         if len(prompt) + len(said) >= longest:
             raise _too_long(str(len(prompt)), len(said), longest)
         if len(said) >= most:
             raise _Unusable(FailureKind.INVALID, f"it has {len(said)} tokens, max_tokens is {most}")
         return (*prompt, *said), min(most - len(said), longest - len(prompt) - len(said))
 
-    def _opening(self, question: str, feedback: Feedback | None) -> tuple[int, ...]:
+    def _opening(self, problem: Problem, feedback: Feedback | None) -> tuple[int, ...]:
         """The prompt without the path, with as much of the feedback as leaves the path its room."""
         room = self.engine.max_model_len - self.config.sampling.max_tokens
         for shown in shorter(feedback):
-            prompt = self.prompt.ids(question, shown)
+            prompt = self.prompt.ids(problem.question, shown, problem.history)
             if len(prompt) <= room:
                 break
         if shown is not feedback:

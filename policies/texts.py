@@ -147,7 +147,8 @@ class TextPolicy:
         attempt: int = 0,
         stop: tuple[str, ...] = (),
     ) -> TextRequest:
-        turns = tuple(self._turns.turns(call.path.problem.question, call.feedback))
+        problem = call.path.problem
+        turns = tuple(self._turns.turns(problem.question, call.feedback, problem.history))
         begun, sampling = call.path.text + text, self.config.sampling
         if self._is_greedy(call):
             return TextRequest(turns, begun, limit, temperature=0.0, stop=stop)

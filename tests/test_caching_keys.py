@@ -25,6 +25,7 @@ from search.core import (
     StepVerdict,
     StopReason,
     Sureness,
+    Turn,
     VerdictStatus,
 )
 from search.ports import Earlier, Further, PolicyCall, ScorerCall
@@ -205,7 +206,7 @@ def in_step(**said: Any) -> Change:
     return in_path(lambda path: replace(path, steps=(*path.steps[:-1], replace(STEP, **said))))
 
 
-def in_problem(**said: str) -> Change:
+def in_problem(**said: Any) -> Change:
     return in_path(lambda path: replace(path, problem=replace(PROBLEM, **said)))
 
 
@@ -229,6 +230,7 @@ NEITHER = {"cache"}
 CHANGES: dict[str, Change] = {
     "problem.id": in_problem(id="p2"),
     "problem.question": in_problem(question="1 + 2?"),
+    "problem.history": in_problem(history=(Turn("user", "Hi"),)),
     "path.place": in_path(lambda path: replace(path, place=(7,))),
     "path.steps": in_path(lambda path: replace(path, steps=(*path.steps, STEP))),
     "step.text": in_step(text="Step 1: 3\n"),
@@ -280,7 +282,7 @@ def test_all_of_a_call_is_in_its_key_or_was_reviewed(
 def test_no_field_of_a_call_is_forgotten() -> None:
     """A field that is new fails here, until it has an entry above."""
     known = {
-        Problem: {"id", "question"},
+        Problem: {"id", "question", "history"},
         Prefix: {"problem", "steps", "place"},
         Step: {"text", "token_ids", "stop", "logprob", "sureness"},
         Judgement: {"verdicts", "prefix", "chains", "origin", "starts", "votes"},

@@ -30,8 +30,12 @@ EDGE = 2**20
 
 def fingerprint(config: Config, dataset_digest: str) -> str:
     """64 hex digits; the first 8 name the run's folder. `dataset_digest` is of the loaded data."""
-    facts = identity_of(config, dataset_digest)
-    return sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    return fingerprint_of(identity_of(config, dataset_digest))
+
+
+def fingerprint_of(identity: Mapping[str, str]) -> str:
+    """That of a config and data with this identity."""
+    return sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
 def identity_of(config: Config, dataset_digest: str) -> dict[str, str]:
