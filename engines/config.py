@@ -14,7 +14,7 @@ from engines.engine import Engine, EngineError
 from engines.scoring import Head, ScoringEngine
 from engines.token_price import TokenPrice
 from engines.tokenizer import HfTokenizer, Tokenizer, TokenizerError
-from search.checks import check_count
+from search.checks import check_count, is_unsaid
 from search.findings import Finding, fail, ok, warn
 
 
@@ -133,7 +133,11 @@ class EngineConfig(ABC):
 
     def identity(self) -> Mapping[str, object]:
         """Its keys that can change an output, and their values."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in self.uncounted}
+        return {
+            f.name: getattr(self, f.name)
+            for f in fields(self)
+            if f.name not in self.uncounted and not is_unsaid(f, getattr(self, f.name))
+        }
 
     def amiss(self) -> Iterator[tuple[str, str, str]]:
         """What this installation refuses of it: a key, why, and what to do."""
