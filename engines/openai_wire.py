@@ -48,6 +48,8 @@ def chat_body(request: TextRequest, model: str, config: OpenAiConfig) -> dict[st
     if request.begun:
         turns.append({"role": "assistant", "content": request.begun})
         said |= {"continue_final_message": True, "add_generation_prompt": False}
+    if config.chat_template_args:
+        said["chat_template_kwargs"] = config.chat_template_args
     return {**said, "messages": turns}
 
 

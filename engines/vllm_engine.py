@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from engines.engine import Generation, Refused, Request, refusal
+from engines.lora import opened
 from engines.sureness import sureness
 from engines.tokenizer import HfTokenizer
 from engines.vllm_config import VllmConfig
@@ -33,7 +35,13 @@ async def serve(
     """
     prepare_environment(config)
     with collection_paused():
-        tokenizer = await asyncio.to_thread(HfTokenizer.load, model, config.revision, chats=chats)
+        tokenizer = await asyncio.to_thread(
+            HfTokenizer.load,
+            model,
+            config.revision,
+            chats=chats,
+            template_args=config.chat_template_args,
+        )
         return tokenizer, await VllmEngine.start(model, config, tokenizer.eos_ids)
 
 
@@ -53,14 +61,17 @@ class VllmEngine(Running[Request, Generation]):
         Raises:
             EngineError: in one line, why it does not start.
         """
-        ends = frozenset(eos_ids)
+        ends, adapter, more = frozenset(eos_ids), None, {}
+        if config.lora is not None:
+            found = opened(config.lora, config.lora_revision, model)
+            adapter, more = found.folder, found.arguments
         return cls(
             *await start(
                 model,
                 config,
-                partial(engine_arguments, model, config),
-                partial(InProcessCore, eos_ids=ends),
-                partial(GpuServer, eos_ids=ends),
+                lambda device: engine_arguments(model, config, device) | more,
+                partial(InProcessCore, eos_ids=ends, adapter=adapter),
+                partial(GpuServer, eos_ids=ends, adapter=adapter),
             )
         )
 
@@ -126,8 +137,10 @@ def _sureness(flat: Any, likeliest: int) -> Iterator[Sureness]:
 class InProcessCore(InProcess[Request, Generation]):
     """One in this process that generates."""
 
-    def __init__(self, arguments: dict[str, object], eos_ids: frozenset[int]) -> None:
-        super().__init__(arguments)
+    def __init__(
+        self, arguments: dict[str, object], eos_ids: frozenset[int], adapter: Path | None = None
+    ) -> None:
+        super().__init__(arguments, adapter)
         self._eos_ids = eos_ids
 
     def add(self, key: str, request: Request) -> Refused | None:
@@ -146,8 +159,8 @@ class InProcessCore(InProcess[Request, Generation]):
 class GpuServer(OnGpu[Request, Generation]):
     """One on a GPU that generates."""
 
-    def __init__(self, llm: Any, eos_ids: frozenset[int]) -> None:
-        super().__init__(llm)
+    def __init__(self, llm: Any, eos_ids: frozenset[int], adapter: Path | None = None) -> None:
+        super().__init__(llm, adapter)
         self._eos_ids = eos_ids
 
     def engine_steps(self) -> int:

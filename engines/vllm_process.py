@@ -147,6 +147,15 @@ def prompt_of(request: Request | ScoreRequest) -> Any:
     return tokens_input(list(request.prompt), cache_salt=request.cache or None)
 
 
+def adapted(adapter: Path | None) -> dict[str, Any]:
+    """What vLLM is told with every request that an adapter answers."""
+    if adapter is None:
+        return {}
+    from vllm.lora.request import LoRARequest
+
+    return {"lora_request": LoRARequest("adapter", 1, str(adapter))}
+
+
 # On a CPU.
 
 
@@ -156,7 +165,8 @@ class InProcess(ABC, Generic[Asked, Told]):
     Raises `EngineError` while there is another in this process.
     """
 
-    def __init__(self, arguments: dict[str, object]) -> None:
+    def __init__(self, arguments: dict[str, object], adapter: Path | None = None) -> None:
+        self._more = adapted(adapter)
         self._requests: dict[str, Asked] = {}
         if not IN_PROCESS.acquire(blocking=False):
             raise EngineError("this process has a CPU engine already; close it, or use another")
@@ -190,7 +200,7 @@ class InProcess(ABC, Generic[Asked, Told]):
         from vllm.exceptions import VLLMClientError
 
         try:
-            self._engine.add_request(key, prompt_of(request), parameters())
+            self._engine.add_request(key, prompt_of(request), parameters(), **self._more)
         except VLLMClientError as error:
             return Refused(one_line(error))
         self._requests[key] = request
@@ -239,8 +249,9 @@ def load_async(arguments: dict[str, object]) -> Any:
 class OnGpu(ABC, Generic[Asked, Told]):
     """vLLM's `AsyncLLM`. It aborts a request whose awaiting task is cancelled."""
 
-    def __init__(self, llm: Any) -> None:
+    def __init__(self, llm: Any, adapter: Path | None = None) -> None:
         self._llm = llm
+        self._more = adapted(adapter)
         self._keys = count()
 
     @abstractmethod
@@ -261,13 +272,14 @@ class OnGpu(ABC, Generic[Asked, Told]):
 
     async def last(
         self,
-        outputs: Callable[[Any, Any, str], AsyncIterator[Any]],
+        outputs: Callable[..., AsyncIterator[Any]],
         request: Asked,
         parameters: Any,
     ) -> Any:
         """The final output of a request to a method of vLLM's, None where there was none."""
         final = None
-        async for output in outputs(prompt_of(request), parameters, str(next(self._keys))):
+        key = str(next(self._keys))
+        async for output in outputs(prompt_of(request), parameters, key, **self._more):
             final = output
         return final
 
