@@ -18,7 +18,7 @@ from engines.vllm_setup import engine_arguments
 from engines.vllm_wire import completions_body, generate_body, sampling_fields
 from policies.qwen import PolicySampling, QwenConfig
 
-SAID = {"top_k": 7, "min_p": 0.1, "repetition_penalty": 1.2}
+SAID: dict[str, Any] = {"top_k": 7, "min_p": 0.1, "repetition_penalty": 1.2}
 
 
 def folder(tmp_path: Path, **config: Any) -> str:
