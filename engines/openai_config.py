@@ -19,7 +19,8 @@ from search.findings import Finding, ok
 ContinueBy: TypeAlias = Literal["none", "continue_final_message", "completions"]
 SET_HERE = ("model", "messages", "prompt", "max_tokens", "temperature", "top_p", "seed", "stop",
             "stream", "stream_options", "n", "logprobs", "echo", "max_completion_tokens",
-            "continue_final_message", "add_generation_prompt")  # fmt: skip
+            "continue_final_message", "add_generation_prompt",
+            "chat_template_kwargs")  # fmt: skip
 """What a request says by other keys, and `extra_body` may not."""
 MOST_TOP_LOGPROBS = 20
 

@@ -56,8 +56,7 @@ class OpenAiEngine:
             EngineError: nobody answers.
         """
         key = config.key()
-        its = config.tokenizer
-        tokenizer = HfTokenizer.load(its, config.revision) if its else None
+        tokenizer = cls.tokenizer_of(config)
         client = HttpClient(config.base_url.rstrip("/"), key, transport)
         engine = cls(client, model, config, tokenizer)
         try:
@@ -66,6 +65,14 @@ class OpenAiEngine:
             await client.close()
             raise
         return engine
+
+    @staticmethod
+    def tokenizer_of(config: OpenAiConfig) -> HfTokenizer | None:
+        """Of the checkpoint that makes the prompts. Raises `TokenizerError`."""
+        if config.tokenizer is None:
+            return None
+        args = config.chat_template_args
+        return HfTokenizer.load(config.tokenizer, config.revision, template_args=args)
 
     async def probe(self) -> None:
         """Ask for one token. Raises as `start` does."""

@@ -43,7 +43,9 @@ async def serve(
         hint = "say engine.max_model_len, the longest prompt plus generation"
         raise UnfitServer("an API does not say how long a prompt may be", hint)
     assert config.tokenizer is not None, "abilities say so"
-    tokenizer = HfTokenizer.load(config.tokenizer, config.revision)
+    tokenizer = HfTokenizer.load(
+        config.tokenizer, config.revision, template_args=config.chat_template_args
+    )
     api = await OpenAiEngine.start(model, config, transport)
     return tokenizer, OpenAiTokens(api, model, config, tokenizer)
 

@@ -34,8 +34,8 @@ def body(request: TextRequest, model: str, config: OpenAiConfig) -> dict[str, An
         "temperature": request.temperature,
         "top_p": request.top_p,
     }
-    if request.stop:
-        said["stop"] = few(request.stop)
+    if stops := (*request.ends, *request.stop):
+        said["stop"] = few(stops)
     if config.send_seed and request.seed is not None:
         said["seed"] = request.seed % SEEDS
     if config.stream:
@@ -50,6 +50,8 @@ def chat_body(request: TextRequest, model: str, config: OpenAiConfig) -> dict[st
     if request.begun:
         turns.append({"role": "assistant", "content": request.begun})
         said |= {"continue_final_message": True, "add_generation_prompt": False}
+    if config.chat_template_args:
+        said["chat_template_kwargs"] = config.chat_template_args
     return {**said, "messages": turns}
 
 
@@ -101,8 +103,9 @@ def ending(choice: Json, request: TextRequest) -> tuple[Finish, str | None]:
         return Finish.ABORT, None
     if reason != "stop":
         raise Unlike(f"its finish_reason is {reason!r}")
+    told = choice.get("stop_reason", choice.get("matched_stop"))
     if not request.stop:
-        return Finish.EOS, None
+        return Finish.EOS, told if request.ends and isinstance(told, str) else None
     if "stop_reason" not in choice and "matched_stop" not in choice:
         raise Unlike(
             "it does not say whether a stop string ended it or the model (no stop_reason): it "

@@ -36,7 +36,7 @@ async def serve(model: str, config: VllmServerConfig) -> tuple[HfTokenizer, Vllm
     """
     key = config.key()
     # Not in a thread: two that import transformers at once see each other's half.
-    tokenizer = HfTokenizer.load(model, config.revision)
+    tokenizer = HfTokenizer.load(model, config.revision, template_args=config.chat_template_args)
     return tokenizer, await VllmServerEngine.start(model, config, tokenizer, key)
 
 

@@ -30,8 +30,6 @@ another `--max-logprobs`; at `/v1/completions` the limit does not hold for given
 FLOOR = -9999.0
 """What JSON has for a log-probability of minus infinity."""
 TOKEN = "token_id:"
-NEUTRAL = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
-"""Said at `/v1/completions`, so that no default of the checkpoint's own holds there."""
 
 
 class Unlike(Exception):
@@ -47,6 +45,10 @@ def sampling_fields(
         "max_tokens": room(request, max_model_len),
         "temperature": asked.temperature,
         "top_p": asked.top_p,
+        # Said even where they say nothing: a server has the checkpoint's own defaults.
+        "top_k": asked.top_k,
+        "min_p": asked.min_p,
+        "repetition_penalty": asked.repetition_penalty,
         "seed": asked.seed,
         "ignore_eos": True,  # the ends of a turn are among the stop tokens
         "stop_token_ids": [*eos_ids, *asked.stop_token_ids],
@@ -91,7 +93,6 @@ def completions_body(request: Request, model: str, fields: dict[str, Any]) -> di
         "return_token_ids": True,
         **{name: value for name, value in fields.items() if name != "detokenize"},
         "stop": few(fields["stop"]),
-        **NEUTRAL,
     }
     if asked := len(fields["logprob_token_ids"] or ()) or request.sampling.likeliest:
         body |= {"logprobs": asked, "return_tokens_as_token_ids": True}

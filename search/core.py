@@ -78,6 +78,8 @@ class Sureness:
 class Step:
     """One reasoning step. `token_ids` are the truth; `text` is their decoding.
 
+    Not in the text are an end of turn, and a thought that the policy keeps from verifiers.
+
     `logprob` is the sum of the sampled tokens' log-probabilities, None where it was not measured.
     `sureness`: of its tokens in order, a few at a time; nothing where that was not measured.
     """

@@ -18,6 +18,7 @@ from typing import Any
 
 from engines.config import EngineConfig
 from scorers.members import Member
+from search.checks import is_unsaid
 from treewright.config.config import Config
 from treewright.config.kinds import SECTIONS, kind_of, sides
 from treewright.config.schema import join
@@ -148,7 +149,7 @@ def _leaves(value: Any, key: str) -> Iterator[tuple[str, Any]]:
         item, name = getattr(value, f.name), join(key, f.name)
         if f.metadata.get("uncounted"):
             continue
-        if f.metadata.get("unsaid") and item == f.default:
+        if is_unsaid(f, item):
             continue  # a run from before there was this key is still the same
         if isinstance(item, EngineConfig):
             yield from ((join(name, key), value) for key, value in item.identity().items())
