@@ -42,6 +42,7 @@ from written_configs import BASE, QWEN, Load
 FASTER = {
     *("device", "max_num_seqs", "max_num_batched_tokens", "memory_gib", "block_size"),
     *("gpu_memory_utilization", "tensor_parallel_size", "enforce_eager", "threads"),
+    "pipeline_parallel_size",
 }
 """Reviewed: how fast an engine is. They change an output by its batch effects at most, as they do
 in a run that is resumed. Which of `auto` a device is, is told by the version that is installed."""
@@ -103,6 +104,8 @@ def changed(part: Any, name: str, value: object) -> Any:
 def another(value: Any, models: Path, name: str) -> object:
     if name == "model":
         return str(models / "b")
+    if name == "lora":
+        return "someone/adapter"
     if isinstance(value, bool):
         return not value
     if isinstance(value, dict):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections import Counter
 from collections.abc import Mapping
@@ -64,8 +63,7 @@ async def export(
         raise ConfigError(COMMAND_LINE, "--format", form, "no such format", hint)
     chosen = FORMATS[form]
     labels = labelling(form, label, threshold)
-    taken = output is not None and not no_file(output) and os.path.lexists(output)
-    if taken and not force:
+    if output is not None and not force and output.is_file() and not no_file(output):
         hint = "name another file, or say --force"
         raise ConfigError(COMMAND_LINE, "--output", str(output), "is there already", hint)
     run = await RecordedRun.open(path)
