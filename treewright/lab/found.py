@@ -72,11 +72,15 @@ class Found:
         assert isinstance(console.file, io.StringIO)
         return console.file.getvalue()
 
-    def __repr__(self) -> str:
+    def told(self, whole: str) -> str:
+        """What was found and the tree, of a long one the beginning; `whole` says how to see all."""
         shown = self.drawing().splitlines()
-        more = [f"… {len(shown) - LONGEST_TREE} more lines: print(found.drawing())"]
+        more = [f"… {len(shown) - LONGEST_TREE} more lines: {whole}"]
         tree = shown if len(shown) <= LONGEST_TREE else [*shown[:LONGEST_TREE], *more]
         return "\n".join([*self._summary(), *tree])
+
+    def __repr__(self) -> str:
+        return self.told("print(found.drawing())")
 
     def _repr_html_(self) -> str:
         """As a notebook shows it; what a model wrote is text there, never markup."""

@@ -45,7 +45,7 @@ async def ask(config: Config, question: str, deadline_s: float | None, *, as_jso
         print(json.dumps(completion(chat, answer), allow_nan=False))
         return 0
     print(clean(hide((answer.found.solution or "no solution").strip())), end="\n\n")
-    print(hide(repr(answer.found)))
+    print(hide(answer.found.told(f"treewright tree {answer.kept.folder.path} 1")))
     _say(f"kept as {answer.kept.id}: `treewright view {answer.kept.folder.path}`")
     return 0
 
