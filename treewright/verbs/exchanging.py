@@ -50,27 +50,50 @@ def import_(
 
 def export(
     run: RunPath,
-    form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="parquet|sal.")] = (
-        "parquet"
-    ),
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format", metavar="FORMAT", help="parquet|sal|lm_eval|lighteval|inspect|trl|prm."
+        ),
+    ] = "parquet",
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Without it: a file in the run's folder.")
     ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RULE",
+            help="Of trl and prm: a step is correct by the verifier's `verdict`, or where a right "
+            "solution goes through it (`outcome`). Without it: verdict.",
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            metavar="P", help="Of `--label verdict`: correct is a probability of P or more; 0.5."
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the FILE where it is there already.")
+    ] = False,
     trusted: Trusted = False,
     python_path: PythonPath = None,
     debug: Debug = False,
 ) -> int:
-    """Write the candidates of a run for other tools.
+    """Write a run for other tools.
 
-    As a table with one row each (parquet), or as search-and-learn completions (sal). No model is
-    asked, the run is not changed.
+    Its candidates: as a table with one row each (parquet), as search-and-learn completions (sal),
+    as samples of lm-evaluation-harness (lm_eval), as details of lighteval, as a log that inspect_ai
+    opens (inspect). Its judged steps, to train a verifier on: as TRL's stepwise supervision (trl),
+    or a row per prefix (prm). No model is asked, the run is not changed.
 
     **Examples**
 
     - `treewright export runs/quickstart/…`
-    - `treewright export runs/quickstart/… --format sal --output completions.jsonl`
+    - `treewright export quickstart/latest --format inspect --output logs/quickstart.eval`
+    - `treewright export quickstart/latest --format trl --label outcome --output steps.jsonl`
     """
     trust(trusted, python_path)
     from treewright.exchange.export import export as write
 
-    return finished(write(run, form, output))
+    return finished(write(run, form, output, label=label, threshold=threshold, force=force))
