@@ -29,8 +29,10 @@ class Chosen:
 
     @property
     def mark(self) -> float | None:
-        """1 for right, 0 for wrong or no answer; None where nobody knows: no score to choose by,
-        or the grader could not tell."""
+        """1 for right, 0 for wrong or no answer; None where nobody knows.
+
+        There is no score to choose by, or the grader could not tell.
+        """
         return float(self.share.right) if self.share.decided else None
 
 

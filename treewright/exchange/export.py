@@ -15,7 +15,7 @@ from treewright.exchange.export_lighteval import LightevalWriter
 from treewright.exchange.export_lm_eval import LmEvalWriter
 from treewright.exchange.export_sal import CompletionWriter
 from treewright.exchange.export_steps import PrefixWriter, StepwiseWriter
-from treewright.exchange.output_file import whole_file
+from treewright.exchange.output_file import no_file, whole_file
 from treewright.exchange.samples import SampleWriter
 from treewright.exchange.step_labels import Labelling, LabelRule
 from treewright.exchange.writer import Format, Ordered, RunWriter
@@ -52,7 +52,8 @@ async def export(
         form: a key of `FORMATS`.
         output: the file; None: a file of the format's own name in the run's folder, which is made
             anew each time.
-        label: a `LabelRule`; threshold: of probability. Both only for formats with labels.
+        label: a `LabelRule`, for formats with labels only.
+        threshold: of probability, likewise.
         force: whether `output` may be there already.
 
     Returns the exit code. Raises `ConfigError` for what the command line cannot mean, and what
@@ -63,7 +64,7 @@ async def export(
         raise ConfigError(COMMAND_LINE, "--format", form, "no such format", hint)
     chosen = FORMATS[form]
     labels = labelling(form, label, threshold)
-    if output is not None and not force and os.path.lexists(output):
+    if output is not None and not force and output.is_file() and not no_file(output):
         hint = "name another file, or say --force"
         raise ConfigError(COMMAND_LINE, "--output", str(output), "is there already", hint)
     run = await RecordedRun.open(path)

@@ -47,7 +47,7 @@ class InspectWriter(RunWriter):
         self.usage: dict[str, Counter[str]] | None = {side: Counter() for side in SIDES}
         self.failed = 0
         self.zip = ZipFile(self.file, "w", ZIP_DEFLATED)
-        self.summaries = TemporaryFile()
+        self.summaries = TemporaryFile()  # noqa: SIM115 - `close` closes it
         self.summaries.write(b"[")
 
     def add(self, number: int, sample: Sample, solved: Solved) -> None:
@@ -113,6 +113,7 @@ class InspectWriter(RunWriter):
         run, manifest = self.run, self.manifest
         fingerprint = manifest["fingerprint"]
         strategy = kind_of("strategy", run.config.strategy)
+        verifier = model_of(run, "scorer")
         return {
             "eval_id": fingerprint[:22],
             "run_id": fingerprint[:22],
@@ -130,7 +131,7 @@ class InspectWriter(RunWriter):
             },
             "model": self.model,
             "model_args": {},
-            "model_roles": {"verifier": {"model": model_of(run, "scorer"), "config": {}, "args": {}}},
+            "model_roles": {"verifier": {"model": verifier, "config": {}, "args": {}}},
             "config": {},
             "packages": {},
             "metadata": {

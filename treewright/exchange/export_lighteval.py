@@ -55,12 +55,13 @@ class LightevalWriter(RunWriter):
         self.waiting = []
 
     def _row(self, sample: Sample, solved: Solved) -> dict[str, Any]:
+        right = [] if sample.answer is None else [sample.answer]
         problem, texts = sample.problem, [c.path.text for c in solved.search.result.candidates]
         doc = {
             "query": problem.question,
             "original_query": problem.question,
-            "choices": [sample.answer],
-            "gold_index": [0],
+            "choices": right,
+            "gold_index": list(range(len(right))),
             "specific": aside(self.run, solved),
             "id": problem.id,
             "task_name": self.task,

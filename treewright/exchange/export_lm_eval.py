@@ -54,7 +54,7 @@ def _common(number: int, sample: Sample, solved: Solved) -> dict[str, Any]:
         "resps": [[each.path.text for each in solved.search.result.candidates]],
         "doc_hash": digest(json.dumps(doc, indent=2, ensure_ascii=False)),
         "prompt_hash": digest(problem.question),
-        "target_hash": digest(sample.answer),
+        "target_hash": digest(str(sample.answer)),
     }
 
 

@@ -1,8 +1,9 @@
-"""A searched problem as a sample of an inspect_ai log (`EvalSample`), with its tree as a transcript.
+"""A searched problem as a sample of an inspect_ai log (`EvalSample`), its tree as a transcript.
 
 Messages are the question and the chosen solution; `output.choices` are all candidates; each arm is
 a score. Each drawn path is a span in the transcript, within that of the path which it continues.
-Source: UKGovernmentBEIS/inspect_ai, src/inspect_ai/log/_log.py, event/ and scorer/, version 0.3.285.
+Source: UKGovernmentBEIS/inspect_ai, src/inspect_ai/log/_log.py, event/ and scorer/, version
+0.3.285.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from benchmarks.datasets import Sample
-from search.core import Candidate, Missing, Spent, StopReason
+from search.core import Candidate, Spent, StopReason
 from search.tree import ROOT, Graph, tree_of
 from treewright.arms.solved import Solved
 from treewright.exchange.chosen import OURS, Chosen, answers, aside, chosen
@@ -72,8 +73,8 @@ def failed_sample(sample: Sample, failed: Failed) -> Any:
 
 
 def _asked(sample: Sample) -> dict[str, Any]:
-    problem = sample.problem
-    return {"id": problem.id, "epoch": EPOCH, "input": problem.question, "target": sample.answer}
+    asked = {"id": sample.problem.id, "epoch": EPOCH, "input": sample.problem.question}
+    return {**asked, "target": "" if sample.answer is None else sample.answer}
 
 
 def _assistant(candidate: Candidate, model: str) -> dict[str, Any]:
@@ -85,9 +86,7 @@ def _assistant(candidate: Candidate, model: str) -> dict[str, Any]:
     }
 
 
-def scores_of(
-    run: RecordedRun, solved: Solved, picked: list[Chosen]
-) -> dict[str, dict[str, Any]]:
+def scores_of(run: RecordedRun, solved: Solved, picked: list[Chosen]) -> dict[str, dict[str, Any]]:
     """A score per arm. One that nobody knows is not a number, which inspect_ai leaves out."""
     told = answers(run, solved)
     candidates = solved.search.result.candidates
@@ -178,8 +177,3 @@ def told_of(node: Mapping[str, Any]) -> dict[str, Any]:
     about = {"prefix": node["prefix"], "unjudged": node["unjudged"], "stop": node["stop"]}
     fate = {"fate": str(node["fate"]), "candidate": node["rank"], "reason": node["reason"]}
     return {"steps": [dict(step) for step in node["steps"]], **about, **fate}
-
-
-def is_missing(score: object) -> bool:
-    """Whether there is no score."""
-    return isinstance(score, Missing)

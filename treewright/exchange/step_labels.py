@@ -75,8 +75,10 @@ class PrefixNode:
         return self.verdict.probability >= labelling.threshold
 
     def judge(self, verdict: StepVerdict, *, own: bool) -> None:
-        """Take a verdict, unless a better one is there: that of the prefix itself, that of a step
-        that was really judged."""
+        """Take a verdict, unless a better one is there.
+
+        Better is one of a step that was really judged, and that of the prefix itself.
+        """
         if self.verdict is None or (worth(verdict), own) > (worth(self.verdict), self.own):
             self.verdict, self.own = verdict, own
 
@@ -92,9 +94,7 @@ def prefixes(solved: Solved) -> PrefixNode:
     searched = solved.search
     for path in drawn(searched):
         _enter(root, path, searched.judgements.get(path.id))
-    for candidate, outcome in zip(
-        searched.result.candidates, solved.grades.outcomes, strict=True
-    ):
+    for candidate, outcome in zip(searched.result.candidates, solved.grades.outcomes, strict=True):
         nodes = _enter(root, candidate.path, candidate.judgement)
         for node in nodes if outcome not in UNDECIDED else ():
             node.graded += 1
