@@ -11,14 +11,15 @@ Source: UKGovernmentBEIS/inspect_ai, src/inspect_ai/log/_log.py and log/_recorde
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
+from statistics import stdev
 from tempfile import TemporaryFile
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from benchmarks.datasets import Sample
 from benchmarks.estimators.expected import Share, expected
-from benchmarks.estimators.wilson import Z95
 from engines.traits import traits_of
 from treewright.arms.solved import Solved
 from treewright.config.kinds import kind_of
@@ -158,9 +159,7 @@ def figures(name: str, shares: list[Share]) -> dict[str, Any]:
     metrics = {}
     if found.accuracy is not None:
         metrics["accuracy"] = {"name": "accuracy", "value": found.accuracy, "params": {}}
-    if found.ci95 is not None:
-        wide = (found.ci95[1] - found.ci95[0]) / (2 * Z95)
-        metrics["stderr"] = {"name": "stderr", "value": wide, "params": {}}
+        metrics["stderr"] = {"name": "stderr", "value": error_of(shares), "params": {}}
     decided = round(found.problems)
     return {
         "name": name,
@@ -170,6 +169,12 @@ def figures(name: str, shares: list[Share]) -> dict[str, Any]:
         "params": {},
         "metrics": metrics,
     }
+
+
+def error_of(shares: list[Share]) -> float:
+    """The standard error of the accuracy, as inspect_ai's `stderr` has it; 0 for one problem."""
+    marks = [share.right for share in shares if share.decided]
+    return stdev(marks) / math.sqrt(len(marks)) if len(marks) > 1 else 0.0
 
 
 def summary_of(sample: dict[str, Any]) -> dict[str, Any]:

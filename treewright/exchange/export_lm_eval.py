@@ -16,7 +16,8 @@ from typing import Any
 
 from benchmarks.datasets import Sample
 from treewright.arms.solved import Solved
-from treewright.exchange.chosen import OURS, Chosen, answers, aside, chosen
+from treewright.exchange.chosen import Chosen, answers, aside, chosen
+from treewright.exchange.translated import OURS
 from treewright.exchange.writer import RunWriter
 
 INVALID = "[invalid]"

@@ -16,8 +16,9 @@ from benchmarks.datasets import Sample
 from search.core import Candidate, Spent, StopReason
 from search.tree import ROOT, Graph, tree_of
 from treewright.arms.solved import Solved
-from treewright.exchange.chosen import OURS, Chosen, answers, aside, chosen
+from treewright.exchange.chosen import Chosen, answers, aside, chosen
 from treewright.exchange.samples import count, stop_of
+from treewright.exchange.translated import OURS
 from treewright.running.controller import Failed
 from treewright.running.recorded import RecordedRun
 
