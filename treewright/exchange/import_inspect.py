@@ -101,7 +101,7 @@ def _given(number: int, fields: dict[str, Any]) -> dict[str, Any] | None:
         about=metadata,
         tokens=_tokens(output, len(choices)),
     )
-    stops = [STOPPED.get(each.get("stop_reason"), StopReason.EOS).value for each in choices]
+    stops = [STOPPED.get(str(each.get("stop_reason")), StopReason.EOS).value for each in choices]
     return {TOKENS: [None] * len(choices), STOPS: stops, **row}
 
 
