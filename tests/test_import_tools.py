@@ -205,8 +205,8 @@ LOGS: dict[str, tuple[str, bytes, str]] = {
     "not JSON": ("a.json", b'{"eval":\n', "is not JSON"),
     "two targets": (
         "a.eval",
-        log(inspect(target=["1", "2"])),
-        "row 4: the answer (answer) is a list",
+        log([{**inspect()[0], "target": ["1", "2"]}]),
+        "row 1: the answer (answer) is a list",
     ),
     "all failed": ("a.eval", log([{**inspect()[0], "output": None}]), "no sample with an output"),
 }
