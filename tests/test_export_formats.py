@@ -10,7 +10,7 @@ from zipfile import ZipFile
 import pytest
 from pyarrow import parquet
 
-from their_rows import Treewright, a_run, read, samples
+from their_rows import Imported, Treewright, a_run, changed, read, samples
 from treewright.exchange.export import FORMATS
 
 BEAM = ("strategy={kind: beam, paths: 4, children: 2}", "select=[first, majority]")
@@ -100,6 +100,32 @@ def test_a_problem_that_failed_is_in_the_log_with_its_error_and_in_no_other_file
     file, err = written(treewright, run, "lm_eval")
     assert file.read_text() == ""
     assert "not in it, without a result: 1 problem" in err
+
+
+def test_a_log_of_a_run_whose_manifest_is_damaged_gets_one_line(
+    treewright: Treewright, run: Path
+) -> None:
+    manifest = json.loads((run / "manifest.json").read_text())
+    (run / "manifest.json").write_text(json.dumps({**manifest, "created": "once"}))
+    code, out, err = treewright("export", run, "--format", "inspect")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "manifest.json: does not say what the run is called, or when it began; restore" in err
+    assert not (run / "inspect.eval").exists()
+
+
+@pytest.mark.parametrize("form", ["lm_eval", "lighteval", "inspect", "trl", "prm"])
+def test_half_a_character_spoils_no_file(
+    imported: Imported, treewright: Treewright, form: str
+) -> None:
+    """Of these tools' readers none takes a lone surrogate: they would refuse the whole file."""
+    run = imported(changed(completions=["So \ud800.\n\nIt is \\boxed{4}", "So \\boxed{4}"]))
+    content = written(treewright, run, form)[0].read_bytes()
+    if form == "inspect":
+        with ZipFile(run / FORMATS[form].file) as log:
+            content = b"".join(log.read(name) for name in log.namelist())
+    assert b"ud800" not in content
+    if form != "lighteval":  # parquet is compressed
+        assert b"So \\ufffd." in content
 
 
 FAILED = """

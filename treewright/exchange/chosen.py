@@ -14,10 +14,6 @@ from treewright.exchange.export_sal import scores, tokens
 from treewright.exchange.samples import spent_along, stop_of
 from treewright.running.recorded import RecordedRun
 
-OURS = "treewright"
-"""The key, in rows of another tool's format, under which stands what that format has no place for:
-what `aside` says. An import reads it."""
-
 
 @dataclass(frozen=True, slots=True)
 class Chosen:

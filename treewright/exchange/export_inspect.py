@@ -11,23 +11,26 @@ Source: UKGovernmentBEIS/inspect_ai, src/inspect_ai/log/_log.py and log/_recorde
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
+from datetime import datetime
+from statistics import stdev
 from tempfile import TemporaryFile
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from benchmarks.datasets import Sample
 from benchmarks.estimators.expected import Share, expected
-from benchmarks.estimators.wilson import Z95
 from engines.traits import traits_of
 from treewright.arms.solved import Solved
 from treewright.config.kinds import kind_of
 from treewright.exchange.chosen import arms, chosen
 from treewright.exchange.inspect_sample import failed_sample, sample_of
+from treewright.exchange.samples import storable
 from treewright.exchange.writer import Ordered, RunWriter
 from treewright.running.controller import Failed
 from treewright.running.recorded import RecordedRun
-from treewright.running.run_folder import Status
+from treewright.running.run_folder import RESTORE, RunFolderError, Status
 
 VERSION = 2
 LONGEST_THIN = 1024
@@ -41,7 +44,7 @@ class InspectWriter(RunWriter):
 
     def __init__(self, ordered: Ordered) -> None:
         super().__init__(ordered)
-        self.manifest = self.run.folder.manifest()
+        self.manifest = told(self.run)
         self.model = model_of(self.run, "policy")
         self.shares: dict[str, list[Share]] = {str(arm): [] for arm in arms(self.run)}
         self.usage: dict[str, Counter[str]] | None = {side: Counter() for side in SIDES}
@@ -146,6 +149,20 @@ class InspectWriter(RunWriter):
         return {"name": "plan", "steps": [{"solver": solver, "params": {}}], "config": {}}
 
 
+def told(run: RecordedRun) -> dict[str, Any]:
+    """The run's manifest, which says what a log has to. Raises `RunFolderError`."""
+    manifest = run.folder.manifest()
+    try:
+        datetime.fromisoformat(manifest["created"])
+        names = [manifest["name"], manifest["fingerprint"]]
+    except (KeyError, TypeError, ValueError):
+        names = [None]
+    if not all(isinstance(name, str) for name in names):
+        what = "does not say what the run is called, or when it began"
+        raise RunFolderError(f"{run.path}/manifest.json: {what}; {RESTORE}")
+    return manifest
+
+
 def model_of(run: RecordedRun, section: str) -> str:
     """The checkpoint of a part, or its kind where it has none."""
     part = getattr(run.config, section)
@@ -158,9 +175,7 @@ def figures(name: str, shares: list[Share]) -> dict[str, Any]:
     metrics = {}
     if found.accuracy is not None:
         metrics["accuracy"] = {"name": "accuracy", "value": found.accuracy, "params": {}}
-    if found.ci95 is not None:
-        wide = (found.ci95[1] - found.ci95[0]) / (2 * Z95)
-        metrics["stderr"] = {"name": "stderr", "value": wide, "params": {}}
+        metrics["stderr"] = {"name": "stderr", "value": error_of(shares), "params": {}}
     decided = round(found.problems)
     return {
         "name": name,
@@ -170,6 +185,12 @@ def figures(name: str, shares: list[Share]) -> dict[str, Any]:
         "params": {},
         "metrics": metrics,
     }
+
+
+def error_of(shares: list[Share]) -> float:
+    """The standard error of the accuracy, as inspect_ai's `stderr` has it; 0 for one problem."""
+    marks = [share.right for share in shares if share.decided]
+    return stdev(marks) / math.sqrt(len(marks)) if len(marks) > 1 else 0.0
 
 
 def summary_of(sample: dict[str, Any]) -> dict[str, Any]:
@@ -191,4 +212,4 @@ def summary_of(sample: dict[str, Any]) -> dict[str, Any]:
 
 def encoded(value: object) -> bytes:
     """As JSON in ASCII; what is not a number is NaN, as inspect_ai has it."""
-    return json.dumps(value).encode("ascii")
+    return json.dumps(storable(value)).encode("ascii")

@@ -16,7 +16,9 @@ from typing import Any
 
 from benchmarks.datasets import Sample
 from treewright.arms.solved import Solved
-from treewright.exchange.chosen import OURS, Chosen, answers, aside, chosen
+from treewright.exchange.chosen import Chosen, answers, aside, chosen
+from treewright.exchange.samples import storable
+from treewright.exchange.translated import OURS
 from treewright.exchange.writer import RunWriter
 
 INVALID = "[invalid]"
@@ -34,7 +36,7 @@ class LmEvalWriter(RunWriter):
         ours = {OURS: aside(self.run, solved)}
         for each in chosen(self.run, solved):
             row = {**common, **_filtered(each, told), **ours}
-            self.file.write(json.dumps(row, allow_nan=False).encode("ascii") + b"\n")
+            self.file.write(json.dumps(storable(row), allow_nan=False).encode("ascii") + b"\n")
             self.written += 1
 
 

@@ -15,8 +15,9 @@ from search.core import Candidate, Missing, Spent
 from treewright.arms.arm import Arm
 from treewright.arms.graded import Graded
 from treewright.arms.solved import Solved
-from treewright.exchange.completions import COMPLETIONS, SCORES, STOPS, TOKENS, is_result
+from treewright.exchange.completions import is_result
 from treewright.exchange.samples import spent_along, stop_of
+from treewright.exchange.translated import COMPLETIONS, SCORES, STOPS, TOKENS
 from treewright.exchange.writer import Ordered, RunWriter
 from treewright.running.recorded import RecordedRun
 

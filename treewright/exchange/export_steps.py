@@ -21,6 +21,7 @@ from typing import Any
 from benchmarks.datasets import Sample
 from search.wording import counted
 from treewright.arms.solved import Solved
+from treewright.exchange.samples import storable
 from treewright.exchange.step_labels import (
     Labelling,
     PrefixNode,
@@ -48,7 +49,7 @@ class StepWriter(RunWriter):
             if isinstance(label, Unlabelled):
                 self.unlabelled[label] += 1
         for row in self.rows(sample, root):
-            self.file.write(json.dumps(row, allow_nan=False).encode("ascii") + b"\n")
+            self.file.write(json.dumps(storable(row), allow_nan=False).encode("ascii") + b"\n")
             self.written += 1
 
     def rows(self, sample: Sample, root: PrefixNode) -> Iterator[dict[str, Any]]:

@@ -16,8 +16,9 @@ from benchmarks.datasets import Sample
 from search.core import Candidate, Spent, StopReason
 from search.tree import ROOT, Graph, tree_of
 from treewright.arms.solved import Solved
-from treewright.exchange.chosen import OURS, Chosen, answers, aside, chosen
+from treewright.exchange.chosen import Chosen, answers, aside, chosen
 from treewright.exchange.samples import count, stop_of
+from treewright.exchange.translated import OURS
 from treewright.running.controller import Failed
 from treewright.running.recorded import RecordedRun
 
@@ -32,7 +33,7 @@ def sample_of(run: RecordedRun, sample: Sample, solved: Solved, model: str, when
     """A problem with its result; `when`: the time that its events are given."""
     picked = chosen(run, solved)
     candidates = solved.search.result.candidates
-    shown = next((each.index for each in picked if each.index is not None), None)
+    shown = shown_of(picked)
     said = [_assistant(each, model) for each in candidates]
     last = [] if shown is None else [said[shown]]
     usage = usage_of(solved)
@@ -53,6 +54,17 @@ def sample_of(run: RecordedRun, sample: Sample, solved: Solved, model: str, when
         "model_usage": {},
         "role_usage": {} if usage is None else usage,
     }
+
+
+def shown_of(picked: list[Chosen]) -> int | None:
+    """Which candidate is shown as the solution, as in a tree: the best by the first aggregation.
+
+    By majority without one; where these are not reported, or choose none, by the first that does.
+    """
+    told = [each for each in picked if each.index is not None]
+    best = [each for each in told if each.arm.selection == "best"]
+    vote = [each for each in told if each.arm.selection == "majority"]
+    return next((each.index for each in [*best, *vote, *told]), None)
 
 
 def failed_sample(sample: Sample, failed: Failed) -> Any:
@@ -166,10 +178,13 @@ def events(graph: Graph, when: str) -> Iterator[dict[str, Any]]:
 
 
 def named(id: str, node: Mapping[str, Any]) -> str:
-    """A path in a few words: its place, its probability, what became of it."""
+    """A path in a few words: its place, its probability, what became of it.
+
+    The place is `0.3.1`: of a name with `/` the viewer's outline shows a part.
+    """
     probability = node["prefix"]
     judged = "not judged" if probability is None else f"{probability:.3f}"
-    return f"{id} · {judged} · {node['fate']}"
+    return f"{id.replace('/', '.')} · {judged} · {node['fate']}"
 
 
 def told_of(node: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,12 @@ from treewright.verbs.options import (
 
 def import_(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Completions as search-and-learn writes them.")
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="Completions of search-and-learn, samples of lm-eval (--log_samples), details of "
+            "lighteval (--save-details), or a log of inspect_ai.",
+        ),
     ],
     overrides: Overrides = None,
     dataset: Annotated[
@@ -35,12 +40,14 @@ def import_(
 ) -> int:
     """Make a complete run of completions that came from elsewhere.
 
-    Then `score`, `tree` and all other verbs work on it. A file with a fault is refused as a whole.
+    Then `score`, `tree` and all other verbs work on it. How the file begins tells which tool wrote
+    it. A file with a fault is refused as a whole.
 
     **Examples**
 
     - `treewright import best_of_n_completions.jsonl --dataset math500`
-    - `treewright import mine.jsonl --name theirs grading.kind=numeric`
+    - `treewright import samples_gsm8k_2026-11-29.jsonl --dataset gsm8k`
+    - `treewright import mine.eval --name theirs grading.kind=numeric`
     """
     from treewright.exchange.import_sal import import_completions
 
