@@ -44,6 +44,8 @@ class Outcome(StrEnum):
     """Not decided in time: neither right nor wrong."""
     FAILED = "failed"
     """Not decided, the comparison ran out of memory or crashed: neither right nor wrong."""
+    UNKNOWN = "unknown"
+    """Nobody knows the right answer: there is no reference."""
 
 
 OUTCOMES = {
@@ -200,6 +202,12 @@ class Grader:
         if answer is None or len(answer) > self._config.max_answer_chars:
             return None
         return answer if normalise(answer) else None
+
+    async def grouped(self, answers: Sequence[str | None]) -> Grades:
+        """As `grade`, where no reference is known: which are the same, not which are right."""
+        groups = await self.group(answers)
+        known = (Outcome.ABSTAINED if group is None else Outcome.UNKNOWN for group in groups)
+        return Grades(groups, tuple(known))
 
     async def _graded(
         self, reference: str, texts: Sequence[str]

@@ -12,6 +12,9 @@ from search.fault import Fault
 
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 """What an environment variable is called."""
+UNSENDABLE = re.compile(r"[^!-~]")
+"""What no key holds: a header has room for visible ASCII alone."""
+UNSEEN = re.compile(r"[\s\x00-\x1f\x7f]")
 
 
 class UnfitServer(Fault):
@@ -27,11 +30,12 @@ def check_url(field: str, url: str) -> None:
         host, _ = parts.hostname, parts.port
     except ValueError:
         parts, host = urlsplit(""), None
-    if parts.username or parts.password:  # not shown: it is a secret
+    # Neither is shown, whatever else is wrong with the address: it may be a secret.
+    if "@" in url:
         raise ValueError(f"{field}: must hold no user or password; name a key with api_key_env")
-    if parts.query or parts.fragment:  # not shown: it may be one
+    if "?" in url or "#" in url:
         raise ValueError(f"{field}: must be an address that ends before `?` or `#`")
-    if parts.scheme not in ("http", "https") or not host:
+    if parts.scheme not in ("http", "https") or not host or UNSEEN.search(url):
         raise fault(field, url, "an address such as http://localhost:8000")
 
 
@@ -55,7 +59,10 @@ def check_key_env(named: str | None) -> None:
 
 
 def key_of(side: str, named: str | None) -> str | None:
-    """The key of an `engine` or a `scorer`. Raises `UnfitServer` where its variable is not set."""
+    """The key of an `engine` or a `scorer`.
+
+    Raises `UnfitServer` where its variable is not set, or holds what cannot be sent.
+    """
     if named is None:
         return None
     found = os.environ.get(named, "").strip()
@@ -63,5 +70,11 @@ def key_of(side: str, named: str | None) -> str | None:
         raise UnfitServer(
             f"{side}.api_key_env: {named} is not set where the {side} runs",
             f"export {named}=… before the run, on a cluster before Ray starts there",
+        )
+    if UNSENDABLE.search(found):
+        raise UnfitServer(
+            f"{side}.api_key_env: {named} holds what no key does: a space, a line end or a letter "
+            "that is not ASCII",
+            f"export {named}=… anew, the key alone",
         )
     return found

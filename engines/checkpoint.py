@@ -6,6 +6,7 @@ import json
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 from search.findings import Finding, fail, ok, warn
 from search.wording import size
@@ -65,13 +66,18 @@ def is_here(model: str) -> bool:
     )
 
 
-def context(model: str) -> int | None:
-    """The most tokens of a prompt and its generation, by config.json; None where it is not told."""
+def described(model: str) -> dict[str, Any]:
+    """What the config.json in a folder says; nothing where there is none."""
     try:
         read = json.loads((Path(model) / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None
-    found = read.get("max_position_embeddings") if isinstance(read, dict) else None
+        return {}
+    return read if isinstance(read, dict) else {}
+
+
+def context(model: str) -> int | None:
+    """The most tokens of a prompt and its generation, by config.json; None where it is not told."""
+    found = described(model).get("max_position_embeddings")
     return found if isinstance(found, int) else None
 
 
@@ -113,6 +119,16 @@ def special(folder: Path) -> str:
     entries = sorted(folder.iterdir()) if folder.is_dir() else []
     odd = (e.name for e in entries if e.exists() and not (e.is_file() or e.is_dir()))
     return next(odd, "")
+
+
+def shapes(file: Path) -> dict[str, tuple[int, ...]]:
+    """The shape of each tensor in a safetensors file, none of one that is broken."""
+    if not file.is_file() or not _is_whole(file):
+        return {}
+    with file.open("rb") as opened:
+        header = json.loads(opened.read(int.from_bytes(opened.read(8), "little")))
+    tensors = ((name, said) for name, said in header.items() if name != "__metadata__")
+    return {name: tuple(said["shape"]) for name, said in tensors}
 
 
 def _is_object(file: Path) -> bool:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from engines import checkpoint
 from engines.engine import Engine, EngineError
 from engines.scoring import Head, ScoringEngine
 from engines.token_price import TokenPrice
 from engines.tokenizer import HfTokenizer, Tokenizer, TokenizerError
-from search.checks import check_count
+from search.checks import UNSAID, check_count, fault, is_unsaid
 from search.findings import Finding, fail, ok, warn
 
 
@@ -53,6 +53,16 @@ class Machine:
     """Memory beside the weights, in GiB; None: nobody knows."""
 
 
+TEMPLATE_OWN = frozenset(
+    {
+        *("messages", "conversation", "tools", "documents", "add_generation_prompt", "tokenize"),
+        *("continue_final_message", "chat_template", "tokenizer_kwargs", "padding", "truncation"),
+        *("max_length", "return_tensors", "return_dict", "return_assistant_tokens_mask"),
+    }
+)
+ONLY = "turns and the generation prompt are made here"
+
+
 @dataclass(frozen=True)
 class EngineConfig(ABC):
     """What every engine has."""
@@ -63,6 +73,8 @@ class EngineConfig(ABC):
     """The longest prompt plus generation, in tokens; null is the model's own."""
     revision: str | None = None
     """A branch, tag or commit of a model on the Hugging Face hub."""
+    chat_template_args: dict[str, Any] = field(default_factory=dict, metadata=UNSAID)
+    """What the chat template is told beside the turns, `{enable_thinking: false}` say for Qwen3."""
 
     can: ClassVar[frozenset[Ability]] = frozenset()
     libraries: ClassVar[tuple[str, ...]] = ()
@@ -77,6 +89,9 @@ class EngineConfig(ABC):
     def __post_init__(self) -> None:
         if self.max_model_len is not None:
             check_count("max_model_len", self.max_model_len, 2, "a prompt and one token")
+        for name in self.chat_template_args:
+            if name in TEMPLATE_OWN or not name.isidentifier():
+                raise fault("chat_template_args", name, "a variable of the template's own", ONLY)
 
     @abstractmethod
     async def open(self, model: str) -> tuple[Tokenizer, Engine]:
@@ -129,11 +144,15 @@ class EngineConfig(ABC):
 
     def advice(self, lacking: Sequence[Ability]) -> str:
         """What to do where it cannot do what is asked of it."""
-        return "use engine.kind=vllm or vllm_server"
+        return "use engine.kind=vllm" + ("" if Ability.HEADS in lacking else " or vllm_server")
 
     def identity(self) -> Mapping[str, object]:
         """Its keys that can change an output, and their values."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in self.uncounted}
+        return {
+            f.name: getattr(self, f.name)
+            for f in fields(self)
+            if f.name not in self.uncounted and not is_unsaid(f, getattr(self, f.name))
+        }
 
     def amiss(self) -> Iterator[tuple[str, str, str]]:
         """What this installation refuses of it: a key, why, and what to do."""
@@ -168,7 +187,9 @@ class EngineConfig(ABC):
         if not checkpoint.is_here(model) or checkpoint.special(Path(model)):
             return None
         try:
-            tokenizer = HfTokenizer.load(model, self.revision, chats=chats)
+            tokenizer = HfTokenizer.load(
+                model, self.revision, chats=chats, template_args=self.chat_template_args
+            )
         except TokenizerError as error:
             yield fail(f"{side} tokenizer", str(error), f"see {side}.model in the config")
             return None

@@ -41,7 +41,10 @@ class Sampling:
     """How one request is sampled.
 
     `max_tokens` from 1 up; an engine lowers it to what the context leaves. `temperature` in [0, 2],
-    0 is greedy; `top_p` in (0, 1]; `seed` is this request's own.
+    0 is greedy; `top_p` in (0, 1]; `seed` is this request's own. Of these the likeliest `top_k`
+    tokens are drawn, all with 0, and none less likely than `min_p` (in [0, 1]) times the likeliest.
+    `repetition_penalty`, above 0 and at most 2, divides the positive logits of tokens that the
+    prompt or the generation has, and multiplies the negative ones; 1 is none. Greedy draws heed it.
 
     `stop_token_ids` end the generation after that token, which is kept. `stop` strings end it
     inside the token that completes them, which is kept whole. `logprob_ids` asks for the raw
@@ -67,6 +70,9 @@ class Sampling:
     loop_ngram: int = 0
     loop_repeats: int = 0
     likeliest: int = 0
+    top_k: int = 0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
 
     @property
     def shortest_pattern(self) -> int:
@@ -222,6 +228,9 @@ def _fault(sampling: Sampling) -> str | None:
         "max_tokens must be from 1 up": sampling.max_tokens >= 1,
         "temperature must be in [0, 2]": 0 <= sampling.temperature <= 2,
         "top_p must be in (0, 1]": 0 < sampling.top_p <= 1,
+        "top_k must be from 0 up": sampling.top_k >= 0,
+        "min_p must be in [0, 1]": 0 <= sampling.min_p <= 1,
+        "repetition_penalty must be in (0, 2]": 0 < sampling.repetition_penalty <= 2,
         "a stop string must not be empty": all(sampling.stop),
         f"at most {MAX_LOGPROB_IDS} logprob_ids": len(sampling.logprob_ids) <= MAX_LOGPROB_IDS,
         f"likeliest must be 0, or from 2 to {MOST_LIKELIEST}": sampling.likeliest

@@ -5,16 +5,17 @@ Whatever a server says is data of a stranger: it is shortened, on one line, and 
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, TypeAlias
 
 import httpx
 
-from engines.address import is_loopback
+from engines.address import UnfitServer, is_loopback
+from engines.http_words import Hiding, elsewhere, is_html, shortened, wait, words
 
 Json: TypeAlias = Mapping[str, Any]
 Transport: TypeAlias = httpx.AsyncBaseTransport
@@ -22,15 +23,17 @@ Transport: TypeAlias = httpx.AsyncBaseTransport
 
 CONNECT_S = 10.0
 """How long a connection may take; all the rest has one deadline, the request's."""
-SHOWN = 300
-"""Characters of a server's own words that are shown."""
 LARGEST = 256 * 2**20
 """Bytes of the longest answer that is read."""
-GONE = 404
-"""The model, or the path, is not there any more: no fault of the request."""
+AT_FAULT = (400, 413, 422)
+"""Statuses that speak of the request alone: the same one would be answered so again. All others say
+how it stands with the server, or with the account, which may change: a model is gone (404), the
+money is spent (402)."""
 TOO_LARGE = 413
 """A smaller request may be served."""
-REDACTED = "<redacted>"
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+"""Environment variables that say how to get to a server, and whom to trust."""
 
 
 class Trouble(StrEnum):
@@ -43,9 +46,9 @@ class Trouble(StrEnum):
     GARBLED = "garbled"
     """It answered what is no answer: half of one, HTML, JSON of another shape."""
     REFUSED = "refused"
-    """It does not serve this request, now or ever: 400, 404, 413, 422."""
+    """It does not serve this request as things stand: 400, 404, 413, 422, a redirection."""
     UNAUTHORISED = "unauthorised"
-    """The key is wrong, or it may not do this: 401, 403."""
+    """The key is wrong, may not do this, or is not paid for: 401, 402, 403."""
 
 
 class HttpFault(Exception):
@@ -61,6 +64,11 @@ class HttpFault(Exception):
         self.wait_s = wait_s
         """How long it asks to be left alone, in seconds; None where it says nothing."""
 
+    @property
+    def passing(self) -> bool:
+        """Whether the same request may be served another time."""
+        return self.status not in AT_FAULT
+
 
 class HttpClient:
     """Speaks to one server. Cancelling the awaiting task closes the connection.
@@ -69,18 +77,24 @@ class HttpClient:
     """
 
     def __init__(self, url: str, key: str | None, transport: Transport | None = None) -> None:
+        """Raises `UnfitServer` where no address is, or settings by which none is reached."""
         self.url = url
-        self._key = key
-        self._client = httpx.AsyncClient(
-            headers={"authorization": f"Bearer {key}"} if key else None,
-            timeout=httpx.Timeout(None, connect=CONNECT_S),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
-            transport=transport,
-            follow_redirects=False,
-            trust_env=True,
-            # A proxy leads out of this machine: a server on it is not there.
-            mounts={f"all://{httpx.URL(url).netloc.decode()}": None} if is_loopback(url) else None,
-        )
+        self._hiding = Hiding(key)
+        mounts = unproxied(url)
+        try:
+            self._client = httpx.AsyncClient(
+                headers={"authorization": f"Bearer {key}"} if key else None,
+                timeout=httpx.Timeout(None, connect=CONNECT_S),
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
+                transport=transport,
+                follow_redirects=False,
+                trust_env=True,
+                mounts=mounts,
+            )
+        except OSError as error:
+            raise unfit(url, "certificates", CERTIFICATES) from error
+        except (httpx.InvalidURL, ValueError, ImportError) as error:
+            raise unfit(url, "proxies", PROXIES) from error
 
     async def get(self, path: str) -> Json:
         """The JSON object at a path. Raises `HttpFault`."""
@@ -91,25 +105,27 @@ class HttpClient:
         return await self._ask(self._posting(path, body))
 
     async def status(self, path: str, timeout_s: float) -> int:
-        """How a path is answered. Raises `HttpFault`."""
+        """How a path is answered; what is answered is not read. Raises `HttpFault`."""
         try:
-            return (await self._client.get(self.url + path, timeout=timeout_s)).status_code
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            async with asyncio.timeout(timeout_s):
+                request = self._client.build_request("GET", self.url + path)
+                response = await self._client.send(request, stream=True)
+                await response.aclose()
+        except (httpx.HTTPError, OSError) as error:
             raise self._unreachable(error) from error
+        return response.status_code
 
-    async def stream(self, path: str, body: Json) -> AsyncIterator[str]:
+    async def stream(self, path: str, body: Json) -> AsyncGenerator[str, None]:
         """What comes after `data:` in each server-sent event. Raises `HttpFault`."""
-        request = self._posting(path, body)
-        try:
-            response = await self._client.send(request, stream=True)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise self._unreachable(error) from error
+        response = await self._send(self._posting(path, body))
         try:
             if response.status_code != 200:
-                self._check(response, self._text(await response.aread()))
-            async for line in response.aiter_lines():
-                if line.startswith("data:"):
-                    yield self._text(line.removeprefix("data:").strip().encode())
+                self._check(response, self._text(await self._read(response)))
+            if "json" in (kind := response.headers.get("content-type", "")) or "html" in kind:
+                raise self.garbled(f"it answers {shortened(kind)}, and no stream (engine.stream)")
+            async for line in self._lines(response):
+                if line.startswith(b"data:"):
+                    yield self._told_by(line.removeprefix(b"data:").strip())
         except (httpx.HTTPError, OSError) as error:
             raise self._broken(error) from error
         finally:
@@ -121,11 +137,14 @@ class HttpClient:
 
     def hidden(self, text: str) -> str:
         """A text without the key."""
-        return text.replace(self._key, REDACTED) if self._key else text
+        return self._hiding.text(text)
 
     def garbled(self, what: str) -> HttpFault:
         """That an answer is none."""
-        return HttpFault(Trouble.GARBLED, f"{self.url}: {what}")
+        return HttpFault(Trouble.GARBLED, self._told(what))
+
+    def _told(self, what: str) -> str:
+        return f"{self.url}: {self.hidden(what)}"
 
     def _posting(self, path: str, body: Json) -> httpx.Request:
         """A lone surrogate, which no UTF-8 can hold, is sent as `?`."""
@@ -134,102 +153,107 @@ class HttpClient:
         return self._client.build_request("POST", self.url + path, content=content, headers=kind)
 
     async def _ask(self, request: httpx.Request) -> Json:
+        response = await self._send(request)
         try:
-            response = await self._client.send(request, stream=True)
-        except (httpx.HTTPError, OSError) as error:
-            raise self._unreachable(error) from error
-        try:
-            text = self._text(await self._read(response))
+            data = await self._read(response)
         except (httpx.HTTPError, OSError) as error:
             raise self._broken(error) from error
         finally:
             await response.aclose()
-        self._check(response, text)
-        return self._object(response, text)
+        self._check(response, self._text(data))
+        return self._object(response, data)
+
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return await self._client.send(request, stream=True)
+        except (httpx.HTTPError, OSError) as error:
+            raise self._unreachable(error) from error
+
+    async def _parts(self, response: httpx.Response) -> AsyncIterator[bytes]:
+        read = 0
+        async for part in response.aiter_bytes():
+            read += len(part)
+            if read > LARGEST:
+                raise self.garbled(f"its answer has more than {LARGEST >> 20} MiB")
+            yield part
 
     async def _read(self, response: httpx.Response) -> bytes:
-        read = bytearray()
-        async for part in response.aiter_bytes():
-            read += part
-            if len(read) > LARGEST:
-                raise self.garbled(f"its answer has more than {LARGEST >> 20} MiB")
-        return bytes(read)
+        return b"".join([part async for part in self._parts(response)])
+
+    async def _lines(self, response: httpx.Response) -> AsyncIterator[bytes]:
+        held = bytearray()
+        async for part in self._parts(response):
+            held += part
+            if b"\n" in part:
+                *lines, held = held.split(b"\n")
+                for line in lines:
+                    yield bytes(line)
+        yield bytes(held)
 
     def _text(self, data: bytes) -> str:
-        return self.hidden(data.decode("utf-8", "replace"))
+        return self.hidden(data.decode("utf-8-sig", "replace"))
+
+    def _told_by(self, data: bytes) -> str:
+        """As `_text`, but nothing of an answer is replaced. Raises `HttpFault`."""
+        try:
+            return self.hidden(data.decode("utf-8-sig"))
+        except UnicodeDecodeError:
+            raise self.garbled("its answer is not UTF-8") from None
 
     def _check(self, response: httpx.Response, text: str) -> None:
         status = response.status_code
         if status == 200:
             return
-        said = words(text)
-        told = f"{self.url}: {status} {response.reason_phrase}".rstrip() + (
-            f": {said}" if said else ""
-        )
+        said = words(text, self._hiding)
+        if 300 <= status < 400:
+            said = f"it leads to {elsewhere(response.headers) or 'nowhere'}: give that address"
+        told = f"{status} {shortened(response.reason_phrase)}".rstrip()
+        told = self._told(f"{told}: {said}" if said else told)
         raise HttpFault(trouble_of(status), told, status=status, wait_s=wait(response.headers))
 
-    def _object(self, response: httpx.Response, text: str) -> Json:
-        kind = response.headers.get("content-type", "").partition(";")[0].strip()
-        if kind == "text/html" or is_html(text):
+    def _object(self, response: httpx.Response, data: bytes) -> Json:
+        text, kind = self._told_by(data), response.headers.get("content-type", "")
+        if kind.partition(";")[0].strip() == "text/html" or is_html(text):
             raise self.garbled("it answers HTML, not JSON: is this the address of the API?")
-        try:
-            found = json.loads(text)
-        except (ValueError, RecursionError):
-            found = None
+        found = self._hiding.read(text)
         if not isinstance(found, dict):
             raise self.garbled(f"its answer is no JSON object: {shortened(text)!r}")
         return found
 
     def _unreachable(self, error: Exception) -> HttpFault:
         said = shortened(self.hidden(str(error))) or type(error).__name__
-        return HttpFault(Trouble.UNREACHABLE, f"{self.url}: cannot be reached: {said}")
+        return HttpFault(Trouble.UNREACHABLE, self._told(f"cannot be reached: {said}"))
 
     def _broken(self, error: Exception) -> HttpFault:
         said = shortened(self.hidden(str(error))) or type(error).__name__
-        return HttpFault(Trouble.UNREACHABLE, f"{self.url}: the answer broke off: {said}")
+        return HttpFault(Trouble.UNREACHABLE, self._told(f"the answer broke off: {said}"))
+
+
+def unproxied(url: str) -> dict[str, None] | None:
+    """A proxy leads out of this machine: a server on it is not there. Raises `UnfitServer`."""
+    try:
+        found = httpx.URL(url)
+        place = f"all://{found.netloc.decode()}" if found.host else ""
+    except (httpx.InvalidURL, ValueError) as error:
+        raise UnfitServer(f"{shortened(url)}: it is no address") from error
+    return {place: None} if is_loopback(url) else None
+
+
+def unfit(url: str, what: str, names: Sequence[str]) -> UnfitServer:
+    """That the environment's settings are wrong; not which, for a proxy's may hold a password."""
+    named = [each for each in names if os.environ.get(each) or os.environ.get(each.lower())]
+    hint = f"see {', '.join(named) or 'them'}"
+    if what == "proxies":
+        hint += (
+            ": http://proxy:3128 say, without brackets; one that begins with socks needs socksio"
+        )
+    return UnfitServer(f"{url}: the {what} of the environment cannot be used", hint)
 
 
 def trouble_of(status: int) -> Trouble:
     """What a status that is not 200 says."""
-    if status in (401, 403):
+    if status in (401, 402, 403):
         return Trouble.UNAUTHORISED
     if status in (408, 409, 425, 429) or status >= 500:
         return Trouble.BUSY
-    return Trouble.REFUSED if status >= 400 else Trouble.GARBLED
-
-
-def words(text: str) -> str:
-    """What an error says, of the shapes that servers have: OpenAI's, FastAPI's, or a plain text."""
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return "" if is_html(text) else shortened(text)
-    for name in ("error", "message", "detail"):
-        if isinstance(found, dict) and found.get(name):
-            found = found[name]
-    return shortened(found if isinstance(found, str) else json.dumps(found))
-
-
-def is_html(text: str) -> bool:
-    """Whether a text begins with a tag; a hidden key looks like one."""
-    start = text.lstrip()
-    return start[:1] == "<" and not start.startswith(REDACTED)
-
-
-def shortened(text: str) -> str:
-    """The beginning of a text, on one line."""
-    line = " ".join(text[: 4 * SHOWN].split())
-    return line if len(line) <= SHOWN else f"{line[: SHOWN - 1]}…"
-
-
-def wait(headers: Mapping[str, str]) -> float | None:
-    """The seconds of a `retry-after`, or up to its date; None without one."""
-    said = headers.get("retry-after", "").strip()
-    if said.replace(".", "", 1).isdecimal():
-        return float(said)
-    try:
-        until = parsedate_to_datetime(said)
-    except (ValueError, TypeError):
-        return None
-    zoned = until if until.tzinfo else until.replace(tzinfo=UTC)
-    return max(0.0, (zoned - datetime.now(UTC)).total_seconds())
+    return Trouble.REFUSED if status >= 300 else Trouble.GARBLED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from json import dumps
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from engines.address import check_url
@@ -17,7 +18,9 @@ from search.findings import Finding, ok
 
 ContinueBy: TypeAlias = Literal["none", "continue_final_message", "completions"]
 SET_HERE = ("model", "messages", "prompt", "max_tokens", "temperature", "top_p", "seed", "stop",
-            "stream", "stream_options", "n", "logprobs")  # fmt: skip
+            "stream", "stream_options", "n", "logprobs", "echo", "max_completion_tokens",
+            "continue_final_message", "add_generation_prompt",
+            "chat_template_kwargs")  # fmt: skip
 """What a request says by other keys, and `extra_body` may not."""
 MOST_TOP_LOGPROBS = 20
 
@@ -73,6 +76,10 @@ class OpenAiConfig(ServerConfig):
         for name in self.extra_body:
             if name in SET_HERE:
                 raise ValueError(f"extra_body: {name} is set by another key")
+        try:
+            dumps(self.extra_body, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"extra_body: must be what JSON can say: {error}") from error
 
     @property
     def abilities(self) -> frozenset[Ability]:
@@ -85,7 +92,7 @@ class OpenAiConfig(ServerConfig):
         """See `EngineConfig.advice`."""
         if set(lacking) == {Ability.CONTINUE}:
             return "say engine.continue_by, where the API can go on with a text"
-        if Ability.TOKEN_IDS in lacking:
+        if not set(lacking) <= {Ability.CONTINUE, Ability.TOP_LOGPROBS}:
             return super().advice(lacking)
         return "say engine.continue_by=completions, engine.tokenizer and engine.top_logprobs=20"
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import aclosing
 from random import Random
 from typing import Any
 
 from engines.address import UnfitServer
 from engines.engine import EngineError, Facts, Refused
-from engines.http_client import GONE, HttpClient, HttpFault, Transport, Trouble
+from engines.http_client import HttpClient, HttpFault, Transport, Trouble
 from engines.openai_config import OpenAiConfig
 from engines.openai_wire import (
     CHAT,
@@ -54,8 +56,7 @@ class OpenAiEngine:
             EngineError: nobody answers.
         """
         key = config.key()
-        its = config.tokenizer
-        tokenizer = HfTokenizer.load(its, config.revision) if its else None
+        tokenizer = cls.tokenizer_of(config)
         client = HttpClient(config.base_url.rstrip("/"), key, transport)
         engine = cls(client, model, config, tokenizer)
         try:
@@ -64,6 +65,14 @@ class OpenAiEngine:
             await client.close()
             raise
         return engine
+
+    @staticmethod
+    def tokenizer_of(config: OpenAiConfig) -> HfTokenizer | None:
+        """Of the checkpoint that makes the prompts. Raises `TokenizerError`."""
+        if config.tokenizer is None:
+            return None
+        args = config.chat_template_args
+        return HfTokenizer.load(config.tokenizer, config.revision, template_args=args)
 
     async def probe(self) -> None:
         """Ask for one token. Raises as `start` does."""
@@ -88,7 +97,7 @@ class OpenAiEngine:
         try:
             answer = await self._patience.persist(lambda: self._client.post(path, said))
         except (Late, HttpFault) as fault:
-            return self._refused(fault)
+            return await self._refused(fault)
         self._steps += 1
         return answer
 
@@ -110,7 +119,7 @@ class OpenAiEngine:
         try:
             answer = await self._patience.persist(lambda: self._send(request))
         except (Late, HttpFault) as fault:
-            return self._refused(fault)
+            return await self._refused(fault)
         self._steps += 1
         return answer
 
@@ -121,11 +130,12 @@ class OpenAiEngine:
             return Refused(str(error))
         try:
             if self._config.stream:
-                events = self._client.stream(path, said)
-                return read(await put_together(events, chat=path == CHAT), request)
+                async with aclosing(self._client.stream(path, said)) as events:
+                    whole = await put_together(events, chat=path == CHAT)
+                return read(whole, request)
             return read(await self._client.post(path, said), request)
         except Unlike as unlike:
-            raise self._client.garbled(self._client.hidden(str(unlike))) from unlike
+            raise self._client.garbled(str(unlike)) from unlike
 
     def _asked(self, request: TextRequest) -> tuple[str, dict[str, Any]]:
         """Where a request is sent, and what is said."""
@@ -134,17 +144,30 @@ class OpenAiEngine:
         prompt = self._tokenizer.decode(self._tokenizer.chat(request.turns)) + request.begun
         return COMPLETIONS, {**body(request, self._model, self._config), "prompt": prompt}
 
-    def _refused(self, fault: Late | HttpFault) -> Refused:
+    async def _refused(self, fault: Late | HttpFault) -> Refused:
         """What a request gets that has no answer. Raises `EngineError` where none will have."""
         if isinstance(fault, Late):
             return Refused(f"{self._client.url}: {fault}", again=True)
-        if fault.trouble is Trouble.UNAUTHORISED:
-            raise EngineError(f"the key is not taken any more: {fault}") from fault
-        if fault.trouble is Trouble.UNREACHABLE:
-            raise EngineError(f"the API is gone: {fault}") from fault
-        if fault.trouble is Trouble.REFUSED:
-            return Refused(str(fault), again=fault.status == GONE)
-        return Refused(self._patience.told(fault), again=True)
+        if fault.trouble in ENDS and not await self._serves():
+            gone = fault.trouble is Trouble.UNREACHABLE
+            told = "the API is gone" if gone else "the key is not taken any more"
+            raise EngineError(f"{told}: {fault}") from fault
+        return Refused(self._patience.told(fault), again=fault.passing)
+
+    async def _serves(self) -> bool:
+        """Whether another request is answered: else one that breaks would end the run of all."""
+        try:
+            async with asyncio.timeout(min(PROBE_S, self._config.timeout_s)):
+                await self._send(PROBE)
+        except TimeoutError:
+            return False
+        except HttpFault as fault:
+            return fault.trouble not in ENDS
+        return True
 
 
-PROBE = TextRequest(({"role": "user", "content": "1 + 1 = ?"},), "", 1, temperature=0.0)
+ENDS = (Trouble.UNAUTHORISED, Trouble.UNREACHABLE)
+"""Troubles after which no request may ever be served, or this one alone may not."""
+PROBE_S = 60.0
+PROBE = TextRequest(({"role": "user", "content": "1 + 1 = ?"},), "", 1)
+"""At the default temperature: some models take no other."""

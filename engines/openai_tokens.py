@@ -9,6 +9,7 @@ missing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +19,7 @@ from engines.http_client import Transport
 from engines.openai_config import OpenAiConfig
 from engines.openai_engine import OpenAiEngine
 from engines.openai_wire import COMPLETIONS, Unlike, body, counted, only_choice, text_of
+from engines.sureness import told_logprob
 from engines.texts import TextRequest
 from engines.tokenizer import HfTokenizer
 from search.gather import gather
@@ -41,7 +43,9 @@ async def serve(
         hint = "say engine.max_model_len, the longest prompt plus generation"
         raise UnfitServer("an API does not say how long a prompt may be", hint)
     assert config.tokenizer is not None, "abilities say so"
-    tokenizer = HfTokenizer.load(config.tokenizer, config.revision)
+    tokenizer = HfTokenizer.load(
+        config.tokenizer, config.revision, template_args=config.chat_template_args
+    )
     api = await OpenAiEngine.start(model, config, transport)
     return tokenizer, OpenAiTokens(api, model, config, tokenizer)
 
@@ -148,15 +152,20 @@ def listed(choice: Mapping[str, Any]) -> tuple[list[str], list[Mapping[str, floa
     """The text of each token, and the likeliest at its position with their log-probabilities."""
     said = choice.get("logprobs")
     try:
-        names, tops = list(said["tokens"]), list(said["top_logprobs"])  # type: ignore[index]
+        names, tops = said["tokens"], said["top_logprobs"]  # type: ignore[index]
     except (KeyError, TypeError) as error:
         raise Unlike("it tells no tokens with top_logprobs, which verdicts need") from error
+    if not (isinstance(names, list) and isinstance(tops, list)):
+        raise Unlike("it tells no tokens with top_logprobs, which verdicts need")
     if len(names) != len(tops) or not all(isinstance(name, str) for name in names):
         raise Unlike(f"it tells {len(names)} tokens and log-probabilities of {len(tops)}")
     return names, [_numbers(top) for top in tops]
 
 
 def _numbers(top: object) -> dict[str, float]:
-    """What is told as a number; all else is unknown."""
-    items = top.items() if isinstance(top, dict) else ()
-    return {name: value for name, value in items if isinstance(value, (int, float))}
+    """What is told as a log-probability; all else is unknown."""
+    found = {}
+    for name, value in top.items() if isinstance(top, dict) else ():
+        with suppress(ValueError):
+            found[name] = told_logprob(value)
+    return found

@@ -15,6 +15,8 @@ from engines.texts import TextGeneration, TextRequest
 Json: TypeAlias = Mapping[str, Any]
 CHAT, COMPLETIONS = "/chat/completions", "/completions"
 SEEDS = 2**31
+MOST_TOKENS = 2**31
+"""No request has so many."""
 DONE = "[DONE]"
 SILENT = ("length", "content_filter", "tool_calls", "function_call")
 """Reasons with which there may be no text."""
@@ -32,8 +34,8 @@ def body(request: TextRequest, model: str, config: OpenAiConfig) -> dict[str, An
         "temperature": request.temperature,
         "top_p": request.top_p,
     }
-    if request.stop:
-        said["stop"] = few(request.stop)
+    if stops := (*request.ends, *request.stop):
+        said["stop"] = few(stops)
     if config.send_seed and request.seed is not None:
         said["seed"] = request.seed % SEEDS
     if config.stream:
@@ -48,6 +50,8 @@ def chat_body(request: TextRequest, model: str, config: OpenAiConfig) -> dict[st
     if request.begun:
         turns.append({"role": "assistant", "content": request.begun})
         said |= {"continue_final_message": True, "add_generation_prompt": False}
+    if config.chat_template_args:
+        said["chat_template_kwargs"] = config.chat_template_args
     return {**said, "messages": turns}
 
 
@@ -62,6 +66,8 @@ def read(answer: Json, request: TextRequest) -> TextGeneration | Refused:
         return Refused(f"the model called a tool instead of answering ({reason})")
     prompt, cached, generated = counted(answer.get("usage"), text)
     finish, stop = ending(choice, request)
+    if stop is not None and stop not in few(request.stop):
+        raise Unlike(f"it says that {stop!r:.40} stopped it, which is no stop string")
     if stop is not None and not text.endswith(stop):
         text += stop  # OpenAI leaves it out
     return TextGeneration(text, finish, stop, prompt, cached, generated)
@@ -97,8 +103,9 @@ def ending(choice: Json, request: TextRequest) -> tuple[Finish, str | None]:
         return Finish.ABORT, None
     if reason != "stop":
         raise Unlike(f"its finish_reason is {reason!r}")
+    told = choice.get("stop_reason", choice.get("matched_stop"))
     if not request.stop:
-        return Finish.EOS, None
+        return Finish.EOS, told if request.ends and isinstance(told, str) else None
     if "stop_reason" not in choice and "matched_stop" not in choice:
         raise Unlike(
             "it does not say whether a stop string ended it or the model (no stop_reason): it "
@@ -119,11 +126,11 @@ def counted(usage: object, text: str) -> tuple[int | None, int | None, int | Non
     prompt, generated = said.get("prompt_tokens"), said.get("completion_tokens")
     details = said.get("prompt_tokens_details")
     cached = details.get("cached_tokens") if isinstance(details, dict) else None
-    whole = type(prompt) is int and type(generated) is int and prompt > 0 and generated >= 0
+    whole = within(prompt, MOST_TOKENS) and within(generated, MOST_TOKENS) and prompt
     if not whole or (text and not generated) or (cached is not None and not within(cached, prompt)):
         raise Unlike(
-            f"its usage cannot be: {prompt!r} tokens of the prompt, {cached!r} cached, "
-            f"{generated!r} generated"
+            f"its usage cannot be: {prompt!r:.40} tokens of the prompt, {cached!r:.40} cached, "
+            f"{generated!r:.40} generated"
         )
     return prompt, cached, generated
 
@@ -140,6 +147,7 @@ class Pieces:
     chat: bool
     text: list[str] = field(default_factory=list)
     choice: dict[str, Any] = field(default_factory=dict)
+    refusal: list[str] = field(default_factory=list)
     usage: Any = None
 
     def add(self, piece: Json) -> None:
@@ -149,18 +157,22 @@ class Pieces:
         for choice in choices if isinstance(choices, list) else ():
             if not isinstance(choice, dict):
                 continue
+            if choice.get("index", 0) != 0:
+                raise Unlike("its stream has not one choice")
             delta = choice.get("delta") if self.chat else choice
-            said = (delta or {}).get("content" if self.chat else "text")
-            self.text.append(said if isinstance(said, str) else "")
-            kept = ("finish_reason", "stop_reason", "matched_stop")
-            self.choice |= {name: choice[name] for name in kept if choice.get(name) is not None}
-            self.choice |= {name: None for name in kept[1:] if name in choice} | self.choice
+            told = delta if isinstance(delta, dict) else {}
+            for kept, name in ((self.text, "content" if self.chat else "text"),
+                               (self.refusal, "refusal")):  # fmt: skip
+                kept.append(said if isinstance(said := told.get(name), str) else "")
+            ends = ("finish_reason", "stop_reason", "matched_stop")
+            self.choice |= {name: choice[name] for name in ends if choice.get(name) is not None}
+            self.choice |= {name: None for name in ends[1:] if name in choice} | self.choice
 
     def whole(self) -> Json:
         """The answer. Raises `Unlike` where it ended before its end."""
         if "finish_reason" not in self.choice:
             raise Unlike("the stream was cut: it ended without a finish_reason")
-        text = "".join(self.text)
+        text = "".join(self.text) or "".join(self.refusal)
         said = {"message": {"content": text}} if self.chat else {"text": text}
         return {"choices": [{**self.choice, **said}], "usage": self.usage}
 
@@ -173,7 +185,7 @@ async def put_together(events: AsyncIterator[str], *, chat: bool) -> Json:
             break
         try:
             piece = loads(event)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Unlike("an event of its stream is no JSON") from error
         if isinstance(piece, dict) and piece.get("error"):
             raise Unlike(f"its stream broke off with an error: {piece['error']!r:.200}")

@@ -56,7 +56,9 @@ class ScriptedConfig(EngineConfig):
 
     def _opened(self, model: str, *, chats: bool) -> tuple[Tokenizer, Engine]:
         # Not in a thread: two that import transformers at once see each other's half.
-        tokenizer = HfTokenizer.load(model, self.revision, chats=chats)
+        tokenizer = HfTokenizer.load(
+            model, self.revision, chats=chats, template_args=self.chat_template_args
+        )
         texts = [(*tokenizer.encode(text), *tokenizer.eos_ids[:1]) for text in self.says]
         context = self.context(model) or 4096
         engine = ScriptedEngine(

@@ -18,6 +18,18 @@ UNLIKELY = -100.0
 """The least log-probability that counts: one impossible token would hide all others."""
 DIGITS = 4
 """Decimals of the sums that a step keeps."""
+ROUNDING = 1e-3
+"""So far above 0 rounding may bring a log-probability."""
+
+
+def told_logprob(value: object) -> float:
+    """A log-probability that somebody else tells. Raises ValueError for what is none.
+
+    Whether it is NaN, above 0 or no number: whatever was made of it would be made up.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value <= ROUNDING:
+        raise ValueError(f"{value!r:.40} is no log-probability")
+    return float(value)
 
 
 def sureness(chosen: float, likeliest: Sequence[float]) -> Sureness:

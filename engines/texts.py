@@ -33,6 +33,8 @@ class TextRequest:
     top_p: float = 1.0
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    ends: tuple[str, ...] = ()
+    """Strings that end the turn: whether one of them did, or the model, need not be told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -78,9 +79,15 @@ class HfTokenizer:
     tokenizer itself gives it.
     """
 
-    def __init__(self, tokenizer: Any, eos_ids: Iterable[int] = ()) -> None:
+    def __init__(
+        self,
+        tokenizer: Any,
+        eos_ids: Iterable[int] = (),
+        template_args: Mapping[str, object] | None = None,
+    ) -> None:
         """Wrap a transformers `PreTrainedTokenizerFast`; its own end token counts as well."""
         self._tokenizer = tokenizer
+        self._template_args = dict(template_args or {})
         self._backend = tokenizer.backend_tokenizer
         # A saved limit or padding is for training.
         self._backend.no_truncation()
@@ -92,24 +99,32 @@ class HfTokenizer:
         self._eos_ids = tuple(dict.fromkeys((*own, *eos_ids)))
 
     @classmethod
-    def load(cls, model: str, revision: str | None = None, *, chats: bool = True) -> HfTokenizer:
+    def load(
+        cls,
+        model: str,
+        revision: str | None = None,
+        *,
+        chats: bool = True,
+        template_args: Mapping[str, object] | None = None,
+    ) -> HfTokenizer:
         """Read the tokenizer of a checkpoint.
 
         Args:
             model: a folder, or a name on the Hugging Face hub.
             revision: a branch, tag or commit on the hub.
             chats: whether it must have a chat template.
+            template_args: what the chat template is told beside the messages.
 
         Raises:
             TokenizerError: there is no such checkpoint, or it lacks a tokenizer, a chat template or
-                an end token.
+                an end token, or its chat template asks for no such argument.
         """
         from transformers import PreTrainedTokenizerFast
 
         _check_folder(model)
         try:
             tokenizer = PreTrainedTokenizerFast.from_pretrained(model, revision=revision)
-            loaded = cls(tokenizer, _eos_ids(model, revision))
+            loaded = cls(tokenizer, _eos_ids(model, revision), template_args)
         except Exception as error:
             raise TokenizerError(
                 f"{model}: its tokenizer cannot be read: {one_line(error)}"
@@ -119,6 +134,11 @@ class HfTokenizer:
                 f"{model}: it has no chat template (chat_template.jinja, or chat_template in "
                 "tokenizer_config.json): use a chat checkpoint, base models have none"
             )
+        for name in template_args or ():
+            if chats and not re.search(rf"\b{re.escape(name)}\b", str(tokenizer.chat_template)):
+                raise TokenizerError(
+                    f"{model}: its chat template asks for no {name}: see engine.chat_template_args"
+                )
         if not loaded.eos_ids:
             raise TokenizerError(
                 f"{model}: neither its tokenizer, generation_config.json nor config.json names a "
@@ -194,7 +214,7 @@ class HfTokenizer:
         try:
             return str(
                 self._tokenizer.apply_chat_template(
-                    turns, tokenize=False, add_generation_prompt=True
+                    turns, tokenize=False, add_generation_prompt=True, **self._template_args
                 )
             )
         except TemplateError as error:
@@ -238,20 +258,35 @@ def _check_folder(model: str) -> None:
         raise TokenizerError(f"{model}: there is no such folder; a name on the hub is OWNER/MODEL")
 
 
-def _eos_ids(model: str, revision: str | None) -> list[int]:
-    """What the checkpoint's two configuration files say; either may be missing."""
+def from_hub(model: str, name: str, revision: str | None) -> Path | None:
+    """A file of a folder, or of a name on the hub, which is downloaded; None: there is none."""
     from transformers.utils import cached_file
 
+    path = cached_file(
+        model,
+        name,
+        revision=revision,
+        _raise_exceptions_for_missing_entries=False,
+        _raise_exceptions_for_connection_errors=False,
+    )
+    return Path(path) if path else None
+
+
+def read_config(model: str, revision: str | None) -> dict[str, Any]:
+    """A checkpoint's config.json. Raises `TokenizerError` where there is none."""
+    path = from_hub(model, "config.json", revision)
+    said = json.loads(path.read_text("utf-8")) if path else None
+    if not isinstance(said, dict):
+        raise TokenizerError(f"{model}: it has no config.json")
+    return said
+
+
+def _eos_ids(model: str, revision: str | None) -> list[int]:
+    """What the checkpoint's two configuration files say; either may be missing."""
     found: list[int] = []
     for name in ("generation_config.json", "config.json"):
-        path = cached_file(
-            model,
-            name,
-            revision=revision,
-            _raise_exceptions_for_missing_entries=False,
-            _raise_exceptions_for_connection_errors=False,
-        )
-        content = json.loads(Path(path).read_text("utf-8")) if path else {}
+        path = from_hub(model, name, revision)
+        content = json.loads(path.read_text("utf-8")) if path else {}
         ids = content.get("eos_token_id")
         found += ids if isinstance(ids, list) else [] if ids is None else [ids]
     return found

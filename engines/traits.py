@@ -37,6 +37,8 @@ class Traits:
     """The key that names it."""
     engine: EngineConfig | None = None
     """What runs that model, where an engine of ours does."""
+    within: Mapping[str, Traits] = field(default_factory=dict)
+    """By the key that says them: the parts that it is made of."""
     secrets: Mapping[str, str] = field(default_factory=dict)
     """By the key that names it: environment variables with secrets that it sends away, where that
     is no key of `engine`."""
@@ -88,6 +90,13 @@ class Traits:
         within = self.model_key.rpartition(".")[0]
         key = f"{within}.{ENGINE_KEY}" if within else ENGINE_KEY
         return self.secrets if named is None else {key: named, **self.secrets}
+
+    def engines(self) -> Iterator[tuple[str, Traits]]:
+        """Every part in it with an engine, and what stands before its keys: `members[1].`."""
+        if not self.within and self.engine:
+            yield "", self
+        for key, part in self.within.items():
+            yield from ((f"{key}.{inner}", each) for inner, each in part.engines())
 
     @property
     def max_model_len(self) -> int | None:

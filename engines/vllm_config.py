@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
@@ -13,14 +14,21 @@ from types import NoneType
 from typing import Any, ClassVar, Literal
 
 from engines import checkpoint
+from engines import lora as adapters
+from engines.checkpoint import HUB_NAME
 from engines.config import Ability, EngineConfig, Machine
 from engines.engine import Engine
+from engines.rope import scaled_already
 from engines.scoring import Head, ScoringEngine
 from engines.tokenizer import Tokenizer
-from search.checks import check_choice, check_count, check_number
+from search.checks import UNSAID, check_choice, check_count, check_number, fault
 
 DEVICES = ("auto", "cpu", "cuda")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
+KV_DTYPES = (
+    *("auto", "float16", "bfloat16", "fp8", "fp8_e4m3", "fp8_e5m2", "nvfp4"),
+    *("int4_per_token_head", "int8_per_token_head", "fp8_per_token_head"),
+)
 CPU_KV_CACHE_GIB = 0.25
 SET_HERE = {
     "model": "the key model beside engine",
@@ -28,6 +36,10 @@ SET_HERE = {
     "tokenizer_revision": "engine.revision",
     "kv_cache_memory_bytes": "engine.memory_gib",
     "generation_config": "the keys of sampling, which alone hold",
+    "enable_lora": "engine.lora",
+    "max_lora_rank": "engine.lora, whose rank is read from it",
+    "max_loras": "engine.lora, which is one adapter",
+    "lora_modules": "engine.lora",
 }
 """Arguments of vLLM that other keys set, beside those that are called as they are here."""
 UNCOUNTED_ARGUMENTS = frozenset(
@@ -86,6 +98,22 @@ class VllmConfig(EngineConfig):
     """A method by vLLM's name; null is what the checkpoint says."""
     revision: str | None = None
     """A branch, tag or commit of a model on the Hugging Face hub."""
+    lora: str | None = field(default=None, metadata=UNSAID)
+    """A LoRA adapter in PEFT's format over the model: a folder, or a name on the Hugging Face hub.
+    Its rank is read from it."""
+    lora_revision: str | None = field(default=None, metadata=UNSAID)
+    """A branch, tag or commit of an adapter on the hub."""
+    trust_remote_code: bool = field(default=False, metadata=UNSAID)
+    """Whether code that a checkpoint brings may run here, for models that vLLM does not know. Its
+    tokenizer runs none."""
+    pipeline_parallel_size: int = field(default=1, metadata=UNSAID)
+    """Over how many groups of GPUs the layers of one replica are spread, each of
+    `tensor_parallel_size`."""
+    kv_cache_dtype: str = field(default="auto", metadata=UNSAID)
+    """The numbers of the KV cache by vLLM's name, `fp8` say; `auto` are those of the model."""
+    yarn_factor: float | None = field(default=None, metadata=UNSAID)
+    """Above 1: by YaRN the context is so many times as long as the model was trained for. vLLM
+    scales shorter texts too, so leave it out where nothing is as long."""
     extra: dict[str, Any] = field(default_factory=dict)
     """Any further arguments of vLLM's `EngineArgs`, by their names there. They go before what
     Treewright would say, and count in the fingerprint, but for those of logging, tracing and
@@ -99,6 +127,7 @@ class VllmConfig(EngineConfig):
         {
             *("device", "max_num_seqs", "max_num_batched_tokens", "memory_gib", "block_size"),
             *("gpu_memory_utilization", "tensor_parallel_size", "enforce_eager", "threads"),
+            "pipeline_parallel_size",
             *("kind", "extra"),  # the one kind once; of the other each name counts by itself
         }
     )
@@ -120,7 +149,15 @@ class VllmConfig(EngineConfig):
             check_number("memory_gib", self.memory_gib, 0.001, hint="in GiB")
         if self.block_size is not None:
             check_count("block_size", self.block_size)
+        check_count("pipeline_parallel_size", self.pipeline_parallel_size)
+        check_choice("kv_cache_dtype", self.kv_cache_dtype, KV_DTYPES)
+        if self.yarn_factor is not None and not 1.0 < self.yarn_factor < math.inf:
+            raise fault("yarn_factor", self.yarn_factor, "a finite number above 1", "4 say")
+        if self.lora_revision is not None and self.lora is None:
+            raise fault("lora_revision", self.lora_revision, "null without lora")
         for name in self.extra:
+            if name == "hf_overrides" and self.yarn_factor is not None:
+                raise ValueError("extra: hf_overrides is set by engine.yarn_factor already")
             if name in KEYS:
                 raise ValueError(f"extra: {name} is set already; use {KEYS[name]}")
 
@@ -150,7 +187,8 @@ class VllmConfig(EngineConfig):
             cache_gib = CPU_KV_CACHE_GIB if self.memory_gib is None else self.memory_gib
             return Machine(cache_gib=cache_gib)
         share = self.gpu_memory_utilization if self.memory_gib is None else None
-        gpus, optional = float(self.tensor_parallel_size), self.device == "auto"
+        gpus = float(self.tensor_parallel_size * self.pipeline_parallel_size)
+        optional = self.device == "auto"
         return Machine(gpus=gpus, optional=optional, share=share, cache_gib=self.memory_gib)
 
     def weights_gib(self, model: str) -> float | None:
@@ -159,9 +197,53 @@ class VllmConfig(EngineConfig):
         return checkpoint.weights_gib(model, in_16_bits=in_16_bits)
 
     def identity(self) -> Mapping[str, object]:
-        """See `EngineConfig.identity`; each name of `extra` by itself."""
+        """See `EngineConfig.identity`; of `extra` each name, of an adapter the content."""
         further = (name for name in self.extra if name not in UNCOUNTED_ARGUMENTS)
-        return {**super().identity(), **{f"extra.{name}": self.extra[name] for name in further}}
+        facts = {**super().identity(), **{f"extra.{name}": self.extra[name] for name in further}}
+        if self.lora is not None and Path(self.lora).is_dir():
+            facts["lora"] = adapters.digest(Path(self.lora))
+        return facts
+
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        """See `EngineConfig.abilities`; an adapter is served over models that generate."""
+        return self.can - {Ability.HEADS} if self.lora else self.can
+
+    def advice(self, lacking: Sequence[Ability]) -> str:
+        """See `EngineConfig.advice`."""
+        return "merge the adapter into the checkpoint, and leave engine.lora out"
+
+    def lacks(self, model: str) -> str:
+        """See `EngineConfig.lacks`; of an adapter, and of a context, too."""
+        if problem := super().lacks(model) or self._too_long(model):
+            return problem
+        if self.lora is None:
+            return ""
+        folder = Path(self.lora)
+        if folder.is_dir():
+            found = adapters.misfit(folder, Path(model))
+        else:
+            found = "" if HUB_NAME.fullmatch(self.lora) else "no such folder"
+        return f"engine.lora {self.lora}: {found}" if found else ""
+
+    def context(self, model: str) -> int | None:
+        """See `EngineConfig.context`."""
+        own = checkpoint.context(model)
+        return self.max_model_len or (own and int(own * (self.yarn_factor or 1)))
+
+    def _too_long(self, model: str) -> str:
+        """Why its context is none of the model's, by the config.json in its folder."""
+        said, factor = checkpoint.described(model), self.yarn_factor or 1.0
+        if scaled_already(said):
+            twice = "its config.json scales its context already: leave out engine.yarn_factor"
+            return twice if self.yarn_factor else ""
+        own = checkpoint.context(model)
+        if own is None or "hf_overrides" in self.extra or (self.max_model_len or 0) <= own * factor:
+            return ""
+        return (
+            f"it takes {int(own * factor)} tokens, engine.max_model_len says {self.max_model_len}: "
+            "engine.yarn_factor makes it longer"
+        )
 
     def amiss(self) -> Iterator[tuple[str, str, str]]:
         """Names that the installed vLLM does not know, and values that are plainly none of it."""

@@ -69,7 +69,7 @@ async def look_at(
             if (status := await client.status("/health", HEALTH_S)) >= 500:
                 raise EngineError(f"{client.url}: it is not healthy: /health says {status}")
             name, longest = await served(client, model, config)
-            await compare(client, name, tokenizer)
+            await compare(client, name, tokenizer, config.chat_template_args)
             return await probed(client, name, longest, tokenizer)
     except TimeoutError as error:
         raise EngineError(f"{client.url}: it does not answer in time") from error
@@ -104,7 +104,10 @@ async def served(client: HttpClient, model: str, config: VllmServerConfig) -> tu
             f"{client.url}: it serves no {wanted or model}, but {names}",
             "engine.served_model_name says under which name",
         )
-    longest = cards[wanted].get("max_model_len")
+    card = cards[wanted]
+    if card.get("max_model_len") is None:  # an adapter: its context is its base model's
+        card = cards.get(str(card.get("parent")), card)
+    longest = card.get("max_model_len")
     if type(longest) is not int or longest < 2:
         raise UnfitServer(f"{client.url}: it says no max_model_len of {wanted}: it is no vLLM")
     if config.max_model_len is not None and config.max_model_len > longest:
@@ -116,12 +119,15 @@ async def served(client: HttpClient, model: str, config: VllmServerConfig) -> tu
     return wanted, config.max_model_len or longest
 
 
-async def compare(client: HttpClient, name: str, tokenizer: HfTokenizer) -> None:
+async def compare(
+    client: HttpClient, name: str, tokenizer: HfTokenizer, template_args: Mapping[str, Any]
+) -> None:
     """The server's tokenizer must be the one that prompts are made with."""
     turns = [{"role": "user", "content": SAMPLE}]
+    told = {"chat_template_kwargs": dict(template_args)} if template_args else {}
     asked: list[tuple[dict[str, Any], tuple[int, ...]]] = [
         ({"prompt": SAMPLE, "add_special_tokens": False}, tokenizer.encode(SAMPLE)),
-        ({"messages": turns}, tokenizer.chat(turns)),
+        ({"messages": turns, **told}, tokenizer.chat(turns)),
     ]
     for question, own in asked:
         try:

@@ -9,23 +9,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from itertools import count
-from typing import Any, Protocol
+from functools import partial
+from typing import Any
 
-from engines.engine import EngineError, Facts, Refused, one_line
+from engines.engine import Refused
 from engines.scoring import Head, ScoreRequest, Scores, unscorable
-from engines.stepper import Stepper
 from engines.tokenizer import HfTokenizer
 from engines.vllm_config import VllmConfig
-from engines.vllm_engine import InProcess, find_device
-from engines.vllm_setup import (
-    collection_paused,
-    engine_arguments,
-    prepare_environment,
-    prepare_in_process,
-)
-from search.gather import gather
-from search.ports import Closing
+from engines.vllm_process import InProcess, OnGpu, Running, start
+from engines.vllm_setup import collection_paused, engine_arguments, prepare_environment
 
 TASKS = {Head.TOKENS: "token_classify", Head.TEXT: "classify"}
 MODELS = {"Qwen2ForPrmModel": "engines.vllm_models:Qwen2ForPrmModel"}
@@ -47,70 +39,32 @@ async def serve_scoring(
         return tokenizer, await VllmScoring.start(model, config, head)
 
 
-class VllmScoring:
+class VllmScoring(Running[ScoreRequest, Scores]):
     """The second protocol, served by vLLM."""
-
-    def __init__(self, server: Server, max_model_len: int, vocab_size: int, facts: Facts) -> None:
-        self._server = server
-        self._max_model_len = max_model_len
-        self._vocab_size = vocab_size
-        self._facts = facts
 
     @classmethod
     async def start(cls, model: str, config: VllmConfig, head: Head) -> VllmScoring:
         """Load the model. Raises `EngineError`, in one line, why it does not start."""
-        try:
-            with collection_paused():
-                device = await asyncio.to_thread(find_device, config.device)
-                arguments = scoring_arguments(model, config, device, head)
-                starting = _start_in_process if device == "cpu" else _start_async
-                facts = {"model": model, "device": device, "dtype": str(arguments["dtype"])}
-                server, longest, words = await starting(arguments, head)
-                return cls(server, longest, words, facts)
-        except Exception as error:
-            raise EngineError(f"{model}: the engine does not start: {one_line(error)}") from error
-
-    @property
-    def max_model_len(self) -> int:
-        """The longest text, in tokens."""
-        return self._max_model_len
+        return cls(
+            *await start(
+                model,
+                config,
+                partial(scoring_arguments, model, config, head=head),
+                partial(ScoringCore, head=head),
+                partial(GpuScoring, head=head),
+            )
+        )
 
     async def score(self, batch: Sequence[ScoreRequest]) -> list[Scores | Refused]:
         """`scores[i]` answers `batch[i]`. Raises `EngineError` when the engine is dead."""
-        refused = [unscorable(each, self._max_model_len, self._vocab_size) for each in batch]
-        served = [each for each, no in zip(batch, refused, strict=True) if no is None]
-        answers = iter(await self._server.generate(served))
-        return [no or next(answers) for no in refused]
-
-    def engine_steps(self) -> int:
-        """See `engines.engine.Stepping`."""
-        return self._server.engine_steps()
-
-    def describe(self) -> Facts:
-        """See `engines.engine.Describing`."""
-        return self._facts
-
-    async def close(self) -> None:
-        """Free everything. Idempotent."""
-        await self._server.close()
-
-
-class Server(Closing, Protocol):
-    """What answers requests that are known to be servable."""
-
-    async def generate(self, batch: Sequence[ScoreRequest]) -> list[Scores | Refused]:
-        """As the protocol's `score`."""
-        ...
-
-    def engine_steps(self) -> int:
-        """See `engines.engine.Stepping`."""
-        ...
+        return await self._served(batch, unscorable)
 
 
 def scoring_arguments(model: str, config: VllmConfig, device: str, head: Head) -> dict[str, object]:
     """The fields of vLLM's `EngineArgs`: as of a model that generates, and what is pooled."""
     from vllm.config import PoolerConfig
 
+    register_models()
     pooled = {Head.TOKENS: {"tok_pooling_type": "ALL"}, Head.TEXT: {"seq_pooling_type": "LAST"}}
     own = {"runner": "pooling", "pooler_config": PoolerConfig(**pooled[head])}
     return {**engine_arguments(model, config, device), **own, **config.extra}
@@ -152,47 +106,19 @@ def scores(output: Any, request: ScoreRequest) -> Scores | None:
     return Scores(tuple(map(tuple, rows)), len(request.prompt), cached)
 
 
-# On a CPU.
-
-
-async def _start_in_process(
-    arguments: dict[str, object], head: Head
-) -> tuple[Stepper[ScoreRequest, Scores], int, int]:
-    prepare_in_process()
-    stepper, core = await Stepper[ScoreRequest, Scores].start(lambda: ScoringCore(arguments, head))
-    return stepper, core.max_model_len, core.vocab_size
-
-
-class ScoringCore(InProcess):
-    """vLLM in this process, as a `Stepper` wants it."""
+class ScoringCore(InProcess[ScoreRequest, Scores]):
+    """One in this process that scores."""
 
     def __init__(self, arguments: dict[str, object], head: Head) -> None:
-        register_models()
         super().__init__(arguments)
         self._head = head
-        self._requests: dict[str, ScoreRequest] = {}
 
     def add(self, key: str, request: ScoreRequest) -> Refused | None:
         """Take a request in, or say why not."""
         return self._add(key, request, cached=True)
 
     def _add(self, key: str, request: ScoreRequest, *, cached: bool) -> Refused | None:
-        from vllm.exceptions import VLLMClientError
-        from vllm.inputs.engine import tokens_input
-
-        try:
-            prompt = tokens_input(list(request.prompt), cache_salt=request.cache or None)
-            self._engine.add_request(key, prompt, parameters(self._head, cached=cached))
-        except VLLMClientError as error:
-            return Refused(one_line(error))
-        self._requests[key] = request
-        return None
-
-    def abort(self, keys: Sequence[str]) -> None:
-        """Forget these requests."""
-        self._engine.abort_request(list(keys))
-        for key in keys:
-            self._requests.pop(key, None)
+        return self.submit(key, request, lambda: parameters(self._head, cached=cached))
 
     def step(self) -> Iterator[tuple[str, Scores | Refused]]:
         """Advance all requests. The ones that ended."""
@@ -205,72 +131,24 @@ class ScoringCore(InProcess):
                 yield key, refused
 
 
-# On a GPU.
-
-
-async def _start_async(arguments: dict[str, object], head: Head) -> tuple[GpuScoring, int, int]:
-    from vllm.engine.arg_utils import AsyncEngineArgs
-    from vllm.usage.usage_lib import UsageContext
-    from vllm.v1.engine.async_llm import AsyncLLM
-
-    register_models()
-    # As for an engine that generates: this context takes more tokens in a step.
-    llm = AsyncLLM.from_engine_args(
-        AsyncEngineArgs(**arguments), usage_context=UsageContext.LLM_CLASS
-    )
-    server = GpuScoring(llm, head)
-    return server, llm.model_config.max_model_len, llm.model_config.get_vocab_size()
-
-
-class GpuScoring:
-    """vLLM's `AsyncLLM`. It aborts a request whose awaiting task is cancelled."""
+class GpuScoring(OnGpu[ScoreRequest, Scores]):
+    """One on a GPU that scores."""
 
     def __init__(self, llm: Any, head: Head) -> None:
-        self._llm = llm
+        super().__init__(llm)
         self._head = head
-        self._keys = count()
         self._done = 0
-
-    async def generate(self, batch: Sequence[ScoreRequest]) -> list[Scores | Refused]:
-        """As the protocol's `score`."""
-        return await gather(self._one(request) for request in batch)
 
     def engine_steps(self) -> int:
         """How many requests have ended: a score is one step, or a few."""
         return self._done
 
-    async def close(self) -> None:
-        """Free everything. Idempotent."""
-        await asyncio.to_thread(self._llm.shutdown)
-
-    async def _one(self, request: ScoreRequest) -> Scores | Refused:
-        """Only a dead engine raises."""
-        from vllm.exceptions import VLLMClientError, VLLMError
-        from vllm.v1.engine.exceptions import EngineDeadError
-
-        try:
-            for cached in (True, False):
-                output = await self._pooled(request, cached=cached)
-                if output is not None and (answer := scores(output, request)):
-                    self._done += 1
-                    return answer
-        except VLLMClientError as error:
-            return Refused(one_line(error))
-        except EngineDeadError as error:
-            raise EngineError(f"the engine died: {one_line(error)}") from error
-        except VLLMError as error:
-            cause = one_line(error.__cause__ or error)
-            if self._llm.errored:
-                raise EngineError(f"the engine died: {cause}") from error
-            return Refused(f"the engine failed at this request: {cause}", again=True)
-        return Refused("the engine ended the request without an answer", again=True)
-
-    async def _pooled(self, request: ScoreRequest, *, cached: bool) -> Any:
-        from vllm.inputs.engine import tokens_input
-
-        final = None
-        prompt = tokens_input(list(request.prompt), cache_salt=request.cache or None)
-        told = parameters(self._head, cached=cached)
-        async for output in self._llm.encode(prompt, told, str(next(self._keys))):
-            final = output
-        return final
+    async def ask(self, request: ScoreRequest) -> Scores | None:
+        """See `OnGpu.ask`."""
+        for cached in (True, False):
+            told = parameters(self._head, cached=cached)
+            output = await self.last(self._llm.encode, request, told)
+            if output is not None and (answer := scores(output, request)):
+                self._done += 1
+                return answer
+        return None

@@ -13,7 +13,7 @@ from random import Random
 from secrets import token_hex
 
 from engines.engine import EngineError, Facts, Generation, Refused, Request, refusal
-from engines.http_client import GONE, HttpFault, Transport, Trouble
+from engines.http_client import HttpFault, Transport, Trouble
 from engines.prefix_affinity import blocks
 from engines.retrying import Late, Patience
 from engines.tokenizer import HfTokenizer
@@ -36,7 +36,7 @@ async def serve(model: str, config: VllmServerConfig) -> tuple[HfTokenizer, Vllm
     """
     key = config.key()
     # Not in a thread: two that import transformers at once see each other's half.
-    tokenizer = HfTokenizer.load(model, config.revision)
+    tokenizer = HfTokenizer.load(model, config.revision, template_args=config.chat_template_args)
     return tokenizer, await VllmServerEngine.start(model, config, tokenizer, key)
 
 
@@ -95,7 +95,7 @@ class VllmServerEngine:
             return Refused(f"{self._fleet.name}: {late}", again=True)
         except HttpFault as fault:
             if fault.trouble is Trouble.REFUSED:
-                return Refused(str(fault), again=fault.status == GONE)
+                return Refused(str(fault), again=fault.passing)
             if fault.trouble is Trouble.UNREACHABLE and not await self._fleet.any_up():
                 raise EngineError(f"no server answers: {fault}") from fault
             if fault.trouble is Trouble.UNAUTHORISED:

@@ -12,6 +12,8 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from engines.rope import yarn
+from engines.tokenizer import read_config
 from engines.vllm_config import CPU_KV_CACHE_GIB, VllmConfig
 
 GIB = 1 << 30
@@ -73,11 +75,16 @@ def engine_arguments(model: str, config: VllmConfig, device: str) -> dict[str, o
         "max_num_seqs": config.max_num_seqs,
         "max_num_batched_tokens": config.max_num_batched_tokens,
         "tensor_parallel_size": config.tensor_parallel_size,
+        "pipeline_parallel_size": config.pipeline_parallel_size,
+        "trust_remote_code": config.trust_remote_code,
+        "kv_cache_dtype": config.kv_cache_dtype,
         "enable_prefix_caching": True,
         "generation_config": "vllm",  # not the model's: its sampling defaults stay out
         "disable_log_stats": True,
         "use_tqdm_on_load": False,
     }
+    if config.yarn_factor is not None:
+        arguments["hf_overrides"] = yarn(read_config(model, config.revision), config.yarn_factor)
     arguments |= _cpu_arguments(config) if device == "cpu" else _gpu_arguments(config)
     return arguments | config.extra
 
@@ -104,7 +111,7 @@ def _gpu_arguments(config: VllmConfig) -> dict[str, object]:
     }
     if config.memory_gib is not None:
         arguments["kv_cache_memory_bytes"] = int(config.memory_gib * GIB)
-    if config.tensor_parallel_size > 1:
+    if config.tensor_parallel_size * config.pipeline_parallel_size > 1:
         # In a placement group vLLM would take Ray, to no use on one node.
         arguments["distributed_executor_backend"] = "mp"
     return arguments

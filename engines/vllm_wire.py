@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from engines.engine import Finish, Generation, Request, room
 from engines.stop_strings import few
-from engines.sureness import sureness
+from engines.sureness import sureness, told_logprob
 from search.core import Sureness
 
 Json: TypeAlias = Mapping[str, Any]
@@ -30,8 +30,6 @@ another `--max-logprobs`; at `/v1/completions` the limit does not hold for given
 FLOOR = -9999.0
 """What JSON has for a log-probability of minus infinity."""
 TOKEN = "token_id:"
-NEUTRAL = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
-"""Said at `/v1/completions`, so that no default of the checkpoint's own holds there."""
 
 
 class Unlike(Exception):
@@ -47,6 +45,10 @@ def sampling_fields(
         "max_tokens": room(request, max_model_len),
         "temperature": asked.temperature,
         "top_p": asked.top_p,
+        # Said even where they say nothing: a server has the checkpoint's own defaults.
+        "top_k": asked.top_k,
+        "min_p": asked.min_p,
+        "repetition_penalty": asked.repetition_penalty,
         "seed": asked.seed,
         "ignore_eos": True,  # the ends of a turn are among the stop tokens
         "stop_token_ids": [*eos_ids, *asked.stop_token_ids],
@@ -91,7 +93,6 @@ def completions_body(request: Request, model: str, fields: dict[str, Any]) -> di
         "return_token_ids": True,
         **{name: value for name, value in fields.items() if name != "detokenize"},
         "stop": few(fields["stop"]),
-        **NEUTRAL,
     }
     if asked := len(fields["logprob_token_ids"] or ()) or request.sampling.likeliest:
         body |= {"logprobs": asked, "return_tokens_as_token_ids": True}
@@ -120,6 +121,8 @@ def generation(
     if reason not in ENDS:
         return f"vLLM ended the request with {reason!r}"
     ids = token_ids(choice)
+    if len(ids) > request.sampling.max_tokens:
+        raise Unlike(f"it has {len(ids)} tokens and was asked for {request.sampling.max_tokens}")
     prompt, cached = counted(answer.get("usage"), len(request.prompt), len(ids))
     finish, stop = ending(reason, choice.get("stop_reason"), ids, eos_ids)
     if likeliest := request.sampling.likeliest:
@@ -136,9 +139,14 @@ def generation(
 def token_ids(choice: Json) -> tuple[int, ...]:
     """What was generated."""
     ids = choice.get("token_ids")
-    if not isinstance(ids, list) or not all(type(token) is int for token in ids):
+    if not isinstance(ids, list) or not all(map(is_token, ids)):
         raise Unlike("it has no token_ids: vLLM gives them since 0.10.2")
     return tuple(ids)
+
+
+def is_token(token: object) -> bool:
+    """Whether it may be the id of a token."""
+    return type(token) is int and 0 <= token < 2**31
 
 
 def ending(reason: str, stop: object, ids: Sequence[int], eos_ids: Collection[int]) -> Ending:
@@ -177,20 +185,27 @@ def generate_logprobs(choice: Json) -> list[Position]:
     said = choice.get("logprobs")
     try:
         return [
-            (at["logprob"], {each["token_id"]: each["logprob"] for each in at["top_logprobs"]})
+            (
+                told_logprob(at["logprob"]),
+                {each["token_id"]: told_logprob(each["logprob"]) for each in at["top_logprobs"]},
+            )
             for at in (said or {})["content"]
         ]
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise Unlike("it has no log-probabilities") from error
 
 
 def completions_logprobs(choice: Json) -> list[Position]:
     """Those of `/v1/completions`."""
-    said = choice.get("logprobs") or {}
+    said = choice.get("logprobs")
     try:
+        said = said or {}
         pairs = zip(said["token_logprobs"], said["top_logprobs"], strict=True)
         return [
-            (float(own), {int(name.removeprefix(TOKEN)): float(v) for name, v in top.items()})
+            (
+                told_logprob(own),
+                {int(name.removeprefix(TOKEN)): told_logprob(v) for name, v in top.items()},
+            )
             for own, top in pairs
         ]
     except (KeyError, TypeError, ValueError, AttributeError) as error:

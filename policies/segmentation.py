@@ -112,6 +112,7 @@ class Segmenter:
     """
 
     def __init__(self, config: Segmentation, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
         self._boundary = _boundary(config)
         self._eos_ids = frozenset(tokenizer.eos_ids)
         self._decode = lru_cache(maxsize=1 << 17)(tokenizer.decode)
@@ -121,7 +122,7 @@ class Segmenter:
     def split(self, ids: Sequence[int], stop: StopReason) -> tuple[Step, ...]:
         """All steps of a generation that ended for the reason `stop`; `ids` is not empty."""
         body = ids[:-1] if ids[-1] in self._eos_ids else ids
-        pieces = list(self._pieces(body))
+        pieces = list(self.pieces(body))
         text = "".join(piece for _, piece in pieces)
         ends = [*self._cuts(pieces, text, growing=False), (len(ids), len(text))]
         steps, token, char = [], 0, 0
@@ -136,13 +137,30 @@ class Segmenter:
 
         What follows it in `ids` is overshoot.
         """
-        pieces = list(self._pieces(ids))
+        pieces = list(self.pieces(ids))
         text = "".join(piece for _, piece in pieces)
         for token, char in self._cuts(pieces, text, growing=True):
             return Step(text[:char], tuple(ids[:token]), StopReason.STEP_END)
         return None
 
-    def _pieces(self, ids: Sequence[int]) -> Iterator[tuple[int, str]]:
+    def of(self, config: Segmentation) -> Segmenter:
+        """One that cuts otherwise, over the same tokenizer."""
+        return Segmenter(config, self._tokenizer)
+
+    def text(self, ids: Sequence[int]) -> str:
+        """The text of tokens, none of them an end of a turn that is left out."""
+        return "".join(piece for _, piece in self.pieces(ids))
+
+    def through(self, ids: Sequence[int], characters: int) -> int:
+        """How many tokens hold so many characters of the text, all of a character's own."""
+        length = 0
+        for token, piece in self.pieces(ids):
+            length += len(piece)
+            if length >= characters:
+                return token
+        return len(ids)
+
+    def pieces(self, ids: Sequence[int]) -> Iterator[tuple[int, str]]:
         """The text in pieces that end between characters, each with the number of tokens so far.
 
         The tokens of one character stay together, so that no piece holds a part of it.

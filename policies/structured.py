@@ -16,7 +16,7 @@ from engines.engine import Engine, EnginePort
 from engines.tokenizer import Tokenizer
 from policies.qwen import WITH_TOKENS, PolicySampling, Qwen, QwenConfig
 from policies.segmentation import Segmentation
-from search.checks import check_count
+from search.checks import check_count, fault
 from search.core import Prefix, Spent, StopReason
 from search.gather import gather
 from search.ports import Failure, PolicyCall, PolicyReply
@@ -111,6 +111,8 @@ class StructuredConfig(QwenConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.thinking is not None:
+            raise fault("thinking", self.thinking, "null", "its sections are its thought")
         check_count("redraws", self.redraws, least=0, hint="0 keeps the first draw")
 
 

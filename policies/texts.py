@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from engines.engine import Describing, EngineError, Facts, Finish, Refused, Stepping
 from engines.texts import TextEngine, TextGeneration, TextRequest
 from policies.chat_prompt import ChatTurns
+from policies.own_stops import OwnStops
 from policies.segmentation import Segmenter
 from search.core import Spent, Step, StopReason
 from search.gather import gather
@@ -68,6 +69,7 @@ class TextPolicy:
             config.system_prompt, config.prompt_template, config.few_shots, config.feedback_template
         )
         self._segmenter = Segmenter(config.segmentation, Characters())
+        self._own = OwnStops(config.sampling.stop, self._segmenter)
 
     async def extend(self, batch: Sequence[PolicyCall]) -> list[PolicyReply | Failure]:
         """`replies[i]` answers `batch[i]`. Raises `EngineError` when the API is gone."""
@@ -112,6 +114,8 @@ class TextPolicy:
             request = self._request(call, text, limit, attempt=attempt, stop=stops)
             made = await self._complete(request)
             text, spent = text + made.text, spent + made.spent
+            if (end := self._own.end(call.path.text, tuple(map(ord, text)))) is not None:
+                return self._split(text[:end], Finish.EOS)[:1], spent
             paused = made.finish is Finish.STOP or (made.finish is Finish.LENGTH and stride)
             if paused and (step := self._segmenter.first(tuple(map(ord, text)))):
                 return (replace(step, token_ids=()),), spent
@@ -147,12 +151,15 @@ class TextPolicy:
         attempt: int = 0,
         stop: tuple[str, ...] = (),
     ) -> TextRequest:
-        turns = tuple(self._turns.turns(call.path.problem.question, call.feedback))
+        problem = call.path.problem
+        turns = tuple(self._turns.turns(problem.question, call.feedback, problem.history))
         begun, sampling = call.path.text + text, self.config.sampling
+        ends = self._own.told(begun)
         if self._is_greedy(call):
-            return TextRequest(turns, begun, limit, temperature=0.0, stop=stop)
+            return TextRequest(turns, begun, limit, temperature=0.0, stop=stop, ends=ends)
         seed = call_seed(call.seed, attempt) if attempt else call.seed
-        return TextRequest(turns, begun, limit, sampling.temperature, sampling.top_p, seed, stop)
+        temperature, top_p = sampling.temperature, sampling.top_p
+        return TextRequest(turns, begun, limit, temperature, top_p, seed, stop, ends)
 
     def _is_greedy(self, call: PolicyCall) -> bool:
         return call.greedy or self.config.sampling.temperature == 0

@@ -137,7 +137,9 @@ class Ensemble(Members):
         """Of one path; a member that failed has no judgement, and where all must, the path none."""
         failed = [reply for reply in replies if isinstance(reply, Failure)]
         if failed and (self.config.missing == "fail" or len(failed) == len(replies)):
-            return failed[0]
+            # One that fails for good decides where all must judge, and none where one is enough.
+            decides = self.config.missing == "fail"
+            return min(failed, key=lambda each: each.kind.final != decides)
         judgements = [
             Judgement.missing(reply.message) if isinstance(reply, Failure) else reply.judgement
             for reply in replies

@@ -104,10 +104,14 @@ class HttpConfig:
 
 
 async def build(config: HttpConfig) -> HttpScorer:
-    """The scorer of this configuration; the server is first asked with the first judgement.
+    """The scorer of this configuration, once its server has answered an empty batch.
 
-    Raises `UnfitServer` where its key is not there.
+    Raises:
+        UnfitServer: the key is not there or is refused, or what answers is no such server.
+        EngineError: nobody answers.
     """
     from scorers.http_prm import HttpScorer
 
-    return HttpScorer(config, config.key())
+    scorer = HttpScorer(config, config.key())
+    await scorer.greet()
+    return scorer

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
-from engines.http_client import TOO_LARGE, HttpClient, HttpFault, Trouble
+from engines.engine import EngineError
+from engines.http_client import AT_FAULT, TOO_LARGE, HttpClient, HttpFault, Trouble
 from engines.retrying import Late, Patience
 from scorers.http_protocol import Asked, Unreadable, body, read
 from scorers.whole import Whole
@@ -16,6 +17,9 @@ from search.ports import Failure, FailureKind, ScorerReply
 
 if TYPE_CHECKING:
     from scorers.http_config import HttpConfig
+
+ITS_OWN = (*AT_FAULT, 500)
+"""Statuses that one item may have brought upon the others: each is sent alone."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,10 @@ class Desk:
     async def _serve(self, taken: Sequence[Waiting]) -> None:
         try:
             replies = await self._exchange([each.asked for each in taken])
+        except asyncio.CancelledError:
+            for each in taken:
+                each.reply.cancel()
+            raise
         except Exception as error:  # noqa: BLE001 - whoever waits is told
             for each in taken:
                 if not each.reply.done():
@@ -83,19 +91,19 @@ class Desk:
                 each.reply.set_result(reply)
 
     async def _exchange(self, items: Sequence[Asked]) -> list[ScorerReply | Failure]:
-        kind = FailureKind.UNAVAILABLE
         try:
             return await self._patience.persist(
                 lambda: exchange(self._client, items, self._config.prefix)
             )
         except Late as late:
-            message = f"{self._client.url}: {late}"
+            message, status = f"{self._client.url}: {late}", 0
         except HttpFault as fault:
-            message = f"{self._patience.told(fault)}{hint(fault)}"
-            if fault.status == TOO_LARGE:
-                kind = FailureKind.INVALID
-        if kind is FailureKind.INVALID and len(items) > 1:
+            message, status = f"{self._patience.told(fault)}{hint(fault)}", fault.status
+            if fault.trouble is Trouble.UNAUTHORISED:
+                raise EngineError(f"the key is not taken any more: {message}") from fault
+        if status in ITS_OWN and len(items) > 1:
             return [reply for item in items for reply in await self._exchange([item])]
+        kind = FailureKind.INVALID if status == TOO_LARGE else FailureKind.UNAVAILABLE
         return [Failure.about(item.path, kind, message) for item in items]
 
 

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
+from random import Random
 
-from engines.http_client import HttpClient, Transport
+from engines.address import UnfitServer
+from engines.engine import EngineError
+from engines.http_client import HttpClient, HttpFault, Transport, Trouble
+from engines.retrying import Late, Patience
 from scorers.http_config import HttpConfig
-from scorers.http_desk import Desk
+from scorers.http_desk import Desk, exchange, hint
 from scorers.http_protocol import Asked
 from search.gather import gather
 from search.ports import Failure, FailureKind, Scorer, ScorerCall, ScorerReply
+
+log = logging.getLogger(__name__)
 
 
 class HttpScorer(Scorer):
@@ -24,8 +31,34 @@ class HttpScorer(Scorer):
         self._transport = transport
         self._desk: Desk | None = None
 
+    async def greet(self) -> None:
+        """Ask about nothing, so that a wrong address or key is told once, and at the start.
+
+        A server that is busy, or fails at an empty batch, may judge for all that. Raises
+        `UnfitServer` or `EngineError`.
+        """
+        config = self.config
+        client = HttpClient(config.url, self._key, self._transport)
+        patience = Patience(config.retries, config.timeout_s, Random(), "scorer.timeout_s")
+        try:
+            await patience.persist(lambda: exchange(client, [], config.prefix))
+        except Late as late:
+            log.warning("%s: %s", config.url, late)
+        except HttpFault as fault:
+            told = f"{fault}{hint(fault)}"
+            if fault.trouble is Trouble.UNREACHABLE:
+                raise EngineError(told) from fault
+            if fault.trouble is not Trouble.BUSY:
+                raise UnfitServer(f"the scorer's server cannot be used: {told}") from fault
+            log.warning("%s", told)
+        finally:
+            await client.close()
+
     async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:
-        """`replies[i]` answers `batch[i]`; a server that does not answer is a `Failure`."""
+        """`replies[i]` answers `batch[i]`; a server that does not answer is a `Failure`.
+
+        Raises `EngineError` where the key is not taken any more.
+        """
         return await gather(self._judge(call) for call in batch)
 
     async def _judge(self, call: ScorerCall) -> ScorerReply | Failure:

@@ -61,7 +61,7 @@ def read(
 
 def _one(answer: Any, path: Prefix, rule: Whole) -> ScorerReply | Failure:
     try:
-        if isinstance(answer, dict) and "error" in answer:
+        if isinstance(answer, dict) and answer.get("error") is not None:
             return _failure(answer, path)
         judgement = _judgement(answer, len(path.steps), rule)
         return ScorerReply(judgement, _spent(answer))

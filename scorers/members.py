@@ -105,6 +105,7 @@ def traits_together(members: Sequence[Member], names: Sequence[str]) -> Traits:
         model=told[at].model,
         model_key=f"{names[at]}.model",
         engine=told[at].engine,
+        within=dict(zip(names, told, strict=True)),
         machine=told[at].machine,
         remote=all(each.remote for each in told) if told[at].engine is None else None,
         most_tokens=None if None in tokens else sum(each or 0 for each in tokens),

@@ -4,6 +4,8 @@ The last `\boxed{…}` (or `\fbox{…}`) that holds something wins, whatever sta
 of `\boxed{1} no, wait: \boxed{2}` the answer is `2`. Where nothing is boxed, the last cue (`The
 answer is …`, `Final answer: …`, `#### …`) that is followed by a value gives it. Every reader is
 linear in the length of the text.
+
+What stands before the last `</think>` is a thought, and no answer is read there.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ MAX_CHARS = 512
 Fallback = Literal["none", "last_number"]
 """What is taken where nothing is boxed and no cue gives a value."""
 
+THOUGHT_END = "</think>"
 BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])")
 EMPTY_BOX = re.compile(r"[ \t]{0,8}\{\s{0,8}\}")
 BARE_END = re.compile(r"[\s$]|\\[)\]]")
@@ -61,6 +64,7 @@ def extract_answer(
             gives a value, as search-and-learn and the parser of Qwen2.5-Math do.
         max_chars: the longest answer, in characters.
     """
+    text = text.rpartition(THOUGHT_END)[2]
     if (box := _last_box(text)) is not None:
         answer = _content(text[box:][: max_chars + LEEWAY].lstrip())
     else:

@@ -7,6 +7,7 @@ hint.
 from __future__ import annotations
 
 import math
+from dataclasses import MISSING, Field
 from difflib import get_close_matches
 from typing import Any, get_args
 
@@ -17,6 +18,12 @@ UNCOUNTED = {"uncounted": True}
 """Metadata of a field that changes no output: no fingerprint has it, whatever it says."""
 CACHES = ("off", "run", "shared")
 """Where a part's replies may be kept for other calls; else in a folder, said by its path."""
+
+
+def is_unsaid(field: Field[Any], value: object) -> bool:
+    """Whether a field that came later (`UNSAID`) is at its default."""
+    made = field.default if field.default_factory is MISSING else field.default_factory()
+    return bool(field.metadata.get("unsaid")) and value == made
 
 
 def fault(field: str, value: object, allowed: str, hint: str = "") -> ValueError:

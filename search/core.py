@@ -12,14 +12,24 @@ from search.limit import LimitReached
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn of a conversation. `role` is `system`, `user` or `assistant`."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """What a search may see of a problem.
 
-    The reference answer is kept elsewhere: a search cannot peek.
+    `history`: what was said before the question, oldest first; the policy's prompt has it, the
+    verifier sees the question alone. The reference answer is kept elsewhere: a search cannot peek.
     """
 
     id: str
     question: str
+    history: tuple[Turn, ...] = ()
 
 
 class StopReason(StrEnum):
@@ -67,6 +77,8 @@ class Sureness:
 @dataclass(frozen=True, slots=True)
 class Step:
     """One reasoning step. `token_ids` are the truth; `text` is their decoding.
+
+    Not in the text are an end of turn, and a thought that the policy keeps from verifiers.
 
     `logprob` is the sum of the sampled tokens' log-probabilities, None where it was not measured.
     `sureness`: of its tokens in order, a few at a time; nothing where that was not measured.

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from urllib.parse import quote
 
-from search.core import Feedback, Judgement, Prefix
+from search.core import Feedback, Judgement, Prefix, Problem
 from search.ports import PolicyCall, ScorerCall, saying
 
 
@@ -33,7 +33,7 @@ def scorer_key(call: ScorerCall, said: str = "") -> str:
 
 def content(path: Prefix) -> str:
     """A hash of the problem and of all steps of the path, wherever in the tree it is."""
-    return _digest("content", path.problem.id, path.problem.question, _step_parts(path))
+    return _digest("content", *_problem_parts(path.problem), _step_parts(path))
 
 
 def policy_digest(call: PolicyCall) -> str:
@@ -107,7 +107,12 @@ def _judgement_parts(judgement: Judgement) -> tuple[object, ...]:
 
 
 def _path_parts(path: Prefix) -> tuple[object, ...]:
-    return (path.problem.id, path.problem.question, path.place, _step_parts(path))
+    return (*_problem_parts(path.problem), path.place, _step_parts(path))
+
+
+def _problem_parts(problem: Problem) -> tuple[object, ...]:
+    before = tuple((turn.role, turn.content) for turn in problem.history)
+    return (problem.id, problem.question, *([before] if before else []))
 
 
 def _step_parts(path: Prefix) -> tuple[object, ...]:

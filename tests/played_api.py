@@ -45,10 +45,14 @@ class PlayedApi(httpx.AsyncBaseTransport):
     key: str | None = None
     faults: list[httpx.Response | Exception] = field(default_factory=list)
     asked: list[tuple[str, Body]] = field(default_factory=list)
+    dies: bool = False
+    """Whether no connection is made any more, once it was asked more than that question."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer as an API does."""
         body = json.loads(request.content or b"{}")
+        if self.dies and self.asked:
+            raise httpx.ConnectError("no route")
         if self.key and request.headers.get("authorization") != f"Bearer {self.key}":
             return error(401, f"Incorrect API key provided: {request.headers['authorization']}")
         if "1 + 1 = ?" in json.dumps(body):

@@ -138,7 +138,7 @@ def read(path: str, body: dict[str, Any]) -> Request:
     likeliest = range(fields["logprobs"]) if path == COMPLETIONS and "logprobs" in fields else ()
     assert fields["ignore_eos"]
     assert fields["skip_special_tokens"] is False
-    assert path == GENERATE or (fields["top_k"], fields["return_token_ids"]) == (0, True)
+    assert path == GENERATE or fields["return_token_ids"] is True
     sampling = Sampling(
         fields["max_tokens"],
         temperature=fields["temperature"],
@@ -150,6 +150,9 @@ def read(path: str, body: dict[str, Any]) -> Request:
         allowed_ids=tuple(fields.get("allowed_token_ids") or ()),
         loop_ngram=loop.get("max_pattern_size", 0),
         loop_repeats=loop.get("min_count", 0),
+        top_k=fields["top_k"],
+        min_p=fields["min_p"],
+        repetition_penalty=fields["repetition_penalty"],
     )
     return Request(tuple(prompt), sampling, body.get("cache_salt", ""))
 

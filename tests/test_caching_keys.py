@@ -25,6 +25,7 @@ from search.core import (
     StepVerdict,
     StopReason,
     Sureness,
+    Turn,
     VerdictStatus,
 )
 from search.ports import Earlier, Further, PolicyCall, ScorerCall
@@ -41,6 +42,7 @@ from written_configs import BASE, QWEN, Load
 FASTER = {
     *("device", "max_num_seqs", "max_num_batched_tokens", "memory_gib", "block_size"),
     *("gpu_memory_utilization", "tensor_parallel_size", "enforce_eager", "threads"),
+    "pipeline_parallel_size",
 }
 """Reviewed: how fast an engine is. They change an output by its batch effects at most, as they do
 in a run that is resumed. Which of `auto` a device is, is told by the version that is installed."""
@@ -102,6 +104,8 @@ def changed(part: Any, name: str, value: object) -> Any:
 def another(value: Any, models: Path, name: str) -> object:
     if name == "model":
         return str(models / "b")
+    if name == "lora":
+        return "someone/adapter"
     if isinstance(value, bool):
         return not value
     if isinstance(value, dict):
@@ -205,7 +209,7 @@ def in_step(**said: Any) -> Change:
     return in_path(lambda path: replace(path, steps=(*path.steps[:-1], replace(STEP, **said))))
 
 
-def in_problem(**said: str) -> Change:
+def in_problem(**said: Any) -> Change:
     return in_path(lambda path: replace(path, problem=replace(PROBLEM, **said)))
 
 
@@ -229,6 +233,7 @@ NEITHER = {"cache"}
 CHANGES: dict[str, Change] = {
     "problem.id": in_problem(id="p2"),
     "problem.question": in_problem(question="1 + 2?"),
+    "problem.history": in_problem(history=(Turn("user", "Hi"),)),
     "path.place": in_path(lambda path: replace(path, place=(7,))),
     "path.steps": in_path(lambda path: replace(path, steps=(*path.steps, STEP))),
     "step.text": in_step(text="Step 1: 3\n"),
@@ -280,7 +285,7 @@ def test_all_of_a_call_is_in_its_key_or_was_reviewed(
 def test_no_field_of_a_call_is_forgotten() -> None:
     """A field that is new fails here, until it has an entry above."""
     known = {
-        Problem: {"id", "question"},
+        Problem: {"id", "question", "history"},
         Prefix: {"problem", "steps", "place"},
         Step: {"text", "token_ids", "stop", "logprob", "sureness"},
         Judgement: {"verdicts", "prefix", "chains", "origin", "starts", "votes"},

@@ -90,7 +90,7 @@ def test_a_seed_reorders_options_and_the_answer_goes_along(tmp_path: Path) -> No
         sample = load(path, "mmlu", option_seed=seed).samples[2]
         options = sample.metadata["options"]
         assert isinstance(options, list)
-        assert options["ABCD".index(sample.answer)] == "2"
+        assert options["ABCD".index(str(sample.answer))] == "2"
         assert f"\n{sample.answer}. 2" in sample.problem.question
         seen.add(sample.answer)
     assert seen == set("ABCD")

@@ -109,7 +109,7 @@ def test_options_of_a_file_are_shuffled_and_listed_as_those_of_a_benchmark(tmp_p
     assert sample.problem.question.startswith("Which is even?\nProvided options: [")
     shown = sample.metadata["options"]
     assert isinstance(shown, list)
-    assert shown[int(sample.answer)] == "4"
+    assert shown[int(str(sample.answer))] == "4"
     with pytest.raises(ValueError, match=r"only with .*fields\.options"):
         load(tmp_path, MCQ, option_seed=3)
 

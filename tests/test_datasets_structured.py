@@ -63,7 +63,7 @@ def test_the_answer_is_the_index_of_the_right_option_in_the_order_shown(tmp_path
     for seed in range(20):
         (sample,) = load(file, option_seed=seed).samples
         listed = ast.literal_eval(sample.problem.question.rpartition("Provided options: ")[2])
-        assert listed[int(sample.answer)] == "it's 0"
+        assert listed[int(str(sample.answer))] == "it's 0"
         seen.add(sample.answer)
     assert seen == set("0123")
 
@@ -72,7 +72,8 @@ def test_both_formats_ask_the_same_rows_under_the_same_ids(tmp_path: Path) -> No
     file = write(tmp_path / "test.jsonl", [row(n, "virology") for n in range(4)])
     letters, listed = (load(file, option_format=name) for name in ("letters", "list"))
     assert [s.problem.id for s in letters.samples] == [s.problem.id for s in listed.samples]
-    assert ["ABCD"[int(s.answer)] for s in listed.samples] == [s.answer for s in letters.samples]
+    numbers = [int(str(sample.answer)) for sample in listed.samples]
+    assert ["ABCD"[at] for at in numbers] == [sample.answer for sample in letters.samples]
     assert letters.digest != listed.digest
 
 

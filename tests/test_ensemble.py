@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from engines.openai_config import OpenAiConfig
+from engines.token_price import TokenPrice
 from scorers.cascade import Cascade, CascadeConfig
 from scorers.confidence import ConfidenceConfig
 from scorers.ensemble import Ensemble, EnsembleConfig, build
@@ -27,6 +29,7 @@ from search.core import (
 )
 from search.ports import Failure, FailureKind, Scorer, ScorerCall, ScorerReply
 from treewright.config.fingerprint import identity_of
+from treewright.running.ending import priced, shared
 from written_configs import BASE, loader, refused
 
 PATH = Prefix(Problem("p", "?"), tuple(Step(t, (1,), StopReason.STEP_END) for t in "ab"), (0,))
@@ -36,8 +39,14 @@ TWO: tuple[Member, Member] = (remade("scripted", {}), remade("scripted", {}))
 class Says(Scorer):
     """A scorer that says this of everything."""
 
-    def __init__(self, *said: float | None, fails: bool = False, outcome: bool = False) -> None:
-        self.said, self.fails, self.outcome = said, fails, outcome
+    def __init__(
+        self,
+        *said: float | None,
+        fails: bool = False,
+        outcome: bool = False,
+        kind: FailureKind = FailureKind.UNAVAILABLE,
+    ) -> None:
+        self.said, self.fails, self.outcome, self.kind = said, fails, outcome, kind
         self.seeds: list[int] = []
 
     async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:
@@ -46,7 +55,7 @@ class Says(Scorer):
 
     def _reply(self) -> ScorerReply | Failure:
         if self.fails:
-            return Failure(FailureKind.UNAVAILABLE, "it is ill")
+            return Failure(self.kind, "it is ill")
         *steps, prefix = self.said
         spent = Spent(1, 10, 0, 5)
         if prefix is None:
@@ -125,6 +134,26 @@ def test_a_member_that_knows_the_whole_only_counts_for_it_alone() -> None:
     assert reply.judgement.prefix == pytest.approx(0.4)
 
 
+@pytest.mark.parametrize(("missing", "kind"), [("fail", "INVALID"), ("skip", "UNAVAILABLE")])
+def test_of_several_failures_the_one_that_decides_is_told(missing: str, kind: str) -> None:
+    ill, wrong = Says(fails=True), Says(fails=True, kind=FailureKind.INVALID)
+    for says in ((ill, wrong), (wrong, ill)):
+        reply = asked(Ensemble(EnsembleConfig(TWO, missing=missing), says))  # type: ignore[arg-type]
+        assert isinstance(reply, Failure)
+        assert reply.kind is FailureKind[kind]
+
+
+def test_tokens_of_several_members_with_prices_of_their_own_have_no_price_together() -> None:
+    engine = OpenAiConfig(price=TokenPrice(1.0))
+    judge = remade("judge", {"model": "m", "engine": engine})
+    server = remade("http", {"url": "http://prm/judge"})
+    assert [shared(EnsembleConfig((judge, each)).traits) for each in (server, TWO[0])] == [
+        True,
+        False,
+    ]
+    assert priced(EnsembleConfig((TWO[0], judge)).traits) == engine.price
+
+
 # --- A cascade ------------------------------------------------------------------------------------
 
 
@@ -188,6 +217,9 @@ ENGINES = [
 ]
 
 
+SERVED = [ENGINES[0], "scorer.members.1={kind: judge, model: m, engine: {kind: openai}}"]
+
+
 @pytest.mark.parametrize(
     ("overrides", "told"),
     [
@@ -202,6 +234,7 @@ ENGINES = [
         (["scorer.members=[{kind: scripted}]"], "two scorers or more"),
         (["policy.confidence=0"], "policy scripted records none"),
         (ENGINES, "have an engine each, and one process runs one"),
+        (SERVED, "scorer.members[1].engine.kind: openai: cannot give logprobs, seeds, token_ids"),
     ],
 )
 def test_members_that_cannot_be_are_refused_in_one_line(

@@ -232,10 +232,6 @@ async def asleep(request: httpx.Request) -> httpx.Response:
         (lambda request: httpx.Response(200, json={"a": SECRET}), "no list `items`: {'a': '<redac"),
         (items(), "not by the protocol: it has 0 items and was asked about 1 (after 0 retries)"),
         (lambda request: httpx.Response(200, content=b"[" * 200_000), "is no JSON object: '[[["),
-        (
-            lambda request: httpx.Response(401, text=f"no {SECRET}"),
-            "no <redacted>; scorer.api_key_env",
-        ),
         (lambda request: httpx.Response(404), "404 Not Found; is scorer.url whole"),
         (lambda request: httpx.Response(400, text="bad\nbody"), "400 Bad Request: bad body"),
         (unreachable, "cannot be reached: all connection attempts failed"),
@@ -266,16 +262,31 @@ def test_what_passes_is_tried_again_and_told_with_how_often() -> None:
     assert "502 Bad Gateway (after 2 retries)" in told(failed)
 
 
-def test_of_a_batch_that_is_too_large_each_is_sent_alone() -> None:
+@pytest.mark.parametrize("status", [400, 413, 422, 500])
+def test_of_a_batch_that_one_item_spoils_each_is_sent_alone(status: int) -> None:
     def narrow(request: httpx.Request) -> httpx.Response:
         given = json.loads(request.content)["items"]
-        if len(given) > 1 or "huge" in given[0]["steps"]:
-            return httpx.Response(413)
-        return httpx.Response(200, json={"items": [{"prefix": 0.9}]})
+        if any("huge" in item["steps"] for item in given):
+            return httpx.Response(status)
+        return httpx.Response(200, json={"items": [{"prefix": 0.9, "error": None}] * len(given)})
 
     good, bad = asked(narrow, GOOD, path_of("huge"))
     assert judgement(good).prefix == 0.9
-    assert "413" in told(bad, FailureKind.INVALID)
+    for_good = FailureKind.INVALID if status == 413 else FailureKind.UNAVAILABLE
+    assert str(status) in told(bad, for_good)
+
+
+def test_whoever_waits_when_it_is_closed_does_not_wait_for_ever() -> None:
+    scorer = HttpScorer(HttpConfig(URL, wait_s=0.0), SECRET, httpx.MockTransport(asleep))
+
+    async def run() -> None:
+        waiting = asyncio.ensure_future(scorer.judge([ScorerCall(GOOD, 7)]))
+        await asyncio.sleep(0.05)
+        await scorer.close()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(waiting, 2.0)
+
+    asyncio.run(run())
 
 
 def test_a_server_that_is_not_there_is_what_doctor_finds() -> None:

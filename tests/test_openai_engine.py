@@ -164,9 +164,21 @@ def test_a_stream_is_put_together() -> None:
 
 
 def test_an_api_that_is_gone_is_a_dead_engine() -> None:
-    api = PlayedApi(lambda body: chat(SOLUTION), faults=[httpx.ConnectError("no route")] * 3)
+    api = PlayedApi(lambda body: error(503, "going down"), dies=True)
     with pytest.raises(EngineError, match=r"the API is gone: .*cannot be reached: no route"):
         asked(api, REQUEST)
+
+
+@pytest.mark.parametrize("fault", [httpx.ReadError("cut"), error(403, "your input was flagged")])
+def test_a_request_that_alone_is_not_answered_ends_no_engine(
+    fault: httpx.Response | Exception,
+) -> None:
+    config = OpenAiConfig(base_url=URL, api_key_env=None, retries=0)
+    api = PlayedApi(lambda body: chat(SOLUTION), faults=[fault])
+    refused, made = asked(api, REQUEST, REQUEST, config=config)
+    assert isinstance(refused, Refused)
+    assert refused.again
+    assert isinstance(made, TextGeneration)
 
 
 def test_a_wrong_name_and_a_wrong_key_are_told_at_the_start(

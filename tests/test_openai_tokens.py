@@ -14,6 +14,7 @@ from engines.address import UnfitServer
 from engines.engine import Generation, Refused, Request, Sampling
 from engines.openai_config import OpenAiConfig
 from engines.openai_tokens import OpenAiTokens, listed, serve
+from engines.openai_wire import Unlike
 from engines.tokenizer import HfTokenizer
 from played_api import Body, PlayedApi
 from scorers.thinkprm import ThinkPrm
@@ -157,5 +158,8 @@ def test_an_api_that_nobody_says_the_context_of_is_refused(folder: str) -> None:
 
 
 def test_what_is_told_as_no_number_is_unknown() -> None:
-    told = {"tokens": ["a", "b"], "top_logprobs": [{"a": -1.0, "b": None}, None]}
+    tops = {"a": -1.0, "b": None, "c": True, "d": 3.0, "e": float("nan"), "f": float("inf")}
+    told = {"tokens": ["a", "b"], "top_logprobs": [tops, None]}
     assert listed({"logprobs": told}) == (["a", "b"], [{"a": -1.0}, {}])
+    with pytest.raises(Unlike, match="it tells no tokens"):
+        listed({"logprobs": {"tokens": "ab", "top_logprobs": [{}, {}]}})

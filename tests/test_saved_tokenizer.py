@@ -16,11 +16,14 @@ from benchmarks.arithmetic.structured.choices import offer
 from benchmarks.arithmetic.structured.reasoning import solve
 from benchmarks.arithmetic.structured.responses import prompt, write_response
 from benchmarks.arithmetic.vocabulary import CLASS_FILE
+from engines.tokenizer import HfTokenizer
 
 DOMAIN = Path(__file__).parent.parent / "benchmarks" / "arithmetic"
 CHECKPOINTS = sorted(path.parent for path in DOMAIN.glob("**/tokenizer.json"))
 NAMES = [str(path.relative_to(DOMAIN)) for path in CHECKPOINTS]
 OTHER = "Unknown words, d'accord?\n\n\n x  =\t3.50 (naïve…) <think>12345</think>\r\n"
+
+TURNS = [{"role": "user", "content": "What is 12 + 3.5, then 7 \u00d7 8?"}]
 
 
 @cache
@@ -40,6 +43,12 @@ def texts() -> list[str]:
 
 def ids(tokenizer: Any) -> list[list[int]]:
     return [tokenizer.encode(text, add_special_tokens=False) for text in texts()]
+
+
+def chat_ids(tokenizer: Any) -> list[int]:
+    """As `vllm serve` and plain transformers render a turn."""
+    text = tokenizer.apply_chat_template(TURNS, tokenize=False, add_generation_prompt=True)
+    return list(tokenizer.encode(text, add_special_tokens=False))
 
 
 @cache
@@ -63,6 +72,7 @@ def test_auto_tokenizer_gives_the_ids_that_are_saved(folder: Path) -> None:
     known = PreTrainedTokenizerFast.from_pretrained(folder)
     assert tokenizer.chat_template == known.chat_template
     assert tokenizer.special_tokens_map == known.special_tokens_map
+    assert chat_ids(tokenizer) == list(HfTokenizer.load(str(folder)).chat(TURNS))
 
 
 def test_it_is_the_map_that_leads_auto_tokenizer_there(tmp_path: Path) -> None:
@@ -93,4 +103,6 @@ def test_with_trust_it_runs_the_copy_in_the_checkpoint(
 def test_vllm_gives_the_ids_that_are_saved(folder: Path) -> None:
     from vllm.tokenizers import get_tokenizer
 
-    assert ids(get_tokenizer(str(folder))) == saved(folder)
+    tokenizer = get_tokenizer(str(folder))
+    assert ids(tokenizer) == saved(folder)
+    assert chat_ids(tokenizer) == list(HfTokenizer.load(str(folder)).chat(TURNS))

@@ -17,12 +17,8 @@ import pytest
 
 from engines.engine import EngineError, Finish, Generation, Refused, Request, Sampling
 from engines.vllm_config import VllmConfig
-from engines.vllm_engine import (
-    VllmEngine,
-    find_device,
-    generation,
-    sampling_parameters,
-)
+from engines.vllm_engine import VllmEngine, generation, sampling_parameters
+from engines.vllm_process import find_device
 from engines.vllm_setup import collection_paused, engine_arguments, prepare_environment
 
 EOS = 2

@@ -12,7 +12,8 @@ import pytest
 
 from engines.engine import EngineError, Generation, Refused, Request, Sampling
 from engines.vllm_config import VllmConfig
-from engines.vllm_engine import GpuServer, VllmEngine, _start_async
+from engines.vllm_engine import GpuServer, VllmEngine
+from engines.vllm_process import load_async
 from engines.vllm_setup import engine_arguments
 from test_vllm_engine import ASKED, EOS, output
 
@@ -157,7 +158,7 @@ def test_vllm_is_told_that_the_work_is_offline(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(AsyncLLM, "from_engine_args", from_engine_args)
     model = str(root / "benchmarks" / "arithmetic" / "policy")
     arguments = engine_arguments(model, VllmConfig(), "cuda")
-    asyncio.run(_start_async(arguments, frozenset({EOS})))
+    load_async(arguments)
     assert told == {"usage_context": UsageContext.LLM_CLASS}
 
     # What vLLM makes of it, on GPUs that are not here.

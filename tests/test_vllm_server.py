@@ -16,7 +16,7 @@ import pytest
 
 from engines import retrying, vllm_fleet
 from engines.engine import EngineError, Generation, Refused, Request, Sampling
-from engines.http_client import REDACTED, words
+from engines.http_words import REDACTED, words
 from engines.scripted_engine import ScriptedEngine
 from engines.sureness import sureness
 from engines.tokenizer import HfTokenizer
@@ -27,6 +27,7 @@ from engines.vllm_wire import (
     GENERATE,
     Unlike,
     completions_logprobs,
+    generate_logprobs,
     generation,
     path_of,
 )
@@ -87,6 +88,11 @@ USAGE: dict[str, Any] = {"prompt_tokens": len(PROMPT), "completion_tokens": 1}
         (answer(200, [1]), "its answer is no JSON object: '[1]'"),
         (answer(200, {}), "its answer is not vLLM's: it has not one choice"),
         (answer(200, {"choices": [{**CHOICE, "token_ids": None}]}), "it has no token_ids"),
+        (answer(200, {"choices": [{**CHOICE, "token_ids": [-7]}]}), "it has no token_ids"),
+        (
+            answer(200, {"choices": [{**CHOICE, "token_ids": [7] * 999}]}),
+            "it has 999 tokens and was asked for",
+        ),
         (
             answer(200, {"choices": [CHOICE], "usage": USAGE | {"completion_tokens": 9}}),
             "its usage says 72 + 9 tokens, it had 72 + 1",
@@ -308,7 +314,7 @@ def test_a_server_that_is_down_at_the_start_is_looked_at_when_it_is_up(
         started(server, one, TWO)
 
 
-@pytest.mark.parametrize("said", [None, "much", [1.0]])
+@pytest.mark.parametrize("said", [None, "much", [1.0], True, 2.0, float("nan"), float("inf")])
 def test_a_log_probability_that_is_no_number_is_an_answer_of_another_shape(said: object) -> None:
     for told in (
         {"token_logprobs": [said], "top_logprobs": [{"token_id:7": -1.0}]},
@@ -316,6 +322,9 @@ def test_a_log_probability_that_is_no_number_is_an_answer_of_another_shape(said:
     ):
         with pytest.raises(Unlike, match="no log-probabilities by token id"):
             completions_logprobs({"logprobs": told})
+    listed = {"content": [{"logprob": said, "top_logprobs": []}]}
+    with pytest.raises(Unlike, match="no log-probabilities"):
+        generate_logprobs({"logprobs": listed})
 
 
 def test_an_error_that_begins_with_the_hidden_key_is_told() -> None:

@@ -16,7 +16,7 @@ from typer.exceptions import TyperException
 from search.fault import Fault
 from treewright.hiding import hiding_streams
 from treewright.streams import lost_output, steady_streams
-from treewright.verbs import caching, checking, exchanging, reading, running, verifying
+from treewright.verbs import caching, checking, exchanging, reading, running, serving, verifying
 from treewright.verbs.options import say
 
 EXIT_CODES = """
@@ -54,6 +54,8 @@ def treewright(
 app.command(context_settings=PASS_ON)(running.run)
 app.command(context_settings=PASS_ON)(running.sweep)
 app.command()(running.resume)
+app.command(context_settings=PASS_ON)(serving.ask)
+app.command(context_settings=PASS_ON)(serving.serve)
 app.command(context_settings=PASS_ON)(verifying.verify)
 app.command()(reading.score)
 app.command()(reading.compare)

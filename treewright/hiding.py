@@ -36,6 +36,11 @@ def keep_secret(value: str) -> None:
         _pattern = re.compile("|".join(map(re.escape, longest_first)))
 
 
+def known_secrets() -> frozenset[str]:
+    """Them, in each of their forms: for a process that is to keep them as well."""
+    return frozenset(_known)
+
+
 def hide(text: str) -> str:
     """The text without the secrets that are known, those that it was cut inside of included."""
     if _pattern is None:

@@ -37,6 +37,9 @@ class DatasetConfig:
     """The columns of `problem`, `answer` and `id`, where their names are not understood by
     themselves; and, where they are to be asked too, of `context`, which is put before the question,
     and of `options`."""
+    reference: bool = True
+    """Whether rows have a reference answer. Of a file without one (`question`, perhaps `id` and
+    `history`, the turns before it) nothing is graded: it is not known which answers are right."""
     subjects: tuple[str, ...] = ()
     """Only rows whose column `subject` says one of these; empty is all."""
     per_subject: int | None = None
@@ -66,6 +69,9 @@ class DatasetConfig:
             _check_path("exclude", self.exclude)
         check_choice("option_format", self.option_format, list(OPTION_FORMATS))
         self._check_name()
+        if not self.reference and (self.name is not None or self.fields):
+            hint = "it is of a file that you name with path, with the columns question and id"
+            raise fault("reference", self.reference, "true here", hint)
         self._check_counts()
         for name in self.fields:
             check_choice("fields", name, list(FIELDS))

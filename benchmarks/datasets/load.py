@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 
+from benchmarks.datasets.asked import questions_alone
 from benchmarks.datasets.columns import find_columns, question_id, unasked
 from benchmarks.datasets.config import DatasetConfig
 from benchmarks.datasets.files import DatasetError, RawRow, read_rows, user_path
@@ -68,7 +69,7 @@ def _notes(
     path: Path, pairs: Sequence[tuple[Fields, Item]], config: DatasetConfig
 ) -> tuple[str, ...]:
     """Of columns that are not asked, where rows have no schema of their own."""
-    if config.named is not None:
+    if config.named is not None or not config.reference:
         return ()
     rows = [fields for fields, _ in pairs]
     names = dict.fromkeys(name for fields in rows for name in fields)
@@ -88,7 +89,8 @@ def _reader(path: Path, rows: list[RawRow], config: DatasetConfig) -> Reader:
     if not columns:
         hint = "a dataset is JSON Lines (one object per line), parquet or CSV"
         raise DatasetError(str(path), rows[0].fault or "has no fields", hint, rows[0].number)
-    schema = config.named.read if config.named is not None else plain_rows
+    plain = plain_rows if config.reference else questions_alone
+    schema = config.named.read if config.named is not None else plain
     return schema(str(path), columns, config.fields, config.option_style)
 
 
@@ -134,6 +136,8 @@ def _digest(samples: list[Sample]) -> str:
     hasher = blake2b(digest_size=16)
     for sample in samples:
         parts: list[object] = [sample.problem.id, sample.problem.question, sample.answer]
+        if sample.problem.history:
+            parts.append([[turn.role, turn.content] for turn in sample.problem.history])
         if sample.labels is not None:
             parts += [sample.labels.steps, sample.labels.first_error]
         hasher.update(json.dumps(parts).encode() + b"\n")

@@ -34,13 +34,13 @@ class StepLabels:
 
 @dataclass(frozen=True)
 class Sample:
-    """A problem with its reference answer, which no search sees.
+    """A problem with its reference answer, which no search sees; None where nobody knows it.
 
     `metadata`: the other columns. `labels`: only of a dataset that judges the steps of a solution.
     """
 
     problem: Problem
-    answer: str
+    answer: str | None
     metadata: Mapping[str, object]
     labels: StepLabels | None = None
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from benchmarks.grading import Grades, Outcome
 from search.driver import Searched
 
-UNDECIDED = (Outcome.TIMEOUT, Outcome.FAILED)
-"""The grader could not tell: neither right nor wrong."""
+UNDECIDED = (Outcome.TIMEOUT, Outcome.FAILED, Outcome.UNKNOWN)
+"""The grader could not tell, or nobody knows: neither right nor wrong."""
 
 
 @dataclass(frozen=True, slots=True)

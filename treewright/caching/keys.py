@@ -51,7 +51,10 @@ def _judging(call: ScorerCall, own: bool) -> Json:
 
 
 def _path(path: Prefix, own: bool) -> Json:
-    question = encode_text(path.problem.question)
+    question: Any = encode_text(path.problem.question)
+    if path.problem.history:
+        turns = [(turn.role, encode_text(turn.content)) for turn in path.problem.history]
+        question = {"asked": question, "history": turns}
     if own:
         steps: list[Any] = [encode_step(step) for step in path.steps]
         problem = encode_text(path.problem.id)

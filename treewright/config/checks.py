@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 
-from engines.traits import Judges, traits_of
+from engines.traits import Judges, Traits, traits_of
 from search.aggregation import AGGREGATIONS, Aggregator, MissingRule
 from search.custom import PartError, is_import_path
 from search.questions import Declared
@@ -110,15 +110,21 @@ def check_models(
             continue
         for key, named in traits.key_variables.items():
             _check_key(config, where, f"{section}.{key}", named)
-        if traits.engine is None:
-            continue
-        key = f"{section}.{traits.model_key}"
-        if traits.model is not None and (problem := traits.engine.lacks(traits.model)):
-            hint = "give the folder of a checkpoint, or a name like Qwen/Qwen2.5-3B-Instruct"
-            raise ConfigError(where(key), key, traits.model, problem, hint)
-        for name, problem, hint in traits.engine.amiss():
-            key = f"{section}.engine.{name}"
-            raise ConfigError(where(key), key, None, problem, hint)
+        for within, part in traits.engines():
+            _check_engine(part, f"{section}.{within}", where)
+
+
+def _check_engine(part: Traits, before: str, where: Where) -> None:
+    """Of a part, or one within it, whose keys stand after `before`."""
+    if (engine := part.engine) is None:
+        return
+    if part.model is not None and (problem := engine.lacks(part.model)):
+        key = f"{before}{part.model_key}"
+        hint = "give the folder of a checkpoint, or a name like Qwen/Qwen2.5-3B-Instruct"
+        raise ConfigError(where(key), key, part.model, problem, hint)
+    for name, problem, hint in engine.amiss():
+        key = f"{before}engine.{name}"
+        raise ConfigError(where(key), key, None, problem, hint)
 
 
 def _check_key(config: Config, where: Where, key: str, named: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engines.config import Ability
-from engines.traits import Judges, traits_of
+from engines.traits import Judges, Traits, traits_of
 from search.aggregation import Aggregator, Over
 from search.questions import Declared, judges_prefixes
 from search.strategies.steered import Steered
@@ -129,16 +129,25 @@ def _check_option_base(config: Config, where: Where) -> None:
         raise ConfigError(where(key), key, shown, problem, hint)
 
 
+def _check_ability(config: Config, section: str, within: str, part: Traits, where: Where) -> None:
+    """Of a part, or of one within it, whose keys stand after `within`."""
+    if (engine := part.engine) is None or not (lacking := sorted(part.asks - engine.abilities)):
+        return
+    key = f"{section}.{within}engine.kind"
+    kind = kind_of(section, getattr(config, section))
+    needs = f"{section} {kind}" if not within else f"{section}.{within.removesuffix('.')}"
+    problem = f"cannot give {', '.join(lacking)}, which {needs} needs"
+    raise ConfigError(where(key), key, engine.kind, problem, engine.advice(lacking))
+
+
 def _check_abilities(config: Config, where: Where) -> None:
     """An engine must be able to do what its part asks of it."""
     for section, traits in sides(config).items():
+        for within, part in traits.engines():
+            _check_ability(config, section, within, part, where)
         if traits.engine is None:
             continue
-        key, kind = f"{section}.engine.kind", kind_of(section, getattr(config, section))
-        if lacking := sorted(traits.asks - traits.engine.abilities):
-            problem = f"cannot give {', '.join(lacking)}, which {section} {kind} needs"
-            hint = traits.engine.advice(lacking)
-            raise ConfigError(where(key), key, traits.engine.kind, problem, hint)
+        key = f"{section}.engine.kind"
         by_steps = section == "policy" and not traits.whole and judges_prefixes(config.strategy)
         if by_steps and Ability.CONTINUE not in traits.engine.abilities:
             strategy = kind_of("strategy", config.strategy)

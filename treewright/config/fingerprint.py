@@ -18,6 +18,7 @@ from typing import Any
 
 from engines.config import EngineConfig
 from scorers.members import Member
+from search.checks import is_unsaid
 from treewright.config.config import Config
 from treewright.config.kinds import SECTIONS, kind_of, sides
 from treewright.config.schema import join
@@ -30,8 +31,12 @@ EDGE = 2**20
 
 def fingerprint(config: Config, dataset_digest: str) -> str:
     """64 hex digits; the first 8 name the run's folder. `dataset_digest` is of the loaded data."""
-    facts = identity_of(config, dataset_digest)
-    return sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    return fingerprint_of(identity_of(config, dataset_digest))
+
+
+def fingerprint_of(identity: Mapping[str, str]) -> str:
+    """That of a config and data with this identity."""
+    return sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
 def identity_of(config: Config, dataset_digest: str) -> dict[str, str]:
@@ -125,7 +130,7 @@ def _models(config: Config) -> dict[str, Any]:
 
 
 def _versions(config: Config) -> dict[str, Any]:
-    engines = (traits.engine for traits in sides(config).values())
+    engines = (part.engine for side in sides(config).values() for _, part in side.engines())
     libraries = {"treewright"}.union(*(engine.libraries for engine in engines if engine))
     return {f"versions.{name}": installed(name) for name in libraries}
 
@@ -144,7 +149,7 @@ def _leaves(value: Any, key: str) -> Iterator[tuple[str, Any]]:
         item, name = getattr(value, f.name), join(key, f.name)
         if f.metadata.get("uncounted"):
             continue
-        if f.metadata.get("unsaid") and item == f.default:
+        if is_unsaid(f, item):
             continue  # a run from before there was this key is still the same
         if isinstance(item, EngineConfig):
             yield from ((join(name, key), value) for key, value in item.identity().items())

@@ -116,5 +116,6 @@ def _engines(config: Config) -> Iterator[str]:
         for key, named in traits.key_variables.items():
             if not os.environ.get(named, "").strip():
                 yield f"{side}.{key}: {named} is not set here; a run needs it"
-        for note in traits.engine.notes() if traits.engine else ():
-            yield f"{side}.engine.{note}"
+        for within, part in traits.engines():
+            for note in part.engine.notes() if part.engine else ():
+                yield f"{side}.{within}engine.{note}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 import yaml  # type: ignore[import-untyped]  # PyYAML, which OmegaConf brings, ships no types
@@ -22,8 +23,23 @@ def to_plain(value: Any) -> Any:
 
 def dump(plain: dict[str, Any]) -> str:
     """Plain data as a YAML document, keys in their order."""
+    sections = [_Section(repr((key, value)), {key: value}) for key, value in plain.items()]
+    return "".join(map(_dumped, sections)) or "{}\n"
+
+
+@dataclass(frozen=True)
+class _Section:
+    """A key of a document and what it holds; `said` tells it from every other."""
+
+    said: str
+    plain: dict[str, Any] = field(compare=False)
+
+
+@lru_cache(maxsize=256)
+def _dumped(section: _Section) -> str:
+    """Runs of one process differ in few sections, and a server begins one for every question."""
     options = {"sort_keys": False, "allow_unicode": True, "width": 100}
-    return str(yaml.dump(plain, Dumper=_DUMPER, **options))
+    return str(yaml.dump(section.plain, Dumper=_DUMPER, **options))
 
 
 def _represent(dumper: Any, text: str) -> Any:

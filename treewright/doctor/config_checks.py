@@ -27,8 +27,9 @@ def _part(
 ) -> Iterator[Finding]:
     """What the part finds of itself; of one that says nothing, that it was not examined."""
     traits = traits_of(part)
-    for key, problem, hint in traits.engine.amiss() if traits.engine else ():
-        yield fail(f"{section} engine", f"{section}.engine.{key} {problem}", hint)
+    for within, each in traits.engines():
+        for key, problem, hint in each.engine.amiss() if each.engine else ():
+            yield fail(f"{section} engine", f"{section}.{within}engine.{key} {problem}", hint)
     if isinstance(part, Examined):
         yield from part.examine(questions, feedback=feedback)
     elif traits.needs is None:

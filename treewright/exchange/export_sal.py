@@ -8,8 +8,6 @@ with (src/sal/utils/score.py).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from benchmarks.datasets import Sample
@@ -17,35 +15,35 @@ from search.core import Candidate, Missing, Spent
 from treewright.arms.arm import Arm
 from treewright.arms.graded import Graded
 from treewright.arms.solved import Solved
-from treewright.exchange.completions import COMPLETIONS, SCORES, STOPS, TOKENS, is_result
-from treewright.exchange.output_file import whole_file
+from treewright.exchange.completions import is_result
 from treewright.exchange.samples import spent_along, stop_of
+from treewright.exchange.translated import COMPLETIONS, SCORES, STOPS, TOKENS
+from treewright.exchange.writer import Ordered, RunWriter
 from treewright.running.recorded import RecordedRun
-from treewright.running.replay import Known
 
 LAST = "last"
 SELECTIONS = {"naive": "best", "weighted": "weighted", "maj": "majority"}
 """Its name of a selection, and ours."""
 
 
-def write_completions(run: RecordedRun, known: Known, target: Path) -> int:
-    """Write the file, whole or not at all; returns how many candidates it has.
+class CompletionWriter(RunWriter):
+    """JSON Lines, in ASCII: a row per problem with candidates."""
 
-    Raises `RunWriteError`.
-    """
-    with whole_file(target) as file:
-        for row in rows(run, known):
-            file.write(json.dumps(row, allow_nan=False).encode("ascii") + b"\n")
-    return sum(len(solved.search.result.candidates) for solved in known.solved)
+    def __init__(self, ordered: Ordered) -> None:
+        super().__init__(ordered)
+        self.sizes = [1 << power for power in range(ordered.most.bit_length())]
 
-
-def rows(run: RecordedRun, known: Known) -> Iterator[dict[str, Any]]:
-    """One row per problem with candidates, in the order of the dataset."""
-    largest = max((len(solved.search.result.candidates) for solved in known.solved), default=0)
-    sizes = [1 << power for power in range(largest.bit_length())]
-    for sample, solved in run.results(known):
-        if solved.search.result.candidates:
-            yield {**_problem(sample), **_results(solved), **_predictions(run, solved, sizes)}
+    def add(self, number: int, sample: Sample, solved: Solved) -> None:
+        """Its row."""
+        if not solved.search.result.candidates:
+            return
+        row = {
+            **_problem(sample),
+            **_results(solved),
+            **_predictions(self.run, solved, self.sizes),
+        }
+        self.file.write(json.dumps(row, allow_nan=False).encode("ascii") + b"\n")
+        self.written += len(solved.search.result.candidates)
 
 
 def _problem(sample: Sample) -> dict[str, Any]:

@@ -56,7 +56,8 @@ async def import_completions(
         ConfigError: for an override that cannot be.
     """
     path = user_path(str(file))
-    rows = read_completions(path)
+    given = read_completions(path)
+    rows = given.rows
     digest = sha256(path.read_bytes()).hexdigest()
     overrides = [f"name={name or _name(path)}", *overrides]
     data, section = _problems(path, rows, dataset, overrides)
@@ -73,7 +74,7 @@ async def import_completions(
         job = replace(job, config=config)
     facts = Facts.of(path, digest, rows)
     folder.write_json("manifest.json", {**folder.manifest(), "imported": asdict(facts)})
-    for note in facts.notes():
+    for note in [*given.notes, *facts.notes()]:
         print(note, file=sys.stderr)
     with job.at_work() as journal:
         await record(data.samples, completions, config.strategy, journal, config.seed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.datasets import Dataset, DatasetError
@@ -18,7 +18,8 @@ def pair(
     """The completions of each problem that has some, by problem id.
 
     A row is about the problem with its id, which must ask the same, white space aside; where no
-    problem has its id, about the one that asks the same.
+    problem has its id, about the one that asks the same; where none does, and the row's question is
+    a prompt with a question in it, about the only one whose question stands there.
 
     Raises:
         DatasetError: for a row that is about none, or about the same problem as another row.
@@ -31,7 +32,7 @@ def pair(
     found: dict[str, Completed] = {}
     for row in rows:
         named = by_id.get(row.id) if row.id is not None else None
-        alike = by_question.get(_words(row.question), [])
+        alike = by_question.get(_words(row.question)) or _prompted(row, by_question)
         if named is not None and named not in alike:
             what = f"asks something else than problem {named.id} of the dataset"
             raise DatasetError(str(file), what, "is it another version of it?", row.number)
@@ -45,6 +46,17 @@ def pair(
             raise DatasetError(str(file), what, "join the two rows, or remove one", row.number)
         found[id] = row
     return {id: row.completions for id, row in found.items()}
+
+
+def _prompted(row: Completed, by_question: Mapping[str, list[Problem]]) -> list[Problem]:
+    """The problems whose question stands in the row's, white space aside, between other words."""
+    prompt = f" {_words(row.question)} "
+    return [
+        problem
+        for words, problems in by_question.items()
+        if f" {words} " in prompt
+        for problem in problems
+    ]
 
 
 def _words(question: str) -> str:

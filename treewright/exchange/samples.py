@@ -9,15 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.datasets import Sample
 from search.core import Candidate, Judgement, Missing, Prefix, Spent, StopReason, place_id
 from treewright.arms.solved import Solved
 from treewright.config.kinds import kind_of
-from treewright.exchange.output_file import whole_file
+from treewright.exchange.writer import Ordered, RunWriter
 from treewright.running.recorded import RecordedRun
 from treewright.running.replay import Known
 
@@ -189,18 +187,19 @@ def stop_of(path: Prefix) -> StopReason:
     return path.steps[-1].stop if path.steps else StopReason.ABORT
 
 
-def rows(run: RecordedRun, known: Known) -> Iterator[dict[str, Any]]:
-    """One row per candidate, in the order of the dataset."""
-    for sample, solved in run.results(known):
-        for index in range(len(solved.search.result.candidates)):
-            row = SampleRow(run, sample, solved, index)
-            yield {name: storable(column.value(row)) for name, column in COLUMNS.items()}
+def rows(run: RecordedRun, sample: Sample, solved: Solved) -> Iterator[dict[str, Any]]:
+    """One row per candidate of a problem."""
+    for index in range(len(solved.search.result.candidates)):
+        row = SampleRow(run, sample, solved, index)
+        yield {name: storable(column.value(row)) for name, column in COLUMNS.items()}
 
 
 def storable(value: Any) -> Any:
     """The value, its texts as UTF-8 can hold them."""
     if isinstance(value, str):
         return SURROGATE.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {name: storable(item) for name, item in value.items()}
     return [storable(item) for item in value] if isinstance(value, list) else value
 
 
@@ -232,20 +231,39 @@ def samples_table(run: RecordedRun, known: Known) -> pa.Table:
     """All samples as one pyarrow table."""
     import pyarrow as pa
 
-    return pa.Table.from_pylist(list(rows(run, known)), schema=schema(run))
+    found = [row for sample, solved in run.results(known) for row in rows(run, sample, solved)]
+    return pa.Table.from_pylist(found, schema=schema(run))
 
 
-def write_samples(run: RecordedRun, known: Known, target: Path) -> int:
-    """Write the file, whole or not at all; returns how many rows it has. Raises `RunWriteError`."""
-    import pyarrow as pa
-    from pyarrow import parquet
+class SampleWriter(RunWriter):
+    """The file, some rows at once."""
 
-    written, waiting, form = 0, rows(run, known), schema(run)
-    with (
-        whole_file(target) as opened,
-        parquet.ParquetWriter(opened, form, compression="zstd") as file,
-    ):
-        while some := list(islice(waiting, ROWS_AT_ONCE)):
-            file.write_table(pa.Table.from_pylist(some, schema=form))
-            written += len(some)
-    return written
+    def __init__(self, ordered: Ordered) -> None:
+        super().__init__(ordered)
+        from pyarrow import parquet
+
+        self.schema = schema(self.run)
+        self.table = parquet.ParquetWriter(self.file, self.schema, compression="zstd")
+        self.waiting: list[dict[str, Any]] = []
+
+    def add(self, number: int, sample: Sample, solved: Solved) -> None:
+        """A row per candidate."""
+        for row in rows(self.run, sample, solved):
+            self.waiting.append(row)
+            self.written += 1
+        if len(self.waiting) >= ROWS_AT_ONCE:
+            self._write()
+
+    def finish(self) -> None:
+        """The rows that are left."""
+        self._write()
+
+    def close(self) -> None:
+        """End the file."""
+        self.table.close()
+
+    def _write(self) -> None:
+        import pyarrow as pa
+
+        self.table.write_table(pa.Table.from_pylist(self.waiting, schema=self.schema))
+        self.waiting = []

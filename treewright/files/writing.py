@@ -21,12 +21,12 @@ LONGEST_NAME = 200
 
 
 @contextmanager
-def replacing(root: Path, name: str) -> Iterator[BinaryIO]:
+def replacing(root: Path, name: str, *, durable: bool = True) -> Iterator[BinaryIO]:
     """A file to write; when the block ends in order it is `name` (`a/b.txt`) in `root`.
 
     Folders below `root` are made. It is the old file or the whole new one, whenever the machine
-    stops. Raises `UnsafeFile` for a link in place of a folder and for a device or a pipe in place
-    of the file, else `OSError`.
+    stops; without `durable`, whenever this process does. Raises `UnsafeFile` for a link in place of
+    a folder and for a device or a pipe in place of the file, else `OSError`.
     """
     folder, _, last = name.rpartition("/")
     with opened_folder(root, folder, make=True) as fd:
@@ -36,7 +36,8 @@ def replacing(root: Path, name: str) -> Iterator[BinaryIO]:
             with os.fdopen(os.open(temporary, NEW, 0o666, dir_fd=fd), "wb") as file:
                 yield file
                 file.flush()
-                os.fsync(file.fileno())
+                if durable:
+                    os.fsync(file.fileno())
             os.replace(temporary, last, src_dir_fd=fd, dst_dir_fd=fd)
         except BaseException as error:
             with suppress(OSError):
@@ -46,15 +47,15 @@ def replacing(root: Path, name: str) -> Iterator[BinaryIO]:
             raise
 
 
-def write_bytes(root: Path, name: str, data: bytes) -> None:
+def write_bytes(root: Path, name: str, data: bytes, *, durable: bool = True) -> None:
     """Write bytes. Raises as `replacing`."""
-    with replacing(root, name) as file:
+    with replacing(root, name, durable=durable) as file:
         file.write(data)
 
 
-def write_text(root: Path, name: str, text: str) -> None:
+def write_text(root: Path, name: str, text: str, *, durable: bool = True) -> None:
     """Write a text, without the secrets that are known. Raises as `replacing`."""
-    write_bytes(root, name, hide(text).encode("utf-8", "surrogatepass"))
+    write_bytes(root, name, hide(text).encode("utf-8", "surrogatepass"), durable=durable)
 
 
 def make_folder(root: Path, name: str) -> None:

@@ -18,15 +18,19 @@ from treewright.journal.damage import JournalError
 class Appender:
     """Appends to one file. After a failed write it refuses all others: the end is unknown."""
 
-    def __init__(self, path: Path, good: int | None = None) -> None:
-        """Open the file; what lies beyond its first `good` bytes, a torn line, is cut off."""
-        self.path = path
+    def __init__(self, path: Path, good: int | None = None, *, durable: bool = True) -> None:
+        """Open the file; what lies beyond its first `good` bytes, a torn line, is cut off.
+
+        Without `durable` a line is written before anyone hears of it, and outlasts this process,
+        but not a loss of power.
+        """
+        self.path, self._durable = path, durable
         folder, flags = path.parent, os.O_WRONLY | os.O_CREAT | os.O_APPEND
         created = not path.exists()
         self._fd = open_inside(folder.parent, f"{folder.name}/{path.name}", flags)
-        if created:
+        if created and durable:
             sync_folder(folder)
-        elif good is not None:
+        elif not created and good is not None:
             os.ftruncate(self._fd, good)
         self._size = os.fstat(self._fd).st_size
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
@@ -73,7 +77,8 @@ class Appender:
         rest = memoryview(block)
         while rest:
             rest = rest[os.write(self._fd, rest) :]
-        os.fsync(self._fd)
+        if self._durable:
+            os.fsync(self._fd)
         start = self._size
         self._size += len(block)
         return start

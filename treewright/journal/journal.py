@@ -45,9 +45,9 @@ __all__ = ["Journal", "JournalError"]
 class Journal:
     """Implements `search.ports.Memory` and keeps free records beside."""
 
-    def __init__(self, folder: Path, *, readonly: bool) -> None:
+    def __init__(self, folder: Path, *, readonly: bool, durable: bool = True) -> None:
         self.folder = folder
-        self.readonly = readonly
+        self.readonly, self.durable = readonly, durable
         self._index = JournalIndex()
         self._known: dict[str, int] = {}
         self._files: dict[str, int] = {}
@@ -57,15 +57,23 @@ class Journal:
         self._appender: Appender | None = None
 
     @classmethod
-    def open(cls, folder: Path, writer: str = "driver", *, readonly: bool = False) -> Journal:
+    def open(
+        cls,
+        folder: Path,
+        writer: str = "driver",
+        *,
+        readonly: bool = False,
+        durable: bool = True,
+    ) -> Journal:
         """Read all that is there, then be ready to append to `<writer>.jsonl`.
 
-        With `readonly` nothing on disk is touched, and another process may be writing.
+        With `readonly` nothing on disk is touched, and another process may be writing. `durable`:
+        as of `Appender`.
 
         Raises:
             JournalError: a file cannot be read or written, or another version wrote it.
         """
-        journal = cls(folder, readonly=readonly)
+        journal = cls(folder, readonly=readonly, durable=durable)
         try:
             journal._load()
             if not readonly:
@@ -262,7 +270,7 @@ class Journal:
         """Cut a torn tail off the writer's own file and open it for appending."""
         path = self.folder / f"{writer}.jsonl"
         self._writer = writer
-        self._appender = Appender(path, self._good.get(writer, 0))
+        self._appender = Appender(path, self._good.get(writer, 0), durable=self.durable)
         self._open.callback(self._appender.close)
         if writer not in self._files:
             self._read_from(path)

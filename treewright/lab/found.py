@@ -13,7 +13,7 @@ from search.core import Candidate, Missing, Problem, Score, Spending
 from search.driver import Searched, total
 from search.tree import Graph, tree_of
 from search.wording import amount, number
-from treewright.ledger import cost
+from treewright.ledger import cost, sum_known
 from treewright.terminal import line
 from treewright.trees.draw import footer, lines
 from treewright.trees.trees import choose_on
@@ -72,11 +72,15 @@ class Found:
         assert isinstance(console.file, io.StringIO)
         return console.file.getvalue()
 
-    def __repr__(self) -> str:
+    def told(self, whole: str) -> str:
+        """What was found and the tree, of a long one the beginning; `whole` says how to see all."""
         shown = self.drawing().splitlines()
-        more = [f"… {len(shown) - LONGEST_TREE} more lines: print(found.drawing())"]
+        more = [f"… {len(shown) - LONGEST_TREE} more lines: {whole}"]
         tree = shown if len(shown) <= LONGEST_TREE else [*shown[:LONGEST_TREE], *more]
         return "\n".join([*self._summary(), *tree])
+
+    def __repr__(self) -> str:
+        return self.told("print(found.drawing())")
 
     def _repr_html_(self) -> str:
         """As a notebook shows it; what a model wrote is text there, never markup."""
@@ -89,11 +93,11 @@ class Found:
         of = f"{len(self.candidates)} candidate{'' if len(self.candidates) == 1 else 's'}"
         answer = line(self.answer) if self.answer is not None else "none"
         yield f"answer {answer}{score} ({by} of {of})"
-        spent = self.spent
-        yield (
-            f"{amount(cost(spent.policy))} tokens of the policy, "
-            f"{amount(cost(spent.verifier))} of the verifier"
+        costs = self.searched.costs
+        policy, verifier = (
+            sum_known(map(cost, each.values())) for each in (costs.policy, costs.verifier)
         )
+        yield f"{amount(policy)} tokens of the policy, {amount(verifier)} of the verifier"
         if self.searched.result.exhausted:
             yield line(f"ended by a limit: {self.searched.result.exhausted}")
 

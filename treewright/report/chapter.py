@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from benchmarks.grading import Outcome
@@ -74,15 +75,20 @@ def chapter(reading: ReportedRun) -> Chapter:
         arms=tuple(found[at] for at in order),
         standings=tuple(placed[at] for at in order),
         accuracy_plots=(
-            *charts.accuracy_over_n(run, found),
-            *charts.accuracy_over_tokens(run, found),
+            *_with_points(charts.accuracy_over_n(run, found)),
+            *_with_points(charts.accuracy_over_tokens(run, found)),
         ),
-        difference_plots=tuple(charts.difference_over_n(run, found)),
+        difference_plots=tuple(_with_points(charts.difference_over_n(run, found))),
         comparisons=tuple(against_last(found)),
         verifier=judged,
         verifier_plots=tuple(plot for plot in drawn if plot is not None),
         ledger=ledger_of(reading),
     )
+
+
+def _with_points(plots: Iterable[Plot]) -> Iterator[Plot]:
+    """Those that show something: where no answer could be graded there is nothing."""
+    return (plot for plot in plots if any(series.spots for series in plot.series))
 
 
 def ledger_of(reading: ReportedRun) -> Ledger:
@@ -106,8 +112,7 @@ def notes(reading: ReportedRun, judged: Verifier | None) -> list[str]:
         told.append("One problem: its figures say nothing about others, intervals are as wide.")
     if reading.largest <= 1:
         told.append("One solution per problem: every way to choose among them is the same.")
-    if all(each is Outcome.ABSTAINED for case in cases for each in case.outcomes):
-        told.append("No solution gave an answer: every arm abstains, which counts as wrong.")
+    told += ungraded(reading)
     if reading.unjudged:
         told.append(f"No verifier was asked ({reading.unjudged}): nothing is scored.")
     elif judged is not None and not judged.solutions:
@@ -123,6 +128,16 @@ def notes(reading: ReportedRun, judged: Verifier | None) -> list[str]:
             f"{counted(limits, 'search', 'es')} ended at a limit before it ended by itself."
         )
     return told
+
+
+def ungraded(reading: ReportedRun) -> list[str]:
+    """That no answer is there to be graded, or nobody knows which are right."""
+    outcomes = {each for case in reading.cases for each in case.outcomes}
+    if outcomes <= {Outcome.ABSTAINED}:
+        return ["No solution gave an answer: every arm abstains, which counts as wrong."]
+    if Outcome.UNKNOWN in outcomes:
+        return ["Nobody knows the right answers: nothing is graded, no arm has an accuracy."]
+    return []
 
 
 def unfinished(reading: ReportedRun) -> list[str]:

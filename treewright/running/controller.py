@@ -116,7 +116,10 @@ class Grading:
             return Grades(
                 tuple(known["groups"]), tuple(Outcome(outcome) for outcome in known["outcomes"])
             )
-        grades = await self.grader.grade(sample.answer, answers)
+        if sample.answer is None:
+            grades = await self.grader.grouped(answers)
+        else:
+            grades = await self.grader.grade(sample.answer, answers)
         if not self.readonly:
             await self.journal.append(
                 "grade",

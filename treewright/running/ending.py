@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from benchmarks.datasets import Dataset
-from engines.traits import traits_of
+from engines.token_price import TokenPrice
+from engines.traits import Traits, traits_of
 from search.ports import Failure, FailureKind
 from treewright.arms.arm import arms_of
 from treewright.arms.metrics import Metrics, measure
@@ -57,13 +58,27 @@ def ending(config: Config, dataset: Dataset, known: Known) -> Ending:
 def bills(config: Config, ledger: Ledger) -> dict[str, float | None]:
     """What the tokens of each side cost that has a price, None where a count is unknown."""
     accounts = {"policy": ledger.policy, "verifier": ledger.verifier}
-    prices = {"policy": config.policy, "verifier": config.scorer}
-    engines = {side: traits_of(part).engine for side, part in prices.items()}
+    parts = {"policy": traits_of(config.policy), "verifier": traits_of(config.scorer)}
     return {
-        side: engine.billed.of(account.prompt, account.cached, account.generated)
+        side: None
+        if shared(parts[side])
+        else price.of(account.prompt, account.cached, account.generated)
         for side, account in accounts.items()
-        if (engine := engines[side]) and engine.billed
+        if (price := priced(parts[side]))
     }
+
+
+def priced(part: Traits) -> TokenPrice | None:
+    """The price of its tokens, or of those of the first in it that has one; None without any."""
+    billed = (each.engine.billed for _, each in part.engines() if each.engine)
+    return next((price for price in billed if price), None)
+
+
+def shared(part: Traits) -> bool:
+    """Whether several within it have tokens, which are counted together and cost differently."""
+    return (
+        sum(each.most_tokens != 0 or each.engine is not None for each in part.within.values()) > 1
+    )
 
 
 def unjudged(item: Solved) -> Failure | None:

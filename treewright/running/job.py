@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.datasets import Dataset
 from treewright.config.config import Config
-from treewright.config.fingerprint import fingerprint, identity_of
+from treewright.config.fingerprint import fingerprint, fingerprint_of, identity_of
 from treewright.config.kinds import SECTIONS
 from treewright.config.load import to_yaml
 from treewright.config.stand_in import facts_of
@@ -74,21 +74,10 @@ class Job:
         if self.folder is not None:
             return self
         config, digest = self.config, self.dataset.digest
-        identity = fingerprint(config, digest)
-        folder = RunFolder.create(Path(config.output_dir), config.name, identity)
-        make_folder(folder.path, "journal")
-        write_config(folder, config)
-        folder.write_json("env.json", environment())
-        folder.write_json(
-            "manifest.json",
-            {
-                "name": config.name,
-                "fingerprint": identity,
-                "identity": identity_of(config, digest),
-                "created": datetime.now(UTC).isoformat(timespec="seconds"),
-                "parts": {name: facts_of(name, getattr(config, name)) for name in SECTIONS},
-            },
-        )
+        identity = identity_of(config, digest)
+        name = Path(config.output_dir), config.name, fingerprint_of(identity)
+        folder = RunFolder.create(*name)
+        begin(folder, config, identity)
         return replace(self, folder=folder)
 
     @contextmanager
@@ -106,14 +95,43 @@ class Job:
         return ending
 
 
+def begin(
+    folder: RunFolder,
+    config: Config,
+    identity: Mapping[str, str],
+    where: Mapping[str, object] | None = None,
+) -> None:
+    """Write what a new run says of itself. `where`: its `environment`, if that is known."""
+    make_folder(folder.path, "journal")
+    write_config(folder, config)
+    folder.write_json("env.json", where or environment())
+    folder.write_json(
+        "manifest.json",
+        {
+            "name": config.name,
+            "fingerprint": fingerprint_of(identity),
+            "identity": identity,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "parts": {name: facts_of(name, getattr(config, name)) for name in SECTIONS},
+        },
+    )
+
+
 @contextmanager
-def at_work(folder: RunFolder, config: Config) -> Iterator[Journal]:
-    """A folder's journal, under its lock; whatever ends the block early shows in STATUS."""
-    with RunLock(folder.path), Journal.open(folder.journal) as journal:
+def at_work(folder: RunFolder, config: Config | None) -> Iterator[Journal]:
+    """A folder's journal, under its lock; whatever ends the block early shows in STATUS.
+
+    `config` None: it is in the folder as it is now.
+    """
+    with (
+        RunLock(folder.path),
+        Journal.open(folder.journal, durable=folder.durable) as journal,
+    ):
         if damage := journal.counts.damage():
             print(clean(f"{folder.path}: {damage}"), file=sys.stderr)
         folder.set_status(Status.RUNNING)
-        write_config(folder, config)  # reporting and cluster may be others than before
+        if config is not None:
+            write_config(folder, config)  # reporting and cluster may be others than before
         try:
             yield journal
         except (asyncio.CancelledError, KeyboardInterrupt):

@@ -48,12 +48,12 @@ class RunLock:
         except LockError:
             self._close()
             raise
-        # A forked child would keep the lock alive after a kill of this process.
-        os.register_at_fork(after_in_child=self._close)
+        HELD.add(self)
         return self
 
     def __exit__(self, *raised: object) -> None:
         os.ftruncate(self._fd, 0)
+        HELD.discard(self)
         self._close()
 
     def _take(self) -> None:
@@ -106,3 +106,17 @@ class RunLock:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+HELD: set[RunLock] = set()
+"""The locks of this process."""
+
+
+def _let_go() -> None:
+    """A forked child would keep the locks alive after a kill of this process."""
+    for lock in HELD:
+        lock._close()
+    HELD.clear()
+
+
+os.register_at_fork(after_in_child=_let_go)

@@ -58,9 +58,14 @@ class RunWriteError(Fault):
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """The folder of one run. Files are written whole or not at all."""
+    """The folder of one run. Files are written whole or not at all.
+
+    `durable`: whether they, and the journal, outlast a loss of power. A run that nobody would
+    resume need not wait for the disk.
+    """
 
     path: Path
+    durable: bool = True
 
     @classmethod
     def create(cls, output_dir: Path, name: str, fingerprint: str) -> RunFolder:
@@ -155,14 +160,14 @@ class RunFolder:
     def write_json(self, name: str, value: Mapping[str, object]) -> None:
         """Write a JSON file atomically; a NaN is an error, not JSON."""
         text = json.dumps(hide_in(value), indent=2, allow_nan=False) + "\n"
-        self._write(name, lambda: write_bytes(self.path, name, text.encode()))
+        self._write(name, lambda: write_bytes(self.path, name, text.encode(), durable=self.durable))
 
     def write_text(self, name: str, text: str) -> None:
         """Write a file atomically.
 
         It is the old one or the whole new one, whenever the machine stops.
         """
-        self._write(name, lambda: write_text(self.path, name, text))
+        self._write(name, lambda: write_text(self.path, name, text, durable=self.durable))
 
     def _write(self, name: str, write: Callable[[], None]) -> None:
         try:

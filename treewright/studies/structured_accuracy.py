@@ -95,12 +95,12 @@ async def read(path: Path) -> Responses:
 
 def answer_of(sample: Sample, response: Prefix, run: Path) -> Answered:
     """A response beside the options of its question. Raises `ConfigError` where it has none."""
-    options = sample.metadata.get("options")
-    if not isinstance(options, list) or not sample.answer.isdigit():
+    options, right = sample.metadata.get("options"), sample.answer or ""
+    if not isinstance(options, list) or not right.isdigit():
         hint = "use a dataset of multiple choice with dataset.option_format list"
         raise ConfigError(str(run), "dataset", None, "its rows have no options by number", hint)
     finished = bool(response.steps) and response.steps[-1].stop in ENDED
-    return Answered(response.text, finished, tuple(map(str, options)), int(sample.answer))
+    return Answered(response.text, finished, tuple(map(str, options)), int(right))
 
 
 def token_counter(policy: object) -> CountTokens | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
+from benchmarks.grading import Outcome
 from search.tree import ROOT, Fate, Graph
 from search.wording import DASH, amount, number, whole
 from treewright.arms.tables import console
@@ -98,7 +99,7 @@ def marks(node: Node) -> Iterator[str]:
     """What became of a path, in words."""
     if node["rank"] is not None:
         yield f"candidate {node['rank'] + 1}"
-    if "outcome" in node:
+    if node.get("outcome", Outcome.UNKNOWN) != Outcome.UNKNOWN:
         yield node["outcome"]
     if node["fate"] == Fate.PRUNED:
         yield f"pruned: {line(node['reason'])}" if node["reason"] else "pruned"

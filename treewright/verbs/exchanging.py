@@ -22,7 +22,12 @@ from treewright.verbs.options import (
 
 def import_(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Completions as search-and-learn writes them.")
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="Completions of search-and-learn, samples of lm-eval (--log_samples), details of "
+            "lighteval (--save-details), or a log of inspect_ai.",
+        ),
     ],
     overrides: Overrides = None,
     dataset: Annotated[
@@ -35,12 +40,14 @@ def import_(
 ) -> int:
     """Make a complete run of completions that came from elsewhere.
 
-    Then `score`, `tree` and all other verbs work on it. A file with a fault is refused as a whole.
+    Then `score`, `tree` and all other verbs work on it. How the file begins tells which tool wrote
+    it. A file with a fault is refused as a whole.
 
     **Examples**
 
     - `treewright import best_of_n_completions.jsonl --dataset math500`
-    - `treewright import mine.jsonl --name theirs grading.kind=numeric`
+    - `treewright import samples_gsm8k_2026-11-29.jsonl --dataset gsm8k`
+    - `treewright import mine.eval --name theirs grading.kind=numeric`
     """
     from treewright.exchange.import_sal import import_completions
 
@@ -50,27 +57,50 @@ def import_(
 
 def export(
     run: RunPath,
-    form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="parquet|sal.")] = (
-        "parquet"
-    ),
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format", metavar="FORMAT", help="parquet|sal|lm_eval|lighteval|inspect|trl|prm."
+        ),
+    ] = "parquet",
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Without it: a file in the run's folder.")
     ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RULE",
+            help="Of trl and prm: a step is correct by the verifier's `verdict`, or where a right "
+            "solution goes through it (`outcome`). Without it: verdict.",
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            metavar="P", help="Of `--label verdict`: correct is a probability of P or more; 0.5."
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the FILE where it is there already.")
+    ] = False,
     trusted: Trusted = False,
     python_path: PythonPath = None,
     debug: Debug = False,
 ) -> int:
-    """Write the candidates of a run for other tools.
+    """Write a run for other tools.
 
-    As a table with one row each (parquet), or as search-and-learn completions (sal). No model is
-    asked, the run is not changed.
+    Its candidates: as a table with one row each (parquet), as search-and-learn completions (sal),
+    as samples of lm-evaluation-harness (lm_eval), as details of lighteval, as a log that inspect_ai
+    opens (inspect). Its judged steps, to train a verifier on: as TRL's stepwise supervision (trl),
+    or a row per prefix (prm). No model is asked, the run is not changed.
 
     **Examples**
 
     - `treewright export runs/quickstart/…`
-    - `treewright export runs/quickstart/… --format sal --output completions.jsonl`
+    - `treewright export quickstart/latest --format inspect --output logs/quickstart.eval`
+    - `treewright export quickstart/latest --format trl --label outcome --output steps.jsonl`
     """
     trust(trusted, python_path)
     from treewright.exchange.export import export as write
 
-    return finished(write(run, form, output))
+    return finished(write(run, form, output, label=label, threshold=threshold, force=force))
