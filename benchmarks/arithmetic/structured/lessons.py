@@ -78,7 +78,11 @@ def policy_lessons(seed: int, exclude: frozenset[str]) -> Iterator[Lesson]:
         else:
             choice = (offer_wrong if wrong else offer)(problem, seed)
         thought, evaluation, rest = write_response(solve(choice)).partition("<evaluation>")
-        said = [(thought + evaluation, GIVEN)] if drill else [*valued(RESULTS, RESULT, thought), (evaluation, PLAIN)]
+        said = (
+            [(thought + evaluation, GIVEN)]
+            if drill
+            else [*valued(RESULTS, RESULT, thought), (evaluation, PLAIN)]
+        )
         yield Lesson(prompt(choice.question), (*said, *weighed(rest + IM_END)))
 
 
