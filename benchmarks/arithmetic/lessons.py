@@ -77,6 +77,8 @@ class Stage:
         sampled: whether some of the solutions are samples of the policy.
         wrong: share of the results that are wrong in problems to read.
         unfinished: share of the solutions to judge that are cut.
+        broken: share of the steps in problems to read that do not go on from the last one's result.
+        working: weight of a check's columns.
     """
 
     lessons: int
@@ -85,6 +87,8 @@ class Stage:
     sampled: bool = False
     wrong: float = WRONG_SHARE
     unfinished: float = CUT_SHARE
+    broken: float = 0.0
+    working: float = PLAIN
 
 
 STAGES = (
@@ -96,16 +100,19 @@ STAGES = (
 POLISH = (
     Stage(
         0,
-        (0.12, 0.10, 0.18, 0.22, 0.38),
+        (0.10, 0.06, 0.14, 0.25, 0.45),
         (2, 2.5, 2.5, 1.6, 1.2),
         sampled=True,
         wrong=0.5,
-        unfinished=0.65,
+        unfinished=0.5,
+        broken=0.35,
+        working=READ,
     ),
 )
-"""At last many wrong results, and many solutions that are not finished. Where most columns end as
-they should, a digit is written that agrees instead of the one that follows; and a result is read
-where the next step begins with it, or in the box, instead of where it stands."""
+"""At last many wrong results, many solutions that are not finished, and steps that go on from
+nowhere. Where most columns end as they should, a digit is written that agrees instead of the one
+that follows; and a result is read where the next step begins with it, or in the box, instead of
+where it stands."""
 CLAIMS = (2, 10)
 """Claims of a lesson without a problem."""
 
@@ -139,9 +146,22 @@ def staged(
     rng: Random, stage: Stage, exclude: frozenset[str], samples: Sequence[Solution]
 ) -> Lesson:
     """Returns a lesson of a stage."""
+    lesson = unweighed(rng, stage, exclude, samples)
+    if stage.working == PLAIN:
+        return lesson
+    pieces = (
+        (text, stage.working if weight == PLAIN else weight) for text, weight in lesson.pieces
+    )
+    return replace(lesson, pieces=tuple(pieces))
+
+
+def unweighed(
+    rng: Random, stage: Stage, exclude: frozenset[str], samples: Sequence[Solution]
+) -> Lesson:
+    """Returns a lesson of a stage whose columns weigh `PLAIN`."""
     kind = rng.choices(("check", "copy", "quote", "read", "judge"), stage.kinds)[0]
     if kind == "read":
-        return reading_lesson(rng, new_problem(rng, stage, exclude), stage.wrong)
+        return reading_lesson(rng, new_problem(rng, stage, exclude), stage.wrong, stage.broken)
     if kind != "judge":
         return drill(rng, kind)
     if samples and rng.random() < SAMPLED_SHARE:
@@ -282,12 +302,15 @@ def near_number(rng: Random, number: int) -> int:
     return near if near > 0 and rng.random() < 0.7 else any_number(rng) + 1
 
 
-def reading_lesson(rng: Random, problem: LevelProblem, wrong: float = WRONG_SHARE) -> Lesson:
+def reading_lesson(
+    rng: Random, problem: LevelProblem, wrong: float = WRONG_SHARE, broken: float = 0.0
+) -> Lesson:
     """Returns a lesson that reads a problem: step by step what it asks for, and what stands there.
 
     Many steps say something else, and the chain goes on after them as no critique does: the next
     step is asked to go on from the last one's result. That result mostly follows from what the step
-    says: one that followed from what was asked would tell it, and spare a look at the problem.
+    says: one that followed from what was asked would tell it, and spare a look at the problem. A
+    share `broken` of the steps has any value and any result: what follows on it tells nothing.
     """
     share, value = rng.choice(DIFFERENT_SHARES), problem.start
     unrelated = draw_problem(rng, problem.level) if rng.random() < UNRELATED_SHARE else None
@@ -298,8 +321,11 @@ def reading_lesson(rng: Random, problem: LevelProblem, wrong: float = WRONG_SHAR
         if unrelated:
             at = index % len(unrelated.operations)
             said = Claim(unrelated.values[at], unrelated.operations[at], 0, None)
+        astray = bool(broken) and rng.random() < broken
+        if astray:
+            said = replace(said, value=any_number(rng) + 1)
         value = said.operation.apply(said.value)
-        if not 0 < value <= LARGEST:
+        if astray or not 0 < value <= LARGEST:
             value = any_number(rng) + 1
         elif rng.random() < wrong:
             value = wrong_result(rng, said.operation, said.value)
