@@ -21,12 +21,11 @@ from benchmarks.arithmetic.learning import encode
 from benchmarks.arithmetic.lessons import (
     STAGES,
     Stage,
-    drill,
-    reading_lesson,
     staged,
     verifier_lesson,
 )
 from benchmarks.arithmetic.problems import LevelProblem, Operation, problems, write_solution
+from benchmarks.arithmetic.reading import drill, reading_lesson
 from benchmarks.arithmetic.sampling import POLICY_TOKENS
 from benchmarks.arithmetic.working import columns
 from engines.tokenizer import HfTokenizer

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from benchmarks.arithmetic.checker import read_claim
 from benchmarks.arithmetic.corpus import DECISIVE
-from benchmarks.arithmetic.critique import READ
+from benchmarks.arithmetic.critique import GIVEN, READ
 from benchmarks.arithmetic.errors import OutOfRangeError
 from benchmarks.arithmetic.judging import ReadChain
 from benchmarks.arithmetic.learning import encode
@@ -38,7 +38,10 @@ from benchmarks.arithmetic.structured.errors import (
 )
 from benchmarks.arithmetic.structured.evaluate import figures
 from benchmarks.arithmetic.structured.lessons import (
+    DECISION,
+    RESULT,
     STAGES,
+    VALUE,
     judgement,
     policy_lessons,
     staged,
@@ -243,14 +246,20 @@ def test_what_decides_an_evaluation_weighs_most_and_one_operation_is_given() -> 
     lessons = list(islice(policy_lessons(0, frozenset()), 40))
     for lesson in lessons:
         weights = dict(lesson.pieces)
-        assert weights["."] == DECISIVE
-        assert weights.get(",", DECISIVE) == DECISIVE
-        assert {weights.get(" So"), weights.get(" None")} == {DECISIVE, None}
-        assert READ in weights.values()
-    given = [each for each in lessons if each.pieces[0][1] == 0]
-    assert 8 <= len(given) <= 24
+        assert weights["."] == DECISION == max(weights.values())
+        assert weights.get(",", DECISION) == DECISION
+        assert {weights.get(" So"), weights.get(" None")} == {DECISION, None}
+        assert VALUE in weights.values()
+    given = [each for each in lessons if each.pieces[0][1] == GIVEN]
+    assert 4 <= len(given) <= 20
     assert all(each.pieces[0][0].count(" = ") == 1 for each in given)
-    assert all(each.pieces[0][0].count(" = ") > 1 for each in lessons if each not in given)
+
+
+def test_the_result_of_each_calculation_weighs_more_than_its_words() -> None:
+    for lesson in islice(policy_lessons(0, frozenset()), 40):
+        if lesson.pieces[0][1] != GIVEN:
+            steps = "".join(text for text, _ in lesson.pieces).count(" = ")
+            assert [weight for _, weight in lesson.pieces].count(RESULT) == steps
 
 
 def test_no_lesson_has_a_held_out_problem() -> None:

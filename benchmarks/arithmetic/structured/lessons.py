@@ -12,11 +12,10 @@ from benchmarks.arithmetic.lessons import (
     CUT_SHARE,
     ENDED_SHARE,
     Stage,
-    any_number,
     new_problem,
-    shown,
 )
 from benchmarks.arithmetic.problems import LevelProblem, Operation, draw_problem, problems, stated
+from benchmarks.arithmetic.reading import any_number, shown
 from benchmarks.arithmetic.structured.checker import check
 from benchmarks.arithmetic.structured.choices import (
     OPTIONS,

@@ -13,8 +13,9 @@ from benchmarks.arithmetic.checker import Claim
 from benchmarks.arithmetic.corpus import Lesson, Piece, verifier_prompt
 from benchmarks.arithmetic.critique import GIVEN, LEAD, READ
 from benchmarks.arithmetic.errors import LARGEST, wrong_result
-from benchmarks.arithmetic.lessons import (
-    CUT_SHARE,
+from benchmarks.arithmetic.lessons import CUT_SHARE
+from benchmarks.arithmetic.problems import SYMBOLS, LevelProblem, Operation, draw_problem
+from benchmarks.arithmetic.reading import (
     DIFFERENT_SHARES,
     UNRELATED_SHARE,
     WRONG_SHARE,
@@ -25,7 +26,6 @@ from benchmarks.arithmetic.lessons import (
     near_number,
     shown,
 )
-from benchmarks.arithmetic.problems import SYMBOLS, LevelProblem, Operation, draw_problem
 from benchmarks.arithmetic.structured.checker import END, SectionCheck
 from benchmarks.arithmetic.structured.choices import OPTIONS, ChoiceProblem
 from benchmarks.arithmetic.structured.critique import (
