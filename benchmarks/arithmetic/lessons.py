@@ -26,7 +26,7 @@ from benchmarks.arithmetic.problems import (
     problems,
     write_solution,
 )
-from benchmarks.arithmetic.reading import WRONG_SHARE, drill, reading_lesson, shown
+from benchmarks.arithmetic.reading import WRONG_SHARE, drill, last_lesson, reading_lesson, shown
 from benchmarks.arithmetic.sampling import Solution
 from benchmarks.arithmetic.vocabulary import IM_END
 
@@ -52,6 +52,7 @@ class Stage:
         unfinished: share of the solutions to judge that are cut.
         broken: share of the steps in problems to read that do not go on from the last one's result.
         working: weight of a check's columns.
+        last: share of all lessons that are on the result of a last claim alone.
     """
 
     lessons: int
@@ -62,6 +63,7 @@ class Stage:
     unfinished: float = CUT_SHARE
     broken: float = 0.0
     working: float = PLAIN
+    last: float = 0.0
 
 
 STAGES = (
@@ -70,22 +72,25 @@ STAGES = (
     Stage(0, (0.02, 0.04, 0.06, 0.18, 0.70), (2, 2.5, 2.5, 1.6, 1.2), sampled=True),
 )
 """Reading and working first: to judge whole solutions from the first on teaches to copy them."""
+LEVELLED = (2, 2.5, 2.5, 1.6, 1.2)
 POLISH = (
+    Stage(20_000, (0.02, 0.04, 0.06, 0.18, 0.70), LEVELLED, sampled=True, last=0.85),
     Stage(
         0,
         (0.10, 0.06, 0.14, 0.25, 0.45),
-        (2, 2.5, 2.5, 1.6, 1.2),
+        LEVELLED,
         sampled=True,
         wrong=0.5,
         unfinished=0.5,
         broken=0.35,
         working=READ,
+        last=0.08,
     ),
 )
-"""At last many wrong results, many solutions that are not finished, and steps that go on from
-nowhere. Where most columns end as they should, a digit is written that agrees instead of the one
-that follows; and a result is read where the next step begins with it, or in the box, instead of
-where it stands."""
+"""At last the result of a last step, many wrong results, many solutions that are not finished, and
+steps that go on from nowhere. Where most columns end as they should, a digit is written that agrees
+instead of the one that follows; and a result is read where the next step begins with it, or in the
+box, instead of where it stands."""
 
 
 def policy_lessons(seed: int, exclude: frozenset[str]) -> Iterator[Lesson]:
@@ -117,6 +122,8 @@ def staged(
     rng: Random, stage: Stage, exclude: frozenset[str], samples: Sequence[Solution]
 ) -> Lesson:
     """Returns a lesson of a stage."""
+    if stage.last and rng.random() < stage.last:
+        return last_lesson(rng)
     lesson = unweighed(rng, stage, exclude, samples)
     if stage.working == PLAIN:
         return lesson

@@ -7,7 +7,7 @@ from dataclasses import replace
 from random import Random
 
 from benchmarks.arithmetic.checker import Claim
-from benchmarks.arithmetic.corpus import Lesson, Piece, verifier_prompt
+from benchmarks.arithmetic.corpus import PLAIN, Lesson, Piece, verifier_prompt
 from benchmarks.arithmetic.critique import (
     GIVEN,
     LEAD,
@@ -24,6 +24,7 @@ from benchmarks.arithmetic.critique import (
 )
 from benchmarks.arithmetic.errors import LARGEST, wrong_result
 from benchmarks.arithmetic.problems import SYMBOLS, LevelProblem, Operation, draw_problem
+from benchmarks.arithmetic.vocabulary import ASSISTANT
 
 GIVEN_SHARE = 0.25
 """Share of its lessons whose prompt lacks the last steps: they are put into its chain."""
@@ -38,6 +39,10 @@ WRONG_SHARE = 0.15
 """Share of the results in these lessons that are wrong: else they need not be read."""
 CLAIMS = (2, 10)
 """Claims of a lesson without a problem."""
+LAST_CLAIMS = (1, 1, 1, 2, 2, 3, 4)
+"""Those of one on the last of them, drawn uniformly."""
+SHORT_SHARE = 0.65
+"""Share of these that lack words before the steps, and of those that lack words after them."""
 
 
 def shown(rng: Random, steps: int) -> int:
@@ -84,6 +89,35 @@ def drill(rng: Random, kind: str) -> Lesson:
     texts = [claim.operation.claim(claim.value, claim.result) for claim in claims]
     lead = "" if kind == "copy" else f" asked{asked[0]}."
     return Lesson(verifier_prompt("", texts), ((f"{LEAD}{lead}", GIVEN), *pieces))
+
+
+def last_lesson(rng: Random) -> Lesson:
+    """Returns a lesson on the result of the last of a few claims, which alone is learned.
+
+    A model finds a result at what follows it, the next step, and cannot tell that of a last one.
+    Nor does it learn it behind a whole prompt: so mostly only the steps are shown, and what the
+    prompt says after them is cut, at any word, until it is short enough to see.
+    """
+    texts = [any_claim(rng) for _ in range(rng.choice(LAST_CLAIMS))]
+    before, mark, after = verifier_prompt("", texts).partition(ASSISTANT)
+    head, review = before.rsplit("\n\n", 1)
+    if rng.random() < SHORT_SHARE:
+        words = review.split(" ")
+        review = " ".join(words[: rng.randint(1, len(words))])
+    if rng.random() < SHORT_SHARE:
+        head = head[head.index("Step 1:") :]
+    pieces: list[Piece] = [(LEAD, GIVEN)]
+    for number, text in enumerate(texts, start=1):
+        claim, _, result = text.rpartition(" ")
+        weight = READ if number == len(texts) else PLAIN
+        pieces += [(f"\n\nStep {number}: {claim}", GIVEN), (f" {result}", weight)]
+    return Lesson(f"{head}\n\n{review}{mark}{after}", tuple(pieces))
+
+
+def any_claim(rng: Random) -> str:
+    """Returns a claim of any numbers, in its words."""
+    operation = Operation(rng.choice(SYMBOLS), any_number(rng))
+    return operation.claim(any_number(rng), rng.randrange(10 ** rng.choice((2, 3, 3, 4))))
 
 
 def drilled(rng: Random, kind: str) -> Claim:
