@@ -52,7 +52,7 @@ def train_policy(schedule: Schedule, seed: int, out: Path, start: Path) -> Any:
 
     stream = batches(tokenizer, policy_lessons(seed, held_out_keys()), schedule.tokens, seed)
     watch = keeping(solving(solved), tokenizer, out)
-    learn(model, stream, schedule, watch, EVERY, Muon(model, schedule.rate))
+    learn(model, stream, schedule, watch, EVERY, Muon(model, schedule.rate), out)
     return model
 
 
@@ -84,7 +84,7 @@ def train_verifier(
     lessons = verifier_lessons(seed, excluded, written, MADE_UP)
     stream = batches(tokenizer, lessons, schedule.tokens, seed)
     kept = keeping(watch, tokenizer, out)
-    learn(model, stream, schedule, kept, EVERY, Muon(model, schedule.rate))
+    learn(model, stream, schedule, kept, EVERY, Muon(model, schedule.rate), out)
     return model
 
 
