@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 from functools import cache
-from itertools import islice
+from itertools import islice, pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -13,19 +13,28 @@ from hypothesis import strategies as st
 
 from benchmarks.arithmetic import splits
 from benchmarks.arithmetic.checker import check, read_claim
-from benchmarks.arithmetic.corpus import Lesson
-from benchmarks.arithmetic.critique import asked, build_verifier_tokenizer, critique, item, quoted
+from benchmarks.arithmetic.corpus import DECISIVE, Lesson
+from benchmarks.arithmetic.critique import (
+    GIVEN,
+    READ,
+    asked,
+    build_verifier_tokenizer,
+    critique,
+    item,
+    quoted,
+)
 from benchmarks.arithmetic.errors import corrupt
 from benchmarks.arithmetic.judging import CHAIN_TOKENS
 from benchmarks.arithmetic.learning import encode
 from benchmarks.arithmetic.lessons import (
+    POLISH,
     STAGES,
     Stage,
     staged,
     verifier_lesson,
 )
 from benchmarks.arithmetic.problems import LevelProblem, Operation, problems, write_solution
-from benchmarks.arithmetic.reading import drill, reading_lesson
+from benchmarks.arithmetic.reading import drill, last_lesson, reading_lesson
 from benchmarks.arithmetic.sampling import POLICY_TOKENS
 from benchmarks.arithmetic.working import columns
 from engines.tokenizer import HfTokenizer
@@ -126,6 +135,30 @@ def test_lessons_without_a_problem_weigh_only_what_can_be_told_from_the_prompt()
         assert not re.search(r"asked \d", learned)
     quotations = [text for text, weight in copied.pieces if weight]
     assert quotations == [step for step in re.findall(r"Step \d+:(.*)", copied.prompt) if step]
+
+
+def test_a_lesson_on_a_last_result_gives_all_else_and_shows_the_result_once() -> None:
+    rng, lengths = random.Random(2), set()
+    for _ in range(60):
+        lesson = last_lesson(rng)
+        *before, (claim, given), (result, weight) = lesson.pieces
+        assert (given, weight) == (GIVEN, READ)
+        assert all(weight < READ for _, weight in before)
+        assert f"{claim[2:]}{result}\n\n" in lesson.prompt
+        lengths.add(len(lesson.prompt))
+    assert len(lengths) > 30, "prompts are cut at any word"
+
+
+def test_at_last_steps_go_on_from_nowhere_and_columns_weigh_as_much_as_what_is_read() -> None:
+    rng, broken = random.Random(3), 0
+    for problem in PROBLEMS:
+        text = "".join(piece for piece, _ in reading_lesson(rng, problem, 0.5, 0.5).pieces)
+        claims = [read_claim(each) for each in re.findall(r"Step \d+: ([^,]*)", text)]
+        kept = [each for each in claims if each is not None]
+        broken += sum(one.result != two.value for one, two in pairwise(kept))
+    assert broken > len(PROBLEMS)
+    weights = {weight for _, weight in staged(random.Random(0), POLISH[1], frozenset(), []).pieces}
+    assert weights <= {GIVEN, READ, DECISIVE}
 
 
 def test_a_lesson_on_reading_asks_for_what_the_problem_says_not_the_steps() -> None:
