@@ -31,6 +31,9 @@ MARKED_SHARE = 0.5
 """Share of the lessons whose steps begin with `Step 1:`, as they do in a search."""
 SAMPLED_SHARE = 0.5
 """Share of the lessons that are samples of the policy."""
+LAYERS = 7
+"""Those of the policy, which expect a result, and more, which see whether it is the one that stands
+there: the policy's own know it at their end only."""
 LEVELS = Stage(0, (0.0, 0.0, 0.0, 0.0, 1.0), (2, 2.5, 2.5, 1.6, 1.2))
 """Of the problems of the others, as in the last stage of the verifier."""
 
@@ -41,9 +44,9 @@ class ProcessRewardModel(nn.Module):  # type: ignore[misc]  # torch is untyped h
     def __init__(self, language_model: Any, seed: int) -> None:
         super().__init__()
         torch.manual_seed(seed)
-        self.config = language_model.config
+        self.model = deepened(language_model.model, LAYERS)
+        self.config = self.model.config
         self.generation_config = language_model.generation_config
-        self.model = language_model.model
         hidden = self.config.hidden_size
         self.score = nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 2))
 
@@ -70,15 +73,34 @@ class ProcessRewardModel(nn.Module):  # type: ignore[misc]  # torch is untyped h
         return scores
 
     def save_pretrained(self, directory: Path) -> None:
-        """Writes weights and configuration as the authors of Qwen2.5-Math-PRM do."""
+        """Writes weights, in float16, and configuration as the authors of Qwen2.5-Math-PRM do."""
         from safetensors.torch import save_file
 
         directory.mkdir(parents=True, exist_ok=True)
-        weights = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
+        weights = {name: tensor.half().contiguous() for name, tensor in self.state_dict().items()}
         save_file(weights, directory / "model.safetensors", {"format": "pt"})
         config = {**self.config.to_dict(), "architectures": ["Qwen2ForProcessRewardModel"]}
         text = json.dumps(config, indent=2, sort_keys=True)
         (directory / "config.json").write_text(f"{text}\n", encoding="utf-8")
+
+
+def deepened(model: Any, layers: int) -> Any:
+    """Returns a Qwen2 model that says what `model` says, with so many layers in all.
+
+    The new ones add nothing until they have learned: what they write is multiplied by 0.
+    """
+    from transformers import Qwen2Config, Qwen2Model
+
+    known = model.config.to_dict()
+    if known["num_hidden_layers"] >= layers:
+        return model
+    kinds = [known["layer_types"][0]] * layers
+    made = Qwen2Model(Qwen2Config(**{**known, "num_hidden_layers": layers, "layer_types": kinds}))
+    made.load_state_dict(model.state_dict(), strict=False)
+    for layer in made.layers[known["num_hidden_layers"] :]:
+        nn.init.zeros_(layer.self_attn.o_proj.weight)
+        nn.init.zeros_(layer.mlp.down_proj.weight)
+    return made
 
 
 def build_reward_tokenizer() -> Any:
