@@ -36,6 +36,7 @@ from policies.measuring import check_confidence, measured
 from policies.own_stops import OwnStops, check_stops
 from policies.segmentation import Segmentation, Segmenter
 from policies.thinking import Phase, Thinking, lead, phase
+from policies.unusable import Unusable
 from search.checks import (
     UNCOUNTED,
     UNSAID,
@@ -209,8 +210,8 @@ class Qwen(EnginePort):
             return await self._draw(call)
         except EngineError:
             raise
-        except _Unusable as error:
-            return Failure.about(call.path, error.kind, str(error))
+        except Unusable as error:
+            return error.about(call.path)
         except TokenizerError as error:
             return Failure.about(call.path, FailureKind.INVALID, str(error))
         except Exception as error:  # noqa: BLE001 - becomes a record; its siblings are not lost
@@ -231,7 +232,7 @@ class Qwen(EnginePort):
         """All token ids to continue from, and how many tokens the path may still grow."""
         path = call.path
         if path.stopped:
-            raise _Unusable(FailureKind.INVALID, ENDED)
+            raise Unusable(FailureKind.INVALID, ENDED)
         problem, said = path.problem, path.token_ids
         longest, most = self.engine.max_model_len, self.config.sampling.max_tokens
         asked = len(problem.question) + sum(len(turn.content) for turn in problem.history)
@@ -242,7 +243,7 @@ class Qwen(EnginePort):
         if len(prompt) + len(said) >= longest:
             raise _too_long(str(len(prompt)), len(said), longest)
         if len(said) >= most:
-            raise _Unusable(FailureKind.INVALID, f"it has {len(said)} tokens, max_tokens is {most}")
+            raise Unusable(FailureKind.INVALID, f"it has {len(said)} tokens, max_tokens is {most}")
         return (*prompt, *said), min(most - len(said), longest - len(prompt) - len(said))
 
     def _opening(self, problem: Problem, feedback: Feedback | None) -> tuple[int, ...]:
@@ -287,7 +288,10 @@ class Qwen(EnginePort):
         while True:
             stops = (*self._own_stops(before, ids), *cut.stops(ids))
             sampling = self._sampling(call, cut.left(ids), attempt=spent.calls, stop=stops)
-            generation = await self._generate(Request((*prompt, *ids), sampling, call.cache))
+            try:
+                generation = await self._generate(Request((*prompt, *ids), sampling, call.cache))
+            except Unusable as error:
+                raise error.after(spent) from None
             ids += generation.token_ids
             sureness += generation.sureness
             spent += generation.spent
@@ -310,12 +314,12 @@ class Qwen(EnginePort):
         (generation,) = await self.engine.generate([request])
         if isinstance(generation, Refused):
             kind = FailureKind.UNAVAILABLE if generation.again else FailureKind.INVALID
-            raise _Unusable(kind, generation.message)
+            raise Unusable(kind, generation.message, generation.spent)
         if generation.finish is Finish.ABORT or not generation.token_ids:
             # No fault of the model's: as a solution that is cut it would count as a wrong one.
             tokens = len(generation.token_ids)
             message = f"the engine gave up after {tokens} tokens, finish {generation.finish}"
-            raise _Unusable(FailureKind.UNAVAILABLE, message)
+            raise Unusable(FailureKind.UNAVAILABLE, message, generation.spent)
         return generation
 
     def _sampling(
@@ -365,17 +369,9 @@ def check_texts(sampling: PolicySampling) -> None:
         )
 
 
-class _Unusable(Exception):
-    """A call that gets no reply, and what is to be done about it."""
-
-    def __init__(self, kind: FailureKind, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
-
-
-def _too_long(prompt: str, path: int, longest: int) -> _Unusable:
+def _too_long(prompt: str, path: int, longest: int) -> Unusable:
     message = f"the prompt has {prompt} tokens and the path {path}, the model takes {longest}"
-    return _Unusable(FailureKind.INVALID, message)
+    return Unusable(FailureKind.INVALID, message)
 
 
 def _stop(generation: Generation) -> StopReason:

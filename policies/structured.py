@@ -144,14 +144,14 @@ class Structured(EnginePort):
             seed = call_seed(call.seed, "redraw", attempt) if attempt else call.seed
             (reply,) = await self.qwen.extend([replace(call, seed=seed)])
             if isinstance(reply, Failure):
-                return reply
+                return reply.after(lost)
             reason = self.read(reply.path).reason
             if reason is None:
                 return replace(reply, spent=lost + reply.spent)
             self.rejected[reason] += 1
             if attempt == self._config.redraws or self._is_greedy(call):
                 return replace(reply, path=_ended(reply.path), spent=lost + reply.spent)
-            lost += replace(reply.spent, failed=reply.spent.generated)
+            lost += reply.spent.as_failed()
             attempt += 1
 
     def _is_greedy(self, call: PolicyCall) -> bool:
