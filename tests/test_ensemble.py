@@ -28,8 +28,8 @@ from search.core import (
     VerdictStatus,
 )
 from search.ports import Failure, FailureKind, Scorer, ScorerCall, ScorerReply
+from treewright.arms.tariff import priced, shared
 from treewright.config.fingerprint import identity_of
-from treewright.running.ending import priced, shared
 from written_configs import BASE, loader, refused
 
 PATH = Prefix(Problem("p", "?"), tuple(Step(t, (1,), StopReason.STEP_END) for t in "ab"), (0,))

@@ -79,6 +79,15 @@ def test_a_run_over_an_api_has_its_table_its_bill_and_no_key(
     assert f"costs {bill:.4f}" in " ".join(told.split())
     assert json.loads((run / "metrics.json").read_text())["bills"] == {"policy": bill}
     assert "You are Bearer <redacted>" in (run / "journal").glob("*").__next__().read_text()
+    assert main(["compare", str(run), "--arm", "first", "--json"]) == 0
+    (row,) = json.loads(assert_nowhere(here, capsys))["rows"]
+    once = bill / 6  # `first` buys one of two solutions of each problem
+    assert row["ours"]["price"] == pytest.approx(once)
+    assert row["theirs"]["price"] == pytest.approx(2 * once)
+    assert main(["compare", str(run), "--arm", "first"]) == 0
+    told = assert_nowhere(here, capsys)
+    assert " price " in told
+    assert f" {once:.4f} " in told
     for verb in (["score", str(run)], ["report", str(run)], ["tree", str(run), "1"]):
         assert main(verb) == 0
     assert f"costs {bill:.4f}" in " ".join(assert_nowhere(here, capsys).split())
