@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from engines.config import Ability
 from engines.engine import Engine, EnginePort
 from engines.tokenizer import Tokenizer
-from policies.qwen import WITH_TOKENS, PolicySampling, Qwen, QwenConfig
+from policies.qwen import Qwen
+from policies.qwen_config import WITH_TOKENS, PolicySampling, QwenConfig
 from policies.segmentation import Segmentation
 from search.checks import check_count, fault
 from search.core import Prefix, Spent, StopReason

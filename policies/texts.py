@@ -23,7 +23,7 @@ from search.questions import Until
 from search.seeds import call_seed
 
 if TYPE_CHECKING:
-    from policies.qwen import QwenConfig
+    from policies.qwen_config import QwenConfig
 
 
 PAUSES = 16

@@ -14,7 +14,8 @@ from engines.engine import EngineError, Finish, Generation, Refused, Request
 from engines.loop_guard import LoopGuard
 from engines.tokenizer import TokenizerError
 from policies.chat_prompt import FewShot
-from policies.qwen import PolicySampling, Qwen, QwenConfig
+from policies.qwen import Qwen
+from policies.qwen_config import PolicySampling, QwenConfig
 from policies.segmentation import STRIDE, Segmentation
 from search.core import (
     Prefix,
