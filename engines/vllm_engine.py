@@ -13,7 +13,8 @@ from engines.lora import opened
 from engines.sureness import sureness
 from engines.tokenizer import HfTokenizer
 from engines.vllm_config import VllmConfig
-from engines.vllm_process import InProcess, OnGpu, Running, start
+from engines.vllm_gpu import OnGpu
+from engines.vllm_process import InProcess, Running, start
 from engines.vllm_setup import collection_paused, engine_arguments, prepare_environment
 from engines.vllm_wire import ENDS, ending, sampling_fields
 from search.core import Spent, Sureness
