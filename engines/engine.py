@@ -7,7 +7,7 @@ that every engine refuses the same requests.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol, TypeAlias, runtime_checkable
 
@@ -128,11 +128,17 @@ class Generation:
 class Refused:
     """The engine does not serve this request; others are not affected. `message` is one line.
 
-    `again` False: it never will (too long a prompt, say). True: it failed at it this once.
+    `again` False: it never will (too long a prompt, say). True: it failed at it this once. `spent`:
+    what it, and what was asked before for the same end, is known to have cost.
     """
 
     message: str
     again: bool = False
+    spent: Spent = field(default_factory=Spent)
+
+    def after(self, spent: Spent) -> Refused:
+        """The same after so much was spent before for the same end."""
+        return replace(self, spent=spent + self.spent)
 
 
 class EngineError(Fault):

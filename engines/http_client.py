@@ -9,12 +9,12 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from enum import StrEnum
 from typing import Any, TypeAlias
 
 import httpx
 
 from engines.address import UnfitServer, is_loopback
+from engines.http_fault import HttpFault, Trouble, trouble_of
 from engines.http_words import Hiding, elsewhere, is_html, shortened, wait, words
 
 Json: TypeAlias = Mapping[str, Any]
@@ -25,49 +25,9 @@ CONNECT_S = 10.0
 """How long a connection may take; all the rest has one deadline, the request's."""
 LARGEST = 256 * 2**20
 """Bytes of the longest answer that is read."""
-AT_FAULT = (400, 413, 422)
-"""Statuses that speak of the request alone: the same one would be answered so again. All others say
-how it stands with the server, or with the account, which may change: a model is gone (404), the
-money is spent (402)."""
-TOO_LARGE = 413
-"""A smaller request may be served."""
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 """Environment variables that say how to get to a server, and whom to trust."""
-
-
-class Trouble(StrEnum):
-    """Why there is no answer."""
-
-    UNREACHABLE = "unreachable"
-    """No connection, or one that broke: the server may be dead."""
-    BUSY = "busy"
-    """It cannot now: 429, 5xx."""
-    GARBLED = "garbled"
-    """It answered what is no answer: half of one, HTML, JSON of another shape."""
-    REFUSED = "refused"
-    """It does not serve this request as things stand: 400, 404, 413, 422, a redirection."""
-    UNAUTHORISED = "unauthorised"
-    """The key is wrong, may not do this, or is not paid for: 401, 402, 403."""
-
-
-class HttpFault(Exception):
-    """A request without an answer. One line: the address, what, and the server's own words."""
-
-    def __init__(
-        self, trouble: Trouble, message: str, *, status: int = 0, wait_s: float | None = None
-    ) -> None:
-        super().__init__(message)
-        self.trouble = trouble
-        self.status = status
-        """What the server answered with; 0 where it did not."""
-        self.wait_s = wait_s
-        """How long it asks to be left alone, in seconds; None where it says nothing."""
-
-    @property
-    def passing(self) -> bool:
-        """Whether the same request may be served another time."""
-        return self.status not in AT_FAULT
 
 
 class HttpClient:
@@ -248,12 +208,3 @@ def unfit(url: str, what: str, names: Sequence[str]) -> UnfitServer:
             ": http://proxy:3128 say, without brackets; one that begins with socks needs socksio"
         )
     return UnfitServer(f"{url}: the {what} of the environment cannot be used", hint)
-
-
-def trouble_of(status: int) -> Trouble:
-    """What a status that is not 200 says."""
-    if status in (401, 402, 403):
-        return Trouble.UNAUTHORISED
-    if status in (408, 409, 425, 429) or status >= 500:
-        return Trouble.BUSY
-    return Trouble.REFUSED if status >= 300 else Trouble.GARBLED

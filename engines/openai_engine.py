@@ -10,7 +10,8 @@ from typing import Any
 
 from engines.address import UnfitServer
 from engines.engine import EngineError, Facts, Refused
-from engines.http_client import HttpClient, HttpFault, Transport, Trouble
+from engines.http_client import HttpClient, Transport
+from engines.http_fault import HttpFault, Trouble
 from engines.openai_config import OpenAiConfig
 from engines.openai_wire import (
     CHAT,

@@ -18,7 +18,15 @@ from engines.engine import Facts, Finish, Generation, Refused, Request, refusal,
 from engines.http_client import Transport
 from engines.openai_config import OpenAiConfig
 from engines.openai_engine import OpenAiEngine
-from engines.openai_wire import COMPLETIONS, Unlike, body, counted, only_choice, text_of
+from engines.openai_wire import (
+    COMPLETIONS,
+    Unlike,
+    body,
+    counted,
+    only_choice,
+    spent_on,
+    text_of,
+)
 from engines.sureness import told_logprob
 from engines.texts import TextRequest
 from engines.tokenizer import HfTokenizer
@@ -108,7 +116,8 @@ class OpenAiTokens:
         choice = only_choice(answer)
         reason = choice.get("finish_reason")
         if reason not in ("stop", "length"):
-            return Refused(f"the API ended the request with {reason!r}", again=reason is None)
+            told = f"the API ended the request with {reason!r}"
+            return Refused(told, again=reason is None, spent=spent_on(answer))
         prompt, cached, generated = counted(answer.get("usage"), text_of(choice))
         names, tops = listed(choice)
         ids = tuple(map(self._names, names))

@@ -10,7 +10,8 @@ from typing import Any, TypeAlias
 from engines.engine import Finish, Refused
 from engines.openai_config import OpenAiConfig
 from engines.stop_strings import few
-from engines.texts import TextGeneration, TextRequest
+from engines.texts import TextGeneration, TextRequest, spent
+from search.core import Spent
 
 Json: TypeAlias = Mapping[str, Any]
 CHAT, COMPLETIONS = "/chat/completions", "/completions"
@@ -61,9 +62,11 @@ def read(answer: Json, request: TextRequest) -> TextGeneration | Refused:
     text = text_of(choice)
     reason = choice.get("finish_reason")
     if reason == "content_filter":
-        return Refused("the API's content filter withheld the answer (content_filter)")
+        told = "the API's content filter withheld the answer (content_filter)"
+        return Refused(told, spent=spent_on(answer))
     if reason in ("tool_calls", "function_call"):
-        return Refused(f"the model called a tool instead of answering ({reason})")
+        told = f"the model called a tool instead of answering ({reason})"
+        return Refused(told, spent=spent_on(answer))
     prompt, cached, generated = counted(answer.get("usage"), text)
     finish, stop = ending(choice, request)
     if stop is not None and stop not in few(request.stop):
@@ -71,6 +74,14 @@ def read(answer: Json, request: TextRequest) -> TextGeneration | Refused:
     if stop is not None and not text.endswith(stop):
         text += stop  # OpenAI leaves it out
     return TextGeneration(text, finish, stop, prompt, cached, generated)
+
+
+def spent_on(answer: Json) -> Spent:
+    """What an answer cost of which nothing can be used; unknown where its usage does not tell."""
+    try:
+        return spent(*counted(answer.get("usage"), ""))
+    except Unlike:
+        return Spent(1)
 
 
 def only_choice(answer: Json) -> Json:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TypeVar
 
-from engines.http_client import HttpFault, Trouble
+from engines.http_fault import HttpFault, Trouble
 
 FIRST_S, LONGEST_S = 0.5, 30.0
 """Seconds of the first wait, which doubles, and of the longest that nobody asked for."""

@@ -13,10 +13,11 @@ from engines.lora import opened
 from engines.sureness import sureness
 from engines.tokenizer import HfTokenizer
 from engines.vllm_config import VllmConfig
-from engines.vllm_process import InProcess, OnGpu, Running, start
+from engines.vllm_gpu import OnGpu
+from engines.vllm_process import InProcess, Running, start
 from engines.vllm_setup import collection_paused, engine_arguments, prepare_environment
 from engines.vllm_wire import ENDS, ending, sampling_fields
-from search.core import Sureness
+from search.core import Spent, Sureness
 
 
 async def serve(
@@ -103,9 +104,12 @@ def generation(output: Any, request: Request, eos_ids: Collection[int]) -> Gener
     once; the others go on.
     """
     (completion,) = output.outputs
-    if completion.finish_reason not in ENDS:
-        return Refused(f"vLLM ended the request with {completion.finish_reason!r}", again=True)
     token_ids = tuple(completion.token_ids)
+    if completion.finish_reason not in ENDS:
+        told = f"vLLM ended the request with {completion.finish_reason!r}"
+        cached = output.num_cached_tokens or 0
+        spent = Spent(1, len(request.prompt), cached, len(token_ids))
+        return Refused(told, again=True, spent=spent)
     finish, stop = ending(completion.finish_reason, completion.stop_reason, token_ids, eos_ids)
     logprob_ids, likeliest = request.sampling.logprob_ids, request.sampling.likeliest
     return Generation(

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from engines.address import UnfitServer
 from engines.engine import EngineError, Facts
-from engines.http_client import HttpFault, Trouble
+from engines.http_fault import HttpFault, Trouble
 from engines.vllm_server import Server
 
 SLACK = 8

@@ -11,7 +11,8 @@ from typing import Any
 
 from engines.address import UnfitServer
 from engines.engine import EngineError, Request, Sampling
-from engines.http_client import HttpClient, HttpFault, Transport, Trouble
+from engines.http_client import HttpClient, Transport
+from engines.http_fault import HttpFault, Trouble
 from engines.tokenizer import HfTokenizer
 from engines.vllm_server import HEALTH_S, Server, ServerFacts, body
 from engines.vllm_server_config import VllmServerConfig, root

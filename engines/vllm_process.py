@@ -1,7 +1,7 @@
 """vLLM as a process runs it, whatever it is asked: what engines that generate and that score share.
 
 On a CPU it is vLLM's in-process `LLMEngine`, stepped by one thread: one process, ready seconds
-after the import. On a GPU it is `AsyncLLM`, whose core has a process of its own.
+after the import. On a GPU it is `AsyncLLM` (`engines.vllm_gpu`).
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ import gc
 import json
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from itertools import count
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -20,16 +19,15 @@ from engines.engine import EngineError, Facts, Refused, Request, one_line
 from engines.scoring import ScoreRequest
 from engines.stepper import Stepper
 from engines.vllm_config import VllmConfig
+from engines.vllm_gpu import OnGpu, load_async
+from engines.vllm_inputs import Asked, Told, adapted, prompt_of
 from engines.vllm_setup import collection_paused, prepare_environment, prepare_in_process
-from search.gather import gather
 from search.ports import Closing
 
 IN_PROCESS = threading.Lock()
 """Held by the one CPU engine of this process: two of them corrupt each other's memory."""
 
-Asked = TypeVar("Asked", Request, ScoreRequest)
 AskedOf = TypeVar("AskedOf", Request, ScoreRequest, contravariant=True)
-Told = TypeVar("Told")
 ToldBy = TypeVar("ToldBy", covariant=True)
 
 
@@ -140,25 +138,6 @@ def find_device(asked: str) -> str:
     return found
 
 
-def prompt_of(request: Request | ScoreRequest) -> Any:
-    """VLLM's input of these tokens."""
-    from vllm.inputs.engine import tokens_input
-
-    return tokens_input(list(request.prompt), cache_salt=request.cache or None)
-
-
-def adapted(adapter: Path | None) -> dict[str, Any]:
-    """What vLLM is told with every request that an adapter answers."""
-    if adapter is None:
-        return {}
-    from vllm.lora.request import LoRARequest
-
-    return {"lora_request": LoRARequest("adapter", 1, str(adapter))}
-
-
-# On a CPU.
-
-
 class InProcess(ABC, Generic[Asked, Told]):
     """vLLM's `LLMEngine` with its core in this process, as a `Stepper` wants it.
 
@@ -229,80 +208,3 @@ def register_model_classes(model: Path) -> None:
     for name in json.loads(config.read_text("utf-8")).get("architectures") or ():
         if known := ModelRegistry.models.get(name):
             ModelRegistry.register_model(name, known.load_model_cls())
-
-
-# On a GPU.
-
-
-def load_async(arguments: dict[str, object]) -> Any:
-    """An `AsyncLLM`. As in vLLM's own server it is made on the event loop, which waits for it."""
-    from vllm.engine.arg_utils import AsyncEngineArgs
-    from vllm.usage.usage_lib import UsageContext
-    from vllm.v1.engine.async_llm import AsyncLLM
-
-    # Without a context a step takes 2048 tokens. This one is for offline work, as ours is: 16384
-    # tokens on an H100 and 8192 on smaller GPUs, where vLLM's server takes 8192 and 2048.
-    context = UsageContext.LLM_CLASS
-    return AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments), usage_context=context)
-
-
-class OnGpu(ABC, Generic[Asked, Told]):
-    """vLLM's `AsyncLLM`. It aborts a request whose awaiting task is cancelled."""
-
-    def __init__(self, llm: Any, adapter: Path | None = None) -> None:
-        self._llm = llm
-        self._more = adapted(adapter)
-        self._keys = count()
-
-    @abstractmethod
-    async def ask(self, request: Asked) -> Told | Refused | None:
-        """The answer, None where vLLM ended without one. It may raise what vLLM raises."""
-
-    @abstractmethod
-    def engine_steps(self) -> int:
-        """See `engines.engine.Stepping`."""
-
-    async def generate(self, batch: Sequence[Asked]) -> list[Told | Refused]:
-        """`answers[i]` is of `batch[i]`. Raises `EngineError` when the engine is dead."""
-        return await gather(self._one(request) for request in batch)
-
-    async def close(self) -> None:
-        """Free everything. Idempotent."""
-        await asyncio.to_thread(self._llm.shutdown)
-
-    async def last(
-        self,
-        outputs: Callable[..., AsyncIterator[Any]],
-        request: Asked,
-        parameters: Any,
-    ) -> Any:
-        """The final output of a request to a method of vLLM's, None where there was none."""
-        final = None
-        key = str(next(self._keys))
-        async for output in outputs(prompt_of(request), parameters, key, **self._more):
-            final = output
-        return final
-
-    async def _one(self, request: Asked) -> Told | Refused:
-        """Only a dead engine raises.
-
-        vLLM's `EngineGenerateError` is of one request, unless what collects all answers has ended
-        with it: then none will ever come.
-        """
-        from vllm.exceptions import VLLMClientError, VLLMError
-        from vllm.v1.engine.exceptions import EngineDeadError
-
-        try:
-            answer = await self.ask(request)
-        except VLLMClientError as error:
-            return Refused(one_line(error))
-        except EngineDeadError as error:
-            raise EngineError(f"the engine died: {one_line(error)}") from error
-        except VLLMError as error:
-            cause = one_line(error.__cause__ or error)
-            if self._llm.errored:
-                raise EngineError(f"the engine died: {cause}") from error
-            return Refused(f"the engine failed at this request: {cause}", again=True)
-        if answer is None:
-            return Refused("the engine ended the request without an answer", again=True)
-        return answer

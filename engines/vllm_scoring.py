@@ -16,7 +16,8 @@ from engines.engine import Refused
 from engines.scoring import Head, ScoreRequest, Scores, unscorable
 from engines.tokenizer import HfTokenizer
 from engines.vllm_config import VllmConfig
-from engines.vllm_process import InProcess, OnGpu, Running, start
+from engines.vllm_gpu import OnGpu
+from engines.vllm_process import InProcess, Running, start
 from engines.vllm_setup import collection_paused, engine_arguments, prepare_environment
 
 TASKS = {Head.TOKENS: "token_classify", Head.TEXT: "classify"}

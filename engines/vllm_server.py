@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from engines.engine import Generation, Refused, Request
-from engines.http_client import HttpClient, HttpFault
+from engines.http_client import HttpClient
+from engines.http_fault import HttpFault
 from engines.prefix_affinity import Known
 from engines.vllm_wire import (
     GENERATE,

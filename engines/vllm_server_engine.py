@@ -13,7 +13,8 @@ from random import Random
 from secrets import token_hex
 
 from engines.engine import EngineError, Facts, Generation, Refused, Request, refusal
-from engines.http_client import HttpFault, Transport, Trouble
+from engines.http_client import Transport
+from engines.http_fault import HttpFault, Trouble
 from engines.prefix_affinity import blocks
 from engines.retrying import Late, Patience
 from engines.tokenizer import HfTokenizer

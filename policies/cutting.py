@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Protocol
 
 from policies.segmentation import Segmentation, Segmenter
-from policies.thinking import CLOSE, OPEN, Phase, Thinking, phase
+from policies.thinking import Phase, Thinking, phase
 from search.core import Step, StopReason
+from search.thought import END_OF_THINK, THINK
 
 Ids = Sequence[int]
 
@@ -124,8 +125,8 @@ class Thoughtful:
         if where is Phase.ANSWER:
             return () if self._is_whole else self._cutter(where).stops
         if self._is_whole:
-            return (CLOSE,) if self._thinking.max_tokens else ()
-        return (CLOSE, *self._cutter(where).stops)
+            return (END_OF_THINK,) if self._thinking.max_tokens else ()
+        return (END_OF_THINK, *self._cutter(where).stops)
 
     def left(self, ids: Ids) -> int:
         """See `Cut`."""
@@ -202,8 +203,8 @@ class Thoughtful:
         text = self._said + self._segmenter.text(ids)
         if where is not Phase.ANSWER:
             return ids, (), False
-        if not text.lstrip().startswith(OPEN):  # it does not think
+        if not text.lstrip().startswith(THINK):  # it does not think
             return (), ids, True
-        end = text.index(CLOSE) + len(CLOSE) - len(self._said)
+        end = text.index(END_OF_THINK) + len(END_OF_THINK) - len(self._said)
         tokens = self._segmenter.through(ids, end)
         return ids[:tokens], ids[tokens:], True

@@ -10,7 +10,7 @@ from policies.chat_prompt import ChatPrompt
 from search.findings import UNMEASURED, Finding, fail, ok, warn
 
 if TYPE_CHECKING:
-    from policies.qwen import QwenConfig
+    from policies.qwen_config import QwenConfig
 
 LONGEST_QUESTIONS = 32
 """How many of the longest questions are tokenised."""

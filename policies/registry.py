@@ -7,7 +7,7 @@ module and one line here.
 from __future__ import annotations
 
 POLICIES = {
-    "qwen": "policies.qwen:QwenConfig",
+    "qwen": "policies.qwen_config:QwenConfig",
     "scripted": "policies.scripted:ScriptedPolicyConfig",
     "simulated": "policies.simulated:SimulatedPolicyConfig",
     "structured": "policies.structured:StructuredConfig",

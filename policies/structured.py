@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from engines.config import Ability
 from engines.engine import Engine, EnginePort
 from engines.tokenizer import Tokenizer
-from policies.qwen import WITH_TOKENS, PolicySampling, Qwen, QwenConfig
+from policies.qwen import Qwen
+from policies.qwen_config import WITH_TOKENS, PolicySampling, QwenConfig
 from policies.segmentation import Segmentation
 from search.checks import check_count, fault
 from search.core import Prefix, Spent, StopReason
@@ -144,14 +145,14 @@ class Structured(EnginePort):
             seed = call_seed(call.seed, "redraw", attempt) if attempt else call.seed
             (reply,) = await self.qwen.extend([replace(call, seed=seed)])
             if isinstance(reply, Failure):
-                return reply
+                return reply.after(lost)
             reason = self.read(reply.path).reason
             if reason is None:
                 return replace(reply, spent=lost + reply.spent)
             self.rejected[reason] += 1
             if attempt == self._config.redraws or self._is_greedy(call):
                 return replace(reply, path=_ended(reply.path), spent=lost + reply.spent)
-            lost += replace(reply.spent, failed=reply.spent.generated)
+            lost += reply.spent.as_failed()
             attempt += 1
 
     def _is_greedy(self, call: PolicyCall) -> bool:

@@ -15,6 +15,7 @@ from engines.texts import TextEngine, TextGeneration, TextRequest
 from policies.chat_prompt import ChatTurns
 from policies.own_stops import OwnStops
 from policies.segmentation import Segmenter
+from policies.unusable import Unusable
 from search.core import Spent, Step, StopReason
 from search.gather import gather
 from search.ports import ENDED, Failure, FailureKind, PolicyCall, PolicyReply
@@ -22,7 +23,7 @@ from search.questions import Until
 from search.seeds import call_seed
 
 if TYPE_CHECKING:
-    from policies.qwen import QwenConfig
+    from policies.qwen_config import QwenConfig
 
 
 PAUSES = 16
@@ -49,14 +50,6 @@ class Characters:
     def chat(self, messages: Sequence[Mapping[str, str]]) -> tuple[int, ...]:
         """All contents."""
         return self.encode("".join(message["content"] for message in messages))
-
-
-class Unusable(Exception):
-    """A call that gets no reply, and what is to be done about it."""
-
-    def __init__(self, kind: FailureKind, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
 
 
 class TextPolicy:
@@ -96,7 +89,7 @@ class TextPolicy:
         except EngineError:
             raise
         except Unusable as error:
-            return Failure.about(call.path, error.kind, str(error))
+            return error.about(call.path)
         return PolicyReply(call.path.grow(call.child, steps), spent, not self._is_greedy(call))
 
     async def _solution(self, call: PolicyCall) -> tuple[tuple[Step, ...], Spent]:
@@ -112,7 +105,10 @@ class TextPolicy:
         for attempt in range(max(1, -(-most // stride)) if stride else PAUSES):
             limit = min(most, stride or most)
             request = self._request(call, text, limit, attempt=attempt, stop=stops)
-            made = await self._complete(request)
+            try:
+                made = await self._complete(request)
+            except Unusable as error:
+                raise error.after(spent) from None
             text, spent = text + made.text, spent + made.spent
             if (end := self._own.end(call.path.text, tuple(map(ord, text)))) is not None:
                 return self._split(text[:end], Finish.EOS)[:1], spent
@@ -135,11 +131,11 @@ class TextPolicy:
         (made,) = await self.engine.complete([request])
         if isinstance(made, Refused):
             kind = FailureKind.UNAVAILABLE if made.again else FailureKind.INVALID
-            raise Unusable(kind, made.message)
+            raise Unusable(kind, made.message, made.spent)
         if made.finish is Finish.ABORT or not (made.text or request.begun):
             # No fault of the model's: as a solution that is cut it would count as a wrong one.
             message = f"the API gave no text, finish {made.finish}"
-            raise Unusable(FailureKind.UNAVAILABLE, message)
+            raise Unusable(FailureKind.UNAVAILABLE, message, made.spent)
         return made
 
     def _request(

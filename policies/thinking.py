@@ -11,8 +11,8 @@ from enum import Enum
 from typing import Literal
 
 from search.checks import check_choice, check_count
+from search.thought import END_OF_THINK, THINK
 
-OPEN, CLOSE = "<think>", "</think>"
 CUT = ("answer", "thought", "both")
 
 
@@ -47,14 +47,14 @@ class Phase(Enum):
 def phase(text: str) -> Phase:
     """Of a text from its beginning, with what the prompt said of a thought before it."""
     said = text.lstrip()
-    if said.startswith(OPEN):
-        return Phase.ANSWER if CLOSE in said else Phase.THOUGHT
-    return Phase.OPENING if OPEN.startswith(said) else Phase.ANSWER
+    if said.startswith(THINK):
+        return Phase.ANSWER if END_OF_THINK in said else Phase.THOUGHT
+    return Phase.OPENING if THINK.startswith(said) else Phase.ANSWER
 
 
 def lead(prompt: str) -> str:
     """What the end of a prompt says of the thought: it is open, it is over, or nothing."""
     said = prompt.rstrip()
-    if said.endswith(OPEN):
-        return OPEN
-    return OPEN + CLOSE if said.endswith(CLOSE) else ""
+    if said.endswith(THINK):
+        return THINK
+    return THINK + END_OF_THINK if said.endswith(END_OF_THINK) else ""

@@ -101,11 +101,14 @@ class Cascade(Members):
             if not self.config.is_contested(judgement):
                 return replace(cheap, judgement=judgement)
         (thorough,) = await then.judge([own_call(call, 1)])
-        if isinstance(cheap, Failure) or isinstance(thorough, Failure):
-            return thorough
-        spent, sampled = cheap.spent + thorough.spent, cheap.sampled or thorough.sampled
+        if isinstance(thorough, Failure):
+            return thorough.after(cheap.spent)
+        spent = cheap.spent + thorough.spent
+        if isinstance(cheap, Failure):
+            return replace(thorough, spent=spent)
+        sampled = cheap.sampled or thorough.sampled
         if isinstance(thorough.judgement.prefix, Missing):
-            spent = replace(spent, failed=spent.generated)
+            spent = spent.as_failed()
         return ScorerReply(replace(thorough.judgement, starts=(), votes=()), spent, sampled)
 
 

@@ -7,7 +7,7 @@ passing, and one that ends with it unclosed is cut there afterwards; so are step
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from engines.engine import Finish, Refused, Request, Sampling
 from scorers.continuing import NOTHING, Begun, Odds, Spans, loses, silent
@@ -96,7 +96,7 @@ class ChainVerifier:
         )
         (answer,) = await writer.engine.generate([request])
         if isinstance(answer, Refused):
-            return answer
+            return answer.after(written.spent)
         spent = written.spent + answer.spent
         if answer.finish is Finish.ABORT:
             return unread(CUT[Finish.ABORT], spent, aborted=True)
@@ -119,4 +119,4 @@ class ChainVerifier:
 
 def unread(reason: str, spent: Spent, *, aborted: bool = False) -> Unread:
     """A chain that came to nothing: all that it generated counts as failed."""
-    return Unread(reason, replace(spent, failed=spent.generated), aborted)
+    return Unread(reason, spent.as_failed(), aborted)

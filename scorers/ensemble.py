@@ -135,20 +135,21 @@ class Ensemble(Members):
 
     def _reply(self, replies: Sequence[ScorerReply | Failure], steps: int) -> ScorerReply | Failure:
         """Of one path; a member that failed has no judgement, and where all must, the path none."""
+        spent = sum((reply.spent for reply in replies), Spent())
         failed = [reply for reply in replies if isinstance(reply, Failure)]
         if failed and (self.config.missing == "fail" or len(failed) == len(replies)):
             # One that fails for good decides where all must judge, and none where one is enough.
             decides = self.config.missing == "fail"
-            return min(failed, key=lambda each: each.kind.final != decides)
+            why = min(failed, key=lambda each: each.kind.final != decides)
+            return replace(why, spent=spent.as_failed())
         judgements = [
             Judgement.missing(reply.message) if isinstance(reply, Failure) else reply.judgement
             for reply in replies
         ]
         told = [reply for reply in replies if isinstance(reply, ScorerReply)]
-        spent = sum((reply.spent for reply in told), Spent())
         judgement = self._judgement(judgements, steps)
         if isinstance(judgement.prefix, Missing):
-            spent = replace(spent, failed=spent.generated)
+            spent = spent.as_failed()
         return ScorerReply(judgement, spent, any(reply.sampled for reply in told))
 
     def _judgement(self, judgements: Sequence[Judgement], steps: int) -> Judgement:

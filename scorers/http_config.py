@@ -77,7 +77,7 @@ class HttpConfig:
 
     def examine(self, questions: Sequence[str], *, feedback: bool) -> Iterator[Finding]:
         """See `engines.traits.Examined`: an empty batch is asked for."""
-        from engines.http_client import HttpFault
+        from engines.http_fault import HttpFault
         from engines.retrying import Late
 
         try:

@@ -9,7 +9,8 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from engines.engine import EngineError
-from engines.http_client import AT_FAULT, TOO_LARGE, HttpClient, HttpFault, Trouble
+from engines.http_client import HttpClient
+from engines.http_fault import AT_FAULT, TOO_LARGE, HttpFault, Trouble
 from engines.retrying import Late, Patience
 from scorers.http_protocol import Asked, Unreadable, body, read
 from scorers.whole import Whole

@@ -9,7 +9,8 @@ from random import Random
 
 from engines.address import UnfitServer
 from engines.engine import EngineError
-from engines.http_client import HttpClient, HttpFault, Transport, Trouble
+from engines.http_client import HttpClient, Transport
+from engines.http_fault import HttpFault, Trouble
 from engines.retrying import Late, Patience
 from scorers.http_config import HttpConfig
 from scorers.http_desk import Desk, exchange, hint

@@ -118,10 +118,11 @@ class Judge(EnginePort):
         known = read_before(call) if self.config.incremental and not outcome else ()
         lengths = [len(path.steps)] if outcome else range(len(known) + 1, len(path.steps) + 1)
         opinions = await gather(self._opinion(call, length) for length in lengths)
+        spent = sum((opinion.spent for opinion in opinions), Spent())
         for opinion in opinions:
             if isinstance(opinion, Refused):
                 kind = FailureKind.UNAVAILABLE if opinion.again else FailureKind.INVALID
-                return Failure.about(path, kind, opinion.message)
+                return Failure.about(path, kind, opinion.message, spent)
         told = [each for each in opinions if isinstance(each, Opinion)]
         return self._reply(known, told, outcome=outcome)
 
@@ -131,8 +132,7 @@ class Judge(EnginePort):
         sampled = self.config.critique_tokens > 0 and self.config.temperature > 0
         spent = sum((each.spent for each in told), Spent())
         if any(each.odds is None for each in told):
-            lost = Spent(spent.calls, spent.prompt, spent.cached, spent.generated, spent.generated)
-            return ScorerReply(Judgement.missing(UNSURE), lost, sampled)
+            return ScorerReply(Judgement.missing(UNSURE), spent.as_failed(), sampled)
         new = [
             StepVerdict(probability(each.odds or 0.0), VerdictStatus.READ, each.critique)
             for each in told
@@ -164,7 +164,7 @@ class Judge(EnginePort):
         asked = (*prompt, *critique, *self._prompt.closing)
         said = await self._ask(Request(asked, self._constrained(), call.cache))
         if isinstance(said, Refused):
-            return said
+            return said.after(_spent(written))
         return Opinion(self._odds(said), text, _spent(written) + _spent(said))
 
     async def _write(
@@ -196,7 +196,7 @@ class Judge(EnginePort):
     async def _ask(self, request: Request) -> Generation | Refused:
         (answer,) = await self.engine.generate([request])
         if isinstance(answer, Generation) and answer.finish is Finish.ABORT:
-            return Refused("the engine aborted the judge", again=True)
+            return Refused("the engine aborted the judge", again=True, spent=_spent(answer))
         return answer
 
 

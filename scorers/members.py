@@ -117,7 +117,11 @@ def traits_together(members: Sequence[Member], names: Sequence[str]) -> Traits:
         asks=told[at].asks,
         by_sureness=any(each.by_sureness for each in told),
         judges=Judges.OUTCOME if Judges.OUTCOME in kinds else Judges.STEPS,
-        judges_key=names[0],
+        judges_key=next(
+            f"{name}.{each.judges_key}"
+            for name, each in zip(names, told, strict=True)
+            if each.judges is Judges.OUTCOME or Judges.OUTCOME not in kinds
+        ),
         repeatable=all(each.repeatable for each in told),
         option_base=next((b for each in told if (b := each.option_base) is not None), None),
     )

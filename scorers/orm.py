@@ -110,7 +110,7 @@ class Orm(Served):
             return Failure.about(path, FailureKind.INVALID, str(error))
         if isinstance(scores, Refused):
             kind = FailureKind.UNAVAILABLE if scores.again else FailureKind.INVALID
-            return Failure.about(path, kind, scores.message)
+            return Failure.about(path, kind, scores.message, scores.spent)
         odds = odds_of(scores.rows[-1])
         judgement = (
             Judgement.missing("the head gives no number")

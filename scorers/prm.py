@@ -7,7 +7,6 @@ Qwen2.5-Math-PRM (arXiv 2501.07301). How a family is shown a solution: `scorers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engines.engine import Refused, Served
@@ -63,11 +62,11 @@ class Prm(Served):
         read = await self._read(call, len(known))
         if isinstance(read, Refused):
             kind = FailureKind.UNAVAILABLE if read.again else FailureKind.INVALID
-            return Failure.about(path, kind, read.message)
+            return Failure.about(path, kind, read.message, read.spent)
         verdicts, spent = (*known, *map(verdict, read.odds)), read.spent
         judgement = self._judgement(verdicts, len(known))
         if isinstance(judgement.prefix, Missing):
-            spent = replace(spent, failed=spent.generated)
+            spent = spent.as_failed()
         return ScorerReply(judgement, spent, sampled=False)
 
     async def _read(self, call: ScorerCall, known: int) -> Read | Refused:

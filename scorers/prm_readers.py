@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from engines.engine import Engine, EngineError, Refused, Request, Sampling
@@ -86,12 +86,12 @@ class WordReader:
         sampling = Sampling(1, temperature=0.0, logprob_ids=words, allowed_ids=words)
         answers = await self.engine.generate([Request(each, sampling, cache) for each in prompts])
         odds: list[float | None] = []
-        spent = Spent()
+        spent = sum((answer.spent for answer in answers), Spent())
         for answer in answers:
             if isinstance(answer, Refused):
-                return answer
+                return replace(answer, spent=spent)
             if not answer.logprobs:
-                return Refused("the engine ended the request without an answer", again=True)
+                message = "the engine ended the request without an answer"
+                return Refused(message, again=True, spent=spent)
             odds.append(log_odds(answer.logprobs[0], words[:1], words[1:]))
-            spent += answer.spent
         return Read(tuple(odds), spent)

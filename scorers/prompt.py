@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 
 from engines.tokenizer import Tokenizer
 from scorers.verdict_ids import QUESTION, UnfitTokenizer, required_id
+from search.thought import END_OF_THINK, THINK
 
 Prefill: TypeAlias = Literal["none", "verify_step", "card"]
 """How the verifier's turn begins.
@@ -37,7 +38,6 @@ INSTRUCTION = (
     "correct. If the solution is incomplete, only verify the provided steps."
 )
 
-THINK, END_OF_THINK = "<think>", "</think>"
 BOS = "<｜begin▁of▁sentence｜>"
 
 OPEN_BOX = 60

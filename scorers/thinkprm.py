@@ -98,7 +98,7 @@ class ThinkPrm(EnginePort):
         for attempt, begun in attempts(begun_with, self._config.retries):
             written = await self._attempt(call, sheet, attempt, begun)
             if failure := failed(call.path, written.values()):
-                return failure
+                return failure.after(total(unread))
             unread += [outcome for outcome in written.values() if isinstance(outcome, Unread)]
             if chains := {k: each for k, each in written.items() if isinstance(each, Chain)}:
                 reply = self._reply(chains, unread)
@@ -206,15 +206,15 @@ def failed(path: Prefix, outcomes: Iterable[Chain | Unread | Refused]) -> Failur
     if refused := [outcome for outcome in listed if isinstance(outcome, Refused)]:
         told = min(refused, key=lambda refusal: refusal.again)
         kind = FailureKind.UNAVAILABLE if told.again else FailureKind.INVALID
-        return Failure.about(path, kind, told.message)
+        return Failure.about(path, kind, told.message, total(listed))
     if any(isinstance(outcome, Unread) and outcome.aborted for outcome in listed):
         # No fault of the model's: fewer chains, or warmer ones, would be another judgement.
         message = "a verification chain was aborted by the engine"
-        return Failure.about(path, FailureKind.UNAVAILABLE, message)
+        return Failure.about(path, FailureKind.UNAVAILABLE, message, total(listed))
     return None
 
 
-def total(chains: Iterable[Chain | Unread]) -> Spent:
+def total(chains: Iterable[Chain | Unread | Refused]) -> Spent:
     """What all of them cost."""
     return sum((chain.spent for chain in chains), Spent())
 

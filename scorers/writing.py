@@ -205,7 +205,7 @@ class ChainWriter:
             request = Request(sheet.prompt + written.ids, sampling, sheet.cache)
             (answer,) = await self.engine.generate([request])
             if isinstance(answer, Refused):
-                return answer
+                return answer.after(written.spent)
             written = replace(
                 written,
                 ids=written.ids + answer.token_ids,

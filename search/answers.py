@@ -14,13 +14,14 @@ import re
 from collections import deque
 from typing import Literal
 
+from search.thought import END_OF_THINK
+
 MAX_CHARS = 512
 """A longer answer is no answer: what fills a page is a runaway, and algebra on it takes hours."""
 
 Fallback = Literal["none", "last_number"]
 """What is taken where nothing is boxed and no cue gives a value."""
 
-THOUGHT_END = "</think>"
 BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])")
 EMPTY_BOX = re.compile(r"[ \t]{0,8}\{\s{0,8}\}")
 BARE_END = re.compile(r"[\s$]|\\[)\]]")
@@ -64,7 +65,7 @@ def extract_answer(
             gives a value, as search-and-learn and the parser of Qwen2.5-Math do.
         max_chars: the longest answer, in characters.
     """
-    text = text.rpartition(THOUGHT_END)[2]
+    text = text.rpartition(END_OF_THINK)[2]
     if (box := _last_box(text)) is not None:
         answer = _content(text[box:][: max_chars + LEEWAY].lstrip())
     else:

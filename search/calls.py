@@ -193,7 +193,7 @@ class Calls:
     async def _unjudged(self, key: str, digest: str, call: ScorerCall, failure: Failure) -> Answer:
         """A failed judgement is Missing. A refusal is remembered as the reply, all else noted."""
         transient = not failure.kind.final
-        reply = ScorerReply(Judgement.missing(failure.message, transient=transient), Spent())
+        reply = ScorerReply(Judgement.missing(failure.message, transient=transient), failure.spent)
         if failure.kind is FailureKind.INVALID:
             await self.memory.record(key, digest, reply)
             return reply, None

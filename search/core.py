@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import chain
 from typing import TypeAlias
@@ -338,6 +338,10 @@ class Spent:
     def as_recalled(self) -> Spent:
         """What a reply that cost so much costs where a cache has it."""
         return Spent(recalled=1, spared=self.calls + self.spared, saved=self.cost)
+
+    def as_failed(self) -> Spent:
+        """The same where all that was generated came to nothing."""
+        return replace(self, failed=self.generated)
 
     def __add__(self, other: Spent) -> Spent:
         return Spent(

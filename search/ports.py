@@ -8,7 +8,7 @@ borders.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import takewhile
 from traceback import format_exception
@@ -55,18 +55,27 @@ class Failure:
     """A call, or a whole problem, that has no reply.
 
     `message` is one line: what and where. `traceback` is that of what was raised, empty where
-    nothing was.
+    nothing was. `spent` is what was spent all the same, for nothing: earlier tries, other parts of
+    the same call; what a server that answers nothing has spent nobody knows, and is not in it.
     """
 
     kind: FailureKind
     message: str
     traceback: str = ""
+    spent: Spent = field(default_factory=Spent)
 
     @classmethod
-    def about(cls, path: Prefix, kind: FailureKind, message: str) -> Failure:
+    def about(
+        cls, path: Prefix, kind: FailureKind, message: str, spent: Spent | None = None
+    ) -> Failure:
         """A failure in one line that says which path it is about."""
         where = f"problem {path.problem.id}, path {path.id or 'root'}"
-        return cls(kind, " ".join(f"{where}: {message}".split()))
+        told = " ".join(f"{where}: {message}".split())
+        return cls(kind, told, spent=(spent or Spent()).as_failed())
+
+    def after(self, spent: Spent) -> Failure:
+        """The same after so much was spent on the call before, for nothing."""
+        return replace(self, spent=(spent + self.spent).as_failed())
 
     @classmethod
     def raised(cls, error: BaseException) -> Failure:

@@ -8,7 +8,7 @@ model can have spent or given never reach the journal.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from math import isfinite
 from typing import Any
 
@@ -102,7 +102,9 @@ def _failure(failure: Failure) -> Failure:
     _kind("a failure's kind", failure.kind, FailureKind)
     _kind("a failure's message", failure.message, str)
     _kind("a failure's traceback", failure.traceback, str)
-    return failure
+    _check_spent(failure.spent)
+    wasted = failure.spent.as_failed()
+    return failure if failure.spent == wasted else replace(failure, spent=wasted)
 
 
 def _new_steps(call: PolicyCall, path: Any) -> tuple[Step, ...]:

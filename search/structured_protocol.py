@@ -18,18 +18,19 @@ from itertools import pairwise
 from typing import TypeAlias
 
 from search.checks import check_count, fault
+from search.thought import END_OF_THINK, THINK
 
 PLANNING, MONITORING, EVALUATION, OUTPUT = "planning", "monitoring", "evaluation", "output"
 TAGS = (
-    "<think>",
+    THINK,
     *("<planning>", "</planning>"),
     *("<monitoring>", "</monitoring>"),
     *("<evaluation>", "</evaluation>"),
-    "</think>",
+    END_OF_THINK,
     *("<output>", "</output>"),
 )
 """All tags of a response, each once, in order."""
-STEP_ENDS = ("</planning>", "</monitoring>", "</think>")
+STEP_ENDS = ("</planning>", "</monitoring>", END_OF_THINK)
 """The tags after which a step of a search ends; the output is the last step."""
 PHRASES = (
     "analyze the problem",
@@ -218,7 +219,7 @@ def _content(
 
 
 def _is_closing(tag: str) -> bool:
-    return tag.startswith("</") and tag != "</think>"
+    return tag.startswith("</") and tag != END_OF_THINK
 
 
 def _stray(text: str, marks: Sequence[re.Match[str]]) -> Iterator[Violation]:

@@ -18,8 +18,10 @@ from hypothesis import settings
 
 if TYPE_CHECKING:
     from compared_runs import Made, Run, Said, Verb
+    from engines.tokenizer import HfTokenizer
     from hostile_runs import Bench
     from own_parts import Tell
+    from played_server import PlayedServer
     from reported_runs import Finish
     from swept_doubles import Write
     from their_rows import Imported, Treewright
@@ -27,9 +29,9 @@ if TYPE_CHECKING:
 
 # Their asserts say what they saw, as those of the tests do.
 HELPERS = """
-    beam_trees compared_runs own_parts played_chains pool_stage recorded_chains reported_runs
-    scripted_drafts search_laws swept_doubles their_rows tiny_engines watched_searches
-    written_configs
+    beam_trees compared_runs own_parts played_chains played_server pool_stage recorded_chains
+    reported_runs scripted_drafts search_laws swept_doubles their_rows tiny_engines
+    watched_searches written_configs
 """
 pytest.register_assert_rewrite(*HELPERS.split())
 
@@ -143,6 +145,27 @@ def imported(treewright: Treewright) -> Imported:
     from their_rows import importing
 
     return importing(treewright)
+
+
+# --- A vLLM server that is played -----------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def verifier_tokenizer(root: Path) -> HfTokenizer:
+    """That of the embedded verifier."""
+    from engines.tokenizer import HfTokenizer
+
+    return HfTokenizer.load(str(root / "benchmarks/arithmetic/verifier"))
+
+
+@pytest.fixture
+def played(verifier_tokenizer: HfTokenizer, monkeypatch: pytest.MonkeyPatch) -> PlayedServer:
+    """A server that says the same tokens for ever, and whose client hardly waits."""
+    from engines import retrying
+    from played_server import CANARY, playing
+
+    monkeypatch.setattr(retrying, "FIRST_S", 0.001)
+    return playing(verifier_tokenizer, key=CANARY)
 
 
 # --- Runs that a stranger tampered with -----------------------------------------------------------

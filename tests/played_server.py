@@ -12,6 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 import httpx
 
 from engines.engine import Engine, Finish, Generation, Refused, Request, Sampling
+from engines.scripted_engine import ScriptedEngine
 from engines.tokenizer import HfTokenizer
 from engines.vllm_server_config import VllmServerConfig
 from engines.vllm_server_engine import VllmServerEngine
@@ -180,6 +181,12 @@ def shown_logprobs(path: str, request: Request, made: Generation) -> dict[str, A
         content.append({**listed[0], "top_logprobs": listed[: len(ids)]})
     assert all(math.isfinite(each["logprob"]) for each in content)
     return {"content": content}
+
+
+def playing(tokenizer: HfTokenizer, key: str | None = None) -> PlayedServer:
+    """One that says the same tokens for ever."""
+    engine = ScriptedEngine(lambda request: [7, 8, 9] * 99, tokenizer.eos_ids)
+    return PlayedServer(engine, tokenizer, key=key)
 
 
 def started(

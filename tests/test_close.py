@@ -13,7 +13,8 @@ from engines.scripted_engine import ScriptedEngine
 from engines.token_clock import Timing
 from policies import scripted as scripted_policy
 from policies import simulated as simulated_policy
-from policies.qwen import Qwen, QwenConfig
+from policies.qwen import Qwen
+from policies.qwen_config import QwenConfig
 from policies.structured import Structured, StructuredConfig
 from scorers import no_scorer
 from scorers import scripted as scripted_scorer

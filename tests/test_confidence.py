@@ -12,7 +12,8 @@ import pytest
 from engines.byte_tokenizer import END, ByteTokenizer
 from engines.scripted_engine import ScriptedEngine
 from engines.sureness import BLOCK, blocks, sureness
-from policies.qwen import Qwen, QwenConfig
+from policies.qwen import Qwen
+from policies.qwen_config import QwenConfig
 from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 from scorers.confidence import ConfidenceConfig, ConfidenceScorer, grouped
 from search.core import Judgement, Missing, Prefix, Problem, Spent, Step, StopReason, Sureness

@@ -18,7 +18,7 @@ import tiktoken
 import yaml  # type: ignore[import-untyped]  # PyYAML ships no types
 
 from policies.chat_prompt import ChatPrompt
-from policies.qwen import QwenConfig
+from policies.qwen_config import QwenConfig
 from policies.segmentation import Segmenter
 from scorers.prompt import VerifierPrompt
 from scorers.thinkprm_config import ThinkPrmConfig

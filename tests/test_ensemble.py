@@ -28,8 +28,8 @@ from search.core import (
     VerdictStatus,
 )
 from search.ports import Failure, FailureKind, Scorer, ScorerCall, ScorerReply
+from treewright.arms.tariff import priced, shared
 from treewright.config.fingerprint import identity_of
-from treewright.running.ending import priced, shared
 from written_configs import BASE, loader, refused
 
 PATH = Prefix(Problem("p", "?"), tuple(Step(t, (1,), StopReason.STEP_END) for t in "ab"), (0,))
@@ -55,7 +55,7 @@ class Says(Scorer):
 
     def _reply(self) -> ScorerReply | Failure:
         if self.fails:
-            return Failure(self.kind, "it is ill")
+            return Failure(self.kind, "it is ill", spent=Spent(1, 3, 0, 1))
         *steps, prefix = self.said
         spent = Spent(1, 10, 0, 5)
         if prefix is None:
@@ -126,6 +126,11 @@ def test_a_member_without_a_judgement_leaves_none_or_is_left_out() -> None:
     for ill, rule in ((Says(0.2, 0.8, 0.2), "fail"), (Says(fails=True), "skip")):
         failed = asked(Ensemble(EnsembleConfig(TWO, missing=rule), (ill, Says(fails=True))))  # type: ignore[arg-type]
         assert isinstance(failed, Failure)
+        others = 10 if rule == "fail" else 3
+        assert failed.spent.prompt == 3 + others
+        assert failed.spent.failed == failed.spent.generated
+    part = together(Says(0.2, 0.8, 0.2), Says(fails=True), missing="skip")
+    assert part.spent == Spent(2, 13, 0, 6)
 
 
 def test_a_member_that_knows_the_whole_only_counts_for_it_alone() -> None:
@@ -182,9 +187,11 @@ def test_the_first_is_brought_onto_the_scale_of_the_second() -> None:
 def test_a_first_that_fails_leaves_it_to_the_second_and_a_second_that_fails_fails() -> None:
     well = asked(Cascade(CascadeConfig(*TWO), (Says(fails=True), Says(0.7, 0.7, 0.7))))
     assert isinstance(well, ScorerReply)
-    assert isinstance(
-        asked(Cascade(CascadeConfig(*TWO), (Says(0.5, 0.5, 0.5), Says(fails=True)))), Failure
-    )
+    ill = asked(Cascade(CascadeConfig(*TWO), (Says(0.5, 0.5, 0.5), Says(fails=True))))
+    assert isinstance(ill, Failure)
+    # Whoever failed has spent 3 and 1 tokens, whoever judged 10 and 5.
+    assert well.spent == Spent(2, 13, 0, 6)
+    assert ill.spent == Spent(2, 13, 0, 6, failed=6)
 
 
 # --- The config -----------------------------------------------------------------------------------

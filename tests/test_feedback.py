@@ -20,7 +20,8 @@ from engines.token_clock import Timing
 from engines.tokenizer import HfTokenizer
 from policies.chat_prompt import ChatPrompt, FewShot
 from policies.feedback import TEMPLATE, shorter, verdict_lines
-from policies.qwen import PolicySampling, Qwen, QwenConfig
+from policies.qwen import Qwen
+from policies.qwen_config import PolicySampling, QwenConfig
 from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 from policies.segmentation import Segmentation
 from policies.simulated import SimulatedPolicy, SimulatedPolicyConfig

@@ -61,6 +61,12 @@ CASES: list[tuple[str, tuple[Any, ...] | None, Any, str]] = [
     ("result", ("pruned",), [["0"]], "a pruned path is not an id and a reason"),
     ("failure", WHOLE, {"problem": 5, "failure": "invalid", "message": "x"}, "problem is 5"),
     ("failure", WHOLE, {"problem": "p0", "failure": "odd", "message": "x"}, "failure is 'odd'"),
+    (
+        "failure",
+        WHOLE,
+        {"problem": "p0", "failure": "invalid", "message": "x", "spent": [1, -1]},
+        "spent holds -1",
+    ),
     ("clock", WHOLE, {"seconds": -1}, "seconds is -1"),
 ]
 TEXTS = [

@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from engines.address import UnfitServer, check_url, key_of
-from engines.http_client import HttpClient, HttpFault, Trouble
+from engines.http_client import HttpClient
+from engines.http_fault import HttpFault, Trouble
 from engines.http_words import REDACTED, wait
 
 KEY = "sk-canary/+4711'x"

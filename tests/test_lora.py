@@ -16,7 +16,7 @@ from engines.config import Ability
 from engines.engine import EngineError
 from engines.lora import CONFIG, WEIGHTS, digest, misfit, opened
 from engines.vllm_config import VllmConfig
-from engines.vllm_process import adapted
+from engines.vllm_inputs import adapted
 
 MODULE = "model.layers.0.self_attn.q_proj"
 Edit = Callable[[dict[str, Any], dict[str, Any]], None]

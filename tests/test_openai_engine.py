@@ -19,7 +19,7 @@ from engines.openai_engine import OpenAiEngine
 from engines.texts import TextGeneration, TextRequest
 from played_api import USAGE, PlayedApi, chat, streamed
 from played_server import answer, error
-from policies.qwen import QwenConfig
+from policies.qwen_config import QwenConfig
 from policies.segmentation import Segmentation
 from policies.texts import PAUSES, TextPolicy
 from search.core import Prefix, Problem, Spent, Step, StopReason

@@ -21,7 +21,8 @@ from engines.token_clock import Timing
 from engines.tokenizer import Tokenizer
 from engines.vllm_config import VllmConfig
 from policies.chat_prompt import SLOT
-from policies.qwen import PolicySampling, Qwen, QwenConfig, build
+from policies.qwen import Qwen
+from policies.qwen_config import PolicySampling, QwenConfig, build
 from policies.registry import POLICIES as REGISTERED
 from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 from policies.segmentation import Segmentation

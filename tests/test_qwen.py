@@ -14,7 +14,8 @@ from engines.engine import EngineError, Finish, Generation, Refused, Request
 from engines.loop_guard import LoopGuard
 from engines.tokenizer import TokenizerError
 from policies.chat_prompt import FewShot
-from policies.qwen import PolicySampling, Qwen, QwenConfig
+from policies.qwen import Qwen
+from policies.qwen_config import PolicySampling, QwenConfig
 from policies.segmentation import STRIDE, Segmentation
 from search.core import (
     Prefix,
@@ -357,6 +358,20 @@ def test_what_the_engine_refuses_is_invalid_unless_it_may_serve_it_again(
             return [Refused("not by me", again=again)]
 
     assert failure(Refusing("")) == Failure(kind, "problem p1, path root: not by me")
+
+
+def test_what_was_generated_before_a_request_that_is_refused_came_to_nothing() -> None:
+    class Tired(Recital):
+        async def generate(self, batch: Sequence[Request]) -> list[Generation | Refused]:
+            if self.requests:
+                return [Refused("enough", again=True)]
+            return await super().generate(batch)
+
+    engine = Tired("\n\nSo it is.\n\n")  # a blank line before any text is no boundary
+    refused = failure(engine, config(segmentation=Segmentation()), until=Until.STEP)
+    assert refused.kind is FailureKind.UNAVAILABLE
+    prompt = len(engine.requests[0].prompt)
+    assert refused.spent == Spent(1, prompt, prompt // 2, 2, failed=2)
 
 
 def test_what_the_tokenizer_cannot_take_is_invalid() -> None:

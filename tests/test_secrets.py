@@ -11,6 +11,7 @@ import pytest
 from hostile_runs import Bench, Told, bench, contents
 from own_parts import forget
 from treewright import hiding
+from treewright.config.redaction import keep_secrets, redact
 from treewright.hiding import REDACTED, hide, hide_in, keep_secret
 
 CANARY = "canary-\"4f/1c'9e&-of-the-account"
@@ -166,6 +167,23 @@ def test_a_value_is_found_as_formats_spell_it() -> None:
 def test_a_short_value_is_left_inside_words() -> None:
     keep_secret("four")
     assert hide("four of fourteen") == "four of fourteen"
+
+
+def test_a_value_of_which_a_secret_is_a_part_keeps_the_rest_where_the_secret_is_found_in_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written = "http://host/${oc.env:GATE_KEY}/${oc.env:OTHER_KEY,v1}"
+    monkeypatch.setenv("GATE_KEY", "canary-1234")
+    keep_secret("canary-1234")
+    assert redact("http://host/canary-1234", written[:27]) == f"http://host/{REDACTED}"
+    monkeypatch.setenv("OTHER_KEY", "short")
+    assert redact("http://host/canary-1234/short", written) == REDACTED
+
+
+def test_what_looks_like_a_secret_is_one_under_any_name() -> None:
+    keep_secrets({"url": ["http://host/sk-abcdefghijklmnopqrstu/v1", "http://me:pass-word@host"]})
+    told = "at http://host/sk-abcdefghijklmnopqrstu/v1 for me:pass-word"
+    assert hide(told) == f"at http://host/{REDACTED}/v1 for {REDACTED}"
 
 
 @pytest.mark.parametrize("cut", ["…", "..."])

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from engines import retrying
 from hostile_runs import contents
+from indiscreet_api import CANARY, Api, listening
 from treewright import hiding
 from treewright.cli import main
 
-CANARY = "canary-4f1c9e-of-the-account"
 CONFIG = """\
 name: api
 dataset: {path: data.jsonl}
@@ -39,61 +35,10 @@ grading: {kind: numeric}
 """
 
 
-@dataclass
-class Api:
-    """What the server does. `failing`: it answers the questions with an error that has the key."""
-
-    url: str = ""
-    failing: bool = False
-    questions: list[str] = field(default_factory=list)
-
-    def answer(self, body: dict[str, Any], key: str) -> tuple[int, dict[str, Any]]:
-        asked = body["messages"][-1]["content"] if "messages" in body else str(body["items"])
-        self.questions.append(asked)
-        if key != f"Bearer {CANARY}":
-            return 401, {"error": {"message": f"Incorrect API key provided: {key}"}}
-        if self.failing and asked != "1 + 1 = ?":
-            return 500, {"error": {"message": f"internal: {key}"}}
-        if "items" in body:
-            return 200, {"items": [{"prefix": 0.9} for _ in body["items"]]}
-        text = f"You are {key}.\n\nThe answer is \\boxed{{7}}."
-        usage = {
-            "prompt_tokens": 20,
-            "completion_tokens": 10,
-            "prompt_tokens_details": {"cached_tokens": 10},
-        }
-        choice = {"message": {"content": text}, "finish_reason": "stop"}
-        return 200, {"choices": [choice], "usage": usage}
-
-
 @pytest.fixture
 def api() -> Iterator[Api]:
-    made = Api()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            status, said = made.answer(body, self.headers.get("authorization", ""))
-            data = json.dumps(said).encode()
-            self.send_response(status)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    made.url = f"http://127.0.0.1:{server.server_port}/v1"
-    yield made
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with listening() as made:
+        yield made
 
 
 @pytest.fixture(autouse=True)
@@ -134,6 +79,15 @@ def test_a_run_over_an_api_has_its_table_its_bill_and_no_key(
     assert f"costs {bill:.4f}" in " ".join(told.split())
     assert json.loads((run / "metrics.json").read_text())["bills"] == {"policy": bill}
     assert "You are Bearer <redacted>" in (run / "journal").glob("*").__next__().read_text()
+    assert main(["compare", str(run), "--arm", "first", "--json"]) == 0
+    (row,) = json.loads(assert_nowhere(here, capsys))["rows"]
+    once = bill / 6  # `first` buys one of two solutions of each problem
+    assert row["ours"]["price"] == pytest.approx(once)
+    assert row["theirs"]["price"] == pytest.approx(2 * once)
+    assert main(["compare", str(run), "--arm", "first"]) == 0
+    told = assert_nowhere(here, capsys)
+    assert " price " in told
+    assert f" {once:.4f} " in told
     for verb in (["score", str(run)], ["report", str(run)], ["tree", str(run), "1"]):
         assert main(verb) == 0
     assert f"costs {bill:.4f}" in " ".join(assert_nowhere(here, capsys).split())

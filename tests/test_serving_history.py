@@ -12,7 +12,8 @@ from engines.byte_tokenizer import ByteTokenizer
 from engines.engine import Refused, Request
 from engines.texts import TextRequest
 from policies.chat_prompt import FewShot
-from policies.qwen import Qwen, QwenConfig
+from policies.qwen import Qwen
+from policies.qwen_config import QwenConfig
 from policies.structured import Structured, StructuredConfig
 from policies.texts import TextPolicy
 from search.core import Prefix, Problem, Turn

@@ -16,7 +16,7 @@ from benchmarks.grading_pool import GradingError
 from policies.scripted import ScriptedPolicy
 from scorers.no_scorer import NoScorerConfig
 from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
-from search.core import Problem
+from search.core import Problem, Spent
 from search.keys import policy_key
 from search.ports import (
     Failure,
@@ -68,10 +68,14 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
 
 @dataclass
 class Ports(Policy, Scorer):
-    """The scripted ports; a call whose place is in `fails` gets a failure of that kind instead."""
+    """The scripted ports; a call whose place is in `fails` gets a failure of that kind instead.
+
+    It has cost `cost` all the same.
+    """
 
     config: Any
     fails: dict[str, FailureKind] = field(default_factory=dict)
+    cost: Spent = field(default_factory=Spent)
     asked: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -82,7 +86,8 @@ class Ports(Policy, Scorer):
 
     def failure(self, key: str) -> Failure | None:
         self.asked.append(key)
-        return Failure(self.fails[key], f"{key}: out") if key in self.fails else None
+        kind = self.fails.get(key)
+        return Failure(kind, f"{key}: out", spent=self.cost) if kind else None
 
     async def extend(self, batch: Sequence[PolicyCall]) -> list[PolicyReply | Failure]:
         (call,) = batch
@@ -142,6 +147,55 @@ def test_after_an_outage_of_the_verifier_exactly_what_it_did_not_judge_is_asked(
     third = run(config, healed, monkeypatch)
     assert healed.asked == ["scorer/a/1"]
     assert (third.status, third.metrics) == (Status.COMPLETE, whole.metrics)
+
+
+COST = Spent(3, 100, 20, 40)
+
+
+def test_what_was_spent_on_judgements_that_failed_is_in_the_ledger_and_came_to_nothing(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy, (calls, _, failed) = generated(run(config, Ports(config), monkeypatch))
+    Path("journal").rename("whole")
+    out = {"scorer/a/1": UNAVAILABLE, "scorer/b/0": INVALID}
+    first = run(config, Ports(config, out, COST), monkeypatch)
+    refused = json.loads(journaled("failure")[0])["data"]
+    assert refused["spent"] == [3, 100, 20, 40, 40]
+    assert read(config).metrics == first.metrics
+    second = run(config, Ports(config, out, COST), monkeypatch)
+    assert read(config).metrics == second.metrics
+    _, (_, before, lost), _, (_, after, wasted) = [*generated(first), *generated(second)]
+    assert (after - before, wasted - lost) == (40, 40)
+    third = run(config, Ports(config), monkeypatch)
+    assert third.status is Status.COMPLETE
+    assert read(config).metrics == third.metrics
+    judged = sum(recorded(problem, "scorer")[1] for problem in "ab")
+    # What b was refused is a reply, had once; instead of a judgement of one call.
+    total = (calls - 1 + 3 * COST.calls, judged + 2 * 40, failed + 3 * 40)
+    assert generated(third) == [policy, total]
+
+
+def test_what_was_spent_on_a_draw_that_failed_is_in_the_ledger(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = {"policy/a//3/end": UNAVAILABLE}
+    free = generated(run(config, Ports(config, out), monkeypatch))
+    Path("journal").rename("free")
+    ending = run(config, Ports(config, out, COST), monkeypatch)
+    (calls, tokens, failed), verifier = free
+    assert generated(ending) == [(calls + 3, tokens + 40, failed + 40), verifier]
+    assert read(config) == ending
+
+
+def test_a_failure_for_good_is_noted_once_however_often_its_problem_is_asked(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = {"scorer/a/0": POISON, "scorer/a/1": UNAVAILABLE}
+    for _ in range(3):
+        ending = run(config, Ports(config, out, COST), monkeypatch)
+        assert read(config) == ending
+    noted = [json.loads(line)["key"] for line in journaled("failure")]
+    assert len(noted) == 4  # of the other each session has one
 
 
 def test_a_judgement_that_killed_two_actors_is_not_asked_again_with_the_rest(

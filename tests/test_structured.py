@@ -12,7 +12,7 @@ import pytest
 from engines.byte_tokenizer import END, ByteTokenizer
 from engines.engine import EngineError, Request
 from engines.scripted_engine import ScriptedEngine
-from policies.qwen import PolicySampling, QwenConfig
+from policies.qwen_config import PolicySampling, QwenConfig
 from policies.segmentation import Segmentation, Segmenter
 from policies.structured import SYSTEM_PROMPT, Structured, StructuredConfig
 from scorers.scripted import ScriptedScorer, ScriptedScorerConfig

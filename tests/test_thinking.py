@@ -12,7 +12,7 @@ from engines.byte_tokenizer import ByteTokenizer
 from engines.engine import Finish, Refused
 from engines.openai_config import OpenAiConfig
 from engines.texts import TextGeneration, TextRequest
-from policies.qwen import PolicySampling, QwenConfig
+from policies.qwen_config import PolicySampling, QwenConfig
 from policies.segmentation import Segmentation
 from policies.structured import StructuredConfig
 from policies.texts import TextPolicy

@@ -71,7 +71,10 @@ def test_an_aborted_chain_is_a_fault_of_the_engine_and_the_judgement_asked_again
     engine = RecordedEngine(aborted, *others, *[RIGHT] * 3)
     (reply,) = judge(engine, chains=1 + len(others), max_tokens=200)
     message = "problem p7, path 0/3: a verification chain was aborted by the engine"
-    assert reply == Failure(FailureKind.UNAVAILABLE, message)
+    assert isinstance(reply, Failure)
+    assert (reply.kind, reply.message) == (FailureKind.UNAVAILABLE, message)
+    assert reply.spent.calls == len(engine.requests)
+    assert reply.spent.failed == reply.spent.generated >= 20
 
 
 def test_a_text_that_is_no_text_is_invalid() -> None:

@@ -8,7 +8,7 @@ import logging
 import os
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +20,7 @@ from engines.vllm_config import VllmConfig
 from engines.vllm_engine import VllmEngine, generation, sampling_parameters
 from engines.vllm_process import find_device
 from engines.vllm_setup import collection_paused, engine_arguments, prepare_environment
+from search.core import Spent
 
 EOS = 2
 ASKED = Request((5, 6, 7), Sampling(4))
@@ -68,7 +69,11 @@ def test_an_aborted_request_may_have_no_token() -> None:
 @pytest.mark.parametrize("reason", ["error", "a reason of a later vLLM", None])
 def test_a_fault_inside_vllm_and_an_unknown_end_fail_that_request_only(reason: Any) -> None:
     told = f"vLLM ended the request with {reason!r}"
-    assert generation(output((4,), reason), ASKED, {EOS}) == Refused(told, again=True)
+    spent = Spent(1, len(ASKED.prompt), 0, 1)
+    refused = generation(output((4,), reason), ASKED, {EOS})
+    assert isinstance(refused, Refused)
+    assert (refused.message, refused.again) == (told, True)
+    assert replace(refused.spent, cached=0) == spent
 
 
 def test_log_probabilities_are_read_behind_the_sampled_token() -> None:

@@ -13,7 +13,7 @@ import pytest
 from engines.engine import EngineError, Generation, Refused, Request, Sampling
 from engines.vllm_config import VllmConfig
 from engines.vllm_engine import GpuServer, VllmEngine
-from engines.vllm_process import load_async
+from engines.vllm_gpu import load_async
 from engines.vllm_setup import engine_arguments
 from test_vllm_engine import ASKED, EOS, output
 

@@ -16,7 +16,7 @@ from engines.tokenizer import HfTokenizer, TokenizerError
 from engines.vllm_config import VllmConfig
 from engines.vllm_setup import engine_arguments
 from engines.vllm_wire import completions_body, generate_body, sampling_fields
-from policies.qwen import PolicySampling, QwenConfig
+from policies.qwen_config import PolicySampling, QwenConfig
 
 SAID: dict[str, Any] = {"top_k": 7, "min_p": 0.1, "repetition_penalty": 1.2}
 

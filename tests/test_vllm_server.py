@@ -8,18 +8,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from engines import retrying, vllm_fleet
+from engines import vllm_fleet
 from engines.engine import EngineError, Generation, Refused, Request, Sampling
 from engines.http_words import REDACTED, words
-from engines.scripted_engine import ScriptedEngine
 from engines.sureness import sureness
-from engines.tokenizer import HfTokenizer
 from engines.vllm_server_config import VllmServerConfig
 from engines.vllm_server_engine import VllmServerEngine
 from engines.vllm_wire import (
@@ -32,7 +29,6 @@ from engines.vllm_wire import (
     path_of,
 )
 from played_server import (
-    CANARY,
     HTML_PAGE,
     PROMPT,
     TWO,
@@ -43,23 +39,6 @@ from played_server import (
     one,
     started,
 )
-
-
-@pytest.fixture(scope="module")
-def tokenizer(root: Path) -> HfTokenizer:
-    return HfTokenizer.load(str(root / "benchmarks/arithmetic/verifier"))
-
-
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retrying, "FIRST_S", 0.001)
-
-
-@pytest.fixture
-def server(tokenizer: HfTokenizer) -> PlayedServer:
-    engine = ScriptedEngine(lambda request: [7, 8, 9] * 99, tokenizer.eos_ids)
-    return PlayedServer(engine, tokenizer, key=CANARY)
-
 
 HALF = httpx.Response(200, content=b'{"choices": [{"token_ids": [7', headers={"a": "b"})
 HTML = answer(200, HTML_PAGE)
@@ -120,13 +99,13 @@ USAGE: dict[str, Any] = {"prompt_tokens": len(PROMPT), "completion_tokens": 1}
     ids=lambda each: each if isinstance(each, str) else "",
 )
 def test_what_may_pass_is_asked_again_and_then_told_as_what_it_is(
-    server: PlayedServer, reply: Reply | Callable[[], Reply], told: str
+    played: PlayedServer, reply: Reply | Callable[[], Reply], told: str
 ) -> None:
-    server.faults = [reply]
-    (passed,) = started(server, one)
+    played.faults = [reply]
+    (passed,) = started(played, one)
     assert isinstance(passed, Generation) or "vLLM ended" in told
-    server.faults = [reply] * 3
-    (refused,) = started(server, one)
+    played.faults = [reply] * 3
+    (refused,) = started(played, one)
     assert isinstance(refused, Refused)
     assert refused.again
     assert told in refused.message
@@ -147,16 +126,16 @@ def test_how_sure_it_was_is_read_beside_a_token_that_is_no_likely_one() -> None:
         generation(said, COMPLETIONS, request, (0,))
 
 
-def test_what_a_server_will_never_serve_is_asked_once(server: PlayedServer) -> None:
-    server.faults = [error(400, "The decoder prompt is longer")] * 2
-    (refused,) = started(server, one)
+def test_what_a_server_will_never_serve_is_asked_once(played: PlayedServer) -> None:
+    played.faults = [error(400, "The decoder prompt is longer")] * 2
+    (refused,) = started(played, one)
     assert refused == Refused("http://one: 400 Bad Request: The decoder prompt is longer")
-    assert len(server.faults) == 1
+    assert len(played.faults) == 1
 
 
 @pytest.mark.parametrize("said", ["0.05", "Sun, 29 Nov 2026 01:00:00 GMT"])
 def test_a_retry_after_is_heeded(
-    server: PlayedServer, said: str, monkeypatch: pytest.MonkeyPatch
+    played: PlayedServer, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slept: list[float] = []
     sleep = asyncio.sleep
@@ -166,152 +145,152 @@ def test_a_retry_after_is_heeded(
         await sleep(0)
 
     monkeypatch.setattr(asyncio, "sleep", spy)
-    server.faults = [error(429, "slow down", **{"retry-after": said})]
-    (made,) = started(server, one)
+    played.faults = [error(429, "slow down", **{"retry-after": said})]
+    (made,) = started(played, one)
     assert isinstance(made, Generation)
     waits = [seconds for seconds in slept if seconds]
     assert waits[0] >= (0.05 if said == "0.05" else 0.0)
 
 
-def test_a_wait_beyond_the_deadline_is_not_waited_for(server: PlayedServer) -> None:
-    server.faults = [error(429, "come tomorrow", **{"retry-after": "86400"})]
-    (refused,) = started(server, one)
+def test_a_wait_beyond_the_deadline_is_not_waited_for(played: PlayedServer) -> None:
+    played.faults = [error(429, "come tomorrow", **{"retry-after": "86400"})]
+    (refused,) = started(played, one)
     assert isinstance(refused, Refused)
     assert "it asks to be left alone for 86400 s" in refused.message
 
 
-def test_a_slow_server_is_left_at_the_deadline(server: PlayedServer) -> None:
+def test_a_slow_server_is_left_at_the_deadline(played: PlayedServer) -> None:
     config = VllmServerConfig(base_urls=("http://one",), timeout_s=0.2)
 
     async def use(engine: VllmServerEngine) -> list[Generation | Refused]:
-        server.engine.hold()  # type: ignore[attr-defined]
+        played.engine.hold()  # type: ignore[attr-defined]
         return await one(engine)
 
-    (refused,) = started(server, use, config)
+    (refused,) = started(played, use, config)
     assert isinstance(refused, Refused)
     assert refused.again
     assert refused.message == "http://one: no answer within 0.2 s (engine.timeout_s)"
-    assert server.engine.aborted  # type: ignore[attr-defined]
+    assert played.engine.aborted  # type: ignore[attr-defined]
 
 
-def test_a_cancelled_task_closes_its_connection(server: PlayedServer) -> None:
+def test_a_cancelled_task_closes_its_connection(played: PlayedServer) -> None:
     async def use(engine: VllmServerEngine) -> None:
-        server.engine.hold()  # type: ignore[attr-defined]
+        played.engine.hold()  # type: ignore[attr-defined]
         task = asyncio.ensure_future(one(engine))
-        while len(server.asked) < 2:
+        while len(played.asked) < 2:
             await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    started(server, use)
-    assert [each.prompt for each in server.engine.aborted] == [PROMPT]  # type: ignore[attr-defined]
+    started(played, use)
+    assert [each.prompt for each in played.engine.aborted] == [PROMPT]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(("share", "cached"), [(False, 0), (True, 64)])
 def test_what_an_earlier_run_left_in_the_cache_is_found_only_where_that_is_wanted(
-    server: PlayedServer, share: bool, cached: int
+    played: PlayedServer, share: bool, cached: int
 ) -> None:
     config = VllmServerConfig(base_urls=("http://one",), share_cache=share)
     counts = [
         made.cached_tokens
         for _ in range(2)
-        for made in started(server, one, config)
+        for made in started(played, one, config)
         if isinstance(made, Generation)
     ]
     assert counts == [0, cached]
 
 
-def test_a_model_that_is_gone_is_no_fault_of_the_request(server: PlayedServer) -> None:
+def test_a_model_that_is_gone_is_no_fault_of_the_request(played: PlayedServer) -> None:
     async def use(engine: VllmServerEngine) -> list[Generation | Refused]:
-        server.model = "another"
+        played.model = "another"
         return await one(engine)
 
-    (refused,) = started(server, use)
+    (refused,) = started(played, use)
     assert isinstance(refused, Refused)
     assert refused.again
     assert "404 Not Found: The model the-model does not exist." in refused.message
 
 
 # Several servers.
-def test_prompts_that_begin_alike_go_to_one_server(server: PlayedServer) -> None:
+def test_prompts_that_begin_alike_go_to_one_server(played: PlayedServer) -> None:
     async def use(engine: VllmServerEngine) -> None:
         starts = [(first,) * 64 for first in (5, 6)]
         for turn in range(3):
             for start in starts:
                 await engine.generate([Request((*start, turn + 3), Sampling(1))])
 
-    started(server, use, TWO)
-    hosts = {host for host, _, _ in server.asked}
-    by_start = {body["token_ids"][0]: set() for _, _, body in server.asked[2:]}  # type: ignore[var-annotated]
-    for host, _, body in server.asked[2:]:
+    started(played, use, TWO)
+    hosts = {host for host, _, _ in played.asked}
+    by_start = {body["token_ids"][0]: set() for _, _, body in played.asked[2:]}  # type: ignore[var-annotated]
+    for host, _, body in played.asked[2:]:
         by_start[body["token_ids"][0]].add(host)
     assert hosts == {"one", "two"}
     assert all(len(each) == 1 for each in by_start.values())
 
 
-def test_a_server_that_has_much_to_do_is_helped(server: PlayedServer) -> None:
+def test_a_server_that_has_much_to_do_is_helped(played: PlayedServer) -> None:
     async def use(engine: VllmServerEngine) -> None:
         await engine.generate([Request(PROMPT, Sampling(1, seed=each)) for each in range(40)])
 
-    started(server, use, TWO)
-    hosts = [host for host, _, _ in server.asked[2:]]
+    started(played, use, TWO)
+    hosts = [host for host, _, _ in played.asked[2:]]
     assert {hosts.count("one") - hosts.count("two") for _ in "x"} <= set(range(-8, 9))
 
 
 def test_a_server_that_dies_is_left_out_until_it_is_back(
-    server: PlayedServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    played: PlayedServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(vllm_fleet, "DOWN_S", 0.0)
 
     async def use(engine: VllmServerEngine) -> tuple[list[Any], list[Any]]:
         first = (await one(engine))[0]
-        server.dead = {server.asked[-1][0]}
+        played.dead = {played.asked[-1][0]}
         batch = await engine.generate([Request(PROMPT, Sampling(4, seed=i)) for i in range(20)])
-        left, server.dead = set(server.dead), set()
-        assert {host for host, _, _ in server.asked[-20:]}.isdisjoint(left)
+        left, played.dead = set(played.dead), set()
+        assert {host for host, _, _ in played.asked[-20:]}.isdisjoint(left)
         for _ in range(9):
             await asyncio.sleep(0.001)
             await engine.generate([Request((9,) * 70, Sampling(4))] * 20)
-        assert left & {host for host, _, _ in server.asked[-100:]}
+        assert left & {host for host, _, _ in played.asked[-100:]}
         return [first], batch
 
     with caplog.at_level(logging.WARNING):
-        (first,), batch = started(server, use, TWO)
+        (first,), batch = started(played, use, TWO)
     assert isinstance(first, Generation)
     assert all(isinstance(each, Generation) for each in batch)
     assert "it is left out until it is back" in caplog.text
     assert "is back" in caplog.text
 
 
-def test_when_all_servers_are_dead_so_is_the_engine(server: PlayedServer) -> None:
+def test_when_all_servers_are_dead_so_is_the_engine(played: PlayedServer) -> None:
     async def use(engine: VllmServerEngine) -> None:
-        server.dead = {"one", "two"}
+        played.dead = {"one", "two"}
         with pytest.raises(EngineError, match=r"no server answers: .*connection refused"):
             await one(engine)
 
-    started(server, use, TWO)
+    started(played, use, TWO)
 
 
 def test_a_server_that_is_down_at_the_start_is_looked_at_when_it_is_up(
-    server: PlayedServer, monkeypatch: pytest.MonkeyPatch
+    played: PlayedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(vllm_fleet, "DOWN_S", 0.0)
-    server.dead = {"one"}
+    played.dead = {"one"}
 
     async def use(engine: VllmServerEngine) -> None:
         await one(engine)
-        assert {host for host, _, _ in server.asked} == {"two"}
-        server.dead = set()
+        assert {host for host, _, _ in played.asked} == {"two"}
+        played.dead = set()
         for _ in range(9):
             await engine.generate([Request((9,) * 70, Sampling(4))] * 20)
             await asyncio.sleep(0.001)
-        assert {host for host, _, _ in server.asked} == {"one", "two"}
+        assert {host for host, _, _ in played.asked} == {"one", "two"}
 
-    started(server, use, TWO)
-    server.dead = {"one", "two"}
+    started(played, use, TWO)
+    played.dead = {"one", "two"}
     with pytest.raises(EngineError, match="cannot be reached: connection refused"):
-        started(server, one, TWO)
+        started(played, one, TWO)
 
 
 @pytest.mark.parametrize("said", [None, "much", [1.0], True, 2.0, float("nan"), float("inf")])

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import logging
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from engines import retrying
 from engines.address import UnfitServer
 from engines.engine import EngineError, Generation
-from engines.scripted_engine import ScriptedEngine
-from engines.tokenizer import HfTokenizer
 from engines.vllm_server_config import VllmServerConfig
 from engines.vllm_server_engine import VllmServerEngine
 from engines.vllm_wire import COMPLETIONS, GENERATE
@@ -27,23 +23,6 @@ from played_server import (
     one,
     started,
 )
-
-
-@pytest.fixture(scope="module")
-def tokenizer(root: Path) -> HfTokenizer:
-    return HfTokenizer.load(str(root / "benchmarks/arithmetic/verifier"))
-
-
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retrying, "FIRST_S", 0.001)
-
-
-@pytest.fixture
-def server(tokenizer: HfTokenizer) -> PlayedServer:
-    engine = ScriptedEngine(lambda request: [7, 8, 9] * 99, tokenizer.eos_ids)
-    return PlayedServer(engine, tokenizer, key=CANARY)
-
 
 HTML = answer(200, HTML_PAGE)
 
@@ -74,23 +53,23 @@ def listing(*models: object) -> dict[str, Any]:
     ],
 )
 def test_what_cannot_serve_a_config_is_refused_at_the_start(
-    server: PlayedServer, routes: dict[str, Any], told: str
+    played: PlayedServer, routes: dict[str, Any], told: str
 ) -> None:
-    server.routes = routes
+    played.routes = routes
     with pytest.raises(UnfitServer, match=re.escape(told)) as raised:
-        started(server, one)
+        started(played, one)
     assert "\n" not in str(raised.value)
 
 
-def test_a_context_beyond_the_servers_is_refused(server: PlayedServer) -> None:
+def test_a_context_beyond_the_servers_is_refused(played: PlayedServer) -> None:
     config = VllmServerConfig(base_urls=("http://one",), max_model_len=4096)
     with pytest.raises(UnfitServer, match=r"it takes 256 tokens, engine\.max_model_len says 4096"):
-        started(server, one, config)
+        started(played, one, config)
 
 
 @pytest.mark.parametrize(("fields", "told"), [("logprobs", "logprob"), ("allowed", "allowed")])
 def test_a_server_that_does_not_know_a_field_is_refused(
-    server: PlayedServer, fields: str, told: str
+    played: PlayedServer, fields: str, told: str
 ) -> None:
     """An older one: it takes what it does not know, and does nothing with it."""
     usage: dict[str, Any] = {"prompt_tokens": 0, "completion_tokens": 1}
@@ -106,25 +85,25 @@ def test_a_server_that_does_not_know_a_field_is_refused(
         }
         return answer(200, {"choices": [choice], "usage": usage | {"prompt_tokens": count}})
 
-    server.routes = {GENERATE: lambda body: answer(404, {"detail": "x"}), COMPLETIONS: old}
+    played.routes = {GENERATE: lambda body: answer(404, {"detail": "x"}), COMPLETIONS: old}
     with pytest.raises(UnfitServer, match=f"{told}.*(vLLM 0.32 does|does not know)"):
-        started(server, one)
+        started(played, one)
 
 
 def test_a_server_without_tokenize_is_taken_at_its_word(
-    server: PlayedServer, caplog: pytest.LogCaptureFixture
+    played: PlayedServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    server.routes = {"/tokenize": lambda body: answer(404, {"detail": "Not Found"})}
+    played.routes = {"/tokenize": lambda body: answer(404, {"detail": "Not Found"})}
     with caplog.at_level(logging.WARNING):
-        started(server, one)
+        started(played, one)
     assert "its tokenizer was not compared" in caplog.text
 
 
 def test_what_nobody_tells_of_the_cache_is_unknown(
-    server: PlayedServer, caplog: pytest.LogCaptureFixture
+    played: PlayedServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    server.tells_cached = False
-    (made,) = started(server, one)
+    played.tells_cached = False
+    (made,) = started(played, one)
     assert isinstance(made, Generation)
     assert made.cached_tokens is None
     assert (made.spent.prompt, made.spent.cached, made.spent.untold) == (72, 0, 1)
@@ -133,23 +112,23 @@ def test_what_nobody_tells_of_the_cache_is_unknown(
 
 # The key.
 def test_a_wrong_key_is_told_and_shown_nowhere(
-    server: PlayedServer, caplog: pytest.LogCaptureFixture
+    played: PlayedServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     wrong = "canary-of-another"
     with caplog.at_level(logging.DEBUG), pytest.raises(UnfitServer, match="refuses the key") as no:
-        started(server, one, key=wrong)
+        started(played, one, key=wrong)
     assert "401 Unauthorized: Unauthorized: Bearer <redacted>" in str(no.value)
     assert wrong not in str(no.value) + repr(no.value.__cause__) + caplog.text
 
 
-def test_a_key_that_is_taken_no_more_ends_the_engine(server: PlayedServer) -> None:
+def test_a_key_that_is_taken_no_more_ends_the_engine(played: PlayedServer) -> None:
     async def use(engine: VllmServerEngine) -> None:
-        server.key = "another"
+        played.key = "another"
         with pytest.raises(EngineError, match="the key is not taken any more") as raised:
             await one(engine)
         assert CANARY not in str(raised.value)
 
-    started(server, use)
+    started(played, use)
 
 
 def test_the_key_comes_from_the_variable_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import html
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 from urllib.parse import quote, quote_plus
@@ -86,6 +86,9 @@ class _Hiding:
     def write(self, text: str) -> int:
         self._stream.write(hide(text))
         return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        self.write("".join(lines))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

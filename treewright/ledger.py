@@ -7,14 +7,15 @@ every sum that it is part of. So is what was cached where a server does not tell
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from search.core import Candidate, Spent, place_id
 from search.driver import Searched, total
 from search.wording import amount, counted
 
+N = TypeVar("N", int, float)
 Price: TypeAlias = tuple[int | None, int | None]
 """Tokens of policy and verifier, prompt not cached plus generated; None: unknown.
 
@@ -102,9 +103,9 @@ def from_a_cache(side: str, recalled: int, saved: int | None) -> str:
     return f"{counted(recalled, REPLIES[side])} from the cache, {amount(saved)} tokens saved"
 
 
-def sum_known(parts: Iterable[int | None]) -> int | None:
+def sum_known(parts: Iterable[N | None]) -> N | None:
     """The sum, None where a part is unknown."""
-    found = 0
+    found: N = 0
     for part in parts:
         if part is None:
             return None
@@ -137,11 +138,20 @@ def prices(search: Searched) -> tuple[Price, ...]:
 
     Where candidates share work with pruned paths, every n costs the whole search.
     """
-    sides, candidates = (search.costs.policy, search.costs.verifier), search.result.candidates
+    return by_size(search, cost, cost)
+
+
+def by_size(
+    search: Searched, policy: Callable[[Spent], N | None], verifier: Callable[[Spent], N | None]
+) -> tuple[tuple[N | None, N | None], ...]:
+    """The same of what a reply of each side is worth."""
+    costs, candidates = search.costs, search.result.candidates
     if is_flat(search):
-        return tuple(zip(*(_running(costs, candidates) for costs in sides), strict=True))
-    policy, verifier = (sum_known(map(cost, costs.values())) for costs in sides)
-    return ((policy, verifier),) * (len(candidates) + 1)
+        drawn = _running(costs.policy, candidates, policy)
+        return tuple(zip(drawn, _running(costs.verifier, candidates, verifier), strict=True))
+    whole = sum_known(map(policy, costs.policy.values()))
+    judged = sum_known(map(verifier, costs.verifier.values()))
+    return ((whole, judged),) * (len(candidates) + 1)
 
 
 def held_to(price: Price, tokens: int) -> Price:
@@ -164,12 +174,16 @@ def cost(spent: Spent) -> int | None:
     return spent.cost if known(spent) and not spent.untold else None
 
 
-def _running(costs: Mapping[str, Spent], candidates: Sequence[Candidate]) -> Iterator[int | None]:
+def _running(
+    costs: Mapping[str, Spent],
+    candidates: Sequence[Candidate],
+    value: Callable[[Spent], N | None],
+) -> Iterator[N | None]:
     """The sum over no candidate, the first one, the first two and so on; a path is paid once."""
     left = dict(costs)
-    paid: int | None = 0
+    paid: N | None = 0
     yield paid
     for candidate in candidates:
         spent = left.pop(candidate.path.id, Spent())
-        paid = sum_known((paid, cost(spent)))
+        paid = sum_known((paid, value(spent)))
         yield paid

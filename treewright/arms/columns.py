@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Generic, TypeVar
 
-from search.wording import amount, ends, interval, number, percent, whole
+from search.wording import amount, ends, interval, number, percent, price, whole
 from treewright.arms.measured import Measured
 
 T = TypeVar("T")
@@ -65,6 +65,8 @@ COLUMNS: tuple[Column[Any], ...] = (
     Column("verifier_tokens", "verifier tokens", lambda arm: arm.verifier_tokens, amount,
            "Mean per problem: prompt tokens not cached, and generated ones.", "verifier tok"),
     Column("tokens", "tokens", lambda arm: arm.tokens, amount, "Mean per problem of both models."),
+    Column("price", "price", lambda arm: arm.price, price,
+           "Mean per problem in the currency of `engine.price`, of the sides that have one."),
     Column("left_out", "left out", lambda arm: arm.left_out, lambda value: number(value, 0),
            "Problems without a score to choose by, or that could not be graded."),
 )  # fmt: skip
@@ -87,6 +89,8 @@ class Place(Enum):
     """The table of a sweep."""
     COMPARED = "accuracy"
     """The table of a comparison."""
+    PRICED = "price"
+    """What a comparison has besides, where an engine has a price."""
     SIDE = "n accuracy policy_tokens verifier_tokens"
     """Either side of a comparison in JSON."""
     PAGE = "n accuracy ci95 policy_tokens verifier_tokens abstained left_out"

@@ -35,11 +35,13 @@ class Side:
     """One arm of a comparison, of the run with this letter.
 
     `figures`: its accuracy, in [0, 1], is over the problems that both arms decided, None without
-    one; its tokens are means over the problems that have a result in both runs.
+    one; its tokens are means over the problems that have a result in both runs. `billed`: its run
+    has tokens with a price.
     """
 
     run: str
     figures: Measured
+    billed: bool = False
 
     @property
     def arm(self) -> str:
@@ -48,7 +50,8 @@ class Side:
 
     def to_json(self) -> dict[str, object]:
         """A plain object."""
-        return {"run": self.run, "arm": self.arm, **Place.SIDE.to_json(self.figures)}
+        told = {"run": self.run, "arm": self.arm, **Place.SIDE.to_json(self.figures)}
+        return told | (Place.PRICED.to_json(self.figures) if self.billed else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,4 +187,5 @@ def _needed(pair: Pair, family: int) -> int | None:
 
 def _side(marks: Marks, right: Sequence[float], ids: Sequence[str]) -> Side:
     found = marks.over(ids).figures
-    return Side(marks.run, replace(found, accuracy=fmean(right) if right else None))
+    known = replace(found, accuracy=fmean(right) if right else None)
+    return Side(marks.run, known, bool(marks.bills))

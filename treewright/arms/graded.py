@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from benchmarks.estimators.expected import Share
@@ -13,6 +13,7 @@ from search.core import Missing, Score
 from search.selection import SELECTIONS, Choice, Option
 from treewright.arms.arm import Arm
 from treewright.arms.solved import UNDECIDED, Solved
+from treewright.arms.tariff import Bill, Tariff
 from treewright.ledger import Price, held_to, is_flat, prices, sum_known
 
 
@@ -22,7 +23,8 @@ class Graded:
 
     `groups`: which answers are the same. `scores`: by aggregation. `prices[n]`: tokens of policy
     and verifier for the first n candidates, with their judgements. `flat`: candidates share no work
-    with paths that were pruned, so that a part of them costs less than all.
+    with paths that were pruned, so that a part of them costs less than all. `bills`: the same as
+    `prices` in money, where somebody sends a bill.
     """
 
     id: str
@@ -31,9 +33,16 @@ class Graded:
     scores: dict[str, tuple[Score, ...]]
     prices: tuple[Price, ...]
     flat: bool
+    bills: tuple[tuple[Bill, Bill], ...] = field(default=(), kw_only=True)
 
     @classmethod
-    def of(cls, solved: Solved, aggregations: Iterable[str | None], missing: MissingRule) -> Graded:
+    def of(
+        cls,
+        solved: Solved,
+        aggregations: Iterable[str | None],
+        missing: MissingRule,
+        tariff: Tariff | None = None,
+    ) -> Graded:
         """Score its candidates. Raises `PartError` for a custom aggregation that fails."""
         candidates = solved.search.result.candidates
         scoring = [Aggregator.parse(name) for name in aggregations if name]
@@ -47,6 +56,7 @@ class Graded:
             },
             prices=prices(solved.search),
             flat=is_flat(solved.search),
+            bills=tariff.by_size(solved.search) if tariff and tariff.sides else (),
         )
 
     @cached_property
@@ -63,6 +73,13 @@ class Graded:
         """Of the first n; the verifier is free where nobody asks for a score (`judged`)."""
         policy, verifier = self.prices[min(n, len(self.outcomes))]
         return policy, verifier if judged or not self.flat else 0
+
+    def bill(self, n: int, *, judged: bool) -> Bill:
+        """The same in money; None where nobody sends a bill."""
+        if not self.bills:
+            return None
+        policy, verifier = self.bills[min(n, len(self.outcomes))]
+        return sum_known((policy, verifier if judged or not self.flat else 0.0))
 
     def within(self, n: int, tokens: int, *, judged: bool) -> tuple[int, Price]:
         """How many of the first n a hard budget of tokens pays for, and what is spent by then.

@@ -15,6 +15,7 @@ from treewright.arms.graded import Graded
 from treewright.arms.marks import Marks
 from treewright.arms.measured import Measured
 from treewright.arms.solved import Solved
+from treewright.arms.tariff import Tariff
 
 if TYPE_CHECKING:  # what takes numpy waits until subsets are asked for: a table asks for none
     from benchmarks.estimators.chances import Chances
@@ -61,10 +62,14 @@ class GradedRun:
         label: str = "",
         *,
         draws: bool = True,
+        tariff: Tariff | None = None,
     ) -> GradedRun:
-        """Problems, scored for these arms. Raises `PartError` for an aggregation that fails."""
+        """Problems, scored for these arms, with what they cost by a tariff.
+
+        Raises `PartError` for an aggregation that fails.
+        """
         scores = {arm.aggregation for arm in arms}
-        return cls(label, [Graded.of(item, scores, missing) for item in solved], draws)
+        return cls(label, [Graded.of(item, scores, missing, tariff) for item in solved], draws)
 
     @property
     def largest(self) -> int:
@@ -130,8 +135,9 @@ class GradedRun:
                 for problem, each in zip(self.problems, chances, strict=True)
             }
             prices = {each.id: each.price(arm.paid(n), judged=judged) for each in self.problems}
+            bills = {e.id: e.bill(arm.paid(n), judged=judged) for e in self.problems if e.bills}
             sure = self._confidence(arm, chances)
-            made.append(Marks(self.label, arm, n, shares, prices, confidence=sure))
+            made.append(Marks(self.label, arm, n, shares, prices, bills=bills, confidence=sure))
         return made
 
     def curves(self, arms: Iterable[Arm]) -> list[Curve]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from benchmarks.estimators.expected import Share, expected
 from treewright.arms.arm import Arm
 from treewright.arms.measured import Measured, mean, whole
+from treewright.arms.tariff import Bill
 from treewright.ledger import Price
 
 DIGITS = 12
@@ -22,7 +23,8 @@ class Marks:
     `shares`: in which share of a problem's n-subsets it is right, wrong or without an answer;
     `alone`: only the first n were looked at, so each share is 0 or 1. `prices`: of the first n, of
     all problems with a result. `tied`: how many choices another answer was as good as, if `alone`.
-    `confidence`: the mean score of what `best` chooses, None for others.
+    `confidence`: the mean score of what `best` chooses, None for others. `bills`: as `prices` in
+    money, of both sides; empty where nobody sends one.
     """
 
     run: str
@@ -33,6 +35,7 @@ class Marks:
     alone: bool = False
     tied: int = 0
     confidence: float | None = None
+    bills: Mapping[str, Bill] = field(default_factory=dict)
 
     @cached_property
     def figures(self) -> Measured:
@@ -52,6 +55,7 @@ class Marks:
             found.ungraded,
             mean(policy for policy, _ in self.prices.values()),
             mean(verifier for _, verifier in self.prices.values()),
+            mean(self.bills.values()) if self.bills else None,
         )
 
     @cached_property
@@ -77,4 +81,5 @@ class Marks:
             self,
             shares={id: self.shares[id] for id in ids},
             prices={id: self.prices[id] for id in ids},
+            bills={id: self.bills[id] for id in ids if self.bills},
         )

@@ -21,7 +21,8 @@ class Measured:
     counts choices that another answer was as good as. Left out of `problems`, and counted:
     `unscored` (answers, but no score to choose by) and `ungraded` (the grader could not decide in
     time). Over subsets these are expected numbers. `policy_tokens` and `verifier_tokens` are means
-    per problem, of prompt not cached plus generated, None where nobody counted them.
+    per problem, of prompt not cached plus generated, None where nobody counted them. `price`: the
+    same in money, of both sides, None where nobody sends a bill or a part of it is unknown.
     """
 
     arm: Arm
@@ -36,6 +37,7 @@ class Measured:
     ungraded: float
     policy_tokens: float | None
     verifier_tokens: float | None
+    price: float | None = None
 
     @property
     def tokens(self) -> float | None:
@@ -62,7 +64,7 @@ def whole(found: Expected) -> Expected:
     )
 
 
-def mean(values: Iterable[int | None]) -> float | None:
+def mean(values: Iterable[float | None]) -> float | None:
     """The mean, 0 over nothing, None where a value is unknown."""
     listed = list(values)
     total = sum_known(listed)

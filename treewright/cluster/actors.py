@@ -13,8 +13,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from treewright.cluster.replica import (
     builder,
     describe,
 )
+from treewright.hiding import hiding_streams, keep_secret, known_secrets
 
 CLOSE_S = 5.0
 """How long an actor may take to free its engine before it is killed."""
@@ -79,6 +80,7 @@ class PortActor:
     def __init__(self) -> None:
         self._host: PortHost | None = None
         self._words = EngineOutput.of_this_process()
+        self._hiding = ExitStack()
 
     async def place(self) -> ActorPlace:
         """Where this actor is."""
@@ -91,9 +93,12 @@ class PortActor:
             words=self._words,
         )
 
-    async def start(self, config: object) -> Info | Dead:
-        """Build the port of this config."""
+    async def start(self, config: object, secrets: Collection[str] = ()) -> Info | Dead:
+        """Build the port of this config. `secrets`: what no log of this actor shows."""
         began = time.monotonic()
+        for secret in secrets:
+            keep_secret(secret)
+        self._hiding.enter_context(hiding_streams())
         try:
             port = await build_port(builder(config))
         except StartRefused as error:
@@ -161,7 +166,7 @@ class RayReplica:
         """See `Replica.start`."""
         assert self._place is not None, "prepare comes first"
         try:
-            info = await self._actor.start.remote(self._config)
+            info = await self._actor.start.remote(self._config, known_secrets())
         except RayTaskError as error:
             raise StartRefused(one_line(error.cause or error)) from error
         except RayError as error:

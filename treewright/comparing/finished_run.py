@@ -9,6 +9,7 @@ from search.aggregation import MissingRule
 from treewright.arms.arm import Arm
 from treewright.arms.graded_run import GradedRun
 from treewright.arms.solved import Solved
+from treewright.arms.tariff import Tariff
 from treewright.errors import ConfigError
 from treewright.running.recorded import RecordedRun
 
@@ -27,7 +28,8 @@ class FinishedRun:
     def graded(self, arms: Iterable[Arm], missing: MissingRule) -> GradedRun:
         """Its problems, scored for these arms."""
         draws = self.source.draws_independently
-        return GradedRun.of(self.solved, arms, missing, self.source.label, draws=draws)
+        tariff, label = Tariff.of(self.source.config), self.source.label
+        return GradedRun.of(self.solved, arms, missing, label, draws=draws, tariff=tariff)
 
     @property
     def largest(self) -> int:

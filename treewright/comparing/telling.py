@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from rich.table import Table
 from rich.text import Text
 
-from search.wording import counted, number, percent, points, points_interval, probability, whole
+from search.wording import (
+    DASH,
+    counted,
+    number,
+    percent,
+    points,
+    points_interval,
+    probability,
+    whole,
+)
 from treewright.arms.columns import Place
 from treewright.arms.comparison import Comparison, Side, Verdict
 from treewright.arms.tables import console, table
@@ -76,8 +85,10 @@ class Page:
         return made
 
     def cells(self, row: Comparison) -> dict[str, str]:
-        """By column."""
+        """By column; where a run has tokens with a price, what an arm costs in money too."""
         ours = row.ours.figures
+        billed = any(side.billed for each in self.rows for side in (each.ours, each.theirs))
+        priced = Place.PRICED.columns if billed else []
         return {
             "arm": self.arm(row.ours),
             "against": self.against(row),
@@ -86,6 +97,7 @@ class Page:
             "95 % CI": points_interval(row.ci95),
             "p": probability(row.p_holm),
             "cost": row.cost,
+            **{each.heading: each.text(ours) if row.ours.billed else DASH for each in priced},
             "verdict": str(row.verdict),
             "problems needed": whole(row.problems_needed),
         }

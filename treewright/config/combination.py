@@ -46,7 +46,8 @@ def _check_verifier(config: Config, where: Where) -> None:
     hint = (
         f"use a process verifier (scorer.kind=thinkprm), or strategy.kind={instead(traits.judges)}"
     )
-    raise ConfigError(where(key), key, scorer, problem, hint)
+    value = scorer if traits.judges_key == "kind" else None
+    raise ConfigError(where(key), key, value, problem, hint)
 
 
 def _check_sureness(config: Config, where: Where) -> None:

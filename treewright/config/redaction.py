@@ -53,8 +53,12 @@ def redact(value: Any, written: Any = None, key: str = "") -> Any:
         return [redact(item, source, key) for item, source in zip(value, sources, strict=True)]
     if not isinstance(value, str) or not value:
         return hide_in(value)
-    named = SECRET_NAME.search(key) and not FROM_ENVIRONMENT.search(value)
-    return REDACTED if named or _from_secret(written) else SECRET_TEXT.sub(REDACTED, hide(value))
+    if SECRET_NAME.search(key) and not FROM_ENVIRONMENT.search(value):
+        return REDACTED
+    hidden = hide(value)
+    if _from_secret(written) and (hidden == value or _holds_a_short_secret(written)):
+        return REDACTED
+    return SECRET_TEXT.sub(REDACTED, hidden)
 
 
 def scrub(message: str) -> str:
@@ -66,15 +70,17 @@ def scrub(message: str) -> str:
 
 
 def keep_secrets(value: Any, key: str = "") -> None:
-    """Know as secrets what plain data say literally under a secret's name."""
+    """Know as secrets what stands literally under a secret's name, and what looks like one."""
     if isinstance(value, dict):
         for name, item in value.items():
             keep_secrets(item, str(name))
     elif isinstance(value, (list, tuple)):
         for item in value:
             keep_secrets(item, key)
-    elif isinstance(value, str) and "${" not in value and SECRET_NAME.search(key):
-        keep_secret(value)
+    elif isinstance(value, str) and "${" not in value:
+        found = [value] if SECRET_NAME.search(key) else SECRET_TEXT.finditer(value)
+        for each in found:
+            keep_secret(each if isinstance(each, str) else each.group())
 
 
 def without_secrets(name: str) -> str:
@@ -83,5 +89,15 @@ def without_secrets(name: str) -> str:
 
 
 def _from_secret(written: Any) -> bool:
+    return bool(_secret_variables(written))
+
+
+def _holds_a_short_secret(written: Any) -> bool:
+    """Whether a value has a secret within that is too short to be found in it."""
+    values = [os.environ.get(name, "") for name in _secret_variables(written)]
+    return any(len(value.strip()) < SHORTEST_SECRET for value in values)
+
+
+def _secret_variables(written: Any) -> list[str]:
     names = FROM_ENVIRONMENT.findall(written) if isinstance(written, str) else []
-    return any(SECRET_VARIABLE.search(name) for name in names)
+    return [name for name in names if SECRET_VARIABLE.search(name)]

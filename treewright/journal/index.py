@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
+from search.core import Spending
 from treewright.journal.checking import shown
-from treewright.journal.codec import Json
+from treewright.journal.codec import Json, decode_spent
 from treewright.journal.damage import NOT_OURS, JournalCounts, JournalError
 from treewright.journal.notes import check_note
 from treewright.journal.records import BadRecord, Record
@@ -49,6 +50,7 @@ class JournalIndex:
         self._places: dict[tuple[str, str], RecordPlace] = {}
         self.failed: set[str] = set()
         """The problems of which a call, or which as a whole, failed at some time."""
+        self._failing: dict[str, Spending] = {}
 
     def add(self, place: RecordPlace, record: Record) -> None:
         """Take in a record that lies there. Raises `BadRecord` for what is none."""
@@ -66,7 +68,20 @@ class JournalIndex:
         self._latest.setdefault(record.kind, {})[record.key] = data
         self._places[record.kind, record.key] = place
         if record.kind == FAILURE:
-            self.failed.add(data["problem"])
+            self._add_failure(record.key, data)
+
+    def _add_failure(self, key: str, data: Json) -> None:
+        problem = data["problem"]
+        self.failed.add(problem)
+        if (told := data.get("spent")) is not None:
+            cost = decode_spent(told)
+            judged = key.startswith(f"{SCORER}/")
+            spending = Spending(verifier=cost) if judged else Spending(policy=cost)
+            self._failing[problem] = self.spent_failing(problem) + spending
+
+    def spent_failing(self, problem: str) -> Spending:
+        """What all calls that failed on a problem are known to have cost."""
+        return self._failing.get(problem, Spending())
 
     def replies(self, key: str) -> Mapping[str, RecordPlace]:
         """The replies that were recorded with a key, by digest."""

@@ -162,12 +162,12 @@ class Journal:
         return self._index.latest(kind)
 
     def spent_on(self, problems: Collection[str]) -> Spending:
-        """What all recorded replies on some problems cost.
+        """What all recorded replies on some problems cost, and all calls that failed.
 
         Raises:
             JournalError: a record cannot be read any more.
         """
-        spent = Spending()
+        spent = sum(map(self._index.spent_failing, set(problems)), Spending())
         for key, place in self._index.replies_on(problems):
             data = self._read(place)
             with self._placed(place):

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from benchmarks.grading import Outcome
 from search.ports import FailureKind
 from treewright.journal import checking
+from treewright.journal.codec import decode_spent
 from treewright.journal.results import RESULT, check_result
 
 Check: TypeAlias = Callable[[dict[str, Any]], object]
@@ -30,10 +31,12 @@ def check_note(kind: str, data: Any) -> dict[str, Any]:
 
 def _failure(data: dict[str, Any]) -> None:
     told = ("problem", "failure", "message")
-    checking.fields(data, *told, *(["traceback"] if "traceback" in data else []))
+    checking.fields(data, *told, optional=("traceback", "spent"))
     checking.choice(data["failure"], "failure", KINDS)
-    for name in data.keys() - {"failure"}:
+    for name in data.keys() - {"failure", "spent"}:
         checking.text(data[name], name)
+    if "spent" in data:
+        decode_spent(data["spent"])
 
 
 def _clock(data: dict[str, Any]) -> None:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from benchmarks.datasets import Dataset
-from engines.token_price import TokenPrice
-from engines.traits import Traits, traits_of
 from search.ports import Failure, FailureKind
 from treewright.arms.arm import arms_of
 from treewright.arms.metrics import Metrics, measure
 from treewright.arms.solved import Solved
+from treewright.arms.tariff import Tariff
 from treewright.config.config import Config
-from treewright.ledger import Ledger
 from treewright.running.controller import Failed
 from treewright.running.replay import Known
 from treewright.running.run_folder import Status
@@ -51,34 +49,8 @@ def ending(config: Config, dataset: Dataset, known: Known) -> Ending:
     metrics = measure(known.solved, len(failed), problems, arms, config.missing)
     ledger = with_lost(metrics.ledger, known.lost)
     pending = len(dataset.samples) - len(known.solved) - len(known.failed)
-    metrics = replace(metrics, ledger=ledger, bills=bills(config, ledger))
+    metrics = replace(metrics, ledger=ledger, bills=Tariff.of(config).bills(ledger))
     return Ending(metrics, failed, pending)
-
-
-def bills(config: Config, ledger: Ledger) -> dict[str, float | None]:
-    """What the tokens of each side cost that has a price, None where a count is unknown."""
-    accounts = {"policy": ledger.policy, "verifier": ledger.verifier}
-    parts = {"policy": traits_of(config.policy), "verifier": traits_of(config.scorer)}
-    return {
-        side: None
-        if shared(parts[side])
-        else price.of(account.prompt, account.cached, account.generated)
-        for side, account in accounts.items()
-        if (price := priced(parts[side]))
-    }
-
-
-def priced(part: Traits) -> TokenPrice | None:
-    """The price of its tokens, or of those of the first in it that has one; None without any."""
-    billed = (each.engine.billed for _, each in part.engines() if each.engine)
-    return next((price for price in billed if price), None)
-
-
-def shared(part: Traits) -> bool:
-    """Whether several within it have tokens, which are counted together and cost differently."""
-    return (
-        sum(each.most_tokens != 0 or each.engine is not None for each in part.within.values()) > 1
-    )
 
 
 def unjudged(item: Solved) -> Failure | None:

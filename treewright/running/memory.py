@@ -17,6 +17,7 @@ from search.ports import (
     ScorerReply,
 )
 from treewright.hiding import hide
+from treewright.journal.codec import Json, decode_spent, encode_spent
 from treewright.journal.journal import Journal
 
 CLOCK = "clock"
@@ -64,8 +65,11 @@ class JournalMemory(RecordedMemory):
         self.on_spent(reply.spent)
 
     async def fail(self, key: str, problem_id: str, failure: Failure) -> None:
-        """Note a failed call."""
-        await self.journal.append("failure", key, failure_payload(problem_id, failure))
+        """Note a failed call, once where it is never asked again."""
+        payload = failure_payload(problem_id, failure)
+        if not (failure.kind.final and self.journal.latest("failure").get(key) == payload):
+            await self.journal.append("failure", key, payload)
+            self.on_spent(failure.spent)
 
     async def note_elapsed(self, key: str, seconds: float) -> None:
         """Note a reading."""
@@ -116,14 +120,20 @@ def noted_failures(journal: Journal, *, final: bool) -> dict[str, Failure]:
     return {key: failure for key, failure in noted.items() if failure.kind.final or not final}
 
 
-def failure_payload(problem_id: str, failure: Failure) -> dict[str, str]:
-    """A failure as the journal keeps it: what raised it may have told a secret."""
+def failure_payload(problem_id: str, failure: Failure) -> Json:
+    """A failure as the journal keeps it: what raised it may have told a secret.
+
+    Its traceback and its cost stand there only where it has some.
+    """
     told = hide(failure.message)
     payload = {"problem": problem_id, "failure": failure.kind.value, "message": told}
-    return {**payload, "traceback": hide(failure.traceback)} if failure.traceback else payload
+    traceback = {"traceback": hide(failure.traceback)} if failure.traceback else {}
+    cost = {"spent": encode_spent(failure.spent)} if failure.spent != Spent() else {}
+    return {**payload, **traceback, **cost}
 
 
-def read_failure(payload: dict[str, str]) -> Failure:
+def read_failure(payload: Json) -> Failure:
     """The inverse of `failure_payload`."""
-    kind = FailureKind(payload["failure"])
-    return Failure(kind, payload["message"], payload.get("traceback", ""))
+    kind, spent = FailureKind(payload["failure"]), payload.get("spent")
+    cost = Spent() if spent is None else decode_spent(spent)
+    return Failure(kind, payload["message"], payload.get("traceback", ""), cost)

@@ -9,45 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from search.core import Turn
 from treewright.serving.faults import ApiFault, bad
+from treewright.serving.unused_fields import put_aside
 
-SAMPLING = (
-    *("temperature", "top_p", "max_tokens", "max_completion_tokens", "presence_penalty"),
-    *("frequency_penalty", "reasoning_effort", "top_k", "min_p", "repetition_penalty"),
-)
-"""What chat apps always send and a search does not use: how tokens are drawn, the config says."""
-ASIDE = ("user", "metadata", "store", "safety_identifier", "prompt_cache_key", "service_tier")
-"""What says nothing about the answer."""
-REFUSED = {
-    "tools": "a search calls no tools",
-    "tool_choice": "a search calls no tools",
-    "parallel_tool_calls": "a search calls no tools",
-    "functions": "a search calls no functions",
-    "function_call": "a search calls no functions",
-    "response_format": "a search answers in plain text",
-    "logprobs": "a search gives no log-probabilities; the extension field has scores",
-    "top_logprobs": "a search gives no log-probabilities; the extension field has scores",
-    "logit_bias": "how tokens are drawn, the config says",
-    "stop": "where a solution ends, the config says",
-    "audio": "a search answers in plain text",
-    "modalities": "a search answers in plain text",
-    "prediction": "a search predicts nothing beforehand",
-    "web_search_options": "a search looks nothing up",
-}
-"""Fields of the API that ask for something that a search cannot do."""
-HARMLESS: dict[str, tuple[object, ...]] = {
-    "tools": ([],),
-    "tool_choice": ("none", "auto"),
-    "parallel_tool_calls": (True, False),
-    "functions": ([],),
-    "function_call": ("none", "auto"),
-    "response_format": ({"type": "text"},),
-    "logprobs": (False,),
-    "top_logprobs": (0,),
-    "logit_bias": ({},),
-    "stop": ([],),
-    "modalities": (["text"],),
-}
-"""Their values that ask for nothing."""
 MOST_MESSAGES = 1000
 
 
@@ -83,6 +46,7 @@ class StreamOptions(_Strict):
 
     include_usage: bool = False
     include_obfuscation: bool = False
+    continuous_usage_stats: bool = False
 
 
 class Limits(_Strict):
@@ -130,13 +94,7 @@ class Chat(_Strict):
 def read_chat(body: bytes) -> Chat:
     """The request in a body. Raises `ApiFault` for the first thing that is wrong with it."""
     said = _object(body)
-    for name, why in REFUSED.items():
-        value = said.pop(name, None)
-        if value is not None and value not in HARMLESS.get(name, ()):
-            raise bad(name, f"{why}; leave it out", "unsupported_parameter")
-    ignored = tuple(name for name in SAMPLING if said.pop(name, None) is not None)
-    for name in ASIDE:
-        said.pop(name, None)
+    ignored = put_aside(said)
     if "ignored" in said:
         raise bad("ignored", "no such field", "unknown_parameter")
     try:

@@ -54,9 +54,12 @@ class MeteredScorer(Scorer):
 def count(
     side: str, replies: Sequence[PolicyReply | ScorerReply | Failure], metrics: Metrics
 ) -> None:
-    """Book what is known; a failure, and a reply that tells no tokens, is a call not counted."""
+    """Book what is known; a failure, and a reply that tells no tokens, is a call not counted.
+
+    What is known to have been spent before a failure is booked all the same.
+    """
     for reply in replies:
         if isinstance(reply, Failure) or not known(reply.spent):
             metrics.uncounted(side, 1)
-        else:
+        if known(reply.spent):
             metrics.spent(side, reply.spent)

@@ -17,7 +17,7 @@ from dataclasses import replace
 from starlette.types import ASGIApp
 
 from treewright.config.config import Config
-from treewright.hiding import keep_secret
+from treewright.hiding import hide, keep_secret
 from treewright.serving.app import app_of
 from treewright.serving.catalogue import Catalogue
 from treewright.serving.desk import Desk
@@ -105,4 +105,4 @@ async def withdraw() -> None:
 
 
 def _say(text: str) -> None:
-    print(line(text), file=sys.stderr, flush=True)
+    print(line(hide(text)), file=sys.stderr, flush=True)

@@ -19,6 +19,7 @@ from treewright.caching.opening import cached
 from treewright.cluster.cluster import Ports, open_cluster
 from treewright.config.config import Config
 from treewright.config.sources import steered_by_own_code
+from treewright.hiding import hide
 from treewright.journal.journal import Journal
 from treewright.running.controller import Controller, Failed, Grading
 from treewright.running.job import at_work
@@ -39,7 +40,12 @@ OnSpent = Callable[[Spent], None]
 
 
 def problem_of(question: str, history: tuple[Turn, ...] = ()) -> Problem:
-    """The question as a problem: the same id, and so the same seeds, for the same words."""
+    """The question as a problem: the same id, and so the same seeds, for the same words.
+
+    No secret that is known is in it: no file would keep it, and then its tree could not be opened.
+    """
+    question = hide(question)
+    history = tuple(replace(turn, content=hide(turn.content)) for turn in history)
     told = repr((question, [(turn.role, turn.content) for turn in history]))
     digest = sha256((told if history else question).encode()).hexdigest()
     return Problem(f"question-{digest[:8]}", question, history)
