@@ -174,6 +174,8 @@ Score: TypeAlias = float | Missing
 
 def is_probability(value: object) -> bool:
     """Whether `value` is a number in [0, 1]; neither NaN nor a bool is."""
+    if type(value) is float:
+        return 0.0 <= value <= 1.0
     real = isinstance(value, float | int) and not isinstance(value, bool)
     return real and 0.0 <= value <= 1.0  # type: ignore[operator]  # it is a number
 
@@ -212,7 +214,7 @@ class StepVerdict:
     critique: str = ""
 
     def __post_init__(self) -> None:
-        read = self.status in (VerdictStatus.READ, VerdictStatus.AFTER_ERROR)
+        read = self.status is VerdictStatus.READ or self.status is VerdictStatus.AFTER_ERROR
         if read != (self.probability is not None):
             raise ValueError(
                 f"a verdict with status {self.status} cannot have probability {self.probability}"

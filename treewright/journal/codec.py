@@ -261,7 +261,9 @@ def decode_spent(data: Any) -> Spent:
 
 def encode_text(text: str) -> Text:
     """The text itself, unless it holds a pair of surrogates that JSON would join."""
-    return [ord(char) for char in text] if SURROGATE_PAIR.search(text) else text
+    if text.isascii() or not SURROGATE_PAIR.search(text):
+        return text
+    return [ord(char) for char in text]
 
 
 def decode_text(data: Text) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
 from zlib import crc32
 
@@ -54,10 +55,9 @@ class Record:
 
 def seal(kind: str, key: str, data: Json, digest: str | None = None) -> bytes:
     """The line of a record. Raises ValueError for a NaN, TypeError for what is not JSON."""
-    head: dict[str, Any] = {"v": VERSION, "kind": kind, "key": key}
-    if digest is not None:
-        head["digest"] = digest
-    body = dumps(head)[:-1] + DATA + dumps(data)
+    told = "" if digest is None else f',"digest":{quoted(digest)}'
+    head = f'{{"v":{VERSION},"kind":{quoted(kind)},"key":{quoted(key)}{told}'
+    body = head.encode("ascii") + DATA + dumps(data)
     return b'%b,"crc":"%08x"}\n' % (body, crc32(body))
 
 
@@ -127,4 +127,8 @@ DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_number)
 
 def dumps(value: object) -> bytes:
     """Compact ASCII JSON, without NaN."""
-    return json.dumps(value, allow_nan=False, separators=(",", ":")).encode("ascii")
+    return ENCODER.encode(value).encode("ascii")
+
+
+ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+"""One for all records: `json.dumps` makes one each time."""
