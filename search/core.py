@@ -9,6 +9,7 @@ from itertools import chain
 from typing import TypeAlias
 
 from search.limit import LimitReached
+from search.token_ids import Packed
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,9 @@ class Step:
     stop: StopReason
     logprob: float | None = None
     sureness: tuple[Sureness, ...] = ()
+
+
+Step.token_ids = Packed(Step.token_ids)  # type: ignore[assignment]  # most of a run's memory
 
 
 Place: TypeAlias = tuple[int, ...]

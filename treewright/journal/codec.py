@@ -101,13 +101,13 @@ def decode_step(data: Json) -> Step:
     logprob = data["logprob"]
     if logprob is not None:
         checking.number(logprob, "logprob")
-    sureness = checking.items(data.get("sureness", []), "sureness")
+    sureness = checking.items(data["sureness"], "sureness") if "sureness" in data else ()
     return Step(
-        text=decode_text(data["text"]),
-        token_ids=tuple(checking.ids(data["ids"], "ids")),
-        stop=checking.choice(data["stop"], "stop", STOPS),
-        logprob=logprob,
-        sureness=tuple(map(decode_sureness, sureness)),
+        decode_text(data["text"]),
+        tuple(checking.ids(data["ids"], "ids")),
+        checking.choice(data["stop"], "stop", STOPS),
+        logprob,
+        tuple(map(decode_sureness, sureness)),
     )
 
 

@@ -130,6 +130,12 @@ class Replay:
         What a strategy raises after its last question, or its grading, it would raise again: that
         problem has failed. Raises as `all`.
         """
+        try:
+            return await self._one(sample)
+        finally:
+            self.journal.let_go(sample.problem.id)
+
+    async def _one(self, sample: Sample) -> Solved | Failed | None:
         problem, journal = sample.problem, self.journal
         memory, ports = RecordedMemory(journal), RecordedPorts()
         scorer = SparedScorer(ports, self.noted)
