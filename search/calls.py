@@ -13,7 +13,7 @@ from math import inf
 from typing import Generic, TypeAlias, TypeVar
 
 from search.contract import StrategyError
-from search.core import Feedback, Judgement, Place, Prefix, Spent
+from search.core import Feedback, Judgement, Place, Prefix, Spending, Spent, total
 from search.flow_history import Charged
 from search.gather import gather, settled
 from search.keys import content, policy_digest, policy_key, scorer_digest, scorer_key
@@ -65,6 +65,11 @@ class Costs:
 
     policy: dict[str, Spent] = field(default_factory=dict)
     verifier: dict[str, Spent] = field(default_factory=dict)
+
+    @property
+    def spent(self) -> Spending:
+        """The sums."""
+        return Spending(total(self.policy.values()), total(self.verifier.values()))
 
 
 class Calls:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import chain
+from operator import attrgetter
 from typing import TypeAlias
 
 from search.limit import LimitReached
@@ -357,6 +358,14 @@ class Spent:
             self.saved + other.saved,
             self.untold + other.untold,
         )
+
+
+FIGURES = attrgetter(*Spent.__slots__)
+
+
+def total(spent: Iterable[Spent]) -> Spent:
+    """The sum, zero for nothing."""
+    return Spent(*map(sum, zip(*map(FIGURES, spent), strict=True)))
 
 
 @dataclass(frozen=True, slots=True)

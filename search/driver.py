@@ -13,7 +13,6 @@ import time
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
 from typing import TypeVar
 
 from search.calls import Answer, Asked, Calls, Costs, charge
@@ -31,7 +30,7 @@ from search.core import (
     Prefix,
     Result,
     Spending,
-    Spent,
+    total,
 )
 from search.flow_history import FlowHistory
 from search.further import FurtherChains
@@ -65,7 +64,6 @@ from search.questions import (
 from search.stopwatch import Stopwatch
 
 T = TypeVar("T")
-FIGURES = attrgetter(*Spent.__slots__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,8 +296,3 @@ def places(question: Extend | Grow) -> list[tuple[Prefix, int]]:
 def rows(items: Sequence[T], width: int) -> tuple[tuple[T, ...], ...]:
     """Cut a flat sequence into rows of `width`."""
     return tuple(tuple(items[start : start + width]) for start in range(0, len(items), width))
-
-
-def total(spent: Iterable[Spent]) -> Spent:
-    """The sum, zero for nothing."""
-    return Spent(*map(sum, zip(*map(FIGURES, spent), strict=True)))

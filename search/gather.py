@@ -18,7 +18,7 @@ async def gather(work: Iterable[Awaitable[T]]) -> list[T]:
     tasks: list[asyncio.Future[T]] = []
     try:
         for item in work:
-            tasks.append(asyncio.ensure_future(item))  # noqa: PERF401 - what was begun is cancelled
+            tasks.append(asyncio.ensure_future(item))
         if all(map(_there, tasks)):
             return [task.result() for task in tasks]
         return await asyncio.gather(*tasks)

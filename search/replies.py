@@ -140,8 +140,10 @@ def _check_step(number: int, step: Any, *, last: bool) -> None:
 
 
 def _whole(counts: tuple[Any, ...]) -> bool:
-    """Whether all are whole numbers from 0 to `MOST`: quick, for nearly all replies are in order."""
-    return not counts or (set(map(type, counts)) == {int} and min(counts) >= 0 and max(counts) <= MOST)
+    """Whether all are whole numbers from 0 to `MOST`: quick, as nearly all replies are so."""
+    return not counts or (
+        set(map(type, counts)) == {int} and min(counts) >= 0 and max(counts) <= MOST
+    )
 
 
 def _check_tokens(name: str, token_ids: tuple[Any, ...]) -> None:

@@ -96,7 +96,9 @@ async def searched(
     await gather(work() for _ in range(AT_ONCE))
 
 
-async def row(name: str, parts: str, prepared: Prepared, problems: Sequence[Problem]) -> ControllerRow:
+async def row(
+    name: str, parts: str, prepared: Prepared, problems: Sequence[Problem]
+) -> ControllerRow:
     """Measure one strategy; the clocks run while it searches and no longer."""
     with TemporaryDirectory() as folder, Journal.open(Path(folder) / "journal") as journal:
         on_disk = JournalMemory(journal, lambda spent: None)

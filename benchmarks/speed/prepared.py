@@ -9,7 +9,6 @@ from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
 from search.core import Prefix, Problem
 from search.driver import drive
-from search.gather import gather
 from search.memory import DictMemory
 from search.ports import (
     Failure,
@@ -35,7 +34,9 @@ class Prepared:
     judgements: Mapping[tuple[str, str], ScorerReply]
 
     @classmethod
-    async def of(cls, strategy: Strategy, problems: Iterable[Problem], step_tokens: int) -> Prepared:
+    async def of(
+        cls, strategy: Strategy, problems: Iterable[Problem], step_tokens: int
+    ) -> Prepared:
         """Those of the scripted doubles, whose steps have so many tokens in the mean."""
         config = ScriptedPolicyConfig(steps=8, spread=2, step_tokens=step_tokens, length_cv=0.6)
         noting = Noting(ScriptedPolicy(config), ScriptedScorer(ScriptedScorerConfig()))

@@ -6,8 +6,8 @@ Each check returns its value, or raises ValueError with a few words that say wha
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 from typing import Any
 
 LARGEST_COUNT = 2**53

@@ -113,9 +113,7 @@ class ReplyPlaces:
 
     def _place(self, number: int) -> RecordPlace:
         writer = self._writers[self._writer[number]]
-        return RecordPlace(
-            writer, self._offset[number], self._length[number], self._line[number]
-        )
+        return RecordPlace(writer, self._offset[number], self._length[number], self._line[number])
 
 
 def _problem(key: str) -> str:

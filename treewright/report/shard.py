@@ -10,7 +10,6 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from benchmarks.datasets import Sample
-from search.calls import Costs
 from search.core import Spending
 from treewright.arms.solved import Solved
 from treewright.config.trust import Trust, trust_said, trusting
@@ -18,7 +17,6 @@ from treewright.journal.damage import JournalCounts
 from treewright.journal.journal import Journal
 from treewright.report.problem_summary import ProblemSummary, summary_of
 from treewright.running.controller import Failed
-from treewright.running.ending import unjudged
 from treewright.running.recorded import RecordedRun
 from treewright.running.wasted import lost
 
@@ -76,7 +74,7 @@ async def _replay(
 ) -> Shard:
     """One problem after the other, so that one search is in memory at a time."""
     config, part = source.config, Shard()
-    booked: dict[str, Costs] = {}
+    booked: dict[str, Spending] = {}
     numbered = list(enumerate(source.dataset.samples))[start::stride]
     async with source.replay() as replay:
         journal = replay.journal
@@ -88,8 +86,8 @@ async def _replay(
                 part.failed.append((number, found))
             else:
                 if found.problem_id in journal.failed:
-                    booked[found.problem_id] = found.search.costs
-                if failure := unjudged(found):
+                    booked[found.problem_id] = found.search.costs.spent
+                if failure := found.unjudged:
                     part.failed.append((number, Failed(found.problem_id, failure)))
                 told = answers(journal, sample, found)
                 part.cases.append((number, summary_of(sample, found, config, aggregations, told)))

@@ -10,7 +10,6 @@ from engines.traits import Traits, traits_of
 from search.ports import Failure, FailureKind
 from treewright.arms.arm import arms_of
 from treewright.arms.metrics import Metrics, measure
-from treewright.arms.solved import Solved
 from treewright.config.config import Config
 from treewright.ledger import Ledger
 from treewright.running.controller import Failed
@@ -42,15 +41,13 @@ def ending(config: Config, dataset: Dataset, known: Known) -> Ending:
         Failed(row.id, Failure(FailureKind.INVALID, f"row {row.number}: {row.reason}"))
         for row in dataset.bad_rows
     ]
-    unscored = [
-        Failed(item.problem_id, failure) for item in known.solved if (failure := unjudged(item))
-    ]
+    unscored = [Failed(item.problem_id, item.unjudged) for item in known.results if item.unjudged]
     failed = [*bad_rows, *known.failed, *unscored]
     problems = len(dataset.samples) + len(bad_rows)
     arms = arms_of(config.aggregate, config.select)
-    metrics = measure(known.solved, len(failed), problems, arms, config.missing)
+    metrics = measure(known.results, len(failed), problems, arms, config.missing)
     ledger = with_lost(metrics.ledger, known.lost)
-    pending = len(dataset.samples) - len(known.solved) - len(known.failed)
+    pending = len(dataset.samples) - len(known.results) - len(known.failed)
     metrics = replace(metrics, ledger=ledger, bills=bills(config, ledger))
     return Ending(metrics, failed, pending)
 
@@ -79,13 +76,3 @@ def shared(part: Traits) -> bool:
     return (
         sum(each.most_tokens != 0 or each.engine is not None for each in part.within.values()) > 1
     )
-
-
-def unjudged(item: Solved) -> Failure | None:
-    """Why a path of this problem was not judged, None where all were.
-
-    Of several failures one that resume asks again, and then the first by path.
-    """
-    failures = item.search.failures.items()
-    told = min(failures, key=lambda pair: (pair[1].kind.final, pair[0]), default=None)
-    return told[1] if told else None
