@@ -93,7 +93,7 @@ class Step:
     sureness: tuple[Sureness, ...] = ()
 
 
-Step.token_ids = Packed(Step.token_ids)  # type: ignore[assignment]  # most of a run's memory
+setattr(Step, "token_ids", Packed(vars(Step)["token_ids"]))  # noqa: B010 - types see a tuple
 
 
 Place: TypeAlias = tuple[int, ...]

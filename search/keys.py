@@ -131,18 +131,19 @@ class _Verbatim:
 
 KEPT = 4096
 """Steps whose text for a digest is kept: each is in the digests of all paths that go on from it."""
-_told: dict[int, tuple[Step, str]] = {}
+told_steps: dict[int, tuple[Step, str]] = {}
+"""By identity. It may be emptied at any time."""
 
 
 def _tell(step: Step) -> str:
     """What a step says, as its part of a digest; kept by identity, since to compare costs more."""
-    known = _told.get(id(step))
+    known = told_steps.get(id(step))
     if known is not None:
         return known[1]
-    if len(_told) >= KEPT:
-        _told.clear()
+    if len(told_steps) >= KEPT:
+        told_steps.clear()
     told = repr(saying(step))
-    _told[id(step)] = (step, told)
+    told_steps[id(step)] = (step, told)
     return told
 
 

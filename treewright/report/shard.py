@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 
 from benchmarks.datasets import Sample
 from search.core import Spending
 from treewright.arms.solved import Solved
-from treewright.config.trust import Trust, trust_said, trusting
 from treewright.journal.damage import JournalCounts
 from treewright.journal.journal import Journal
 from treewright.report.problem_summary import ProblemSummary, summary_of
 from treewright.running.controller import Failed
+from treewright.running.processes import in_processes
 from treewright.running.recorded import RecordedRun
 from treewright.running.wasted import lost
 
@@ -42,12 +41,7 @@ async def replayed(source: RecordedRun, aggregations: Sequence[str], processes: 
     """All problems of a run, in so many processes."""
     if processes < 2:
         return await _replay(source, aggregations, 0, 1)
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-        work = [
-            pool.submit(shard_of, source.path, aggregations, start, processes, trust_said())
-            for start in range(processes)
-        ]
-        parts = await asyncio.gather(*map(asyncio.wrap_future, work))
+    parts = await in_processes(partial(shard_of, source.path, aggregations), processes)
     return Shard(
         cases=sorted((pair for part in parts for pair in part.cases), key=lambda pair: pair[0]),
         failed=sorted((pair for part in parts for pair in part.failed), key=lambda pair: pair[0]),
@@ -57,12 +51,9 @@ async def replayed(source: RecordedRun, aggregations: Sequence[str], processes: 
     )
 
 
-def shard_of(
-    path: Path, aggregations: Sequence[str], start: int, stride: int, trust: Trust
-) -> Shard:
+def shard_of(path: Path, aggregations: Sequence[str], start: int, stride: int) -> Shard:
     """Every `stride`-th problem from number `start` on, in a process of its own."""
-    with trusting(trust):
-        return asyncio.run(_opened(path, aggregations, start, stride))
+    return asyncio.run(_opened(path, aggregations, start, stride))
 
 
 async def _opened(path: Path, aggregations: Sequence[str], start: int, stride: int) -> Shard:

@@ -21,7 +21,7 @@ from treewright.config.recorded import load_recorded
 from treewright.config.trust import trust_said
 from treewright.journal.damage import JournalCounts
 from treewright.journal.journal import Journal
-from treewright.running.replay import Known, Replay, Scoring
+from treewright.running.replay import Known, Replay
 from treewright.running.run_folder import RunFolder, Status
 from treewright.running.run_name import find_run
 from treewright.terminal import line
@@ -100,16 +100,13 @@ class RecordedRun:
             async with open_grader(grading) as grader:
                 yield Replay.of(self.config, journal, grader)
 
-    async def read(
-        self, samples: Sequence[Sample] | None = None, scoring: Scoring | None = None
-    ) -> Known:
-        """What its journal holds of these problems (None: of all); `scoring` as in `Replay.all`.
+    async def read(self, samples: Sequence[Sample] | None = None) -> Known:
+        """What its journal holds of these problems (None: of all).
 
         Raises `JournalError`, `ReplayError`, `GradingError`.
         """
         async with self.replay() as replay:
-            asked = self.dataset.samples if samples is None else samples
-            known = await replay.all(asked, scoring)
+            known = await replay.all(self.dataset.samples if samples is None else samples)
             known.book_lost(replay.journal)
             known.damage = self.damage(replay.journal.counts, len(known.pending))
         return known
