@@ -119,7 +119,7 @@ async def rows(replies: int) -> list[ControllerRow]:
     made = []
     for name, strategy in STRATEGIES.items():
         one = await Prepared.of(strategy, [problem(0)], STEP_TOKENS)
-        problems = [problem(number) for number in range(max(AT_ONCE, replies // one.replies))]
+        problems = [problem(number) for number in range(max(1, replies // one.replies))]
         prepared = await Prepared.of(strategy, problems, STEP_TOKENS)
         made += [await row(name, parts, prepared, problems) for parts in PARTS]
     return made

@@ -229,7 +229,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         type=int,
         nargs="*",
         default=[50_000, 500_000],
-        help="of the runs that are read",
+        help="of the runs",
     )
     options = parser.parse_args(arguments)
     if min(options.replies, default=1) < 1:

@@ -99,7 +99,7 @@ class JournalIndex:
         return self._latest.get(kind, {})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class OnDisk(Mapping[str, Json]):
     """Payloads by key, each read when it is asked for."""
 

@@ -1,4 +1,4 @@
-"""A run as its table needs it: replayed one problem at a time, in several processes if it is large."""
+"""A run as its table needs it: one problem replayed at a time, a large run by several processes."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ async def read_scored(run: RecordedRun, scoring: Scoring) -> Known:
         parts = await in_processes(partial(_read_part, run.path, scoring), processes)
         known, counts = Known(), parts[0][1]
         for part, _ in parts:
+            known.solved += part.solved
             known.scored += part.scored
             known.failed += part.failed
             known.pending += part.pending
