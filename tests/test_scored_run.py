@@ -16,10 +16,9 @@ from treewright.running.replay import Scoring
 T = TypeVar("T")
 
 
-async def in_threads(work: Callable[[int, int], T], processes: int) -> list[T]:
-    """As `in_processes`, sooner."""
-    parts = (asyncio.to_thread(work, start, processes) for start in range(processes))
-    return list(await asyncio.gather(*parts))
+async def in_turn(work: Callable[[int, int], T], processes: int) -> list[T]:
+    """As `in_processes`, sooner: in threads, for each has an event loop, one after the other."""
+    return [await asyncio.to_thread(work, start, processes) for start in range(processes)]
 
 
 @pytest.mark.parametrize("processes", [0, 3])
@@ -28,7 +27,7 @@ def test_the_table_is_that_of_the_run_however_many_read_it(
 ) -> None:
     folder = finish("strategy={kind: best_of_n, n: 4, wave: 1}", "policy.faults.fail=0.15")
     monkeypatch.setattr(scored_run, "processes_for", lambda _: processes)
-    monkeypatch.setattr(scored_run, "in_processes", in_threads)
+    monkeypatch.setattr(scored_run, "in_processes", in_turn)
 
     async def scored() -> tuple[object, list[str]]:
         run = await RecordedRun.open(folder)
