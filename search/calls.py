@@ -7,14 +7,15 @@ step by step, are judged by one call.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from math import inf
-from typing import TypeAlias, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from search.contract import StrategyError
-from search.core import Feedback, Judgement, Place, Prefix, Spent
+from search.core import Feedback, Judgement, Place, Prefix, Spending, Spent, total
 from search.flow_history import Charged
+from search.gather import gather, settled
 from search.keys import content, policy_digest, policy_key, scorer_digest, scorer_key
 from search.ports import (
     Earlier,
@@ -34,6 +35,8 @@ from search.replies import policy_reply, scorer_reply
 from search.seeds import call_seed
 
 Answer: TypeAlias = tuple[ScorerReply, Failure | None]
+Wanted: TypeAlias = tuple[Prefix, Earlier | None, Further | None]
+"""A path that is to be judged, what that may go on from, and the further chain that it is."""
 T = TypeVar("T")
 
 
@@ -49,11 +52,24 @@ class SearchFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Asked(Generic[T]):
+    """A call that is remembered, made, or on its way, and the key that it is paid for under."""
+
+    key: str
+    answer: asyncio.Future[T]
+
+
+@dataclass(frozen=True, slots=True)
 class Costs:
     """What each call spent, by the id of the path it drew (policy) or judged (verifier)."""
 
     policy: dict[str, Spent] = field(default_factory=dict)
     verifier: dict[str, Spent] = field(default_factory=dict)
+
+    @property
+    def spent(self) -> Spending:
+        """The sums."""
+        return Spending(total(self.policy.values()), total(self.verifier.values()))
 
 
 class Calls:
@@ -82,21 +98,18 @@ class Calls:
         self._judged: dict[str, dict[str, Prefix]] = {}
         """By key, the paths that say the same, by id."""
 
-    async def draw(
+    def draw(
         self,
         path: Prefix,
         child: int,
         until: Until,
-        charged: Charged,
         *,
         greedy: bool = False,
         feedback: Feedback | None = None,
-    ) -> PolicyReply:
-        """The child, remembered, drawn, or on its way.
+    ) -> Asked[PolicyReply]:
+        """The child, remembered or on its way; awaiting it raises `SearchFailed` without a reply.
 
-        Raises:
-            SearchFailed: the policy gives no reply.
-            StrategyError: the same child was asked for in another way.
+        Raises `StrategyError` where the same child was asked for in another way.
         """
         seed = call_seed(self.run_seed, path.problem.id, path.id, child)
         call = PolicyCall(path, child, until, seed, greedy, feedback)
@@ -115,9 +128,7 @@ class Calls:
             else:
                 drawing = settled(self._keep(call, recalled))
             self._draws[place] = (digest, drawing)
-        reply = await drawing
-        spent = charge(key, reply.spent, charged)
-        return reply if spent is reply.spent else replace(reply, spent=spent)
+        return Asked(key, drawing)
 
     async def _draw(self, key: str, digest: str, call: PolicyCall) -> PolicyReply:
         drawn = policy_reply(call, await self.policy.extend([call]))
@@ -133,21 +144,33 @@ class Calls:
         self.order.append(call)
         return reply
 
-    async def judge(
-        self,
-        path: Prefix,
-        charged: Charged,
-        earlier: Earlier | None = None,
-        further: Further | None = None,
-    ) -> ScorerReply:
-        """The judgement, remembered, made, or on its way; `Missing` when the scorer failed.
+    async def judge_all(self, wanted: Iterable[Wanted], charged: Charged) -> list[ScorerReply]:
+        """The judgements; `Missing` when the scorer failed. What a flow has paid for is free."""
+        asked: list[tuple[Wanted, str]] = []
+
+        def begun() -> Iterator[asyncio.Future[Answer]]:
+            for each in wanted:
+                call = self.judge(*each)
+                asked.append((each, call.key))
+                yield call.answer
+
+        answers = await gather(begun())
+        return [
+            self.judged(each, key, answer, charged)
+            for (each, key), answer in zip(asked, answers, strict=True)
+        ]
+
+    def judge(
+        self, path: Prefix, earlier: Earlier | None = None, further: Further | None = None
+    ) -> Asked[Answer]:
+        """The judgement, remembered or on its way: `judged` is told when it is there.
 
         A path that the policy rejects costs the scorer nothing: it is `Missing` at once. With
         `further`, that of all chains so far and one more.
         """
         if path.invalid:
-            self._judge(path, Judgement.missing("the policy rejects it"))
-            return ScorerReply(self.judgements[path.id], Spent())
+            rejected = Judgement.missing("the policy rejects it")
+            return Asked("", settled((ScorerReply(rejected, Spent()), None)))
         said = content(path)
         seed = call_seed(self.run_seed, path.problem.id, said, "judge")
         call = ScorerCall(path, seed, earlier=earlier, further=further)
@@ -157,7 +180,12 @@ class Calls:
         if key not in self._answers:
             self._answers[key] = self._answer(key, scorer_digest(call, said), call)
         self._judged.setdefault(key, {})[id] = path
-        reply, failure = await self._answers[key]
+        return Asked(key, self._answers[key])
+
+    def judged(self, wanted: Wanted, key: str, answer: Answer, charged: Charged) -> ScorerReply:
+        """Take in an answer; the reply as the flow pays for it."""
+        (path, _, further), (reply, failure) = wanted, answer
+        id = path.id
         if further:
             self.judgements[id], self.chains[id] = reply.judgement, further.drawn + 1
         else:
@@ -165,7 +193,7 @@ class Calls:
         if failure:
             self.failures[id] = failure
         spent = charge(key, reply.spent, charged)
-        return reply if spent is reply.spent else replace(reply, spent=spent)
+        return reply if spent is reply.spent else ScorerReply(reply.judgement, spent)
 
     def name(self, path: Prefix, earlier: Earlier | None) -> str:
         """What a judgement is about: paths of one name share it."""
@@ -213,13 +241,6 @@ class Calls:
             reply, _ = self._answers[key].result()
             verifier[payer.id] = verifier.get(payer.id, Spent()) + reply.spent
         return Costs(self._drawn, verifier)
-
-
-def settled(value: T) -> asyncio.Future[T]:
-    """What is known already, to be awaited: a replay of many replies needs no task for each."""
-    future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-    future.set_result(value)
-    return future
 
 
 def charge(key: str, spent: Spent, charged: Charged) -> Spent:

@@ -42,9 +42,9 @@ def judge_finished(
 ) -> Generator[Judge, Judged, tuple[Candidate, ...]]:
     """The candidates, those that finished with their judgement; asks nothing where none has."""
     finished = [each.path for each in candidates if each.path.finished]
-    judgements = dict(zip(finished, (yield from judge(finished)), strict=True)) if finished else {}
+    judgements = iter((yield from judge(finished)) if finished else ())
     return tuple(
-        each.child(each.path, judgements[each.path]) if each.path.finished else each
+        each.child(each.path, next(judgements)) if each.path.finished else each
         for each in candidates
     )
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import chain
+from operator import attrgetter
 from typing import TypeAlias
 
 from search.limit import LimitReached
+from search.token_ids import Packed
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,9 @@ class Step:
     stop: StopReason
     logprob: float | None = None
     sureness: tuple[Sureness, ...] = ()
+
+
+setattr(Step, "token_ids", Packed(vars(Step)["token_ids"]))  # noqa: B010 - types see a tuple
 
 
 Place: TypeAlias = tuple[int, ...]
@@ -174,6 +179,8 @@ Score: TypeAlias = float | Missing
 
 def is_probability(value: object) -> bool:
     """Whether `value` is a number in [0, 1]; neither NaN nor a bool is."""
+    if type(value) is float:
+        return 0.0 <= value <= 1.0
     real = isinstance(value, float | int) and not isinstance(value, bool)
     return real and 0.0 <= value <= 1.0  # type: ignore[operator]  # it is a number
 
@@ -212,7 +219,7 @@ class StepVerdict:
     critique: str = ""
 
     def __post_init__(self) -> None:
-        read = self.status in (VerdictStatus.READ, VerdictStatus.AFTER_ERROR)
+        read = self.status is VerdictStatus.READ or self.status is VerdictStatus.AFTER_ERROR
         if read != (self.probability is not None):
             raise ValueError(
                 f"a verdict with status {self.status} cannot have probability {self.probability}"
@@ -355,6 +362,14 @@ class Spent:
             self.saved + other.saved,
             self.untold + other.untold,
         )
+
+
+FIGURES = attrgetter(*Spent.__slots__)
+
+
+def total(spent: Iterable[Spent]) -> Spent:
+    """The sum, zero for nothing."""
+    return Spent(*map(sum, zip(*map(FIGURES, spent), strict=True)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import time
 from asyncio import CancelledError
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
 from typing import TypeVar
 
-from search.calls import Calls, Costs
+from search.calls import Answer, Asked, Calls, Costs, charge
 from search.contest import Contest
 from search.contract import (
     StrategyError,
@@ -26,17 +25,16 @@ from search.contract import (
     check_result,
 )
 from search.core import (
-    Feedback,
     Judgement,
     Place,
     Prefix,
     Result,
     Spending,
-    Spent,
+    total,
 )
 from search.flow_history import FlowHistory
 from search.further import FurtherChains
-from search.gather import gather
+from search.gather import gather, settled
 from search.keys import clock_key
 from search.ports import (
     Earlier,
@@ -46,7 +44,6 @@ from search.ports import (
     PolicyCall,
     PolicyReply,
     Scorer,
-    ScorerReply,
 )
 from search.questions import (
     Clock,
@@ -67,7 +64,6 @@ from search.questions import (
 from search.stopwatch import Stopwatch
 
 T = TypeVar("T")
-FIGURES = attrgetter(*Spent.__slots__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +122,16 @@ async def drive(
     return Searched(result, costs, *drawn, calls.order)
 
 
+@dataclass(frozen=True, slots=True)
+class _Child:
+    """A child that was drawn, what its judgement could go on from, and the answer under its key."""
+
+    drawn: PolicyReply
+    earlier: Earlier | None
+    key: str
+    answer: Answer
+
+
 class _Search:
     """Answers the questions of one problem's search."""
 
@@ -168,25 +174,26 @@ class _Search:
                 return await self.clock(question)
 
     async def extend(self, question: Extend, history: FlowHistory) -> Extended:
-        replies = await gather(
-            self.calls.draw(
-                path,
-                child,
-                question.until,
-                history.charged,
-                greedy=question.greedy,
-                feedback=question.feedback,
-            )
-            for path, child in places(question)
+        until, greedy, feedback = question.until, question.greedy, question.feedback
+        asked: list[Asked[PolicyReply]] = []
+
+        def begun() -> Iterator[Awaitable[PolicyReply]]:
+            for path, child in places(question):
+                asked.append(self.calls.draw(path, child, until, greedy=greedy, feedback=feedback))
+                yield asked[-1].answer
+
+        replies = await gather(begun())
+        paid = (
+            charge(call.key, reply.spent, history.charged)
+            for call, reply in zip(asked, replies, strict=True)
         )
         children = rows([reply.path for reply in replies], question.n)
-        return Extended(children, Spending(policy=total(reply.spent for reply in replies)))
+        return Extended(children, Spending(policy=total(paid)))
 
     async def judge(self, question: Judge, history: FlowHistory) -> Judged:
         asked = list(zip(question.paths, self.earlier(question, history), strict=True))
-        replies = await gather(
-            self.calls.judge(path, history.charged, earlier) for path, earlier in asked
-        )
+        wanted = [(path, earlier, None) for path, earlier in asked]
+        replies = await self.calls.judge_all(wanted, history.charged)
         if self.further:
             replies = await self.further.judged(asked, replies, history, question.chains)
         judgements = tuple(reply.judgement for reply in replies)
@@ -207,33 +214,57 @@ class _Search:
         return Earlier(path, judgement)
 
     async def grow(self, question: Grow, history: FlowHistory) -> Grown:
-        replies = await gather(
-            self.draw_and_judge(path, child, question.feedback, history)
-            for path, child in places(question)
-        )
-        children = [drawn.path for drawn, _, _ in replies]
-        judged = [reply for _, _, reply in replies]
+        charged = history.charged
+        draws: list[Asked[PolicyReply]] = []
+
+        def begun() -> Iterator[Awaitable[_Child | PolicyReply]]:
+            for path, child in places(question):
+                draws.append(self.calls.draw(path, child, Until.STEP, feedback=question.feedback))
+                yield draws[-1].answer
+            for draw in draws:  # each on its own: none waits for another's draw
+                yield self.child(draw, history)
+
+        done = await gather(begun())
+        grown = [each for each in done if isinstance(each, _Child)]
+        children = [each.drawn.path for each in grown]
+        judged = [
+            self.calls.judged((each.drawn.path, each.earlier, None), each.key, each.answer, charged)
+            for each in grown
+        ]
         if self.further:
-            asked = [(drawn.path, earlier) for drawn, earlier, _ in replies]
+            asked = [(each.drawn.path, each.earlier) for each in grown]
             judged = await self.further.judged(asked, judged, history)
         judgements = [reply.judgement for reply in judged]
         history.hear(children, judgements)
+        policy = (
+            charge(draw.key, each.drawn.spent, charged)
+            for draw, each in zip(draws, grown, strict=True)
+        )
         return Grown(
             rows(children, question.n),
             rows(judgements, question.n),
             Spending(
-                total(drawn.spent for drawn, _, _ in replies),
+                total(policy),
                 total(reply.spent for reply in judged),
             ),
         )
 
-    async def draw_and_judge(
-        self, path: Prefix, child: int, feedback: Feedback | None, history: FlowHistory
-    ) -> tuple[PolicyReply, Earlier | None, ScorerReply]:
-        charged = history.charged
-        drawn = await self.calls.draw(path, child, Until.STEP, charged, feedback=feedback)
+    def child(self, draw: Asked[PolicyReply], history: FlowHistory) -> Awaitable[_Child]:
+        """A child with its judgement: at once where both are remembered."""
+        if draw.answer.done():
+            drawn = draw.answer.result()
+            earlier = history.earlier(drawn.path)
+            asked = self.calls.judge(drawn.path, earlier)
+            if asked.answer.done():
+                return settled(_Child(drawn, earlier, asked.key, asked.answer.result()))
+        return self.child_later(draw, history)
+
+    async def child_later(self, draw: Asked[PolicyReply], history: FlowHistory) -> _Child:
+        """A child, judged the moment it is drawn."""
+        drawn = await draw.answer
         earlier = history.earlier(drawn.path)
-        return drawn, earlier, await self.calls.judge(drawn.path, charged, earlier)
+        asked = self.calls.judge(drawn.path, earlier)
+        return _Child(drawn, earlier, asked.key, await asked.answer)
 
     async def fork(self, question: Fork, history: FlowHistory) -> Forked:
         """All flows at once; what two of them ask is charged to both, whichever was first."""
@@ -265,8 +296,3 @@ def places(question: Extend | Grow) -> list[tuple[Prefix, int]]:
 def rows(items: Sequence[T], width: int) -> tuple[tuple[T, ...], ...]:
     """Cut a flat sequence into rows of `width`."""
     return tuple(tuple(items[start : start + width]) for start in range(0, len(items), width))
-
-
-def total(spent: Iterable[Spent]) -> Spent:
-    """The sum, zero for nothing."""
-    return Spent(*map(sum, zip(*map(FIGURES, spent), strict=True)))

@@ -13,7 +13,6 @@ from search.calls import Calls
 from search.contest import Contest
 from search.core import Judgement, Prefix, Spent
 from search.flow_history import FlowHistory
-from search.gather import gather
 from search.ports import Earlier, Further, ScorerReply
 
 
@@ -86,12 +85,10 @@ class FurtherChains:
 
     async def _one_more(self, standings: Sequence[Standing], history: FlowHistory) -> None:
         """One more chain for each."""
-        replies = await gather(
-            self.calls.judge(
-                each.path, history.charged, each.earlier, Further(each.drawn, each.judgement)
-            )
-            for each in standings
-        )
+        wanted = [
+            (each.path, each.earlier, Further(each.drawn, each.judgement)) for each in standings
+        ]
+        replies = await self.calls.judge_all(wanted, history.charged)
         for each, reply in zip(standings, replies, strict=True):
             each.judgement, each.drawn = reply.judgement, each.drawn + 1
             each.spent += reply.spent

@@ -6,10 +6,11 @@ How the journal finds a reply again.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from urllib.parse import quote
 
-from search.core import Feedback, Judgement, Prefix, Problem
+from search.core import Feedback, Judgement, Prefix, Problem, Step
 from search.ports import PolicyCall, ScorerCall, saying
 
 
@@ -66,6 +67,7 @@ def _path_key(path: Prefix) -> str:
     return f"{_quoted(path.problem.id)}/{path.id}"
 
 
+@lru_cache(maxsize=1024)  # of the problems in flight: each names all its calls
 def _quoted(name: str) -> str:
     return quote(name, safe="", errors="surrogatepass")
 
@@ -115,8 +117,40 @@ def _problem_parts(problem: Problem) -> tuple[object, ...]:
     return (problem.id, problem.question, *([before] if before else []))
 
 
-def _step_parts(path: Prefix) -> tuple[object, ...]:
-    return tuple(map(saying, path.steps))
+class _Verbatim:
+    """Something that was told as text before."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+KEPT = 4096
+"""Steps whose text for a digest is kept: each is in the digests of all paths that go on from it."""
+told_steps: dict[int, tuple[Step, str]] = {}
+"""By identity. It may be emptied at any time."""
+
+
+def _tell(step: Step) -> str:
+    """What a step says, as its part of a digest; kept by identity, since to compare costs more."""
+    known = told_steps.get(id(step))
+    if known is not None:
+        return known[1]
+    if len(told_steps) >= KEPT:
+        told_steps.clear()
+    told = repr(saying(step))
+    told_steps[id(step)] = (step, told)
+    return told
+
+
+def _step_parts(path: Prefix) -> _Verbatim:
+    """A tuple of what the steps say."""
+    comma = "," if len(path.steps) == 1 else ""
+    return _Verbatim(f"({', '.join(map(_tell, path.steps))}{comma})")
 
 
 def _digest(*parts: object) -> str:

@@ -8,8 +8,9 @@ model can have spent or given never reach the journal.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from math import isfinite
+from operator import attrgetter
 from typing import Any
 
 from search.contract import shown
@@ -33,6 +34,7 @@ from search.ports import Failure, FailureKind, PolicyCall, PolicyReply, ScorerCa
 MOST = 2**40
 """The largest count of a reply: about 10^12 tokens, more than any model spends on a call; the sum
 over a million such calls is still a 64-bit integer."""
+SPENT = attrgetter(*Spent.__slots__)
 ROUNDING = 1e-3
 """How far above 0 rounding may lift the log-probability of one token."""
 
@@ -123,24 +125,34 @@ def _new_steps(call: PolicyCall, path: Any) -> tuple[Step, ...]:
 
 
 def _check_step(number: int, step: Any, *, last: bool) -> None:
-    _kind(f"step {number}", step, Step)
-    _kind(f"step {number}: text", step.text, str)
-    _kind(f"step {number}: stop", step.stop, StopReason)
-    _kind(f"step {number}: token_ids", step.token_ids, tuple)
-    _check_tokens(f"step {number}", step.token_ids)
+    if not isinstance(step, Step) or not isinstance(step.text, str):
+        _kind(f"step {number}", step, Step)
+        _kind(f"step {number}: text", step.text, str)
+    if not isinstance(step.stop, StopReason):
+        _kind(f"step {number}: stop", step.stop, StopReason)
+    ids = step.token_ids
+    if not isinstance(ids, tuple) or not _whole(ids):
+        _kind(f"step {number}: token_ids", ids, tuple)
+        _check_tokens(f"step {number}", ids)
     if not last and step.stop is not StopReason.STEP_END:
         raise Unfit(f"step {number}: stop {step.stop} is the end, and more steps follow")
     if step.logprob is not None:
-        _check_logprob(number, step.logprob, ROUNDING * max(1, len(step.token_ids)))
-    _check_sureness(f"step {number}: sureness", step.sureness, len(step.token_ids))
+        _check_logprob(number, step.logprob, ROUNDING * max(1, len(ids)))
+    if step.sureness != ():
+        _check_sureness(f"step {number}: sureness", step.sureness, len(ids))
+
+
+def _whole(counts: tuple[Any, ...]) -> bool:
+    """Whether all are whole numbers from 0 to `MOST`: quick, as nearly all replies are so."""
+    return not counts or (
+        set(map(type, counts)) == {int} and min(counts) >= 0 and max(counts) <= MOST
+    )
 
 
 def _check_tokens(name: str, token_ids: tuple[Any, ...]) -> None:
-    """Quick for the many that are in order, and told by the first that is not."""
-    whole = set(map(type, token_ids)) <= {int}
-    if not whole or not 0 <= min(token_ids, default=0) <= max(token_ids, default=0) <= MOST:
-        for token in token_ids:
-            _count(f"{name}: token id", token)
+    """Tell the first that is not in order."""
+    for token in () if _whole(token_ids) else token_ids:
+        _count(f"{name}: token id", token)
 
 
 def _check_logprob(number: int, logprob: Any, most: float) -> None:
@@ -213,12 +225,14 @@ def _check_vote(name: str, vote: Any, steps: int) -> None:
 
 
 def _check_verdict(number: int, verdict: Any) -> None:
-    _kind(f"verdict {number}", verdict, StepVerdict)
-    _kind(f"verdict {number}: status", verdict.status, VerdictStatus)
-    _kind(f"verdict {number}: critique", verdict.critique, str)
-    if verdict.probability is not None:
+    if not isinstance(verdict, StepVerdict) or not isinstance(verdict.status, VerdictStatus):
+        _kind(f"verdict {number}", verdict, StepVerdict)
+        _kind(f"verdict {number}: status", verdict.status, VerdictStatus)
+    if not isinstance(verdict.critique, str):
+        _kind(f"verdict {number}: critique", verdict.critique, str)
+    if not (verdict.probability is None or is_probability(verdict.probability)):
         _check_probability(f"verdict {number}", verdict.probability)
-    read = verdict.status in (VerdictStatus.READ, VerdictStatus.AFTER_ERROR)
+    read = verdict.status is VerdictStatus.READ or verdict.status is VerdictStatus.AFTER_ERROR
     if read != (verdict.probability is not None):
         raise Unfit(f"verdict {number}: {verdict.status} with {shown(verdict.probability)}")
 
@@ -230,8 +244,10 @@ def _check_probability(name: str, value: object) -> None:
 
 def _check_spent(spent: Any) -> None:
     _kind("spent", spent, Spent)
-    for field in fields(Spent):
-        _count(f"spent.{field.name}", getattr(spent, field.name))
+    counts = SPENT(spent)
+    if not _whole(counts):
+        for name, count in zip(Spent.__slots__, counts, strict=True):
+            _count(f"spent.{name}", count)
     for part, whole in (("cached", "prompt"), ("failed", "generated")):
         if getattr(spent, part) > getattr(spent, whole):
             raise Unfit(

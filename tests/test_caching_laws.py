@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from careful_verifier import careful
 from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
-from search.core import Missing, Spent
-from search.driver import Searched, drive, total
+from search.core import Missing, Spent, total
+from search.driver import Searched, drive
 from search.memory import DictMemory
 from search.ports import PolicyCall, PolicyReply, Scorer, ScorerCall, ScorerReply
 from search.strategies.best_of_n import BestOfN

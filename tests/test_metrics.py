@@ -22,6 +22,7 @@ from search.driver import Searched
 from treewright.arms.arm import arms_of, powers_of_two
 from treewright.arms.measured import Measured
 from treewright.arms.metrics import Metrics, measure
+from treewright.arms.scored import Scored
 from treewright.arms.solved import Solved
 from treewright.ledger import Account, summed
 
@@ -69,6 +70,12 @@ def metrics(
 ) -> Metrics:
     arms = arms_of(aggregate.split(","), select)
     return measure(problems, 0, len(problems), arms, MissingRule.WORST)
+
+
+def test_what_is_kept_of_searches_gives_the_same_table_and_ledger() -> None:
+    scored = [Scored.of(each, ["min", "last", None], MissingRule.WORST) for each in TWO]
+    arms = arms_of(["min"], ("first", "best"))
+    assert measure(scored, 0, 2, arms, MissingRule.WORST) == metrics(*TWO)
 
 
 TWO = (

@@ -16,8 +16,9 @@ from treewright.report.headline import over_others
 from treewright.report.page import hashed, render
 from treewright.report.plot_files import MARKERS, PALETTE
 from treewright.report.report import letters, measured, place, plots, plots_of
-from treewright.report.reported_run import ReportedRun, processes_for, read
+from treewright.report.reported_run import ReportedRun, read
 from treewright.report.shard import replayed
+from treewright.running.processes import processes_for
 from treewright.running.recorded import RecordedRun
 
 

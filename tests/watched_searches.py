@@ -19,8 +19,8 @@ from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 from policies.simulated import SimulatedPolicy, SimulatedPolicyConfig
 from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
 from scorers.simulated import SimulatedScorer, SimulatedScorerConfig
-from search.core import Candidate, Problem, Result, Spending, StopReason
-from search.driver import Searched, drive, total
+from search.core import Candidate, Problem, Result, Spending, StopReason, total
+from search.driver import Searched, drive
 from search.keys import policy_key, scorer_key
 from search.memory import DictMemory
 from search.ports import Failure, Policy, PolicyCall, PolicyReply, Scorer, ScorerCall, ScorerReply

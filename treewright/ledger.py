@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TypeAlias, TypeVar
 
-from search.core import Candidate, Spent, place_id
-from search.driver import Searched, total
+from search.core import Candidate, Spent, place_id, total
+from search.driver import Searched
 from search.wording import amount, counted
 
 N = TypeVar("N", int, float)
@@ -66,6 +66,13 @@ class Ledger:
         return cls(
             account([(search.costs.policy, search.result.candidates) for search in searches]),
             account([(search.costs.verifier, search.result.candidates) for search in searches]),
+        )
+
+    @classmethod
+    def sum(cls, ledgers: Sequence[Ledger]) -> Ledger:
+        """Part by part; what is unknown in one is unknown in the sum."""
+        return cls(
+            summed([each.policy for each in ledgers]), summed([each.verifier for each in ledgers])
         )
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 
 from search.aggregation import MissingRule
+from search.limit import LimitReached
 from treewright.arms.arm import Arm
 from treewright.arms.columns import Place
 from treewright.arms.graded_run import GradedRun
 from treewright.arms.measured import Measured
+from treewright.arms.scored import Scored
 from treewright.arms.solved import Solved
 from treewright.ledger import Ledger
 
@@ -49,22 +51,31 @@ class Metrics:
 
 
 def measure(
-    solved: Sequence[Solved],
+    solved: Iterable[Solved | Scored],
     failures: int,
     problems: int,
     arms: Sequence[Arm],
     missing: MissingRule,
 ) -> Metrics:
     """Every arm over the first 1, 2, 4, … candidates. The order of `solved` does not matter."""
-    ordered = sorted(solved, key=lambda item: item.problem_id)
-    run = GradedRun.of(ordered, arms, missing)
+    aggregations = [arm.aggregation for arm in arms]
+    scored = [
+        item if isinstance(item, Scored) else Scored.of(item, aggregations, missing)
+        for item in sorted(solved, key=lambda item: item.problem_id)
+    ]
+    run = GradedRun("", [item.graded for item in scored])
     measured = tuple(run.first(arm, n).figures for arm in arms for n in run.sizes)
-    ledger = Ledger.of([item.search for item in ordered])
-    return Metrics(problems, failures, measured, ledger, limits_reached(ordered))
+    ledger = Ledger.sum([item.ledger for item in scored])
+    return Metrics(
+        problems, failures, measured, ledger, _counted(each.exhausted for each in scored)
+    )
 
 
 def limits_reached(solved: Sequence[Solved]) -> dict[str, int]:
     """How many searches each limit ended, by the limit's name, sorted."""
-    reached = [item.search.result.exhausted for item in solved]
+    return _counted(item.search.result.exhausted for item in solved)
+
+
+def _counted(reached: Iterable[LimitReached | None]) -> dict[str, int]:
     names = Counter(each.limit for each in reached if each is not None)
     return dict(sorted(names.items()))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from benchmarks.grading import Grades, Outcome
 from search.driver import Searched
+from search.ports import Failure
 
 UNDECIDED = (Outcome.TIMEOUT, Outcome.FAILED, Outcome.UNKNOWN)
 """The grader could not tell, or nobody knows: neither right nor wrong."""
@@ -21,3 +22,13 @@ class Solved:
     problem_id: str
     search: Searched
     grades: Grades
+
+    @property
+    def unjudged(self) -> Failure | None:
+        """Why a path of this problem was not judged, None where all were.
+
+        Of several failures one that resume asks again, and then the first by path.
+        """
+        failures = self.search.failures.items()
+        told = min(failures, key=lambda pair: (pair[1].kind.final, pair[0]), default=None)
+        return told[1] if told else None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 from typing import Any
 
 LARGEST_COUNT = 2**53
@@ -17,6 +18,8 @@ LONGEST_SHOWN = 40
 
 def fields(value: Any, *names: str, optional: Collection[str] = ()) -> dict[str, Any]:
     """An object with these keys and no others, but perhaps the optional ones."""
+    if isinstance(value, dict) and value.keys() == _set(names):
+        return value
     if not isinstance(value, dict):
         raise ValueError(f"{shown(value)} is not an object with {', '.join(names)}")
     if odds := (value.keys() - set(optional)) ^ set(names):
@@ -24,6 +27,9 @@ def fields(value: Any, *names: str, optional: Collection[str] = ()) -> dict[str,
         lacks = "lacks" if odd in names else "has the unknown key"
         raise ValueError(f"an object {lacks} {shown(odd)}")
     return value
+
+
+_set = lru_cache(frozenset[str])
 
 
 def items(value: Any, what: str) -> list[Any]:

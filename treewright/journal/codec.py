@@ -101,13 +101,13 @@ def decode_step(data: Json) -> Step:
     logprob = data["logprob"]
     if logprob is not None:
         checking.number(logprob, "logprob")
-    sureness = checking.items(data.get("sureness", []), "sureness")
+    sureness = checking.items(data["sureness"], "sureness") if "sureness" in data else ()
     return Step(
-        text=decode_text(data["text"]),
-        token_ids=tuple(checking.ids(data["ids"], "ids")),
-        stop=checking.choice(data["stop"], "stop", STOPS),
-        logprob=logprob,
-        sureness=tuple(map(decode_sureness, sureness)),
+        decode_text(data["text"]),
+        tuple(checking.ids(data["ids"], "ids")),
+        checking.choice(data["stop"], "stop", STOPS),
+        logprob,
+        tuple(map(decode_sureness, sureness)),
     )
 
 
@@ -261,7 +261,9 @@ def decode_spent(data: Any) -> Spent:
 
 def encode_text(text: str) -> Text:
     """The text itself, unless it holds a pair of surrogates that JSON would join."""
-    return [ord(char) for char in text] if SURROGATE_PAIR.search(text) else text
+    if text.isascii() or not SURROGATE_PAIR.search(text):
+        return text
+    return [ord(char) for char in text]
 
 
 def decode_text(data: Text) -> str:

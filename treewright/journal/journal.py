@@ -8,10 +8,10 @@ its call is asked again, and the first of two records of one call counts.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Set
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from search.core import Missing, Spending
 from search.ports import PolicyCall, PolicyReply, ReplayError, ScorerCall, ScorerReply
@@ -33,6 +33,7 @@ from treewright.journal.records import (
     VERSION,
     BadRecord,
     CorruptRecord,
+    Record,
     UnknownVersion,
     reread,
     seal,
@@ -41,6 +42,8 @@ from treewright.journal.records import (
 
 __all__ = ["Journal", "JournalError"]
 
+T = TypeVar("T")
+
 
 class Journal:
     """Implements `search.ports.Memory` and keeps free records beside."""
@@ -48,7 +51,7 @@ class Journal:
     def __init__(self, folder: Path, *, readonly: bool, durable: bool = True) -> None:
         self.folder = folder
         self.readonly, self.durable = readonly, durable
-        self._index = JournalIndex()
+        self._index = JournalIndex(self._record_at)
         self._known: dict[str, int] = {}
         self._files: dict[str, int] = {}
         self._good: dict[str, int] = {}
@@ -157,6 +160,10 @@ class Journal:
             raise ValueError(f"{kind}: is recorded by record(), with a digest")
         await self._append(kind, key, payload, None)
 
+    def let_go(self, problem: str) -> None:
+        """Hold no more what was answered on a problem: its search has ended."""
+        self._index.let_go(problem)
+
     def latest(self, kind: str) -> Mapping[str, Json]:
         """The last payload of each key; not for replies."""
         return self._index.latest(kind)
@@ -180,10 +187,11 @@ class Journal:
         if self._appender is None:
             raise JournalError(f"{self.folder}: is open for reading only")
         line = seal(kind, key, data, digest)
+        record = Record(kind, key, digest, b"") if kind in REPLIES else unseal(line)
         if len(line) > LONGEST_LINE:
             raise JournalError(f"{self.folder}: a record of {len(line)} bytes is too long ({key})")
         offset = await self._appender.append(line)
-        self._index.add(RecordPlace(self._writer, offset, len(line)), unseal(line))
+        self._index.add(RecordPlace(self._writer, offset, len(line)), record)
 
     def _reply(
         self, place: RecordPlace, call: PolicyCall | ScorerCall
@@ -195,11 +203,18 @@ class Journal:
             return decode_scorer_reply(data, len(call.path.steps))
 
     def _read(self, place: RecordPlace) -> Json:
+        return self._line_at(place, reread)
+
+    def _record_at(self, place: RecordPlace) -> Record:
+        return self._line_at(place, unseal)
+
+    def _line_at(self, place: RecordPlace, reading: Callable[[bytes], T]) -> T:
+        """What a line says that was read before."""
         line = os.pread(self._files[place.writer], place.length, place.offset)
         try:
             with self._placed(place):
-                return reread(line)
-        except CorruptRecord as error:
+                return reading(line)
+        except (CorruptRecord, UnknownVersion) as error:
             path = self.folder / f"{place.writer}.jsonl"
             raise JournalError(
                 f"{path}: changed on disk at byte {place.offset} while it was in use"
@@ -226,6 +241,7 @@ class Journal:
             make_folder(root, name)
         for file in files_in(root, name, ".jsonl"):
             self._load_file(self.folder / file)
+        self._index.opened()
 
     def _load_file(self, path: Path) -> None:
         """Take in all whole lines of a file."""

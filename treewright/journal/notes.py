@@ -16,6 +16,7 @@ from treewright.journal.results import RESULT, check_result
 
 Check: TypeAlias = Callable[[dict[str, Any]], object]
 
+GRADE = "grade"
 KINDS = {kind.value: kind for kind in FailureKind}
 OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 
@@ -64,6 +65,6 @@ def _grade(data: dict[str, Any]) -> None:
 NOTES: Mapping[str, Check] = {
     "failure": _failure,
     "clock": _clock,
-    "grade": _grade,
+    GRADE: _grade,
     RESULT: check_result,
 }

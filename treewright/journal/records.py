@@ -9,7 +9,9 @@ before `,"crc"`; every version keeps it there.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
 from zlib import crc32
 
@@ -18,6 +20,10 @@ from treewright.journal.codec import Json
 VERSION = 1
 DATA = b',"data":'
 """Starts the payload. Quotes inside JSON strings are escaped, so the first occurrence is it."""
+HEAD = re.compile(
+    rb'\{"v":%d,"kind":"([a-z]+)","key":"([ !#-\[\]-~]*)"(?:,"digest":"([0-9a-f]+)")?' % VERSION
+)
+"""As nearly all lines begin, without an escape: read in a tenth of the time that JSON takes."""
 TAIL = len(b',"crc":"89abcdef"}')
 
 
@@ -54,10 +60,9 @@ class Record:
 
 def seal(kind: str, key: str, data: Json, digest: str | None = None) -> bytes:
     """The line of a record. Raises ValueError for a NaN, TypeError for what is not JSON."""
-    head: dict[str, Any] = {"v": VERSION, "kind": kind, "key": key}
-    if digest is not None:
-        head["digest"] = digest
-    body = dumps(head)[:-1] + DATA + dumps(data)
+    told = "" if digest is None else f',"digest":{quoted(digest)}'
+    head = f'{{"v":{VERSION},"kind":{quoted(kind)},"key":{quoted(key)}{told}'
+    body = head.encode("ascii") + DATA + dumps(data)
     return b'%b,"crc":"%08x"}\n' % (body, crc32(body))
 
 
@@ -70,6 +75,10 @@ def unseal(line: bytes) -> Record:
         BadRecord: the CRC fits, but that is no record.
     """
     head, _, payload = checked(line).partition(DATA)
+    if plain := HEAD.fullmatch(head):
+        kind, key, digest = plain.groups()
+        told = None if digest is None else digest.decode("ascii")
+        return Record(kind.decode("ascii"), key.decode("ascii"), told, payload)
     fields = parsed(head + b"}")
     if not isinstance(fields, dict) or "v" not in fields:
         raise BadRecord("it is no record with v, kind, key and data")
@@ -127,4 +136,8 @@ DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_number)
 
 def dumps(value: object) -> bytes:
     """Compact ASCII JSON, without NaN."""
-    return json.dumps(value, allow_nan=False, separators=(",", ":")).encode("ascii")
+    return ENCODER.encode(value).encode("ascii")
+
+
+ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+"""One for all records: `json.dumps` makes one each time."""

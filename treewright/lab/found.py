@@ -9,8 +9,8 @@ from html import escape
 
 from rich.console import Console
 
-from search.core import Candidate, Missing, Problem, Score, Spending
-from search.driver import Searched, total
+from search.core import Candidate, Missing, Problem, Score, Spending, total
+from search.driver import Searched
 from search.tree import Graph, tree_of
 from search.wording import amount, number
 from treewright.ledger import cost, sum_known

@@ -12,7 +12,7 @@ from treewright.arms.graded_run import Curve
 from treewright.arms.standing import Standing, standings
 from treewright.config.fingerprint import differences, identity_of
 from treewright.config.steering import strategy_told
-from treewright.ledger import Ledger, summed
+from treewright.ledger import Ledger
 from treewright.report import charts
 from treewright.report.differences import against_last
 from treewright.report.headline import Tile, summary, tiles
@@ -93,11 +93,7 @@ def _with_points(plots: Iterable[Plot]) -> Iterator[Plot]:
 
 def ledger_of(reading: ReportedRun) -> Ledger:
     """What the run spent, as its `metrics.json` has it."""
-    booked = Ledger(
-        summed([case.ledger.policy for case in reading.cases]),
-        summed([case.ledger.verifier for case in reading.cases]),
-    )
-    return with_lost(booked, reading.lost)
+    return with_lost(Ledger.sum([case.ledger for case in reading.cases]), reading.lost)
 
 
 def notes(reading: ReportedRun, judged: Verifier | None) -> list[str]:

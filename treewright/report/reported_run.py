@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,18 +12,16 @@ from treewright.arms.arm import Arm, arms_of
 from treewright.arms.graded_run import GradedRun
 from treewright.config.checks import unjudged as no_verifier
 from treewright.files.opening import UnsafeFile
-from treewright.files.reading import bytes_in, read_inside
+from treewright.files.reading import read_inside
 from treewright.report.problem_summary import ProblemSummary
 from treewright.report.shard import replayed
 from treewright.running.controller import Failed
+from treewright.running.processes import processes_for
 from treewright.running.recorded import RecordedRun
 from treewright.running.run_folder import RunFolder, Status
 
 REFERENCE = "last"
 """The aggregation that the others are held against (Snell et al. 2024 found it best)."""
-MOST_PROCESSES = 8
-BYTES_PER_PROCESS = 6_000_000
-"""Of a journal, which take a second to replay: about as long as a process takes to start."""
 
 
 @dataclass
@@ -113,12 +110,6 @@ async def read(label: str, path: Path) -> ReportedRun:
     reading.pending, reading.lost = found.pending, found.lost
     reading.damage = source.damage(found.counts, found.pending)
     return reading
-
-
-def processes_for(path: Path) -> int:
-    """As many as there are processors for a large journal; a small one is read sooner than sent."""
-    size = sum(bytes_in(path, "journal", ".jsonl", on_disk=True))
-    return min(MOST_PROCESSES, len(os.sched_getaffinity(0)), size // BYTES_PER_PROCESS)
 
 
 def text_of(file: Path) -> str:

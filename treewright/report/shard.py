@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 
 from benchmarks.datasets import Sample
-from search.calls import Costs
 from search.core import Spending
 from treewright.arms.solved import Solved
-from treewright.config.trust import Trust, trust_said, trusting
 from treewright.journal.damage import JournalCounts
 from treewright.journal.journal import Journal
 from treewright.report.problem_summary import ProblemSummary, summary_of
 from treewright.running.controller import Failed
-from treewright.running.ending import unjudged
+from treewright.running.processes import in_processes
 from treewright.running.recorded import RecordedRun
 from treewright.running.wasted import lost
 
@@ -44,12 +41,7 @@ async def replayed(source: RecordedRun, aggregations: Sequence[str], processes: 
     """All problems of a run, in so many processes."""
     if processes < 2:
         return await _replay(source, aggregations, 0, 1)
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-        work = [
-            pool.submit(shard_of, source.path, aggregations, start, processes, trust_said())
-            for start in range(processes)
-        ]
-        parts = await asyncio.gather(*map(asyncio.wrap_future, work))
+    parts = await in_processes(partial(shard_of, source.path, aggregations), processes)
     return Shard(
         cases=sorted((pair for part in parts for pair in part.cases), key=lambda pair: pair[0]),
         failed=sorted((pair for part in parts for pair in part.failed), key=lambda pair: pair[0]),
@@ -59,12 +51,9 @@ async def replayed(source: RecordedRun, aggregations: Sequence[str], processes: 
     )
 
 
-def shard_of(
-    path: Path, aggregations: Sequence[str], start: int, stride: int, trust: Trust
-) -> Shard:
+def shard_of(path: Path, aggregations: Sequence[str], start: int, stride: int) -> Shard:
     """Every `stride`-th problem from number `start` on, in a process of its own."""
-    with trusting(trust):
-        return asyncio.run(_opened(path, aggregations, start, stride))
+    return asyncio.run(_opened(path, aggregations, start, stride))
 
 
 async def _opened(path: Path, aggregations: Sequence[str], start: int, stride: int) -> Shard:
@@ -76,7 +65,7 @@ async def _replay(
 ) -> Shard:
     """One problem after the other, so that one search is in memory at a time."""
     config, part = source.config, Shard()
-    booked: dict[str, Costs] = {}
+    booked: dict[str, Spending] = {}
     numbered = list(enumerate(source.dataset.samples))[start::stride]
     async with source.replay() as replay:
         journal = replay.journal
@@ -88,8 +77,8 @@ async def _replay(
                 part.failed.append((number, found))
             else:
                 if found.problem_id in journal.failed:
-                    booked[found.problem_id] = found.search.costs
-                if failure := unjudged(found):
+                    booked[found.problem_id] = found.search.costs.spent
+                if failure := found.unjudged:
                     part.failed.append((number, Failed(found.problem_id, failure)))
                 told = answers(journal, sample, found)
                 part.cases.append((number, summary_of(sample, found, config, aggregations, told)))

@@ -8,7 +8,6 @@ from benchmarks.datasets import Dataset
 from search.ports import Failure, FailureKind
 from treewright.arms.arm import arms_of
 from treewright.arms.metrics import Metrics, measure
-from treewright.arms.solved import Solved
 from treewright.arms.tariff import Tariff
 from treewright.config.config import Config
 from treewright.running.controller import Failed
@@ -40,24 +39,12 @@ def ending(config: Config, dataset: Dataset, known: Known) -> Ending:
         Failed(row.id, Failure(FailureKind.INVALID, f"row {row.number}: {row.reason}"))
         for row in dataset.bad_rows
     ]
-    unscored = [
-        Failed(item.problem_id, failure) for item in known.solved if (failure := unjudged(item))
-    ]
+    unscored = [Failed(item.problem_id, item.unjudged) for item in known.results if item.unjudged]
     failed = [*bad_rows, *known.failed, *unscored]
     problems = len(dataset.samples) + len(bad_rows)
     arms = arms_of(config.aggregate, config.select)
-    metrics = measure(known.solved, len(failed), problems, arms, config.missing)
+    metrics = measure(known.results, len(failed), problems, arms, config.missing)
     ledger = with_lost(metrics.ledger, known.lost)
-    pending = len(dataset.samples) - len(known.solved) - len(known.failed)
+    pending = len(dataset.samples) - len(known.results) - len(known.failed)
     metrics = replace(metrics, ledger=ledger, bills=Tariff.of(config).bills(ledger))
     return Ending(metrics, failed, pending)
-
-
-def unjudged(item: Solved) -> Failure | None:
-    """Why a path of this problem was not judged, None where all were.
-
-    Of several failures one that resume asks again, and then the first by path.
-    """
-    failures = item.search.failures.items()
-    told = min(failures, key=lambda pair: (pair[1].kind.final, pair[0]), default=None)
-    return told[1] if told else None

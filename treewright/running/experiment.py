@@ -21,7 +21,9 @@ from treewright.config.steering import strategy_told
 from treewright.running.ending import Ending, ending
 from treewright.running.job import Job
 from treewright.running.recorded import NotResumable, RecordedRun
+from treewright.running.replay import Scoring
 from treewright.running.run_folder import RunFolder, Status
+from treewright.running.scored_run import read_scored
 from treewright.running.table import print_failures, print_table
 from treewright.terminal import clean
 
@@ -94,7 +96,7 @@ async def score(
         missing=MissingRule(missing) if missing else own.missing,
     )
     check(config, lambda key: "command line")
-    known = await run.read()
+    known = await read_scored(run, Scoring.by(config))
     ended = ending(config, run.dataset, known)
     run.tell(known.damage)
     if ended.pending:

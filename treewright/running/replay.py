@@ -11,11 +11,15 @@ from benchmarks.datasets import Sample
 from benchmarks.grading import Grader
 from benchmarks.grading_pool import GradingError
 from engines.traits import contest_of, traits_of
+from search.aggregation import MissingRule
 from search.contest import Contest
 from search.core import Problem, Spending
+from search.custom import PartError
 from search.driver import drive
 from search.ports import Failure, ReplayError
 from search.questions import Flow, Strategy
+from treewright.arms.arm import arms_of
+from treewright.arms.scored import Scored
 from treewright.arms.solved import Solved
 from treewright.config.config import Config
 from treewright.config.stand_in import StandIn
@@ -37,22 +41,64 @@ class Known:
     """What is known of a run's problems.
 
     Searches that ended, problems that failed, and samples still to be asked, each in the order in
-    which it became known. `lost`: what was paid for and is in no result. `damage`: what is amiss
-    with the journal, empty when nothing is.
+    which it became known. Of searches that only a table is made of, `scored` has what that needs,
+    and `solved` those that could not be scored: what fails there fails again with the table.
+    `lost`: what was paid for and is in no result. `damage`: what is amiss with the journal, empty
+    when nothing is.
     """
 
     # A large run is never spelled out: `asyncio.run` does so to its result, for seconds.
     solved: list[Solved] = field(default_factory=list, repr=False)
+    scored: list[Scored] = field(default_factory=list, repr=False)
     failed: list[Failed] = field(default_factory=list)
     pending: list[Sample] = field(default_factory=list)
     lost: Spending = field(default_factory=Spending)
     damage: str = ""
 
+    @property
+    def results(self) -> list[Solved | Scored]:
+        """All searches that ended."""
+        return [*self.solved, *self.scored]
+
+    def keep(self, item: Solved | Failed, scoring: Scoring | None) -> None:
+        """Take in a problem that ended: a search as it is, or what a table needs of it."""
+        if isinstance(item, Failed):
+            self.failed.append(item)
+            return
+        try:
+            if scoring is not None:
+                self.scored.append(scoring.of(item))
+                return
+        except PartError:  # told with the table, when the paid work is done
+            pass
+        self.solved.append(item)
+
     def book_lost(self, journal: Journal) -> None:
         """Count what was lost. Raises `JournalError` where a record cannot be read any more."""
-        again = [item for item in self.solved if item.problem_id in journal.failed]
-        booked = {item.problem_id: item.search.costs for item in again}
+        again = [item for item in self.results if item.problem_id in journal.failed]
+        booked = {
+            item.problem_id: item.spent if isinstance(item, Scored) else item.search.costs.spent
+            for item in again
+        }
         self.lost = lost(journal, booked, [item.problem_id for item in self.failed])
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """By what the searches of a table are scored."""
+
+    aggregations: tuple[str | None, ...]
+    missing: MissingRule
+
+    @classmethod
+    def by(cls, config: Config) -> Scoring:
+        """By what a config reports, and what the progress of its run shows."""
+        arms = arms_of(config.aggregate, [*config.select, "best"])
+        return cls(tuple(dict.fromkeys(arm.aggregation for arm in arms)), config.missing)
+
+    def of(self, solved: Solved) -> Scored:
+        """What the table needs of a search. Raises `PartError` for an aggregation that fails."""
+        return Scored.of(solved, self.aggregations, self.missing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +153,10 @@ class Replay:
         contest = contest_of(config.scorer, strategy)
         return cls(strategy, journal, grading, config.seed, noted, goes_on, contest)
 
-    async def all(self, samples: Iterable[Sample]) -> Known:
+    async def all(self, samples: Iterable[Sample], scoring: Scoring | None = None) -> Known:
         """What the journal holds of these. Whoever shares the event loop has a turn after each.
+
+        With `scoring` no more is kept of a search than a table needs.
 
         Raises `JournalError`, `ReplayError`, `GradingError`.
         """
@@ -117,10 +165,8 @@ class Replay:
             found = await self.one(sample)
             if found is None:
                 known.pending.append(sample)
-            elif isinstance(found, Failed):
-                known.failed.append(found)
             else:
-                known.solved.append(found)
+                known.keep(found, scoring)
             await asyncio.sleep(0)
         return known
 
@@ -130,6 +176,12 @@ class Replay:
         What a strategy raises after its last question, or its grading, it would raise again: that
         problem has failed. Raises as `all`.
         """
+        try:
+            return await self._one(sample)
+        finally:
+            self.journal.let_go(sample.problem.id)
+
+    async def _one(self, sample: Sample) -> Solved | Failed | None:
         problem, journal = sample.problem, self.journal
         memory, ports = RecordedMemory(journal), RecordedPorts()
         scorer = SparedScorer(ports, self.noted)

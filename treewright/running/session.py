@@ -15,6 +15,7 @@ from search.custom import PartError
 from search.ports import Policy, Scorer
 from treewright.arms.arm import Arm, arms_of
 from treewright.arms.graded import Graded
+from treewright.arms.scored import Scored
 from treewright.arms.solved import Solved
 from treewright.caching.opening import cached, used
 from treewright.cluster.cluster import Ports, open_cluster
@@ -27,7 +28,7 @@ from treewright.running.controller import Controller, Failed, Grading
 from treewright.running.ending import Ending, ending
 from treewright.running.memory import JournalMemory, SparedScorer, noted_failures
 from treewright.running.progress import Progress, Tally, add_spent, open_progress
-from treewright.running.replay import Known, Replay
+from treewright.running.replay import Known, Replay, Scoring
 from treewright.running.stopping import listen
 from treewright.terminal import line
 
@@ -83,7 +84,7 @@ class Session:
         """
         async with open_grader(self.config.grading) as grader:
             replay = Replay.of(self.config, self.journal, grader, reading=False)
-            self.known = await replay.all(self.dataset.samples)
+            self.known = await replay.all(self.dataset.samples, Scoring.by(self.config))
             if site is not None:
                 await self.search(replay.grading, site)
             elif self.known.pending:
@@ -96,7 +97,7 @@ class Session:
 
     async def search(self, grading: Grading, site: Site) -> None:
         """Search what is pending; what was replayed counts as done before."""
-        before: list[Solved | Failed] = [*self.known.solved, *self.known.failed]
+        before: list[Solved | Scored | Failed] = [*self.known.results, *self.known.failed]
         for item in before:
             self.count(item, site.tally)
         site.tally.resumed += len(before)
@@ -125,14 +126,11 @@ class Session:
 
     def done(self, item: Solved | Failed, site: Site) -> None:
         """One problem ended: keep it and show it."""
-        if isinstance(item, Solved):
-            self.known.solved.append(item)
-        else:
-            self.known.failed.append(item)
+        self.known.keep(item, Scoring.by(self.config))
         self.count(item, site.tally)
         site.progress.update()
 
-    def count(self, item: Solved | Failed, tally: Tally) -> None:
+    def count(self, item: Solved | Scored | Failed, tally: Tally) -> None:
         """Book one problem in the figures of the progress display."""
         tally.done += 1
         if isinstance(item, Failed):
@@ -163,7 +161,14 @@ def incidents(side: str, stats: PoolStats) -> str:
     )
 
 
-def running_arms(item: Solved, config: Config) -> dict[str, bool | None]:
+def graded(item: Solved | Scored, arm: Arm, config: Config) -> Graded:
+    """A problem as an arm sees it. Raises `PartError` for an aggregation that fails."""
+    if isinstance(item, Scored):
+        return item.graded
+    return Graded.of(item, [arm.aggregation], config.missing)
+
+
+def running_arms(item: Solved | Scored, config: Config) -> dict[str, bool | None]:
     """Whether pass@1 and the first configured aggregation x best got this problem right.
 
     None where the table leaves the problem out: it was not scored, or could not be graded.
@@ -173,7 +178,7 @@ def running_arms(item: Solved, config: Config) -> dict[str, bool | None]:
     right: dict[str, bool | None] = {}
     for arm in arms:
         try:
-            share, _ = Graded.of(item, [arm.aggregation], config.missing).first(arm)
+            share, _ = graded(item, arm, config).first(arm)
         except PartError:  # told with the table, when the paid work is done
             right[str(arm)] = None
             continue

@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import astuple, replace
 
-from search.calls import Costs
 from search.core import Spending, Spent
-from search.driver import total
 from treewright.journal.journal import Journal
 from treewright.ledger import Account, Ledger, account, summed
 
 
-def lost(journal: Journal, booked: Mapping[str, Costs], failed: Collection[str]) -> Spending:
+def lost(journal: Journal, booked: Mapping[str, Spending], failed: Collection[str]) -> Spending:
     """What replies on these problems cost beyond what is booked.
 
     Args:
@@ -28,11 +26,9 @@ def lost(journal: Journal, booked: Mapping[str, Costs], failed: Collection[str])
     Raises:
         JournalError: a record cannot be read any more.
     """
-    paid, costs = journal.spent_on({*failed, *booked}), booked.values()
-    return Spending(
-        _beyond(paid.policy, total(spent for each in costs for spent in each.policy.values())),
-        _beyond(paid.verifier, total(spent for each in costs for spent in each.verifier.values())),
-    )
+    paid = journal.spent_on({*failed, *booked})
+    known = sum(booked.values(), Spending())
+    return Spending(_beyond(paid.policy, known.policy), _beyond(paid.verifier, known.verifier))
 
 
 def with_lost(ledger: Ledger, spent: Spending) -> Ledger:

@@ -7,8 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from search.core import Spent
-from search.driver import total
+from search.core import Spent, total
 from treewright.hiding import hide, hide_in
 from treewright.ledger import Ledger, known, summed
 from treewright.serving.answer import Answer

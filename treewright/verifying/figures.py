@@ -15,8 +15,7 @@ from benchmarks.estimators.first_errors import NO_ERROR, UNREAD, called
 from benchmarks.estimators.temperature import losses, odds
 from benchmarks.estimators.weighing import Statistic, auroc_of, ece_of, mean_of, over
 from scorers.log_odds import probability
-from search.core import Missing, Spent
-from search.driver import total
+from search.core import Missing, Spent, total
 from treewright.ledger import known
 from treewright.verifying.fitting import Fitted, average_f1, by_subset, fitted, temperature
 from treewright.verifying.fitting import threshold as best_threshold

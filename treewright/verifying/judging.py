@@ -135,7 +135,7 @@ async def judged(
     """
     path = path_of(solution)
     calls = Calls(RecordedPorts(), scorer, memory, seed)
-    reply = await calls.judge(path, set())
+    (reply,) = await calls.judge_all([(path, None, None)], set())
     if failure := calls.failures.get(path.id):
         return Failed(solution.id, failure)
     return JudgedSolution(solution, reply.judgement, reply.spent)
