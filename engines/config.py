@@ -123,6 +123,11 @@ class EngineConfig(ABC):
         """What a replica takes."""
         return Machine()
 
+    @property
+    def slots(self) -> int | None:
+        """How many requests it computes side by side; None where nobody knows."""
+        return None
+
     def weights_gib(self, model: str) -> float | None:
         """The size of the weights that it loads, in GiB; None where that cannot be told."""
         return 0.0

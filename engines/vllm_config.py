@@ -191,6 +191,11 @@ class VllmConfig(EngineConfig):
         optional = self.device == "auto"
         return Machine(gpus=gpus, optional=optional, share=share, cache_gib=self.memory_gib)
 
+    @property
+    def slots(self) -> int:
+        """See `EngineConfig.slots`."""
+        return self.max_num_seqs
+
     def weights_gib(self, model: str) -> float | None:
         """Of the files in a folder, or told by a name; none tells weights that have no 16 bits."""
         in_16_bits = self.dtype != "float32" and self.quantization is None

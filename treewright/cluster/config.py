@@ -29,8 +29,11 @@ class ClusterConfig:
     """GPUs of one verifier replica, as `policy_gpus`."""
     cpus: float = 1.0
     """CPU cores that Ray sets aside for one replica."""
-    problems_in_flight: int = 16
-    """How many problems are searched at once."""
+    problems_in_flight: int | None = None
+    """How many problems are searched at once; `null` is as many as fill the engines: twice
+    their `max_num_seqs` on all replicas of both sides, over the calls that one search has in
+    flight. Where no engine says how much it takes (APIs, doubles), 16 per replica of the
+    side with more."""
     calls_in_flight: int = 256
     """How many calls one replica has at once; more of them wait."""
     max_restarts: int = 3
@@ -49,8 +52,9 @@ class ClusterConfig:
         for name in ("policy_replicas", "scorer_replicas"):
             hint = "a run without a scorer has scorer.kind: none" if "scorer" in name else ""
             check_count(name, getattr(self, name), hint=hint)
-        for name in ("problems_in_flight", "calls_in_flight"):
-            check_count(name, getattr(self, name))
+        check_count("calls_in_flight", self.calls_in_flight)
+        if self.problems_in_flight is not None:
+            check_count("problems_in_flight", self.problems_in_flight)
         check_count("max_restarts", self.max_restarts, least=0)
         for name in ("policy_gpus", "scorer_gpus", "cpus"):
             if (value := getattr(self, name)) is not None:
