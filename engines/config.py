@@ -48,7 +48,7 @@ class Machine:
     optional: bool = False
     """Whether it does without them where there are none."""
     share: float | None = None
-    """The share of a GPU's memory that must be free; None: nobody knows."""
+    """The share of a GPU's memory that must be free; None: it says none, or takes less."""
     cache_gib: float | None = 0.0
     """Memory beside the weights, in GiB; None: nobody knows."""
 

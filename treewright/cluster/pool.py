@@ -214,8 +214,7 @@ class Pool:
 
     async def _begin(self, slot: Slot, replica: Replica) -> None:
         limit = self.limits.start_timeout_s
-        async with in_time(limit, "it got no place (too few CPUs or GPUs are free)"):
-            shared = await replica.prepare()
+        shared = await replica.prepare()  # it may wait for its place, which is no hang
         async with self._start_locks.turn(shared):  # the wait for its turn does not count
             try:
                 async with in_time(limit, "it was not ready"):
