@@ -59,7 +59,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     folder = tmp_path_factory.mktemp("ports")
     (folder / "seen_port.py").write_text(PORT)
     sys.path.insert(0, str(folder))
-    load_actors("auto")
+    load_actors(None)  # it listens on loopback
     utils = importlib.import_module("ray.cluster_utils")
     common = {"node_ip_address": "127.0.0.1", "include_dashboard": False, "num_cpus": 8}
     size = {"object_store_memory": 100 * 2**20}

@@ -25,6 +25,26 @@ def ray_address(said: str | None) -> str | None:
     return None if address == "local" else address
 
 
+def on_loopback(address: str | None) -> bool:
+    """Whether a Ray is this machine's alone: a new one, or one that listens on 127.0.0.1 only.
+
+    Ray takes 127.0.0.1 for this machine's address in the network, unless it is told otherwise.
+    """
+    if address is None:
+        return True
+    host, _, port = address.removeprefix(CLIENT).rpartition(":")
+    if host not in ("127.0.0.1", "localhost", "[::1]") or not port.isdigit():
+        return False
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.connect(("192.0.2.1", 1))  # sends nothing: it tells which address would be used
+            own = sender.getsockname()[0]
+        socket.create_connection((own, int(port)), REACH_S).close()
+    except OSError:
+        return True
+    return False
+
+
 def check_reachable(address: str) -> None:
     """Raises `ConnectionRefused` in seconds where no gRPC server answers at `host:port`.
 

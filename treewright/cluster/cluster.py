@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from engines.traits import Part, traits_of
 from search.fault import Fault
-from treewright.cluster.address import ConnectionRefused, ray_address
+from treewright.cluster.address import ConnectionRefused, on_loopback, ray_address
 from treewright.cluster.config import ClusterConfig
 from treewright.cluster.environment import carried
 from treewright.cluster.inline_replica import InlineReplica
@@ -124,7 +124,7 @@ def inline(watch: Watch, side: str, config: object) -> Make:
 
 def load_actors(address: str | None) -> ModuleType:
     """Import `treewright.cluster.actors`, and Ray with it, for a cluster at this address."""
-    for name, value in {**RAY, **({} if ray_address(address) else LOOPBACK)}.items():
+    for name, value in {**RAY, **(LOOPBACK if on_loopback(ray_address(address)) else {})}.items():
         os.environ.setdefault(name, value)
     return import_module("treewright.cluster.actors")
 
