@@ -4,7 +4,6 @@ counters. One cluster for the whole file."""
 import asyncio
 import importlib
 import json
-import os
 import socket
 import sys
 import time
@@ -62,7 +61,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     (folder / "seen_port.py").write_text(PORT)
     sys.path.insert(0, str(folder))
     load_actors(None)  # it listens on loopback
-    os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # on a busy machine
     utils = importlib.import_module("ray.cluster_utils")
     common = {"node_ip_address": "127.0.0.1", "include_dashboard": False, "num_cpus": 1}
     size = {"object_store_memory": 100 * 2**20}
@@ -83,7 +81,7 @@ def seen(**engine: Any) -> Any:
 
 def run(work: Coroutine[object, object, None]) -> None:
     async def limited() -> None:
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(240):
             await work
 
     asyncio.run(limited())
