@@ -9,7 +9,6 @@ is answered `POISON`. When no replica is left, every call is answered `UNAVAILAB
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -30,6 +29,7 @@ from treewright.cluster.replica import (
 )
 from treewright.cluster.slot import Slot, Ticket
 from treewright.cluster.start_locks import StartLocks
+from treewright.cluster.waiting import Waiting
 from treewright.cluster.watchdog import PortBlocked
 
 CLOSE_S = 10.0
@@ -82,7 +82,7 @@ class Pool:
         self._slots = [Slot(index) for index in range(size)]
         self._keepers: list[asyncio.Task[None]] = []
         self._started = asyncio.Event()
-        self._waiting: deque[Ticket] = deque()
+        self._waiting = Waiting()
         self._quarantine = Quarantine()
         self._affinity = Affinity(limits.slack)
         self._ids = count()
@@ -136,7 +136,7 @@ class Pool:
         if self.extinct is not None:
             self._fail(ticket, FailureKind.UNAVAILABLE, f"no replica is left: {self.extinct}")
         else:
-            self._waiting.append(ticket)
+            self._waiting.add(ticket)
             self._wake()
         return ticket
 
@@ -176,14 +176,8 @@ class Pool:
         for suspect in self._quarantine.next_trial(ready):
             assert self._quarantine.ward is not None
             self._quarantine.ward.take(suspect)
-        while self._waiting:
-            if self._waiting[0].answer.done():
-                self._waiting.popleft()
-                continue
-            slot = self._route(self._waiting[0], ready)
-            if slot is None:
-                break
-            slot.take(self._waiting.popleft())
+        while (ticket := self._waiting.first()) and (slot := self._route(ticket, ready)):
+            slot.take(self._waiting.take())
         for slot in ready:
             slot.flush()
 
@@ -220,8 +214,7 @@ class Pool:
 
     async def _begin(self, slot: Slot, replica: Replica) -> None:
         limit = self.limits.start_timeout_s
-        async with in_time(limit, "it got no place (too few CPUs or GPUs are free)"):
-            shared = await replica.prepare()
+        shared = await replica.prepare()  # it may wait for its place, which is no hang
         async with self._start_locks.turn(shared):  # the wait for its turn does not count
             try:
                 async with in_time(limit, "it was not ready"):
@@ -306,7 +299,6 @@ class Pool:
     def _end(self, cause: str) -> None:
         self.extinct = self.extinct or cause
         in_flight = [ticket for slot in self._slots for ticket in slot.in_flight.values()]
-        for ticket in [*in_flight, *self._quarantine.release(), *self._waiting]:
+        for ticket in [*in_flight, *self._quarantine.release(), *self._waiting.clear()]:
             self._fail(ticket, FailureKind.UNAVAILABLE, f"no replica is left: {self.extinct}")
-        self._waiting.clear()
         self._started.set()
