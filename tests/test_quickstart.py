@@ -158,9 +158,9 @@ def rob(process: subprocess.Popen[str]) -> None:
 @pytest.mark.engine
 def test_the_quickstart_finishes_and_the_verifier_pays(runs: Runs) -> None:
     """One solution is rarely right; a vote that the verifier weighs is more often."""
-    asked = limited(24, "strategy.n=8")
+    asked = limited(40, "strategy.n=8")
     measured = runs.finish("run", *asked)
-    check_complete(24, measured, runs.records(), n=8)
+    check_complete(40, measured, runs.records(), n=8)
     one, weighted = arm(measured, None, "first", 8), arm(measured, "history.last", "weighted", 8)
     assert 0.1 < one < 0.6
     assert weighted > one

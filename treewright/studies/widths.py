@@ -16,7 +16,7 @@ from treewright.config.yamlfile import Node, read_yaml
 from treewright.errors import ConfigError, suggest
 
 SHIPPED = Path(__file__).with_name("strategies_widths.yaml")
-BUDGETS = (2000, 4000, 8000)
+BUDGETS = (3000, 6000, 12_000)
 """Tokens per problem that widths are chosen for."""
 NOTE = """# How wide each strategy is at each budget of `python -m treewright.studies.strategies`.
 # `python -m treewright.studies.choose_widths` writes such a file.
