@@ -17,7 +17,8 @@ from search.fault import Fault
 from treewright.cluster.config import ClusterConfig
 from treewright.cluster.inline_replica import InlineReplica
 from treewright.cluster.placement import SharesTooLarge, place_gpus, shares
-from treewright.cluster.pool import Pool, PoolLimits
+from treewright.cluster.limits import PoolLimits
+from treewright.cluster.pool import Pool
 from treewright.cluster.pool_ports import PooledPolicy, PooledScorer
 from treewright.cluster.pool_stats import PoolStats
 from treewright.cluster.replica import Replica, builder
@@ -107,7 +108,7 @@ async def start_policies(pool: Pool) -> None:
 async def start_scorers(pool: Pool) -> None:
     """Raises `ClusterError` when the scorer cannot be built; one that died may live another day."""
     await pool.start()
-    if pool.extinct is not None and pool.refused:
+    if pool.extinct is not None and pool.unfit:
         raise ClusterError(f"the scorer cannot be started: {pool.extinct}")
 
 
