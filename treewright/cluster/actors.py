@@ -1,4 +1,4 @@
-"""The edge to Ray: a port in an actor, the replica that speaks to it, the connection to a cluster.
+"""The edge to Ray: a port in an actor, and the replica that speaks to it.
 
 Only plain values cross the wire. Whatever goes wrong in an actor comes back as a `Failure` or as
 `Dead`; a dead actor shows in the poll, which is always under way. To import this module call
@@ -8,13 +8,10 @@ Only plain values cross the wire. Whatever goes wrong in an actor comes back as 
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
-import signal
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +19,8 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
-from search.custom import import_folders
 from search.ports import one_line
+from treewright.cluster.connection import worker_environment
 from treewright.cluster.engine_output import EngineOutput, with_output
 from treewright.cluster.replica import (
     Call,
@@ -31,20 +28,18 @@ from treewright.cluster.replica import (
     Outcome,
     PortHost,
     ReplicaDied,
+    ReplicaHung,
     StartRefused,
     build_port,
     builder,
     describe,
 )
+from treewright.cluster.seats import Reserved, Seats
 
 CLOSE_S = 5.0
 """How long an actor may take to free its engine before it is killed."""
-OBJECT_STORE_BYTES = 100 * 2**20
-"""Calls and replies are small and travel inline: the object store stays empty."""
-
-
-class ConnectionRefused(Exception):
-    """No Ray could be started or reached. One line."""
+WAIT_TOLD_S = 5.0
+"""How long a replica waits for its place before that is told; so often its state is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +71,9 @@ class Dead:
 class PortActor:
     """Hosts a whole port: prompting, engine and parsing. Becomes an actor in `RayReplica`."""
 
-    def __init__(self) -> None:
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        """`environment`: variables that its port finds, before anything of it is imported."""
+        os.environ.update(environment)
         self._host: PortHost | None = None
         self._words = EngineOutput.of_this_process()
 
@@ -133,29 +130,63 @@ class PortActor:
 class RayReplica:
     """A replica in an actor of its own."""
 
-    def __init__(self, config: object, cpus: float, gpus: float, *, shares: bool = False) -> None:
-        """`shares`: its engine is on a GPU that others may be on as well."""
+    def __init__(
+        self,
+        config: object,
+        seats: Seats,
+        environment: Mapping[str, str],
+        *,
+        start_timeout_s: float = 600.0,
+        tell: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        """`seats` of its side. `tell` hears that it waits for a place; `environment`: see actor."""
         self._config = config
-        self._shares = shares
-        self._options = {
-            "num_cpus": cpus,
-            "num_gpus": gpus,
-            "max_restarts": 0,  # the pool replaces a dead replica, and asks again itself
-            "max_task_retries": 0,
-            "max_concurrency": 100,
-        }
+        self._seats = seats
+        self._environment = environment
+        self._limit_s = start_timeout_s
+        self._tell = tell
+        self._seat: Reserved | None = None
         self._actor: Any = None
         self._place: ActorPlace | None = None
         self._steps = 0
 
     async def prepare(self) -> str | None:
-        """See `Replica.prepare`."""
-        self._actor = ray.remote(PortActor).options(**self._options).remote()
+        """See `Replica.prepare`. As long as there is no room for it, it waits, and tells so."""
+        self._seat = seat = self._seats.take()
+        self._actor = (
+            ray.remote(PortActor)
+            .options(
+                max_restarts=0,  # the pool replaces a dead replica, and asks again itself
+                max_task_retries=0,
+                max_concurrency=100,
+                runtime_env=worker_environment(),
+                **seat.options,
+            )
+            .remote({**self._environment, **seat.environment})
+        )
         try:
-            self._place = place = await self._actor.place.remote()
+            self._place = place = await self._placed(self._actor.place.remote(), seat)
         except RayError as error:
             raise self._death(error) from error
-        return f"GPU {place.gpu} of {place.node}" if self._shares else None
+        return f"GPU {place.gpu} of {place.node}" if seat.shares else None
+
+    async def _placed(self, answer: Any, seat: Reserved) -> ActorPlace:
+        """The actor's first answer. Raises `ReplicaHung`: it had room and did not begin in time."""
+        place = asyncio.ensure_future(_result(answer))
+        had_room, told = 0.0, False
+        try:
+            while not (await asyncio.wait({place}, timeout=WAIT_TOLD_S))[0]:
+                if await asyncio.to_thread(seat.waits):
+                    if not told:
+                        self._tell(f"a replica waits for a place: it needs {seat.needs}")
+                    told, had_room = True, 0.0
+                elif (had_room := had_room + WAIT_TOLD_S) > self._limit_s:
+                    raise ReplicaHung(f"its process did not begin within {self._limit_s:g} s")
+            if told:
+                self._tell("a replica that waited has its place")
+            return place.result()
+        finally:
+            place.cancel()
 
     async def start(self) -> Info:
         """See `Replica.start`."""
@@ -208,6 +239,9 @@ class RayReplica:
             pass  # dead, or as good as dead
         finally:
             ray.kill(actor)
+            if self._seat is not None:
+                self._seats.give(self._seat)
+                self._seat = None
 
     def _death(self, error: RayError) -> ReplicaDied:
         """Ray's own account without its preamble, and where the actor's last words are."""
@@ -223,66 +257,6 @@ class RayReplica:
         return with_output(dead.cause, dead.words, str(self._place))
 
 
-@contextmanager
-def connected(address: str | None, cpus: float) -> Iterator[float]:
-    """A Ray cluster for the `with` block; yields how many GPUs it has.
-
-    Without an address, one is started that listens on this machine only, with room for `cpus`; it
-    ends with the block, or with this process. A connection that is there already is used and kept.
-
-    Raises:
-        ConnectionRefused: there is no cluster at the address, or none could be started.
-    """
-    if ray.is_initialized():
-        yield float(ray.cluster_resources().get("GPU", 0.0))
-        return
-    try:
-        with same_sigterm():
-            _init(address, cpus)
-    except Exception as error:  # a node that is up too late is a bare one
-        raise ConnectionRefused(one_line(error)) from error
-    try:
-        yield float(ray.cluster_resources().get("GPU", 0.0))
-    finally:
-        ray.shutdown()
-
-
-@contextmanager
-def same_sigterm() -> Iterator[None]:
-    """Keep this process's SIGTERM handler, which Ray replaces by one that exits."""
-    handler = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, handler)
-
-
-def _init(address: str | None, cpus: float) -> None:
-    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
-    path = python_path()
-    if address is not None:
-        ray.init(address=address, runtime_env={"env_vars": {"PYTHONPATH": path}}, **quiet)
-        return
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = path
-    try:
-        ray.init(
-            address="local",
-            num_cpus=max(1, round(cpus)),
-            include_dashboard=False,
-            object_store_memory=OBJECT_STORE_BYTES,
-            _node_ip_address="127.0.0.1",
-            **quiet,
-        )
-    finally:
-        if before is None:
-            del os.environ["PYTHONPATH"]
-        else:
-            os.environ["PYTHONPATH"] = before
-
-
-def python_path() -> str:
-    """What this process can import beyond its installation, so that workers can too."""
-    here = str(Path(__file__).resolve().parents[2])
-    return os.pathsep.join(dict.fromkeys([here, *import_folders()]))
+async def _result(answer: Any) -> ActorPlace:
+    place: ActorPlace = await answer
+    return place

@@ -119,8 +119,7 @@ class Keeper:
 
     async def _begin(self, replica: Replica) -> None:
         limit = self.limits.start_timeout_s
-        async with in_time(limit, "it got no place (too few CPUs or GPUs are free)"):
-            shared = await replica.prepare()
+        shared = await replica.prepare()  # it may wait for its place, which is no hang
         # The wait for its turn does not count.
         async with self.locks.compiling(replica.compiles()), self.locks.turn(shared):
             try:

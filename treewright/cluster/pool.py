@@ -10,7 +10,6 @@ kills again and again is answered `POISON`. When no replica is left, every call 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
@@ -24,6 +23,7 @@ from treewright.cluster.quarantine import Quarantine
 from treewright.cluster.replica import Call, Outcome, Replica, ReplicaDied, ReplicaHung
 from treewright.cluster.slot import Slot, Ticket
 from treewright.cluster.start_locks import StartLocks
+from treewright.cluster.waiting import Waiting
 
 
 class Pool:
@@ -56,7 +56,7 @@ class Pool:
         self._tell, self._held = tell, list[str]()
         self._tasks: list[asyncio.Task[None]] = []
         self._started = asyncio.Event()
-        self._waiting: deque[Ticket] = deque()
+        self._waiting = Waiting()
         self._quarantine = Quarantine()
         self._affinity = Affinity(limits.slack)
         self._ids = count()
@@ -116,7 +116,7 @@ class Pool:
         if self.extinct is not None:
             self._fail(ticket, FailureKind.UNAVAILABLE, f"no replica is left: {self.extinct}")
         else:
-            self._waiting.append(ticket)
+            self._waiting.add(ticket)
             self._wake()
         return ticket
 
@@ -149,14 +149,8 @@ class Pool:
             for suspect in suspects:
                 ward.take(suspect)
         free = [slot for slot in ready if slot not in self._quarantine.wards()]
-        while self._waiting:
-            if self._waiting[0].answer.done():
-                self._waiting.popleft()
-                continue
-            slot = self._route(self._waiting[0], free)
-            if slot is None:
-                break
-            slot.take(self._waiting.popleft())
+        while (ticket := self._waiting.first()) and (slot := self._route(ticket, free)):
+            slot.take(self._waiting.take())
         for slot in ready:
             slot.flush()
 
@@ -196,7 +190,7 @@ class Pool:
         hung = isinstance(death, ReplicaHung)
         found = self._quarantine.died(slot, tickets, explained=death.explained, hung=hung)
         slot.deaths += found.blamed
-        self._waiting.extendleft(reversed(found.again))
+        self._waiting.add_first(found.again)
         if found.culprit is None:
             self._retries += len(tickets)
         elif hung:
@@ -232,9 +226,8 @@ class Pool:
         """Answer all calls, and all that come, `UNAVAILABLE`; the first cause counts."""
         self.extinct = self.extinct or cause
         in_flight = [ticket for slot in self._slots for ticket in slot.in_flight.values()]
-        for ticket in [*in_flight, *self._quarantine.release(), *self._waiting]:
+        for ticket in [*in_flight, *self._quarantine.release(), *self._waiting.clear()]:
             self._fail(ticket, FailureKind.UNAVAILABLE, f"no replica is left: {self.extinct}")
-        self._waiting.clear()
         self._started.set()
 
     def _aftermath(self, slot: Slot, lost: int) -> str:

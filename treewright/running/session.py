@@ -19,6 +19,7 @@ from treewright.arms.solved import Solved
 from treewright.caching.opening import cached, used
 from treewright.cluster.cluster import Ports, open_cluster
 from treewright.cluster.config import ClusterConfig
+from treewright.cluster.in_flight import in_flight
 from treewright.cluster.pool_stats import PoolStats
 from treewright.config.config import Config
 from treewright.config.sources import steered_by_own_code
@@ -120,8 +121,7 @@ class Session:
             goes_on=traits_of(self.config.scorer).goes_on,
             contest=contest_of(self.config.scorer, self.config.strategy),
         )
-        in_flight = self.config.cluster.problems_in_flight
-        await controller.search_all(self.known.pending, in_flight, site.stop)
+        await controller.search_all(self.known.pending, problems_at_once(self.config), site.stop)
 
     def done(self, item: Solved | Failed, site: Site) -> None:
         """One problem ended: keep it and show it."""
@@ -145,6 +145,11 @@ class Session:
 def scorer_asked(config: Config) -> Part:
     """The scorer to start: none for a strategy that asks none, whatever is configured."""
     return config.scorer if config.strategy.judges else NoScorerConfig()
+
+
+def problems_at_once(config: Config) -> int:
+    """How many problems are searched side by side."""
+    return in_flight(config.cluster, config.policy, config.scorer, config.strategy)
 
 
 def replicas(cluster: ClusterConfig, policy: Part, scorer: Part) -> str:
