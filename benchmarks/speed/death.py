@@ -30,7 +30,7 @@ from treewright.cluster.pool_ports import PooledPolicy, PooledScorer
 
 PAIRS = 4
 """Replicas of the policy, and as many of the verifier; a pair is on a node."""
-SLOTS = 16
+SLOTS = 8
 """Requests that an engine serves at once."""
 RESTART_S = 30.0
 """How long a dead engine takes to be back."""
@@ -195,7 +195,7 @@ NOTES = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the rows; 1 where one is beyond its limit, or found something else."""
     parser = command("death", "What the death of one replica, of two and of a node costs.")
-    parser.add_argument("--problems", type=int, default=64, help="problems per run")
+    parser.add_argument("--problems", type=int, default=32, help="problems per run")
     parser.add_argument("--strategy", choices=STRATEGIES, help="this one only")
     options = parser.parse_args(arguments)
     if options.problems < 2:

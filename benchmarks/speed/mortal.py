@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from engines.engine import EngineError
 from treewright.cluster.inline_replica import InlineReplica
 from treewright.cluster.replica import Call, Info, Port
+
+ILLEGAL = "EngineError: an illegal memory access was encountered"
+KILLS_AFTER_S = 0.5
+"""How long a poisonous call is in flight before it kills."""
 
 
 class MortalReplica(InlineReplica):
@@ -20,6 +23,7 @@ class MortalReplica(InlineReplica):
         super().__init__(build)
         self.start_s = start_s
         self.poison = poison
+        self.poisoned: dict[int, asyncio.TimerHandle] = {}
 
     @property
     def alive(self) -> bool:
@@ -34,9 +38,17 @@ class MortalReplica(InlineReplica):
     def submit(self, batch: Sequence[tuple[int, Call]]) -> None:
         """See `Replica.submit`."""
         super().submit(batch)
-        if any(call.path.problem.id == self.poison for _, call in batch):
-            error = EngineError("an illegal memory access was encountered")
-            asyncio.get_running_loop().call_later(0.5, self.kill, str(error))
+        for call_id, call in batch:
+            if call.path.problem.id == self.poison:
+                dies = asyncio.get_running_loop().call_later(KILLS_AFTER_S, self.kill, ILLEGAL)
+                self.poisoned[call_id] = dies
+
+    def abort(self, ids: Sequence[int]) -> None:
+        """See `Replica.abort`."""
+        super().abort(ids)
+        for call_id in ids:
+            if dies := self.poisoned.pop(call_id, None):
+                dies.cancel()
 
 
 class MortalReplicas:
