@@ -258,5 +258,7 @@ def test_a_replica_that_cannot_be_closed_costs_its_slot_nothing_and_ends_no_late
 
     run(work())
     closed = [line for line in told if "could not be closed: " in line]
-    assert len(closed) == 4 or (hangs and closed)  # three deaths and the end, unless that came first
+    assert len(closed) == 4 or (
+        hangs and closed
+    )  # three deaths and the end, unless that came first
     assert all(("within 0.05 s" if hangs else "RuntimeError: no end") in line for line in closed)

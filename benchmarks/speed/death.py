@@ -31,7 +31,7 @@ from treewright.cluster.pool_ports import PooledPolicy, PooledScorer
 PAIRS = 4
 """Replicas of the policy, and as many of the verifier; a pair is on a node."""
 SLOTS = 8
-"""Requests that an engine serves at once."""
+"""Requests that an engine serves at once, and has in flight: the others wait in the pool."""
 RESTART_S = 30.0
 """How long a dead engine takes to be back."""
 AT = 0.3
@@ -138,7 +138,7 @@ async def search(strategy: Strategy, problems: int, death: Death, at: float) -> 
     poison = POISON if death.poison else None
     policies = MortalReplicas(lambda: setting.policy(1.0), RESTART_S, poison)
     scorers = MortalReplicas(lambda: setting.scorer(1.0), RESTART_S)
-    limits = PoolLimits(calls_in_flight=256)
+    limits = PoolLimits(calls_in_flight=SLOTS)
     pools = Pool(policies.make, PAIRS, limits), Pool(scorers.make, PAIRS, limits)
     for pool in pools:
         await pool.start()
@@ -148,9 +148,7 @@ async def search(strategy: Strategy, problems: int, death: Death, at: float) -> 
 
     async def one(problem: Problem) -> None:
         try:
-            left.searched[problem.id] = await drive(
-                strategy(problem), *ports, DictMemory(), 0, now
-            )
+            left.searched[problem.id] = await drive(strategy(problem), *ports, DictMemory(), 0, now)
         except SearchFailed:
             left.failed.append(problem.id)
 
@@ -188,7 +186,7 @@ COLUMNS: dict[str, Callable[[DeathRow], str]] = {
 NOTES = (
     f"{PAIRS}+{PAIRS} replicas; the first dies at {AT:.0%} of the undisturbed time; a dead engine",
     f"is back after {RESTART_S:g} s, a dead node never. ratio: to the undisturbed run; same: what",
-    "each problem that has not failed found. Times of tokens are assumed, see benchmarks.speed.setting.",
+    "each problem that has not failed found. Times of tokens are assumed (benchmarks.speed.setting).",
 )
 
 

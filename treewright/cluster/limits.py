@@ -26,5 +26,5 @@ class PoolLimits:
     silent_s: float = 8.0
 
     def backoff(self, deaths: int) -> float:
-        """Seconds before the next start after so many deaths in a row: 0 at first, then doubling."""
+        """Seconds before the next start, after so many deaths in a row: 0 first, then doubling."""
         return min(30.0, self.backoff_s * 2.0 ** (deaths - 2)) if deaths > 1 else 0.0

@@ -4,7 +4,8 @@ One death makes no suspect: its calls are asked again at once. A call that was t
 which nothing else explains is a suspect. Suspects are tried again apart from other calls, in at
 most `GROUPS` groups, on replicas that are free: with few suspects each is alone. Who is answered is
 innocent; a group whose replica dies is divided again and its parts come next; a call that was alone
-with the last of three that died is the poison.
+with the last of three that died is the poison. Where replicas die by themselves as well, more is
+asked of the proof.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ GROUPS = 8
 SUSPECT = 2
 """How many deaths make a suspect."""
 CONVICTED = 3
-"""How many deaths convict, where the call was alone at the last. Machines that die by themselves
-hardly meet the same call so often."""
+"""How many deaths convict, where the call was alone at the last."""
 HUNG = 2
 """As many where the last one hung: what hangs is alone by then, and each time costs minutes."""
+MOST_ALONE = 4
+"""How often a call must have been alone at a death at most: once, and once more for each death in
+this pool that no suspect had a part in. A machine that dies by itself hardly meets it so often."""
 BELIEVED = 5
 """From as many deaths on that Ray explained, a call is a suspect all the same."""
 
@@ -49,6 +52,8 @@ class Quarantine:
         self._groups: deque[list[Ticket]] = deque()
         self._convicted: set[str] = set()
         """Problems one of whose calls was found to kill."""
+        self._fresh = 0
+        """Deaths at which no call was in flight that had been at one before."""
 
     def wards(self) -> set[Slot]:
         """The slots that take no other calls."""
@@ -84,23 +89,28 @@ class Quarantine:
         """Take in what was in flight at a dead replica.
 
         Args:
+            slot: where it was.
+            tickets: what was in flight.
             explained: its death has a cause that no call has a part in.
             hung: it did not die, but did not move.
         """
         tried = self._wards.pop(slot, False) and bool(tickets)
+        known = any(ticket.deaths or self._is_convicted(ticket) for ticket in tickets)
+        self._fresh += not explained and not known
         for ticket in tickets:
             ticket.losses += 1
             ticket.deaths += not explained or ticket.losses >= BELIEVED
+            ticket.alone += len(tickets) == 1
         if explained and not any(ticket.losses >= BELIEVED for ticket in tickets):
             if tried:
                 self._groups.appendleft(list(tickets))
             return Findings(None, [] if tried else list(tickets), blamed=True)
-        if len(tickets) == 1 and tickets[0].deaths >= (HUNG if hung else CONVICTED):
+        if len(tickets) == 1 and self._proven(tickets[0], hung=hung):
             return Findings(tickets[0], [], self._convict(tickets[0]))
         if tried:  # its other calls wait no longer than it takes to find the one
             self._groups.extendleft(reversed(divided(tickets)))
             return Findings(None, [], blamed=False)
-        blamed = not any(ticket.call.path.problem.id in self._convicted for ticket in tickets)
+        blamed = not any(map(self._is_convicted, tickets))
         self._groups.extend(divided([each for each in tickets if each.deaths >= SUSPECT]))
         return Findings(None, [each for each in tickets if each.deaths < SUSPECT], blamed)
 
@@ -112,6 +122,16 @@ class Quarantine:
 
     def __len__(self) -> int:
         return sum(map(len, self._groups))
+
+    def _is_convicted(self, ticket: Ticket) -> bool:
+        return ticket.call.path.problem.id in self._convicted
+
+    def _proven(self, suspect: Ticket, *, hung: bool) -> bool:
+        """Whether a call that was alone at this death is the cause. Its own first death is fresh."""
+        if hung:
+            return suspect.deaths >= HUNG
+        alone = min(MOST_ALONE, max(1, self._fresh))
+        return suspect.deaths >= CONVICTED and suspect.alone >= alone
 
     def _convict(self, culprit: Ticket) -> bool:
         """Whether the replica is blamed all the same.

@@ -13,7 +13,8 @@ class Ticket:
     """One call of a pool, from the question to its only answer.
 
     It keeps its id over all attempts. `losses`: at how many deaths of a replica it was in flight;
-    `deaths`: of these, those that it may be the cause of.
+    `deaths`: of these, those that it may be the cause of; `alone`: of these, those at which nothing
+    else was in flight.
     """
 
     id: int
@@ -21,6 +22,7 @@ class Ticket:
     answer: asyncio.Future[Outcome]
     losses: int = 0
     deaths: int = 0
+    alone: int = 0
 
 
 @dataclass(eq=False, slots=True)
