@@ -22,14 +22,15 @@ from treewright.cluster.pool import Pool
 from treewright.cluster.pool_ports import PooledPolicy, PooledScorer
 
 PAIRS = 2
-TIMING = Timing(decode_seconds=0.01)
+TIMING = Timing(decode_seconds=0.004)
+"""A call lasts for a second or less; on trial it hardly meets the next kill."""
 
 
 async def searched(seed: int | None) -> tuple[list[Searched], int]:
-    """What four searches find, and how many replicas died, one every other second of 20 or so."""
+    """What six searches find, and how many replicas died, one every other second."""
     policies = MortalReplicas(lambda: SimulatedPolicy(SimulatedPolicyConfig(timing=TIMING)), 1.0)
     scorers = MortalReplicas(lambda: SimulatedScorer(SimulatedScorerConfig(timing=TIMING)), 1.0)
-    limits = PoolLimits(calls_in_flight=4, again_s=5.0)
+    limits = PoolLimits(calls_in_flight=2, again_s=5.0)
     pools = Pool(policies.make, PAIRS, limits), Pool(scorers.make, PAIRS, limits)
     for pool in pools:
         await pool.start()
@@ -46,7 +47,7 @@ async def searched(seed: int | None) -> tuple[list[Searched], int]:
     killing = asyncio.create_task(kill(Random(seed))) if seed is not None else None
     ports = PooledPolicy(pools[0]), PooledScorer(pools[1])
     found = await gather(
-        drive(Beam(4, 2)(Problem(f"p{n}", f"{n} + 7?")), *ports, DictMemory(), 0) for n in range(4)
+        drive(Beam(4, 2)(Problem(f"p{n}", f"{n} + 7?")), *ports, DictMemory(), 0) for n in range(6)
     )
     if killing:
         killing.cancel()
@@ -72,7 +73,7 @@ def test_replicas_that_die_every_other_second_change_nothing(
 ) -> None:
     found, deaths = in_virtual_time(seed)
     assert found == undisturbed
-    assert deaths > 2
+    assert deaths > 1
 
 
 def test_a_journal_that_ends_anywhere_loses_nothing_and_asks_nothing_twice(tmp_path: Path) -> None:
