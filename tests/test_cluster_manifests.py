@@ -3,9 +3,10 @@
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
-import yaml
+from omegaconf import OmegaConf
 
 from treewright.cluster.config import ClusterConfig
 
@@ -25,7 +26,8 @@ def test_the_slurm_script_is_valid_bash(folder: Path) -> None:
 def test_the_ray_job_mounts_what_it_writes_to_and_has_the_ray_that_is_pinned(
     folder: Path, root: Path
 ) -> None:
-    spec = yaml.safe_load((folder / "rayjob.yaml").read_text())["spec"]
+    spec: Any = OmegaConf.to_container(OmegaConf.load(folder / "rayjob.yaml"))
+    spec = spec["spec"]
     cluster = spec["rayClusterSpec"]
     assert f"ray=={cluster['rayVersion']}" in (root / "pyproject.toml").read_text()
     pods = [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]

@@ -24,6 +24,7 @@ from treewright.cluster.config import ClusterConfig
 
 PORT = '''
 """A port that takes GPUs and tells what its actor has."""
+import os
 from dataclasses import dataclass, field
 from engines.traits import Traits
 from engines.vllm_config import VllmConfig
@@ -61,7 +62,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     sys.path.insert(0, str(folder))
     load_actors(None)  # it listens on loopback
     utils = importlib.import_module("ray.cluster_utils")
-    common = {"node_ip_address": "127.0.0.1", "include_dashboard": False, "num_cpus": 8}
+    common = {"node_ip_address": "127.0.0.1", "include_dashboard": False, "num_cpus": 1}
     size = {"object_store_memory": 100 * 2**20}
     found = utils.Cluster(True, head_node_args={**common, **size, "num_gpus": 2})
     try:
@@ -80,7 +81,7 @@ def seen(**engine: Any) -> Any:
 
 def run(work: Coroutine[object, object, None]) -> None:
     async def limited() -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(240):
             await work
 
     asyncio.run(limited())
@@ -106,37 +107,43 @@ def infos(config: ClusterConfig, policy: Any, scorer: Any) -> dict[str, list[Map
     return told
 
 
-def test_replicas_of_four_two_and_one_gpu_fill_three_nodes(cluster: Any) -> None:
+def test_replicas_of_four_and_two_gpus_have_them_on_one_node(cluster: Any) -> None:
     config = ClusterConfig(
-        address=cluster.address,
-        scorer_replicas=3,
-        scorer_resources={"zone": "b"},
-        scorer_gpus=1,
+        address=cluster.address, cpus=0, scorer_replicas=2, scorer_resources={"zone": "b"}
     )
-    told = infos(config, seen(tensor_parallel_size=4), seen())
+    told = infos(config, seen(tensor_parallel_size=4), seen(tensor_parallel_size=2))
     (policy,) = told["policy"]
-    assert len(policy["gpus"].split(",")) == 4
+    assert sorted(policy["gpus"].split(",")) == ["0", "1", "2", "3"]
     (zone,) = {scorer["node"] for scorer in told["scorer"]}
     assert policy["node"] != zone
-    assert len({scorer["gpus"] for scorer in told["scorer"]}) == 3
+    of_scorers = [scorer["gpus"].split(",") for scorer in told["scorer"]]
+    assert sorted(gpu for gpus in of_scorers for gpu in gpus) == ["0", "1", "2", "3"]
+    assert [len(gpus) for gpus in of_scorers] == [2, 2]
 
 
-def test_a_policy_and_a_verifier_share_each_gpu_where_there_are_too_few(
+def test_a_policy_and_a_verifier_share_each_gpu_and_have_the_environment_and_the_code(
     cluster: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_CANARY", "hub")
     monkeypatch.setenv("VLLM_CANARY", "engine")
     monkeypatch.setenv("CANARY", "named")
     monkeypatch.setenv("RAY_ADDRESS", cluster.address)
-    config = ClusterConfig(policy_replicas=10, scorer_replicas=1, env=("CANARY",))
+    config = ClusterConfig(
+        cpus=0,
+        env=("CANARY",),
+        policy_replicas=2,
+        scorer_replicas=2,
+        policy_gpus=0.5,
+        scorer_gpus=0.5,
+    )
     told = infos(config, seen(), seen())
-    (scorer,) = told["scorer"]
-    places = [(each["node"], each["gpus"]) for each in told["policy"]]
-    assert len(set(places)) == 10
-    assert (scorer["node"], scorer["gpus"]) in places
-    assert scorer["TREEWRIGHT_GPU_SHARE"] == "0.45"
-    assert sorted(each["TREEWRIGHT_GPU_SHARE"] for each in told["policy"]) == [*[""] * 9, "0.45"]
-    for each in (*told["policy"], scorer):
+    places = {
+        side: {(each["node"], each["gpus"]) for each in replicas} for side, replicas in told.items()
+    }
+    assert places["policy"] == places["scorer"]
+    assert len(places["policy"]) == 2
+    for each in (*told["policy"], *told["scorer"]):
+        assert each["TREEWRIGHT_GPU_SHARE"] == "0.45"
         assert (each["HF_CANARY"], each["VLLM_CANARY"]) == ("hub", "engine")
         assert each["CANARY"] == "named"
         assert "runtime_resources" in each["file"], "the code came with the run"
@@ -151,13 +158,13 @@ def test_the_runtime_environment_of_a_job_is_kept(
         "RAY_JOB_CONFIG_JSON_ENV_VAR", json.dumps({"runtime_env": {"env_vars": theirs}})
     )
     monkeypatch.setenv("RAY_ADDRESS", cluster.address)
-    told = infos(ClusterConfig(), seen(), ScriptedScorerConfig())
+    told = infos(ClusterConfig(cpus=0), seen(), ScriptedScorerConfig())
     assert told["policy"][0]["JOB_CANARY"] == "job"
 
 
 def test_what_waits_for_others_is_told_and_has_its_place_when_they_end(cluster: Any) -> None:
     lines: list[str] = []
-    large = ClusterConfig(address=cluster.address, policy_replicas=2, start_timeout_s=1.0)
+    large = ClusterConfig(cpus=0, address=cluster.address, policy_replicas=2)
     four = seen(tensor_parallel_size=4)
     load_actors(None)
     actors = importlib.import_module("treewright.cluster.actors")
@@ -178,11 +185,11 @@ def test_what_waits_for_others_is_told_and_has_its_place_when_they_end(cluster: 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(actors, "WAIT_TOLD_S", 0.3)
         run(work())
-    assert lines[0].startswith("policy: a replica waits for a place: it needs 4 GPU, 1 CPU")
+    assert lines[0].startswith("policy: a replica waits for a place: it needs 4 GPU")
 
 
 def test_what_no_node_has_is_told_before_anything_starts(cluster: Any) -> None:
-    config = ClusterConfig(address=cluster.address, policy_replicas=3)
+    config = ClusterConfig(cpus=0, address=cluster.address, policy_replicas=3)
 
     async def work() -> None:
         with pytest.raises(ClusterError, match=r"1 of \d can never be placed: policy needs 4 GPU"):

@@ -126,7 +126,7 @@ def test_engines_that_share_a_gpu_divide_its_memory(
     policy: float | None, scorer: float | None, expected: list[float | None]
 ) -> None:
     parts = [Served(VllmConfig(gpu_memory_utilization=said)) for said in (policy, scorer)]
-    (group,) = placed(ClusterConfig(), *parts, node(1))
+    (group,) = placed(ClusterConfig(), parts[0], parts[1], node(1))
     assert [seat.share for seat in group.seats] == expected
 
 
@@ -158,8 +158,8 @@ def test_engines_that_cannot_fit_on_the_gpu_they_share_are_refused_before_they_a
 ) -> None:
     parts = [Served(VllmConfig(gpu_memory_utilization=each)) for each in said]
     with pytest.raises(CannotPlace, match=message):
-        placed(ClusterConfig(), *parts, node(1))
-    placed(ClusterConfig(), *parts, node(2))  # one each
+        placed(ClusterConfig(), parts[0], parts[1], node(1))
+    placed(ClusterConfig(), parts[0], parts[1], node(2))  # one each
 
 
 # What fits nowhere, and what may come

@@ -161,8 +161,7 @@ def code() -> list[str]:
     here = Path(__file__).resolve().parents[2]
     own = [] if installed(here) else [str(here / name) for name in PACKAGES]
     folders = {Path(each).resolve() for each in import_folders()} - {here}
-    modules = [module for module in list(sys.modules.values()) if is_top(module)]
-    files = [Path(module.__file__).resolve() for module in modules]
+    files = [Path(str(m.__file__)).resolve() for m in list(sys.modules.values()) if is_top(m)]
     roots = [file.parent if file.name == "__init__.py" else file for file in files]
     return [*own, *sorted({str(root) for root in roots if root.parent in folders})]
 
