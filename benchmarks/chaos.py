@@ -276,7 +276,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.prog = "python -m benchmarks.chaos"
     parser.add_argument("--runs", type=int, default=20, help="runs that are disturbed")
     parser.add_argument("--offsets", type=int, default=500, help="crashes of a journal")
-    parser.add_argument("--seed", type=int, default=0, help="of the first run; the next has the next")
+    parser.add_argument("--seed", type=int, default=0, help="of the first run")
     parser.add_argument("--every", type=float, default=3.0, help="seconds between two kills")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as name:

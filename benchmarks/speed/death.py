@@ -186,7 +186,7 @@ COLUMNS: dict[str, Callable[[DeathRow], str]] = {
 NOTES = (
     f"{PAIRS}+{PAIRS} replicas; the first dies at {AT:.0%} of the undisturbed time; a dead engine",
     f"is back after {RESTART_S:g} s, a dead node never. ratio: to the undisturbed run; same: what",
-    "each problem that has not failed found. Times of tokens are assumed (benchmarks.speed.setting).",
+    "each problem that has not failed found. Times of tokens are assumed (see setting.py).",
 )
 
 

@@ -127,7 +127,7 @@ class Quarantine:
         return ticket.call.path.problem.id in self._convicted
 
     def _proven(self, suspect: Ticket, *, hung: bool) -> bool:
-        """Whether a call that was alone at this death is the cause. Its own first death is fresh."""
+        """Whether a call that was alone at this death is the cause; its own first one is fresh."""
         if hung:
             return suspect.deaths >= HUNG
         alone = min(MOST_ALONE, max(1, self._fresh))
