@@ -81,7 +81,7 @@ def seen(**engine: Any) -> Any:
 
 def run(work: Coroutine[object, object, None]) -> None:
     async def limited() -> None:
-        async with asyncio.timeout(240):
+        async with asyncio.timeout(120):
             await work
 
     asyncio.run(limited())
