@@ -160,7 +160,7 @@ def test_a_poisonous_call_is_quarantined_and_the_rest_is_answered(fault: Faults)
             assert poison.kind is FailureKind.POISON
             assert "problem poison" in poison.message
             assert outcomes == alone[:3] + alone[4:]
-            assert ports.stats()["policy"].deaths == 2
+            assert ports.stats()["policy"].deaths == 3
 
     run(work())
 

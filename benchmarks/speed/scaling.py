@@ -34,7 +34,8 @@ from search.strategies.rebase import Rebase
 from treewright.cluster.config import ClusterConfig
 from treewright.cluster.in_flight import in_flight
 from treewright.cluster.inline_replica import InlineReplica
-from treewright.cluster.pool import Pool, PoolLimits
+from treewright.cluster.limits import PoolLimits
+from treewright.cluster.pool import Pool
 from treewright.cluster.pool_ports import PooledPolicy, PooledScorer
 from treewright.cluster.replica import builder
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -17,7 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError, RayError, RayTaskError
+from ray.exceptions import (
+    NodeDiedError,
+    OutOfMemoryError,
+    RayActorError,
+    RayError,
+    RayTaskError,
+)
 
 from search.ports import one_line
 from treewright.cluster.connection import worker_environment
@@ -35,10 +42,17 @@ from treewright.cluster.replica import (
     describe,
 )
 from treewright.cluster.seats import Reserved, Seats
+from treewright.cluster.sentinel import NodeGone, Sentinel
 from treewright.hiding import hiding_streams, keep_secret, known_secrets
 
 CLOSE_S = 5.0
 """How long an actor may take to free its engine before it is killed."""
+DEATH = re.compile(r"The actor (is dead|died) because")
+"""Where Ray's account of a death begins."""
+EXPLAINED = re.compile(
+    r"because its node has died|NODE_OUT_OF_MEMORY|running low on memory|node was preempted"
+)
+"""What Ray says where a death has nothing to do with what the actor did."""
 WAIT_TOLD_S = 5.0
 """How long a replica waits for its place before that is told; so often its state is looked at."""
 
@@ -140,6 +154,7 @@ class RayReplica:
         config: object,
         seats: Seats,
         environment: Mapping[str, str],
+        sentinel: Sentinel,
         *,
         start_timeout_s: float = 600.0,
         tell: Callable[[str], None] = lambda line: None,
@@ -148,6 +163,7 @@ class RayReplica:
         self._config = config
         self._seats = seats
         self._environment = environment
+        self._sentinel = sentinel
         self._limit_s = start_timeout_s
         self._tell = tell
         self._seat: Reserved | None = None
@@ -157,6 +173,7 @@ class RayReplica:
 
     async def prepare(self) -> str | None:
         """See `Replica.prepare`. As long as there is no room for it, it waits, and tells so."""
+        await self._sentinel.there()
         self._seat = seat = self._seats.take()
         self._actor = (
             ray.remote(PortActor)
@@ -172,7 +189,8 @@ class RayReplica:
         try:
             self._place = place = await self._placed(self._actor.place.remote(), seat)
         except RayError as error:
-            raise self._death(error) from error
+            raise await self._death(error) from error
+        await self._sentinel.watch(place.node)
         return f"GPU {place.gpu} of {place.node}" if seat.shares else None
 
     async def _placed(self, answer: Any, seat: Reserved) -> ActorPlace:
@@ -193,15 +211,21 @@ class RayReplica:
         finally:
             place.cancel()
 
+    def compiles(self) -> str | None:
+        """See `Replica.compiles`: on a GPU vLLM does, into a cache that its node keeps."""
+        assert self._place is not None, "prepare comes first"
+        return f"{self._config} on {self._place.node}" if self._place.gpu else None
+
     async def start(self) -> Info:
         """See `Replica.start`."""
         assert self._place is not None, "prepare comes first"
         try:
-            info = await self._actor.start.remote(self._config, known_secrets())
+            asked = self._actor.start.remote(self._config, known_secrets())
+            info = await self._unless_gone(asked)
         except RayTaskError as error:
             raise StartRefused(one_line(error.cause or error)) from error
         except RayError as error:
-            raise self._death(error) from error
+            raise await self._death(error) from error
         if isinstance(info, Dead):
             raise (StartRefused if info.refused else ReplicaDied)(self._told(info))
         return {**info, "log": self._place.log}
@@ -215,9 +239,9 @@ class RayReplica:
         """See `Replica.poll`."""
         try:
             news: tuple[list[tuple[int, Outcome]], int] | Dead
-            news = await self._actor.poll.remote(wait_s)
+            news = await self._unless_gone(self._actor.poll.remote(wait_s))
         except RayError as error:
-            raise self._death(error) from error
+            raise await self._death(error) from error
         if isinstance(news, Dead):
             raise ReplicaDied(self._told(news))
         ended, self._steps = news
@@ -238,30 +262,55 @@ class RayReplica:
         if actor is None:
             return
         try:
-            async with asyncio.timeout(CLOSE_S):
-                await actor.close.remote()
-        except (RayError, TimeoutError):
+            if self._place is not None and not self._sentinel.lost:
+                async with asyncio.timeout(CLOSE_S):
+                    closed = _result(actor.close.remote())
+                    await self._sentinel.unless_gone(self._place.node, closed)
+        except (RayError, NodeGone, TimeoutError):
             pass  # dead, or as good as dead
         finally:
-            ray.kill(actor)
+            if not self._sentinel.lost:  # Ray, asked without its head, would block
+                ray.kill(actor)
             if self._seat is not None:
                 self._seats.give(self._seat)
                 self._seat = None
 
-    def _death(self, error: RayError) -> ReplicaDied:
+    async def _unless_gone(self, answer: Any) -> Any:
+        """The actor's answer. Raises `ReplicaDied` as soon as its node is known to be gone."""
+        assert self._place is not None, "prepare comes first"
+        try:
+            return await self._sentinel.unless_gone(self._place.node, _result(answer))
+        except NodeGone as gone:
+            raise ReplicaDied(f"{gone} ({self._place})", explained=True) from gone
+
+    async def _death(self, error: RayError) -> ReplicaDied:
         """Ray's own account without its preamble, and where the actor's last words are."""
         text = " ".join(str(error).split())
         if isinstance(error, RayActorError):
-            text = text[max(0, text.find("The actor is dead because")) :]
+            begins = DEATH.search(text)
+            text = text[begins.start() if begins else 0 :]
+        explained = explains(error)
         if self._place is None:
-            return ReplicaDied(f"{text[:300]} (it had no place yet)")
+            return ReplicaDied(f"{text[:300]} (it had no place yet)", explained=explained)
+        if not explained and await self._sentinel.is_gone(self._place.node):
+            text, explained = f"its node died. {text}", True
         words = self._place.words.said()  # known if the log is on this machine
-        return ReplicaDied(with_output(text[:300], words, str(self._place)))
+        return ReplicaDied(with_output(text[:300], words, str(self._place)), explained=explained)
 
     def _told(self, dead: Dead) -> str:
         return with_output(dead.cause, dead.words, str(self._place))
 
 
-async def _result(answer: Any) -> ActorPlace:
-    place: ActorPlace = await answer
-    return place
+def explains(error: RayError) -> bool:
+    """Whether Ray names a cause that no call has a part in.
+
+    Its node died or was taken back, or had too little memory: whom Ray ends then is one of many.
+    """
+    if isinstance(error, NodeDiedError | OutOfMemoryError):
+        return True
+    preempted = isinstance(error, RayActorError) and error.preempted
+    return preempted or EXPLAINED.search(str(error)) is not None
+
+
+async def _result(answer: Any) -> Any:
+    return await answer

@@ -48,15 +48,16 @@ class ClusterConfig:
     calls_in_flight: int = 256
     """How many calls one replica has at once; more of them wait."""
     max_restarts: int = 3
-    """How often in a row, without a reply in between, a dead replica is replaced; 0 is never."""
+    """How often in a row, without a reply in between, a dead replica is replaced; 0 is never. One
+    that is given up is tried again a minute later, then after twice as long, while others serve."""
     call_timeout_s: float = 600.0
     """Seconds after which a replica with calls in flight counts as hung if it gave no reply and its
     engine took no step: it is replaced and its calls are asked again. However long a call takes, a
     replica that moves is not hung: a call that hangs alone is found when the others beside it have
     ended. An `inline` port that blocks for so long is interrupted."""
     start_timeout_s: float = 600.0
-    """Seconds that loading a model may take; the wait for others that start on the same GPU does
-    not count."""
+    """Seconds that loading a model may take; the wait for others that start on the same GPU, or
+    that compile for it on its node, does not count."""
 
     def __post_init__(self) -> None:
         check_choice("backend", self.backend, ("ray", "inline"))

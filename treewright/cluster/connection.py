@@ -60,6 +60,30 @@ def connected(address: str | None, cpus: float) -> Iterator[None]:
         ray.shutdown()
 
 
+def listening() -> dict[str, tuple[str, int]]:
+    """Where Ray listens on each node that is alive, by its id. It asks the head, and blocks."""
+    return {
+        str(each["NodeID"]): (str(each["NodeManagerAddress"]), int(each["NodeManagerPort"]))
+        for each in ray.nodes()
+        if each["Alive"]
+    }
+
+
+def vital() -> dict[str, tuple[str, int]]:
+    """What a session cannot do without, as it is told, and where it listens.
+
+    That is nothing where Ray's client server stands between.
+    """
+    if ray.util.client.ray.is_connected():
+        return {}
+    context = ray.get_runtime_context()
+    host, _, port = str(context.gcs_address).rpartition(":")
+    found = {f"the head of the Ray cluster ({host}:{port})": (host.strip("[]"), int(port))}
+    if own := listening().get(context.get_node_id()):
+        found["Ray on this machine (its raylet)"] = own
+    return found
+
+
 def nodes() -> list[Node]:
     """The nodes that are alive."""
     return [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -62,10 +62,13 @@ class Seats:
 
 
 @contextmanager
-def reserved(groups: Sequence[Group], cpus: float) -> Iterator[Mapping[str, Seats]]:
+def reserved(
+    groups: Sequence[Group], cpus: float, lost: Callable[[], bool] = lambda: False
+) -> Iterator[Mapping[str, Seats]]:
     """By its side: seats in these groups, which are asked for at once; given back at the end.
 
-    Only what takes more than CPUs has a placement group: those need none.
+    `lost`: whether the cluster has no head any more, so that none can be given back. Only what
+    takes more than CPUs has a placement group: those need none.
     """
     made: list[PlacementGroup] = []
     found: dict[str, list[Reserved]] = {"policy": [], "scorer": []}
@@ -77,7 +80,7 @@ def reserved(groups: Sequence[Group], cpus: float) -> Iterator[Mapping[str, Seat
                 found[seat.side].append(sit(group, seat, asked, cpus))
         yield {side: Seats(each) for side, each in found.items()}
     finally:
-        for each in made:
+        for each in [] if lost() else made:
             with suppress(Exception):  # a cluster that is gone has none
                 remove_placement_group(each)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from treewright.cluster.slot import Ticket
@@ -31,6 +31,13 @@ class Waiting:
         """Let it wait for its turn."""
         self._calls[ticket.id] = ticket
         self._searches.setdefault(searched(ticket), OrderedDict())[ticket.id] = ticket
+
+    def add_first(self, tickets: Sequence[Ticket]) -> None:
+        """Let these, whose replica died, go before all others, in this order."""
+        for ticket in reversed(tickets):
+            self.add(ticket)
+            self._calls.move_to_end(ticket.id, last=False)
+            self._searches[searched(ticket)].move_to_end(ticket.id, last=False)
 
     def first(self) -> Ticket | None:
         """Who goes next; None where nobody waits. Calls that were answered are forgotten."""

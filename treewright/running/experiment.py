@@ -126,6 +126,7 @@ def tell(folder: RunFolder, config: Config, ending: Ending, *, as_json: bool) ->
     steers = steered_by(config.strategy)
     if as_json:
         told = {"run": str(folder.path), "steered_by": steers, **ending.metrics.to_json()}
+        told |= {"replicas": ending.replicas} if ending.replicas else {}
         print(json.dumps(told, allow_nan=False))
     else:
         print_table(ending.metrics, steers)
