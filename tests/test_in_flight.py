@@ -22,7 +22,7 @@ from search.strategies.majority import Majority
 from search.strategies.mcts import Mcts
 from treewright.cluster.config import ClusterConfig
 from treewright.cluster.in_flight import in_flight, slots_of
-from treewright.cluster.pool import PoolLimits
+from treewright.cluster.limits import PoolLimits
 from treewright.cluster.slot import Ticket
 from treewright.cluster.waiting import FAIR_EVERY, Waiting
 

@@ -6,7 +6,6 @@ import pytest
 
 from engines.engine import EngineError
 from pool_stage import Port, call, reply, run, ticks
-from treewright.cluster import keeper as module
 from treewright.cluster.inline_replica import InlineReplica
 from treewright.cluster.limits import PoolLimits
 from treewright.cluster.pool import Pool
@@ -171,7 +170,7 @@ def test_each_wait_before_another_trial_is_twice_as_long(monkeypatch: pytest.Mon
 
     async def work() -> None:
         pool = Pool(lambda: Spot(there, EngineError("no GPU")), 2, PoolLimits(max_restarts=1))
-        monkeypatch.setattr(module.asyncio, "sleep", noted)
+        monkeypatch.setattr("asyncio.sleep", noted)
         await pool.start()
         while len([wait for wait in waits if wait >= 60]) < 6:
             await sleep(0)

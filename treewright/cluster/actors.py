@@ -207,7 +207,8 @@ class RayReplica:
                     raise ReplicaHung(f"its process did not begin within {self._limit_s:g} s")
             if told:
                 self._tell("a replica that waited has its place")
-            return place.result()
+            found: ActorPlace = place.result()
+            return found
         finally:
             place.cancel()
 
