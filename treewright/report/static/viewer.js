@@ -290,6 +290,7 @@
 
   async function open(number, key) {
     const started = performance.now(), mine = ++opening;
+    delete stage.dataset.opened; // until its tree is there: it takes a moment, and the last one still stands
     problem = number;
     const told = index.runs[run].problems[number];
     for (const row of list.children) row.firstChild.setAttribute("aria-current", row.dataset.at == number);
