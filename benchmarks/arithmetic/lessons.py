@@ -66,13 +66,14 @@ class Stage:
     last: float = 0.0
 
 
+LEVELLED = (2, 2.5, 2.5, 1.6, 1.2)
+"""Shares of the levels once all are taught: long solutions teach less a token."""
 STAGES = (
     Stage(8_000, (0.15, 0.40, 0.10, 0.30, 0.05), (3, 3, 2, 1, 0.5)),
     Stage(22_000, (0.08, 0.12, 0.10, 0.35, 0.35), (3, 3, 2, 1, 0.5)),
-    Stage(0, (0.02, 0.04, 0.06, 0.18, 0.70), (2, 2.5, 2.5, 1.6, 1.2), sampled=True),
+    Stage(0, (0.02, 0.04, 0.06, 0.18, 0.70), LEVELLED, sampled=True),
 )
 """Reading and working first: to judge whole solutions from the first on teaches to copy them."""
-LEVELLED = (2, 2.5, 2.5, 1.6, 1.2)
 POLISH = (
     Stage(20_000, (0.02, 0.04, 0.06, 0.18, 0.70), LEVELLED, sampled=True, last=0.85),
     Stage(

@@ -27,7 +27,7 @@ from benchmarks.arithmetic.problems import SYMBOLS, LevelProblem, Operation, dra
 from benchmarks.arithmetic.vocabulary import ASSISTANT
 
 GIVEN_SHARE = 0.25
-"""Share of its lessons whose prompt lacks the last steps: they are put into its chain."""
+"""Share of the verifier's lessons whose prompt lacks the last steps: they stand in its chain."""
 DIFFERENT_SHARES = (0.1, 0.25, 0.5)
 """Shares of the claims that differ from what is asked, of which a lesson on reading draws one: that
 a step agreed must not tell whether the next one does."""
