@@ -168,19 +168,21 @@ def test_what_waits_for_others_is_told_and_has_its_place_when_they_end(cluster: 
     four = seen(tensor_parallel_size=4)
     load_actors(None)
     actors = importlib.import_module("treewright.cluster.actors")
+    connection = importlib.import_module("treewright.cluster.connection")
 
     async def work() -> None:
-        async with open_cluster(large, four, ScriptedScorerConfig()) as first:
-            while any(not all(stats.infos) for stats in first.stats().values()):
-                await asyncio.sleep(0.05)
-            later = open_cluster(large, four, ScriptedScorerConfig(), lines.append)
-            opening = asyncio.ensure_future(later.__aenter__())
-            while not lines:
-                await asyncio.sleep(0.05)
-            assert not opening.done()
-        ports = await opening
-        assert ports.stats()["policy"].deaths == 0
-        await later.__aexit__(None, None, None)
+        with connection.connected(cluster.address, 0):  # of both, as the first one to end has it
+            async with open_cluster(large, four, ScriptedScorerConfig()) as first:
+                while any(not all(stats.infos) for stats in first.stats().values()):
+                    await asyncio.sleep(0.05)
+                later = open_cluster(large, four, ScriptedScorerConfig(), lines.append)
+                opening = asyncio.ensure_future(later.__aenter__())
+                while not lines:
+                    await asyncio.sleep(0.05)
+                assert not opening.done()
+            ports = await opening
+            assert ports.stats()["policy"].deaths == 0
+            await later.__aexit__(None, None, None)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(actors, "WAIT_TOLD_S", 0.3)
