@@ -82,14 +82,14 @@ class Box:
     cluster: Any
     others: list[Any] = field(default_factory=list)
 
-    def actors(self) -> list[int]:
-        """Processes of replicas in this cluster."""
+    def processes(self) -> list[tuple[int, int]]:
+        """Replicas in this cluster: the process of each, and of its node's raylet."""
         raylets = {pid(node) for node in [self.cluster.head_node, *self.others]}
-        return [number for number, parent in actors() if parent in raylets]
+        return [(number, parent) for number, parent in actors() if parent in raylets]
 
-    def kill_node(self, rng: Random) -> None:
-        """Kill the Ray of a node, and bring another node."""
-        node = self.others.pop(rng.randrange(len(self.others)))
+    def kill_node(self, at: int) -> None:
+        """Kill the Ray of a node, this one of `others`, and bring another node."""
+        node = self.others.pop(at)
         os.kill(pid(node), signal.SIGKILL)
         self.cluster.remove_node(node, allow_graceful=False)
         self.others.append(self.cluster.add_node(**NODE, **STORE))
@@ -155,6 +155,15 @@ class Driven:
         found = (self.folder / "runs").glob("*/*/journal/*.jsonl")
         return [line for path in sorted(found) for line in path.read_bytes().splitlines()]
 
+    def said(self) -> str:
+        """What its sessions printed."""
+        logs = sorted(self.folder.glob("session*.log"))
+        return "".join(log.read_text("utf-8", "replace") for log in logs)
+
+    def lost(self, whole: Driven) -> set[str]:
+        """Keys of replies that the other run has and this one lacks."""
+        return set(map(key_of, whole.records())) - set(map(key_of, self.records()))
+
     def metrics(self) -> bytes:
         """Its figures."""
         (path,) = (self.folder / "runs").glob("*/*/metrics.json")
@@ -181,14 +190,13 @@ def chaos(where: Box, folder: Path, seed: int, every_s: float) -> ChaosRow:
         process = run.begin()  # it was killed, or some calls found no replica: it goes on
     process.kill()
     keys = Counter(key for key in map(key_of, run.records()) if key)
-    missing = {key_of(line) for line in whole.records()} - set(map(key_of, run.records()))
     return ChaosRow(
         seed,
         dict(killed),
         run.sessions,
         time.monotonic() - began,
         same_metrics=run.metrics() == whole.metrics(),
-        lost=len(missing),
+        lost=len(run.lost(whole)),
         doubled=sum(count > 1 for count in keys.values()),
     )
 
@@ -197,15 +205,15 @@ def kill(where: Box, process: subprocess.Popen[bytes], rng: Random) -> str:
     """Kill someone; who it was."""
     victim = rng.choice(["actor", "actor", "raylet", "driver"])
     if victim == "actor":
-        found = where.actors()
+        found = where.processes()
         if not found:
             return "nobody"
         try:
-            os.kill(rng.choice(found), signal.SIGKILL)
+            os.kill(rng.choice(found)[0], signal.SIGKILL)
         except ProcessLookupError:
             return "nobody"
     elif victim == "raylet":
-        where.kill_node(rng)
+        where.kill_node(rng.randrange(len(where.others)))
     else:
         process.kill()
     return victim
@@ -287,6 +295,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             with box() as where:
                 for seed in range(options.seed, options.seed + options.runs):
                     disturbed.append(chaos(where, folder / str(seed), seed, options.every))
+                    print(f"run {len(disturbed)} of {options.runs}", file=sys.stderr, flush=True)
     tell(crashed, disturbed, as_json=options.json)
     held = all(row.holds for row in crashed) and all(row.holds for row in disturbed)
     return 0 if held else 1

@@ -22,6 +22,8 @@ from treewright.cluster.address import ConnectionRefused, check_reachable, ray_a
 from treewright.cluster.cluster import ClusterError, Ports, load_actors, open_cluster
 from treewright.cluster.config import ClusterConfig
 
+pytestmark = pytest.mark.ray
+
 PORT = '''
 """A port that takes GPUs and tells what its actor has."""
 import os
