@@ -11,7 +11,7 @@ import asyncio
 import sys
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from benchmarks.speed.overlap import BASE, problem
@@ -49,9 +49,8 @@ PROMPT_TOKENS = 300
 """Of instructions and question, on both sides."""
 CACHE_TOKENS = 65_536
 """What an engine's cache holds."""
-LEAST_LOADED = -1
-"""A slack at which nothing is kept together."""
-SLACKS = {"affine": PoolLimits().slack, "least load": LEAST_LOADED}
+ROUTINGS = {"affine": PoolLimits(), "least load": PoolLimits(slack=-1, siblings=0)}
+"""As pools do, and with nothing kept together."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +183,7 @@ class Routed:
     scorer: Side
 
 
-def run(name: str, pairs: int, problems: int, slack: int, cache: int = CACHE_TOKENS) -> Routed:
+def run(name: str, pairs: int, problems: int, limits: PoolLimits) -> Routed:
     """Search so many problems on so many pairs, in simulated time."""
 
     async def timed() -> Routed:
@@ -192,10 +191,12 @@ def run(name: str, pairs: int, problems: int, slack: int, cache: int = CACHE_TOK
         config = ClusterConfig(policy_replicas=pairs, scorer_replicas=pairs)
         strategy, sides = SEARCHES[name], (Side(), Side())
         at_once = in_flight(config, *parts(BASE), strategy)
-        limits = PoolLimits(calls_in_flight=config.calls_in_flight, slack=slack)
+        bears = replace(limits, calls_in_flight=config.calls_in_flight)
         kinds = zip((CachingPolicy, CachingScorer), sides, strict=True)
-        makers = [partial(_built, kind, side, cache * BYTES_PER_TOKEN) for kind, side in kinds]
-        pools = [Pool(partial(InlineReplica, make), pairs, limits) for make in makers]
+        makers = [
+            partial(_built, kind, side, CACHE_TOKENS * BYTES_PER_TOKEN) for kind, side in kinds
+        ]
+        pools = [Pool(partial(InlineReplica, make), pairs, bears) for make in makers]
         await gather(pool.start() for pool in pools)
         begun, waiting = now(), iter([problem(number) for number in range(problems)])
         ports = PooledPolicy(pools[0]), PooledScorer(pools[1])
@@ -228,7 +229,7 @@ def rows(names: Sequence[str], pairs: Sequence[int], problems: int) -> Iterator[
     """Two rows for each strategy and number of pairs, with so many problems per pair."""
     for name in names:
         for size in pairs:
-            runs = {way: run(name, size, problems * size, slack) for way, slack in SLACKS.items()}
+            runs = {way: run(name, size, problems * size, each) for way, each in ROUTINGS.items()}
             other = runs["least load"]
             for way, each in runs.items():
                 yield AffinityRow(
@@ -273,8 +274,8 @@ COLUMNS: dict[str, Callable[[AffinityRow], str]] = {
 NOTES = (
     "hits: of the tokens of all prompts, the share that was cached. together: of the calls on",
     "children of one path, the share at the replica that has most of them. prefill, time: prompt",
-    f"tokens computed, and seconds, over those of the least loaded. Assumed: {PROMPT_TOKENS} tokens of",
-    f"instructions and question, caches of {CACHE_TOKENS} tokens, and the times of `scaling`.",
+    "tokens computed, and seconds, over those of the least loaded. Assumed: instructions and",
+    f"question of {PROMPT_TOKENS} tokens, caches of {CACHE_TOKENS}, and the times of `scaling`.",
 )
 
 
