@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.speed.affinity import PrefixCache, main
+from benchmarks.speed.affinity import main
+from benchmarks.speed.prefix_caches import PrefixCache
 from search.core import Place, Prefix, Problem, Step, StopReason
 from search.ports import PolicyCall, ScorerCall
 from search.questions import Until
