@@ -48,7 +48,7 @@ class Machine:
     optional: bool = False
     """Whether it does without them where there are none."""
     share: float | None = None
-    """The share of a GPU's memory that must be free; None: nobody knows."""
+    """The share of a GPU's memory that must be free; None: it says none, or takes less."""
     cache_gib: float | None = 0.0
     """Memory beside the weights, in GiB; None: nobody knows."""
 
@@ -122,6 +122,11 @@ class EngineConfig(ABC):
     def machine(self) -> Machine:
         """What a replica takes."""
         return Machine()
+
+    @property
+    def slots(self) -> int | None:
+        """How many requests it computes side by side; None where nobody knows."""
+        return None
 
     def weights_gib(self, model: str) -> float | None:
         """The size of the weights that it loads, in GiB; None where that cannot be told."""

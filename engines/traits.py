@@ -72,6 +72,9 @@ class Traits:
     repeatable: bool = False
     """Whether its reply follows from its config, its code, its model and the call with its seed
     alone, up to the engine's batch effects: only then may a cache keep it."""
+    slots: int | None = None
+    """How many calls one replica computes side by side, where that is no key of `engine`; None
+    where nobody knows."""
     option_base: int | None = None
     """The number of the first option that a scorer tells its model, where it tells one."""
     chains: AdaptiveChains | None = None

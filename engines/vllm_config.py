@@ -83,9 +83,10 @@ class VllmConfig(EngineConfig):
     memory_gib: float | None = None
     """The KV cache's size in GiB; null lets a GPU use `gpu_memory_utilization` and a CPU take 0.25
     GiB."""
-    gpu_memory_utilization: float = 0.9
+    gpu_memory_utilization: float | None = None
     """The share of a GPU's memory that must be free at the start, and without `memory_gib` all that
-    the engine takes; the shares of engines on one GPU must not exceed 1 together."""
+    the engine takes; the shares of engines on one GPU must not exceed 1 together. `null` is 0.9 of
+    a GPU of its own; engines that share one divide what the others leave of 0.9."""
     tensor_parallel_size: int = 1
     """Over how many GPUs one replica is spread."""
     block_size: int | None = None
@@ -142,7 +143,8 @@ class VllmConfig(EngineConfig):
         check_count("max_num_seqs", self.max_num_seqs)
         check_count("tensor_parallel_size", self.tensor_parallel_size)
         check_count("threads", self.threads)
-        check_number("gpu_memory_utilization", self.gpu_memory_utilization, 0.01, 1.0)
+        if self.gpu_memory_utilization is not None:
+            check_number("gpu_memory_utilization", self.gpu_memory_utilization, 0.01, 1.0)
         if self.max_num_batched_tokens is not None:
             check_count("max_num_batched_tokens", self.max_num_batched_tokens)
         if self.memory_gib is not None:
@@ -190,6 +192,11 @@ class VllmConfig(EngineConfig):
         gpus = float(self.tensor_parallel_size * self.pipeline_parallel_size)
         optional = self.device == "auto"
         return Machine(gpus=gpus, optional=optional, share=share, cache_gib=self.memory_gib)
+
+    @property
+    def slots(self) -> int:
+        """See `EngineConfig.slots`."""
+        return self.max_num_seqs
 
     def weights_gib(self, model: str) -> float | None:
         """Of the files in a folder, or told by a name; none tells weights that have no 16 bits."""

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from engines.given import gpu_share, over_nodes
 from engines.rope import yarn
 from engines.tokenizer import read_config
 from engines.vllm_config import CPU_KV_CACHE_GIB, VllmConfig
@@ -107,11 +108,13 @@ def _gpu_arguments(config: VllmConfig) -> dict[str, object]:
         "dtype": config.dtype,
         "enforce_eager": config.enforce_eager,
         "block_size": config.block_size,
-        "gpu_memory_utilization": config.gpu_memory_utilization,
+        "gpu_memory_utilization": (
+            gpu_share() if config.gpu_memory_utilization is None else config.gpu_memory_utilization
+        ),
     }
     if config.memory_gib is not None:
         arguments["kv_cache_memory_bytes"] = int(config.memory_gib * GIB)
     if config.tensor_parallel_size * config.pipeline_parallel_size > 1:
         # In a placement group vLLM would take Ray, to no use on one node.
-        arguments["distributed_executor_backend"] = "mp"
+        arguments["distributed_executor_backend"] = "ray" if over_nodes() else "mp"
     return arguments

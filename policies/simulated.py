@@ -5,9 +5,10 @@ For scheduling experiments and speed benchmarks without a model.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from engines.token_clock import Timing, TokenClock
+from engines.traits import Traits
 from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 from search.ports import Failure, PolicyCall, PolicyReply
 
@@ -18,6 +19,11 @@ class SimulatedPolicyConfig(ScriptedPolicyConfig):
 
     timing: Timing = field(default_factory=Timing)
     """How long the tokens of a solution take."""
+
+    @property
+    def traits(self) -> Traits:
+        """See `engines.traits`."""
+        return replace(super().traits, slots=self.timing.slots)
 
 
 class SimulatedPolicy(ScriptedPolicy):

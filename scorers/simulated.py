@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from engines.token_clock import Timing, TokenClock
+from engines.traits import Traits
 from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
 from search.ports import Failure, ScorerCall, ScorerReply
 
@@ -15,6 +16,11 @@ class SimulatedScorerConfig(ScriptedScorerConfig):
 
     timing: Timing = field(default_factory=Timing)
     """How long the tokens of a judgement take."""
+
+    @property
+    def traits(self) -> Traits:
+        """See `engines.traits`."""
+        return replace(super().traits, slots=self.timing.slots)
 
 
 class SimulatedScorer(ScriptedScorer):

@@ -28,7 +28,7 @@ class FailureKind(StrEnum):
     Never retried, the problem becomes an error record.
     """
     POISON = "poison"
-    """The call killed two actors: quarantined, the problem becomes an error record."""
+    """The call killed replica after replica, at last alone: the problem becomes an error record."""
     UNAVAILABLE = "unavailable"
     """Infrastructure failed (no replica left, time-out): asked again on resume."""
     INTERNAL = "internal"

@@ -183,6 +183,8 @@ class Declared:
     keeps: int | None = None
     """How many of the paths that it asks about in one question it goes on with, or selects; None
     where it keeps no such number."""
+    at_once: int | None = None
+    """How many calls of one search are in flight together, about; None where nobody knows."""
 
     @classmethod
     def of(cls, strategy: Strategy) -> Self:

@@ -9,7 +9,8 @@ from search.core import Prefix, Problem, Spent, Step, StopReason
 from search.ports import Failure, FailureKind, Policy, PolicyCall, PolicyReply
 from search.questions import Until
 from treewright.cluster.inline_replica import InlineReplica
-from treewright.cluster.pool import Pool, PoolLimits
+from treewright.cluster.limits import PoolLimits
+from treewright.cluster.pool import Pool
 from treewright.cluster.pool_ports import PooledPolicy
 from treewright.cluster.replica import Call, Outcome
 
@@ -114,6 +115,10 @@ class Stage:
         self.port = port
         self.pool = Pool(self.make, size, limits)
         self.policy = PooledPolicy(self.pool)
+
+    def holds(self, index: int) -> int:
+        """How many calls are in flight at the replica of this number, if it lives."""
+        return len(self.replicas[index].in_flight)
 
     def make(self) -> Spy:
         async def build() -> Port:

@@ -24,7 +24,8 @@ from scorers.thinkprm_config import ThinkPrmConfig
 from search.ports import Closing
 from thinkprm_tokenizer import TOKENIZER
 from treewright.cluster.inline_replica import InlineReplica
-from treewright.cluster.pool import Pool, PoolLimits
+from treewright.cluster.limits import PoolLimits
+from treewright.cluster.pool import Pool
 from treewright.cluster.pool_ports import PooledPolicy, PooledScorer
 from treewright.cluster.replica import builder
 from treewright.exchange import imported

@@ -79,7 +79,7 @@ def running_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     actors = load_actors(None)
     init = actors.ray.init
     actors.ray.init = partial(init, num_gpus=2)  # counters: there is no GPU
-    with actors.connected(None, 4):
+    with import_module("treewright.cluster.connection").connected(None, 4):
         actors.ray.init = init
         yield actors.ray.get_runtime_context().gcs_address
     sys.path.remove(str(folder))
@@ -160,7 +160,7 @@ def test_a_poisonous_call_is_quarantined_and_the_rest_is_answered(fault: Faults)
             assert poison.kind is FailureKind.POISON
             assert "problem poison" in poison.message
             assert outcomes == alone[:3] + alone[4:]
-            assert ports.stats()["policy"].deaths == 2
+            assert ports.stats()["policy"].deaths == 3
 
     run(work())
 
@@ -317,9 +317,10 @@ def test_a_scorer_that_cannot_be_built_ends_the_start_before_the_policy_is_loade
 
 def test_a_ray_that_is_up_too_late_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a machine that is very busy: Ray gives its node 30 s, then raises a bare Exception."""
-    actors = load_actors(None)
+    load_actors(None)
+    connection = import_module("treewright.cluster.connection")
 
-    def late(address: str | None, cpus: float) -> None:
+    def late(cpus: float) -> None:
         raise Exception("The current node timed out during startup.")
 
     async def work() -> None:
@@ -327,8 +328,8 @@ def test_a_ray_that_is_up_too_late_is_told_in_one_line(monkeypatch: pytest.Monke
             async with open_cluster(ClusterConfig(), POLICY, SCORER):
                 pass
 
-    monkeypatch.setattr(actors.ray, "is_initialized", lambda: False)
-    monkeypatch.setattr(actors, "_init", late)
+    monkeypatch.setattr(connection.ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(connection, "start", late)
     run(work())
 
 

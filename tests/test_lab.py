@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -24,8 +27,23 @@ INLINE = {"backend": "inline"}
 
 
 @pytest.fixture(scope="module")
-def lab() -> tw.Lab:
-    return tw.Lab(POLICY, SCORER, cluster=INLINE)
+def lab() -> Iterator[tw.Lab]:
+    made = tw.Lab(POLICY, SCORER, cluster=INLINE)
+    yield made
+    made.close()
+
+
+def test_a_lab_that_is_forgotten_stops_its_engines_and_its_thread() -> None:
+    before = set(threading.enumerate())
+    made = tw.Lab(POLICY, SCORER, cluster=INLINE)
+    assert made.search(QUESTION).candidates
+    ours = set(threading.enumerate()) - before
+    assert {thread.name for thread in ours} >= {"treewright", "watch"}
+    del made
+    gc.collect()
+    for thread in ours:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in ours)
 
 
 def test_a_question_is_searched_in_five_lines(lab: tw.Lab) -> None:

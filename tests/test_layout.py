@@ -51,10 +51,9 @@ def test_tests_are_no_package(root: Path) -> None:
     assert list((root / "tests").rglob("__init__.py")) == []
 
 
-def test_configs_hold_yaml_only(root: Path) -> None:
+def test_configs_hold_yaml_only_and_one_script_for_slurm(root: Path) -> None:
     files = [path for path in (root / "configs").rglob("*") if path.is_file()]
-    assert files
-    assert [path.name for path in files if path.suffix != ".yaml"] == []
+    assert [path.name for path in files if path.suffix != ".yaml"] == ["slurm.sbatch"]
 
 
 @pytest.mark.parametrize("module", ["treewright.cli", "search.driver"])

@@ -8,8 +8,9 @@ from engines.engine import EngineError
 from pool_stage import Port, call, reply, run, ticks
 from search.ports import Failure, FailureKind, PolicyCall, PolicyReply
 from treewright.cluster.inline_replica import InlineReplica
+from treewright.cluster.limits import PoolLimits
 from treewright.cluster.liveness import poll_in_time
-from treewright.cluster.pool import Pool, PoolLimits
+from treewright.cluster.pool import Pool
 from treewright.cluster.pool_ports import PooledPolicy
 from treewright.cluster.replica import Outcome, ReplicaHung
 from treewright.cluster.start_locks import StartLocks

@@ -1,14 +1,16 @@
-"""How many GPUs each replica asks for, and what a cluster config refuses."""
+"""Where each replica goes, what fits nowhere, and what a cluster config refuses."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
+from engines.given import GPU_SHARE, gpu_share
 from engines.traits import Traits
 from engines.vllm_config import VllmConfig
+from engines.vllm_setup import engine_arguments
 from treewright.cluster.config import ClusterConfig
-from treewright.cluster.placement import SharesTooLarge, place_gpus, shares
+from treewright.cluster.placement import CannotPlace, Group, Node, place
 
 
 @dataclass(frozen=True)
@@ -28,80 +30,177 @@ AUTO, CPU, TWO = (
     Served(VllmConfig(tensor_parallel_size=2)),
 )
 CUDA = Served(VllmConfig(device="cuda"))
-SMALL = Served(VllmConfig(gpu_memory_utilization=0.3))
+NO_ENGINE: Any = object()
+
+
+def node(gpus: float = 0, cpus: float = 64, **labels: str) -> Node:
+    return Node(f"10.0.0.{int(gpus)}", {"GPU": gpus, "CPU": cpus}, labels)
+
+
+def placed(
+    config: ClusterConfig, policy: Any, scorer: Any, *nodes: Node, **more: bool
+) -> list[Group]:
+    return place(config, {"policy": policy, "scorer": scorer}, nodes, **more)
+
+
+def hands(groups: list[Group]) -> list[str]:
+    """`ps` for a policy and a scorer in one group."""
+    return ["".join(seat.side[0] for seat in group.seats) for group in groups]
 
 
 @pytest.mark.parametrize(
-    ("policy", "scorer", "available", "expected"),
+    ("policy", "scorer", "gpus", "expected"),
     [
-        (AUTO, AUTO, 0, (0, 0)),
-        (AUTO, AUTO, 2, (1, 1)),
-        (SMALL, SMALL, 1, (0.5, 0.5)),
-        (AUTO, CPU, 1, (1, 0)),
-        (TWO, AUTO, 8, (2, 1)),
-        (TWO, AUTO, 2, (2, 1)),
-        (CUDA, CUDA, 0, (1, 1)),
-        (object(), AUTO, 4, (0, 1)),
+        (AUTO, AUTO, 0, [0, 0]),
+        (AUTO, AUTO, 2, [1, 1]),
+        (AUTO, CPU, 1, [1, 0]),
+        (TWO, AUTO, 8, [2, 1]),
+        (NO_ENGINE, AUTO, 4, [0, 1]),
     ],
-    ids=[
-        "a machine without GPUs",
-        "one each",
-        "one shared",
-        "an engine on the CPU needs none",
-        "tensor parallel",
-        "a replica of two cannot share",
-        "a GPU that was asked for is waited for",
-        "a port without an engine",
+    ids=["no GPU", "one each", "an engine on the CPU", "tensor parallel", "no engine"],
+)
+def test_each_replica_has_a_bundle_with_what_its_engine_needs(
+    policy: Any, scorer: Any, gpus: float, expected: list[float]
+) -> None:
+    groups = placed(ClusterConfig(), policy, scorer, node(gpus))
+    assert hands(groups) == ["p", "s"]
+    assert [group.bundles[0].get("GPU", 0) for group in groups] == expected
+    assert [group.seats[0].gpus for group in groups] == expected
+
+
+@pytest.mark.parametrize(
+    ("policies", "scorers", "gpus", "expected"),
+    [
+        (1, 1, 1, ["ps"]),
+        (4, 8, 8, ["ps"] * 4 + ["s"] * 4),
+        (4, 4, 4, ["ps"] * 4),
+        (3, 5, 4, ["ps", "ps", "ps", "ss"]),
+        (8, 8, 4, ["ppss"] * 4),
     ],
 )
-def test_each_replica_asks_for_what_its_engine_needs(
-    policy: Any, scorer: Any, available: float, expected: tuple[float, float]
+def test_replicas_that_share_fill_all_gpus_a_policy_beside_a_verifier(
+    policies: int, scorers: int, gpus: int, expected: list[str]
 ) -> None:
-    assert place_gpus(ClusterConfig(), policy, scorer, available) == expected
+    config = ClusterConfig(policy_replicas=policies, scorer_replicas=scorers)
+    groups = placed(config, AUTO, AUTO, node(gpus))
+    assert hands(groups) == expected
+    for group in groups:
+        assert group.bundles == ({"GPU": 1.0, "CPU": float(len(group.seats))},)
+        assert sum(seat.gpus for seat in group.seats) == pytest.approx(1, abs=0.001)
 
 
-def test_replicas_that_share_fit() -> None:
-    config = ClusterConfig(policy_replicas=3, scorer_replicas=2)
-    of_policy, of_scorer = place_gpus(config, SMALL, SMALL, 2)
-    assert 3 * of_policy + 2 * of_scorer <= 2
+def test_said_parts_of_a_gpu_pair_policies_with_verifiers() -> None:
+    config = ClusterConfig(policy_replicas=4, scorer_replicas=4, policy_gpus=0.5, scorer_gpus=0.5)
+    groups = placed(config, AUTO, AUTO, node(8))
+    assert hands(groups) == ["ps"] * 4
+    assert all(group.bundles[0]["GPU"] == 1 for group in groups)
 
 
 def test_what_the_config_says_is_not_changed() -> None:
     config = ClusterConfig(policy_gpus=0.25, scorer_gpus=2)
-    assert place_gpus(config, AUTO, AUTO, 1) == (0.25, 2)
+    groups = placed(config, AUTO, AUTO, node(4))
+    assert [group.bundles[0]["GPU"] for group in groups] == [0.25, 2]
 
 
-@pytest.mark.parametrize(("available", "given", "advised"), [(1, 5, 0.18), (2, 3, 0.3)])
-def test_engines_that_cannot_fit_on_the_gpu_they_share_are_refused_before_they_are_loaded(
-    available: int, given: int, advised: float
-) -> None:
-    config = ClusterConfig(policy_replicas=3, scorer_replicas=2)
-    wanted = f"{given} engines share a GPU and want {given * 0.9:g} .* say {advised} for each"
-    with pytest.raises(SharesTooLarge, match=wanted):
-        place_gpus(config, AUTO, AUTO, available)
-    place_gpus(config, AUTO, AUTO, 5)  # one each
+def test_a_replica_that_needs_more_gpus_than_a_node_has_is_spread_over_nodes() -> None:
+    large = Served(VllmConfig(tensor_parallel_size=4, pipeline_parallel_size=2))
+    policy, scorer = placed(ClusterConfig(scorer_gpus=0), large, CPU, *[node(4)] * 2)
+    assert policy.bundles == ({"CPU": 1.0}, *[{"GPU": 1.0}] * 8)
+    assert policy.seats[0].gpus == 0
+    assert len(scorer.bundles) == 1
 
 
-def test_an_engine_with_an_explicit_cache_may_take_less_than_its_share() -> None:
-    explicit = Served(VllmConfig(memory_gib=1.0))
-    assert place_gpus(ClusterConfig(), explicit, explicit, 1) == (0.5, 0.5)
+# Memory of those that share
 
 
 @pytest.mark.parametrize(
-    ("port", "gpus", "available", "shared"),
+    ("policy", "scorer", "expected"),
     [
-        (AUTO, 0.5, 1, True),
-        (AUTO, 0.0, 1, True),
-        (AUTO, 1, 1, False),
-        (AUTO, 0.5, 0, False),
-        (CPU, 0.0, 1, False),
-        (object(), 0.0, 1, False),
+        (None, None, [0.45, 0.45]),
+        (0.6, None, [0.3, 0.3]),
+        (0.3, 0.3, [None, None]),
+    ],
+    ids=["in halves", "what the other leaves", "both say it"],
+)
+def test_engines_that_share_a_gpu_divide_its_memory(
+    policy: float | None, scorer: float | None, expected: list[float | None]
+) -> None:
+    parts = [Served(VllmConfig(gpu_memory_utilization=said)) for said in (policy, scorer)]
+    (group,) = placed(ClusterConfig(), parts[0], parts[1], node(1))
+    assert [seat.share for seat in group.seats] == expected
+
+
+def test_an_engine_that_says_its_cache_in_bytes_needs_its_share_free_too() -> None:
+    (group,) = placed(ClusterConfig(), Served(VllmConfig(memory_gib=1.0)), AUTO, node(1))
+    assert [seat.share for seat in group.seats] == [0.45, 0.45]
+
+
+def test_an_engine_takes_the_share_that_its_place_gives_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert engine_arguments("m", VllmConfig(), "cuda")["gpu_memory_utilization"] == 0.9
+    monkeypatch.setenv(GPU_SHARE, "0.45")
+    assert gpu_share() == 0.45
+    said = VllmConfig(gpu_memory_utilization=0.3)
+    assert engine_arguments("m", VllmConfig(), "cuda")["gpu_memory_utilization"] == 0.45
+    assert engine_arguments("m", said, "cuda")["gpu_memory_utilization"] == 0.3
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ((0.6, 0.6), "2 engines share a GPU and want 1.2 .* say 0.45 for each"),
+        ((0.88, None), "leaves 0.02 for each of the others"),
     ],
 )
-def test_a_replica_with_less_than_a_gpu_of_its_own_shares(
-    port: Any, gpus: float, available: float, shared: bool
+def test_engines_that_cannot_fit_on_the_gpu_they_share_are_refused_before_they_are_loaded(
+    said: tuple[float | None, ...], message: str
 ) -> None:
-    assert shares(port, gpus, available) is shared
+    parts = [Served(VllmConfig(gpu_memory_utilization=each)) for each in said]
+    with pytest.raises(CannotPlace, match=message):
+        placed(ClusterConfig(), parts[0], parts[1], node(1))
+    placed(ClusterConfig(), parts[0], parts[1], node(2))  # one each
+
+
+# What fits nowhere, and what may come
+
+
+@pytest.mark.parametrize(
+    ("config", "policy", "nodes", "message"),
+    [
+        (ClusterConfig(policy_replicas=3), TWO, [node(4)], "policy_replicas: 1 of 4 can never"),
+        (ClusterConfig(policy_gpus=0.5), CUDA, [node(0)], r"need.* 0\.5 GPU, 1 CPU on one node"),
+        (ClusterConfig(), CUDA, [node(0)], "policy needs 1 GPU, 1 CPU .* 10.0.0.0 .*64 CPU"),
+        (ClusterConfig(policy_resources={"zone": "b"}), AUTO, [node(2, zone="a")], "zone=b .*=a"),
+        (ClusterConfig(policy_resources={"fast": 1}), AUTO, [node(2)], "1 fast, 1 GPU, 1 CPU"),
+        (ClusterConfig(cpus=65), CPU, [node(1)], "65 CPU on one node"),
+    ],
+    ids=["too many", "a part of no GPU", "no GPU", "a label", "a custom resource", "cores"],
+)
+def test_what_can_never_be_placed_is_told_with_nodes_and_needs(
+    config: ClusterConfig, policy: Any, nodes: list[Node], message: str
+) -> None:
+    with pytest.raises(CannotPlace, match=message):
+        placed(config, policy, CPU, *nodes)
+    assert placed(config, policy, CPU, *nodes, grows=True)  # an autoscaler may bring them
+
+
+def test_labels_and_resources_of_a_node_are_asked_for() -> None:
+    resources = {"accelerator_type": "H100", "zone": "a", "fast": 2}
+    config = ClusterConfig(policy_resources=resources, policy_gpus=1)
+    labels = {"ray.io/accelerator-type": "H100", "zone": "a"}
+    there = Node("10.0.0.1", {"GPU": 1, "CPU": 4, "fast": 2}, labels)
+    policy, scorer = placed(config, AUTO, CPU, there)
+    assert policy.labels == labels
+    assert policy.bundles == ({"GPU": 1, "CPU": 1.0, "fast": 2.0},)
+    assert scorer.labels == {}
+
+
+def test_a_cluster_that_has_no_gpu_yet_is_asked_for_one() -> None:
+    waits = placed(ClusterConfig(), AUTO, CPU, node(0), grows=True, gpus_to_come=True)
+    assert waits[0].bundles[0]["GPU"] == 1
+    takes_the_cpu = placed(ClusterConfig(), AUTO, CPU, node(0), grows=True)
+    assert "GPU" not in takes_the_cpu[0].bundles[0]
 
 
 @pytest.mark.parametrize(
@@ -115,6 +214,8 @@ def test_a_replica_with_less_than_a_gpu_of_its_own_shares(
         ("max_restarts", -1, "must be 0 or more"),
         ("policy_gpus", float("nan"), "finite"),
         ("scorer_gpus", -0.5, "from 0"),
+        ("policy_resources", {"GPU": 1}, "use policy_gpus"),
+        ("env", ("A=B",), "the name of an environment variable"),
         ("cpus", float("inf"), "finite"),
         ("call_timeout_s", 0.0, "seconds"),
         ("start_timeout_s", float("nan"), "seconds"),
@@ -123,3 +224,9 @@ def test_a_replica_with_less_than_a_gpu_of_its_own_shares(
 def test_a_value_out_of_range_is_refused_by_name(field: str, value: Any, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{field}: .*{message}"):
         ClusterConfig(**{field: value})
+
+
+@pytest.mark.parametrize("value", [True, None, [1], 0])
+def test_a_resource_is_an_amount_or_a_label(value: Any) -> None:
+    with pytest.raises(ValueError, match=r"^scorer_resources\.fast: "):
+        ClusterConfig(scorer_resources={"fast": value})

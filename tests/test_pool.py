@@ -18,7 +18,8 @@ from search.ports import (
 )
 from search.questions import Until
 from treewright.cluster.inline_replica import InlineReplica
-from treewright.cluster.pool import Pool, PoolLimits
+from treewright.cluster.limits import PoolLimits
+from treewright.cluster.pool import Pool
 from treewright.cluster.pool_ports import PooledPolicy, PooledScorer
 from treewright.cluster.replica import Outcome
 

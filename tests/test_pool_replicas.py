@@ -7,9 +7,10 @@ import pytest
 from engines.engine import EngineError
 from pool_stage import LIMITS, Port, call, reply, run, stage, ticks
 from search.ports import Failure, FailureKind
-from treewright.cluster import pool as pool_module
+from treewright.cluster import keeper as keeper_module
 from treewright.cluster.inline_replica import InlineReplica
-from treewright.cluster.pool import Pool, PoolLimits
+from treewright.cluster.limits import PoolLimits
+from treewright.cluster.pool import Pool
 from treewright.cluster.pool_ports import PooledPolicy
 from treewright.cluster.replica import Info, Outcome
 
@@ -27,7 +28,7 @@ def test_a_pool_whose_replicas_always_die_answers_unavailable_with_the_cause() -
         assert "EngineError: out of memory" in failure.message
         assert pool.stats().deaths == 2 * 4
         assert pool.extinct is not None
-        assert not pool.refused
+        assert not pool.unfit
         await pool.close()
 
     run(work())
@@ -66,7 +67,7 @@ def test_a_port_that_cannot_be_built_is_not_built_again() -> None:
     async def work() -> None:
         pool = Pool(lambda: InlineReplica(build), 1, LIMITS)
         await pool.start()
-        assert pool.refused
+        assert pool.unfit
         assert pool.extinct == "ValueError: no such checkpoint"
         await pool.close()
 
@@ -241,7 +242,7 @@ class HardToClose(Port):
 def test_a_replica_that_cannot_be_closed_costs_its_slot_nothing_and_ends_no_later(
     hangs: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool_module, "CLOSE_S", 0.05)
+    monkeypatch.setattr(keeper_module, "CLOSE_S", 0.05)
     told: list[str] = []
 
     async def build() -> Port:
@@ -257,5 +258,7 @@ def test_a_replica_that_cannot_be_closed_costs_its_slot_nothing_and_ends_no_late
 
     run(work())
     closed = [line for line in told if "could not be closed: " in line]
-    assert len(closed) == 3 or (hangs and closed)  # two deaths and the end, unless that came first
+    assert len(closed) == 4 or (
+        hangs and closed
+    )  # three deaths and the end, unless that came first
     assert all(("within 0.05 s" if hangs else "RuntimeError: no end") in line for line in closed)

@@ -182,7 +182,7 @@ def versus(ours: CellResult, name: str, rungs: list[Marks]) -> CellResult:
 
 
 def test_a_cell_is_compared_at_its_own_cost_over_the_problems_that_both_decide() -> None:
-    cell = replace(cells(["beam"], [2000])[0], draws=None)
+    cell = replace(cells(["beam"], [3000])[0], draws=None)
     ours = [solved("a", (0, RIGHT, 0.9)), solved("b", (0, RIGHT, 0.9)), solved("c", (0, RIGHT, 1))]
     theirs = [solved("a", (0, WRONG, 0.9), (1, RIGHT, 1.0)), solved("b", (0, RIGHT, 0.9))]
     row, _ = results(cell, ours, 1)
@@ -194,14 +194,14 @@ def test_a_cell_is_compared_at_its_own_cost_over_the_problems_that_both_decide()
 
 
 def test_a_reference_is_not_compared_with_itself() -> None:
-    (cell, *_) = cells(["best_of_n"], [2000])
+    (cell, *_) = cells(["best_of_n"], [3000])
     items = [solved("a", (0, RIGHT, 0.9), (0, RIGHT, 0.5))]
     for row in results(cell, items):
         assert versus(row, "best_of_n", ladder(items, BEST)).versus["best_of_n"] is None
 
 
 def test_costs_are_the_same_up_to_a_tenth_of_the_reference() -> None:
-    (cell,) = cells(["beam"], [2000])
+    (cell,) = cells(["beam"], [3000])
     items = [solved("a", (0, RIGHT, 0.9))]
     row, _ = results(cell, items)
     found = versus(row, "majority", ladder(items, BEST)).versus["majority"]
@@ -212,13 +212,13 @@ def test_costs_are_the_same_up_to_a_tenth_of_the_reference() -> None:
 
 
 def test_where_nothing_could_be_decided_there_is_one_line() -> None:
-    (cell,) = cells(["beam"], [2000])
+    (cell,) = cells(["beam"], [3000])
     with pytest.raises(StudyError, match="could be decided"):
         results(cell, [solved("a", (0, RIGHT, Missing("unread")))])
 
 
 def test_references_without_a_common_problem_are_an_error_not_a_number() -> None:
-    (cell,) = cells(["beam"], [2000])
+    (cell,) = cells(["beam"], [3000])
     elsewhere = ladder([solved("b", (0, RIGHT, 0.9))], BEST)
     row, _ = results(cell, [solved("a", (0, RIGHT, 0.9))])
     with pytest.raises(StudyError, match="no decided problem in common"):
@@ -244,7 +244,7 @@ def test_a_cell_that_looks_at_part_of_a_run_shares_that_run() -> None:
 
 @pytest.mark.parametrize(
     ("strategies", "budgets", "told"),
-    [(["beem"], [2000], "did you mean beam"), (["beam"], [700], "choose from 2000, 4000, 6000")],
+    [(["beem"], [3000], "did you mean beam"), (["beam"], [700], "choose from 3000, 6000, 12000")],
 )
 def test_what_is_not_in_the_table_is_refused_with_what_is(
     strategies: list[str], budgets: list[int], told: str
@@ -292,15 +292,15 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_one_command_runs_what_is_missing_and_prints_every_row(
     base: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ask = ["--strategies", "beam,greedy", "--budgets", "2000,4000", "--json"]
+    ask = ["--strategies", "beam,greedy", "--budgets", "3000,6000", "--json"]
     assert main(ask, base) == 0
     out, err = capsys.readouterr()
     assert "5 runs, 5 not complete" in err
     found: list[dict[str, Any]] = json.loads(out)["rows"]
     assert [(row["strategy"], row["budget"]) for row in found] == [
-        *[("best_of_n", budget) for budget in (2000, 2000, 4000, 4000)],
-        *[("majority", budget) for budget in (2000, 4000)],
-        *[("beam", budget) for budget in (2000, 2000, 4000, 4000)],
+        *[("best_of_n", budget) for budget in (3000, 3000, 6000, 6000)],
+        *[("majority", budget) for budget in (3000, 6000)],
+        *[("beam", budget) for budget in (3000, 3000, 6000, 6000)],
         ("greedy", 0),
     ]
     assert all(row["tokens"] == row["policy"] + row["verifier"] > 0 for row in found)
@@ -313,14 +313,14 @@ def test_one_command_runs_what_is_missing_and_prints_every_row(
 def test_the_page_names_its_command_and_its_data_and_has_a_section_per_budget(
     base: Path,
 ) -> None:
-    ask = ["--strategies", "greedy", "--budgets", "2000", "--limit", "5", "--output", "page.md"]
+    ask = ["--strategies", "greedy", "--budgets", "3000", "--limit", "5", "--output", "page.md"]
     assert main(ask, base) == 0
     text = Path("page.md").read_text("utf-8")
     assert f"`python -m treewright.studies.strategies {' '.join(ask)}` from 5 problems" in text
     assert [line for line in text.splitlines() if line.startswith("## ")] == [
         "## What must hold",
         "## One solution, no search",
-        "## 2,000 tokens per problem",
+        "## 3,000 tokens per problem",
     ]
 
 
@@ -328,7 +328,7 @@ def test_a_run_in_which_nothing_was_solved_is_one_line(
     base: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     base.write_text(BASE.replace("accuracy: 0.4", "faults: {fail: 1.0}"))
-    assert main(["--strategies", "greedy", "--budgets", "2000"], base) == 2
+    assert main(["--strategies", "greedy", "--budgets", "3000"], base) == 2
     assert "no problem was solved" in capsys.readouterr().err
 
 
@@ -339,7 +339,7 @@ def test_a_run_in_which_nothing_was_solved_is_one_line(
         (main, ["--strategies", ","], "names nothing"),
         (main, ["--at-once", "0"], "a whole number from 1 up"),
         (main, ["--rate", "0"], "a whole number from 1 up"),
-        (main, ["--budgets", "2000,x"], "a whole number from 1 up"),
+        (main, ["--budgets", "3000,x"], "a whole number from 1 up"),
         (main, ["--widths", "nowhere"], "choose_widths writes one"),
         (choose_widths.main, ["--strategies", "greedy"], "has no widths"),
         (choose_widths.main, ["--split", "test", "--config", "greedy_arithmetic"], "is measured"),

@@ -32,8 +32,8 @@ def rights(right: set[str], *, n: int = 1) -> list[Any]:
 
 
 def row(strategy: str, right: set[str]) -> CellResult:
-    """A cell at 2,000 tokens whose searches got these problems right."""
-    (cell,) = cells([strategy], [2000])
+    """A cell at 3,000 tokens whose searches got these problems right."""
+    (cell,) = cells([strategy], [3000])
     return results(replace(cell, arms=(WEIGHTED,)), rights(right))[0]
 
 
@@ -41,19 +41,19 @@ def found(right: set[str], reference: set[str]) -> Findings:
     """Beam with these right answers, best-of-n and majority with those of the reference."""
     rungs = ladder(rights(reference), WEIGHTED)
     beam = row("beam", right)
-    claims = list(searches([beam], {2000: rungs}, LEVELS))
-    return together([beam], {("best_of_n", 2000): rungs, ("majority", 2000): rungs}, claims, LEVELS)
+    claims = list(searches([beam], {3000: rungs}, LEVELS))
+    return together([beam], {("best_of_n", 3000): rungs, ("majority", 3000): rungs}, claims, LEVELS)
 
 
 def test_a_search_is_held_against_best_of_n_on_the_hard_levels_only() -> None:
-    (claim,) = searches([row("beam", set(HARD))], {2000: ladder(rights(set()), BEST)}, LEVELS)
+    (claim,) = searches([row("beam", set(HARD))], {3000: ladder(rights(set()), BEST)}, LEVELS)
     (compared,) = compare([(claim.ours, claim.theirs)])
     assert (compared.problems, compared.difference) == (len(HARD), 1.0)
-    assert (claim.where, claim.budget, claim.asked) == ("levels 3 to 5", 2000, "at least +5")
+    assert (claim.where, claim.budget, claim.asked) == ("levels 3 to 5", 3000, "at least +5")
 
 
 def test_without_levels_a_search_is_held_against_best_of_n_over_all_problems() -> None:
-    rungs = {2000: ladder(rights(set()), BEST)}
+    rungs = {3000: ladder(rights(set()), BEST)}
     (claim,) = searches([row("beam", set(HARD))], rungs, Levels({}))
     assert (len(claim.ours.shares), claim.where) == (60, "all problems")
 
@@ -91,11 +91,11 @@ def test_greedy_may_be_better_by_so_many_points_and_no_more() -> None:
 
 def test_the_lead_calls_a_search_better_only_where_that_is_shown() -> None:
     text = lead(found(set(HARD), set()).claims, LEVELS)
-    assert "more often right are beam at 2,000 tokens (+100.0 points" in text
+    assert "more often right are beam at 3,000 tokens (+100.0 points" in text
     assert "no difference" not in text
     silent = lead(found(set(HARD[:2]), set()).claims, LEVELS)
     assert "more often" not in silent
-    assert "no difference is shown for beam at 2,000" in silent
+    assert "no difference is shown for beam at 3,000" in silent
     assert "may be there all the same: 40 problems do not tell." in silent
     assert "less often right are beam" in lead(found(set(), set(HARD)).claims, LEVELS)
 
@@ -103,7 +103,7 @@ def test_the_lead_calls_a_search_better_only_where_that_is_shown() -> None:
 def test_the_page_has_a_line_for_each_claim_and_the_accuracy_on_each_level() -> None:
     text = document(found(set(HARD), set()), "data", "command")
     (claim,) = [each for each in text.splitlines() if each.startswith("| beam − best-of-n")]
-    assert "levels 3 to 5 (40 problems) | 2,000 | **+100.0 (–)** |" in claim
+    assert "levels 3 to 5 (40 problems) | 3,000 | **+100.0 (–)** |" in claim
     assert claim.endswith("| 1.00 | at least +5 | yes |")
     assert "| right % | answer | level 1 (20) | level 3 (20) | level 5 (20) |" in text
     assert "| beam | weighted of history.last | 0.0 | 100.0 | 100.0 |" in text
@@ -141,7 +141,7 @@ def test_under_a_hard_cap_the_draw_that_goes_beyond_is_lost_and_all_is_spent(
 
 
 def test_a_row_of_draws_counts_the_problems_that_its_budget_ended() -> None:
-    (cell, *_) = cells(["best_of_n"], [2000])
+    (cell, *_) = cells(["best_of_n"], [3000])
     cell = replace(cell, budget=50, draws=3)
     long = solved("a", (0, WRONG, 0.1), (1, RIGHT, 0.9), (1, RIGHT, 0.8))
     row, _ = results(cell, [long, solved("b", (0, RIGHT, 0.9))])
@@ -149,8 +149,8 @@ def test_a_row_of_draws_counts_the_problems_that_its_budget_ended() -> None:
 
 
 def test_what_a_search_computed_beyond_its_budget_is_not_counted() -> None:
-    (cell, *_) = cells(["beam"], [2000])
-    assert cell.config.strategy.budget == Budget(total_tokens=2000, hard=True)  # type: ignore[attr-defined]  # beam has one
+    (cell, *_) = cells(["beam"], [3000])
+    assert cell.config.strategy.budget == Budget(total_tokens=3000, hard=True)  # type: ignore[attr-defined]  # beam has one
     row, _ = results(replace(cell, budget=50), [solved("a", (0, RIGHT, 0.9), (0, RIGHT, 0.9))])
     assert (row.found.policy_tokens, row.found.verifier_tokens) == (17, 33)  # of 21 and 40
 

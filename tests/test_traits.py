@@ -23,7 +23,7 @@ from search.questions import Declared
 from search.strategies.steered import Steered
 from treewright.cli import main
 from treewright.cluster.config import ClusterConfig
-from treewright.cluster.placement import place_gpus
+from treewright.cluster.placement import Node, place
 from treewright.config.fingerprint import identity_of
 from treewright.config.load import load_config, load_runnable
 from treewright.config.notes import notes
@@ -84,7 +84,9 @@ def test_a_verifier_over_http_takes_no_gpu_no_memory_and_no_checkpoint(
     assert "at most 18,000 tokens generated, 1 replica, remote" in told
     assert "GiB" not in told
     config = load_config(own)
-    assert place_gpus(ClusterConfig(), config.policy, config.scorer, 8) == (0, 0)
+    parts = {"policy": config.policy, "scorer": config.scorer}
+    groups = place(ClusterConfig(), parts, [Node("10.0.0.1", {"GPU": 8, "CPU": 8})])
+    assert all("GPU" not in group.bundles[0] for group in groups)
     found = {each.check: each.found for each in examine_config(config)}
     assert "served elsewhere" in found["scorer"]
     known = identity_of(config, "data")

@@ -11,6 +11,7 @@ from engines.config import Machine
 from engines.traits import Part, traits_of
 from search.questions import steered_by
 from treewright.arms.arm import arms_of
+from treewright.cluster.in_flight import in_flight
 from treewright.config.config import Config
 from treewright.config.fingerprint import fingerprint
 from treewright.config.kinds import kind_of
@@ -50,6 +51,7 @@ class RunPlan:
     `problems` can be asked, `bad_rows` become error records, `excluded` are left out. `steered_by`:
     the aggregation that decides what is drawn, None where none does. Where the data are not on this
     machine (`data_here`), `fingerprint`, `bad_rows` and `excluded` are None: nobody knows them yet.
+    `in_flight`: how many are searched at once at most.
     `notes`: of the data.
     """
 
@@ -65,6 +67,7 @@ class RunPlan:
     policy: PlanSide
     scorer: PlanSide
     arms: int
+    in_flight: int
     notes: tuple[str, ...]
 
 
@@ -94,6 +97,7 @@ def make_plan(config: Config) -> RunPlan:
         policy=_side(config, "policy", config.policy, draws),
         scorer=_side(config, "scorer", config.scorer, judged),
         arms=len(arms_of(config.aggregate, config.select)),
+        in_flight=in_flight(config.cluster, config.policy, config.scorer, config.strategy),
         notes=dataset.notes if dataset else _lacking(),
     )
 

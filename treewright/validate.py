@@ -47,7 +47,8 @@ def _problems(plan: RunPlan) -> str:
         return f"{whole(plan.problems)}; the data are not on this machine, a run downloads them"
     left_out = f", {whole(plan.excluded)} left out by dataset.exclude" if plan.excluded else ""
     bad = f", and {plan.bad_rows} bad rows become error records" if plan.bad_rows else ""
-    return f"{whole(plan.problems)}{left_out}{bad}"
+    at_once = f", {whole(min(plan.in_flight, plan.problems))} at once"
+    return f"{whole(plan.problems)}{at_once}{left_out}{bad}"
 
 
 def _side(side: PlanSide, noun: str) -> str:

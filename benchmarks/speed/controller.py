@@ -30,7 +30,8 @@ from search.questions import Strategy
 from search.strategies.beam import Beam
 from search.strategies.best_of_n import BestOfN
 from treewright.cluster.inline_replica import InlineReplica
-from treewright.cluster.pool import Pool, PoolLimits
+from treewright.cluster.limits import PoolLimits
+from treewright.cluster.pool import Pool
 from treewright.cluster.pool_ports import PooledPolicy, PooledScorer
 from treewright.journal.journal import Journal
 from treewright.running.memory import JournalMemory

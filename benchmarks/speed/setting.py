@@ -43,24 +43,28 @@ class Setting:
 
     def policy(self, speed: float) -> SimulatedPolicy:
         """A new policy engine, `speed` times faster than said."""
-        return SimulatedPolicy(
-            SimulatedPolicyConfig(
-                steps=STEPS,
-                spread=SPREAD,
-                step_tokens=STEP_TOKENS * BYTES_PER_TOKEN,
-                length_cv=self.length_cv,
-                timing=self.timing(speed),
-            )
+        return SimulatedPolicy(self.policy_config(speed))
+
+    def policy_config(self, speed: float) -> SimulatedPolicyConfig:
+        """What it is made of."""
+        return SimulatedPolicyConfig(
+            steps=STEPS,
+            spread=SPREAD,
+            step_tokens=STEP_TOKENS * BYTES_PER_TOKEN,
+            length_cv=self.length_cv,
+            timing=self.timing(speed),
         )
 
     def scorer(self, speed: float) -> SimulatedScorer:
         """A new verifier engine, `speed` times faster than said."""
-        return SimulatedScorer(
-            SimulatedScorerConfig(
-                critique_tokens=CRITIQUE_TOKENS * BYTES_PER_TOKEN,
-                length_cv=self.length_cv,
-                timing=self.timing(speed / self.verifier_pace),
-            )
+        return SimulatedScorer(self.scorer_config(speed))
+
+    def scorer_config(self, speed: float) -> SimulatedScorerConfig:
+        """What it is made of."""
+        return SimulatedScorerConfig(
+            critique_tokens=CRITIQUE_TOKENS * BYTES_PER_TOKEN,
+            length_cv=self.length_cv,
+            timing=self.timing(speed / self.verifier_pace),
         )
 
     def timing(self, speed: float) -> Timing:

@@ -118,6 +118,11 @@ class Beam(Steered):
         return self.paths + beside
 
     @property
+    def at_once(self) -> int:
+        """A level is in flight together."""
+        return self.paths
+
+    @property
     def draws(self) -> int:
         """How often a search asks the policy at most."""
         levels = -(-self.depth // self.score_every)

@@ -70,6 +70,11 @@ class BestFirst(Steered):
         return self.solutions - 1 + self.expand * self.children
 
     @property
+    def at_once(self) -> int:
+        """The children of those that are extended are in flight together."""
+        return self.expand * self.children
+
+    @property
     def draws(self) -> int:
         """How often a search asks the policy at most."""
         return self.expansions * self.children

@@ -64,6 +64,11 @@ class Chained(Steered):
         """How many candidates a search returns at most."""
         return self.chains if self.keep == "final" else self.draws
 
+    @property
+    def at_once(self) -> int:
+        """Each chain has one attempt in flight."""
+        return self.chains
+
     @abstractmethod
     def chain(self, problem: Problem, number: int) -> Flow:
         """One chain; its answer is the first of its candidates."""

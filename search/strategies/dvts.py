@@ -80,6 +80,11 @@ class Dvts(Steered):
         return self.subtrees if self.siblings == "none" else self.paths
 
     @property
+    def at_once(self) -> int:
+        """The levels of all subtrees are in flight together."""
+        return self.paths
+
+    @property
     def draws(self) -> int:
         """How often a search asks the policy at most."""
         return self.subtrees * self.children * self.depth * (1 + self.lookahead)

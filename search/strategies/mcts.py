@@ -105,6 +105,11 @@ class Mcts(Steered):
         return self.simulations * self.rollouts
 
     @property
+    def at_once(self) -> int:
+        """A round is in flight together, with the rollouts of each of its nodes."""
+        return self.parallel * (self.rollouts if self.value == "rollout" else 1)
+
+    @property
     def draws(self) -> int:
         """How often a search asks the policy at most."""
         if self.value == "judge":

@@ -80,6 +80,11 @@ class Particles(Steered):
         return self.particles
 
     @property
+    def at_once(self) -> int:
+        """All particles are in flight together."""
+        return self.particles
+
+    @property
     def draws(self) -> int:
         """How often a search asks the policy at most."""
         return self.particles * self.depth

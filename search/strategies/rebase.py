@@ -95,6 +95,11 @@ class Rebase(Steered):
         return self.width if self.allocation == "code" else 2 * self.width
 
     @property
+    def at_once(self) -> int:
+        """A level is in flight together; rounding hardly ever widens it by much."""
+        return self.width
+
+    @property
     def draws(self) -> int:
         """How often a search asks the policy at most."""
         return self.width * self.depth * (2 if self.allocation == "paper" else 1)

@@ -26,6 +26,11 @@ class Waves(Bounded):
         return self.n
 
     @property
+    def at_once(self) -> int:
+        """A wave is in flight together."""
+        return min(self.wave or self.n, self.n)
+
+    @property
     def draws(self) -> int:
         """How often a search asks the policy at most."""
         return self.n

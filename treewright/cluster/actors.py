@@ -1,4 +1,4 @@
-"""The edge to Ray: a port in an actor, the replica that speaks to it, the connection to a cluster.
+"""The edge to Ray: a port in an actor, and the replica that speaks to it.
 
 Only plain values cross the wire. Whatever goes wrong in an actor comes back as a `Failure` or as
 `Dead`; a dead actor shows in the poll, which is always under way. To import this module call
@@ -8,22 +8,26 @@ Only plain values cross the wire. Whatever goes wrong in an actor comes back as 
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
-import signal
-import threading
+import re
 import time
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError, RayError, RayTaskError
+from ray.exceptions import (
+    NodeDiedError,
+    OutOfMemoryError,
+    RayActorError,
+    RayError,
+    RayTaskError,
+)
 
-from search.custom import import_folders
 from search.ports import one_line
+from treewright.cluster.connection import worker_environment
 from treewright.cluster.engine_output import EngineOutput, with_output
 from treewright.cluster.replica import (
     Call,
@@ -31,21 +35,26 @@ from treewright.cluster.replica import (
     Outcome,
     PortHost,
     ReplicaDied,
+    ReplicaHung,
     StartRefused,
     build_port,
     builder,
     describe,
 )
+from treewright.cluster.seats import Reserved, Seats
+from treewright.cluster.sentinel import NodeGone, Sentinel
 from treewright.hiding import hiding_streams, keep_secret, known_secrets
 
 CLOSE_S = 5.0
 """How long an actor may take to free its engine before it is killed."""
-OBJECT_STORE_BYTES = 100 * 2**20
-"""Calls and replies are small and travel inline: the object store stays empty."""
-
-
-class ConnectionRefused(Exception):
-    """No Ray could be started or reached. One line."""
+DEATH = re.compile(r"The actor (is dead|died) because")
+"""Where Ray's account of a death begins."""
+EXPLAINED = re.compile(
+    r"because its node has died|NODE_OUT_OF_MEMORY|running low on memory|node was preempted"
+)
+"""What Ray says where a death has nothing to do with what the actor did."""
+WAIT_TOLD_S = 5.0
+"""How long a replica waits for its place before that is told; so often its state is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +86,9 @@ class Dead:
 class PortActor:
     """Hosts a whole port: prompting, engine and parsing. Becomes an actor in `RayReplica`."""
 
-    def __init__(self) -> None:
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        """`environment`: variables that its port finds, before anything of it is imported."""
+        os.environ.update(environment)
         self._host: PortHost | None = None
         self._words = EngineOutput.of_this_process()
         self._hiding = ExitStack()
@@ -138,39 +149,84 @@ class PortActor:
 class RayReplica:
     """A replica in an actor of its own."""
 
-    def __init__(self, config: object, cpus: float, gpus: float, *, shares: bool = False) -> None:
-        """`shares`: its engine is on a GPU that others may be on as well."""
+    def __init__(
+        self,
+        config: object,
+        seats: Seats,
+        environment: Mapping[str, str],
+        sentinel: Sentinel,
+        *,
+        start_timeout_s: float = 600.0,
+        tell: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        """`seats` of its side. `tell` hears that it waits for a place; `environment`: see actor."""
         self._config = config
-        self._shares = shares
-        self._options = {
-            "num_cpus": cpus,
-            "num_gpus": gpus,
-            "max_restarts": 0,  # the pool replaces a dead replica, and asks again itself
-            "max_task_retries": 0,
-            "max_concurrency": 100,
-        }
+        self._seats = seats
+        self._environment = environment
+        self._sentinel = sentinel
+        self._limit_s = start_timeout_s
+        self._tell = tell
+        self._seat: Reserved | None = None
         self._actor: Any = None
         self._place: ActorPlace | None = None
         self._steps = 0
 
     async def prepare(self) -> str | None:
-        """See `Replica.prepare`."""
-        self._actor = ray.remote(PortActor).options(**self._options).remote()
+        """See `Replica.prepare`. As long as there is no room for it, it waits, and tells so."""
+        await self._sentinel.there()
+        self._seat = seat = self._seats.take()
+        self._actor = (
+            ray.remote(PortActor)
+            .options(
+                max_restarts=0,  # the pool replaces a dead replica, and asks again itself
+                max_task_retries=0,
+                max_concurrency=100,
+                runtime_env=worker_environment(),
+                **seat.options,
+            )
+            .remote({**self._environment, **seat.environment})
+        )
         try:
-            self._place = place = await self._actor.place.remote()
+            self._place = place = await self._placed(self._actor.place.remote(), seat)
         except RayError as error:
-            raise self._death(error) from error
-        return f"GPU {place.gpu} of {place.node}" if self._shares else None
+            raise await self._death(error) from error
+        await self._sentinel.watch(place.node)
+        return f"GPU {place.gpu} of {place.node}" if seat.shares else None
+
+    async def _placed(self, answer: Any, seat: Reserved) -> ActorPlace:
+        """The actor's first answer. Raises `ReplicaHung`: it had room and did not begin in time."""
+        place = asyncio.ensure_future(_result(answer))
+        had_room, told = 0.0, False
+        try:
+            while not (await asyncio.wait({place}, timeout=WAIT_TOLD_S))[0]:
+                if await asyncio.to_thread(seat.waits):
+                    if not told:
+                        self._tell(f"a replica waits for a place: it needs {seat.needs}")
+                    told, had_room = True, 0.0
+                elif (had_room := had_room + WAIT_TOLD_S) > self._limit_s:
+                    raise ReplicaHung(f"its process did not begin within {self._limit_s:g} s")
+            if told:
+                self._tell("a replica that waited has its place")
+            found: ActorPlace = place.result()
+            return found
+        finally:
+            place.cancel()
+
+    def compiles(self) -> str | None:
+        """See `Replica.compiles`: on a GPU vLLM does, into a cache that its node keeps."""
+        assert self._place is not None, "prepare comes first"
+        return f"{self._config} on {self._place.node}" if self._place.gpu else None
 
     async def start(self) -> Info:
         """See `Replica.start`."""
         assert self._place is not None, "prepare comes first"
         try:
-            info = await self._actor.start.remote(self._config, known_secrets())
+            asked = self._actor.start.remote(self._config, known_secrets())
+            info = await self._unless_gone(asked)
         except RayTaskError as error:
             raise StartRefused(one_line(error.cause or error)) from error
         except RayError as error:
-            raise self._death(error) from error
+            raise await self._death(error) from error
         if isinstance(info, Dead):
             raise (StartRefused if info.refused else ReplicaDied)(self._told(info))
         return {**info, "log": self._place.log}
@@ -184,9 +240,9 @@ class RayReplica:
         """See `Replica.poll`."""
         try:
             news: tuple[list[tuple[int, Outcome]], int] | Dead
-            news = await self._actor.poll.remote(wait_s)
+            news = await self._unless_gone(self._actor.poll.remote(wait_s))
         except RayError as error:
-            raise self._death(error) from error
+            raise await self._death(error) from error
         if isinstance(news, Dead):
             raise ReplicaDied(self._told(news))
         ended, self._steps = news
@@ -207,87 +263,55 @@ class RayReplica:
         if actor is None:
             return
         try:
-            async with asyncio.timeout(CLOSE_S):
-                await actor.close.remote()
-        except (RayError, TimeoutError):
+            if self._place is not None and not self._sentinel.lost:
+                async with asyncio.timeout(CLOSE_S):
+                    closed = _result(actor.close.remote())
+                    await self._sentinel.unless_gone(self._place.node, closed)
+        except (RayError, NodeGone, TimeoutError):
             pass  # dead, or as good as dead
         finally:
-            ray.kill(actor)
+            if not self._sentinel.lost:  # Ray, asked without its head, would block
+                ray.kill(actor)
+            if self._seat is not None:
+                self._seats.give(self._seat)
+                self._seat = None
 
-    def _death(self, error: RayError) -> ReplicaDied:
+    async def _unless_gone(self, answer: Any) -> Any:
+        """The actor's answer. Raises `ReplicaDied` as soon as its node is known to be gone."""
+        assert self._place is not None, "prepare comes first"
+        try:
+            return await self._sentinel.unless_gone(self._place.node, _result(answer))
+        except NodeGone as gone:
+            raise ReplicaDied(f"{gone} ({self._place})", explained=True) from gone
+
+    async def _death(self, error: RayError) -> ReplicaDied:
         """Ray's own account without its preamble, and where the actor's last words are."""
         text = " ".join(str(error).split())
         if isinstance(error, RayActorError):
-            text = text[max(0, text.find("The actor is dead because")) :]
+            begins = DEATH.search(text)
+            text = text[begins.start() if begins else 0 :]
+        explained = explains(error)
         if self._place is None:
-            return ReplicaDied(f"{text[:300]} (it had no place yet)")
+            return ReplicaDied(f"{text[:300]} (it had no place yet)", explained=explained)
+        if not explained and await self._sentinel.is_gone(self._place.node):
+            text, explained = f"its node died. {text}", True
         words = self._place.words.said()  # known if the log is on this machine
-        return ReplicaDied(with_output(text[:300], words, str(self._place)))
+        return ReplicaDied(with_output(text[:300], words, str(self._place)), explained=explained)
 
     def _told(self, dead: Dead) -> str:
         return with_output(dead.cause, dead.words, str(self._place))
 
 
-@contextmanager
-def connected(address: str | None, cpus: float) -> Iterator[float]:
-    """A Ray cluster for the `with` block; yields how many GPUs it has.
+def explains(error: RayError) -> bool:
+    """Whether Ray names a cause that no call has a part in.
 
-    Without an address, one is started that listens on this machine only, with room for `cpus`; it
-    ends with the block, or with this process. A connection that is there already is used and kept.
-
-    Raises:
-        ConnectionRefused: there is no cluster at the address, or none could be started.
+    Its node died or was taken back, or had too little memory: whom Ray ends then is one of many.
     """
-    if ray.is_initialized():
-        yield float(ray.cluster_resources().get("GPU", 0.0))
-        return
-    try:
-        with same_sigterm():
-            _init(address, cpus)
-    except Exception as error:  # a node that is up too late is a bare one
-        raise ConnectionRefused(one_line(error)) from error
-    try:
-        yield float(ray.cluster_resources().get("GPU", 0.0))
-    finally:
-        ray.shutdown()
+    if isinstance(error, NodeDiedError | OutOfMemoryError):
+        return True
+    preempted = isinstance(error, RayActorError) and error.preempted
+    return preempted or EXPLAINED.search(str(error)) is not None
 
 
-@contextmanager
-def same_sigterm() -> Iterator[None]:
-    """Keep this process's SIGTERM handler, which Ray replaces by one that exits."""
-    handler = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, handler)
-
-
-def _init(address: str | None, cpus: float) -> None:
-    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
-    path = python_path()
-    if address is not None:
-        ray.init(address=address, runtime_env={"env_vars": {"PYTHONPATH": path}}, **quiet)
-        return
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = path
-    try:
-        ray.init(
-            address="local",
-            num_cpus=max(1, round(cpus)),
-            include_dashboard=False,
-            object_store_memory=OBJECT_STORE_BYTES,
-            _node_ip_address="127.0.0.1",
-            **quiet,
-        )
-    finally:
-        if before is None:
-            del os.environ["PYTHONPATH"]
-        else:
-            os.environ["PYTHONPATH"] = before
-
-
-def python_path() -> str:
-    """What this process can import beyond its installation, so that workers can too."""
-    here = str(Path(__file__).resolve().parents[2])
-    return os.pathsep.join(dict.fromkeys([here, *import_folders()]))
+async def _result(answer: Any) -> Any:
+    return await answer

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from types import ModuleType
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from engines.traits import Part, traits_of
 from search.fault import Fault
+from treewright.cluster.address import ConnectionRefused, on_loopback, ray_address
 from treewright.cluster.config import ClusterConfig
+from treewright.cluster.environment import carried
 from treewright.cluster.inline_replica import InlineReplica
-from treewright.cluster.placement import SharesTooLarge, place_gpus, shares
-from treewright.cluster.pool import Pool, PoolLimits
+from treewright.cluster.limits import PoolLimits
+from treewright.cluster.placement import CannotPlace, place
+from treewright.cluster.pool import Pool
 from treewright.cluster.pool_ports import PooledPolicy, PooledScorer
 from treewright.cluster.pool_stats import PoolStats
 from treewright.cluster.replica import Replica, builder
+from treewright.cluster.sentinel import Sentinel
 from treewright.cluster.start_locks import StartLocks
 from treewright.cluster.watchdog import Watch, port_name
+
+if TYPE_CHECKING:
+    from treewright.cluster.seats import Seats
 
 Make: TypeAlias = Callable[[], Replica]
 
@@ -80,7 +87,7 @@ async def open_cluster(
     Raises:
         ClusterError: no Ray, a port that cannot be built, or no policy.
     """
-    with makers(config, policy, scorer, tell) as (make_policy, make_scorer):
+    with makers(config, policy, scorer, tell) as (make_policy, make_scorer, sentinel):
         limits = PoolLimits(
             calls_in_flight=config.calls_in_flight,
             max_restarts=config.max_restarts,
@@ -90,9 +97,15 @@ async def open_cluster(
         pool = partial(Pool, limits=limits, tell=tell, start_locks=StartLocks())
         policies = pool(make_policy, config.policy_replicas, name=port_name("policy", policy))
         scorers = pool(make_scorer, config.scorer_replicas, name=port_name("scorer", scorer))
+
+        def end(cause: str) -> None:
+            policies.end(cause)
+            scorers.end(cause)
+
         try:
-            await asyncio.gather(start_policies(policies), start_scorers(scorers))
-            yield Ports(PooledPolicy(policies), PooledScorer(scorers))
+            async with sentinel.watching(end) if sentinel else nullcontext():
+                await asyncio.gather(start_policies(policies), start_scorers(scorers))
+                yield Ports(PooledPolicy(policies), PooledScorer(scorers))
         finally:
             await asyncio.gather(policies.close(), scorers.close())
 
@@ -107,7 +120,7 @@ async def start_policies(pool: Pool) -> None:
 async def start_scorers(pool: Pool) -> None:
     """Raises `ClusterError` when the scorer cannot be built; one that died may live another day."""
     await pool.start()
-    if pool.extinct is not None and pool.refused:
+    if pool.extinct is not None and pool.unfit:
         raise ClusterError(f"the scorer cannot be started: {pool.extinct}")
 
 
@@ -119,7 +132,7 @@ def inline(watch: Watch, side: str, config: object) -> Make:
 
 def load_actors(address: str | None) -> ModuleType:
     """Import `treewright.cluster.actors`, and Ray with it, for a cluster at this address."""
-    for name, value in {**RAY, **({} if address else LOOPBACK)}.items():
+    for name, value in {**RAY, **(LOOPBACK if on_loopback(ray_address(address)) else {})}.items():
         os.environ.setdefault(name, value)
     return import_module("treewright.cluster.actors")
 
@@ -127,28 +140,64 @@ def load_actors(address: str | None) -> ModuleType:
 @contextmanager
 def makers(
     config: ClusterConfig, policy: Part, scorer: Part, tell: Callable[[str], None]
-) -> Iterator[tuple[Make, Make]]:
-    """How to make a replica of the policy and of the scorer, while the cluster is there."""
+) -> Iterator[tuple[Make, Make, Sentinel | None]]:
+    """How to make a replica of the policy and of the scorer, while the cluster is there.
+
+    And who watches its machines, where it has any.
+    """
     if config.backend == "inline":
         watch = Watch(tell, (config.start_timeout_s, config.call_timeout_s))
         with watch.watching():
-            yield inline(watch, "policy", policy), inline(watch, "scorer", scorer)
+            yield inline(watch, "policy", policy), inline(watch, "scorer", scorer), None
         return
-    actors = load_actors(config.address)
-    cpus = config.cpus * (config.policy_replicas + config.scorer_replicas)
+    actors, cpus = load_actors(config.address), config.cpus
+    connection = import_module("treewright.cluster.connection")
     try:
-        with actors.connected(config.address, cpus) as available:
-            of_policy, of_scorer = place_gpus(config, policy, scorer, available)
+        with (
+            connection.connected(config.address, cpus * replicas(config)),
+            seated(config, policy, scorer, tell) as (seats, sentinel),
+        ):
+            environment = carried(config.env, (policy, scorer))
 
-            def actor(port: Part, gpus: float) -> Make:
+            def actor(side: str, port: Part) -> Make:
                 if traits_of(port).idle:
                     return partial(InlineReplica, builder(port))
-                shared = shares(port, gpus, available)
-                return partial(actors.RayReplica, port, config.cpus, gpus, shares=shared)
+                limit = config.start_timeout_s
+                replica = partial(actors.RayReplica, port, seats[side], environment, sentinel)
+                return partial(replica, start_timeout_s=limit, tell=partial(told, tell, side))
 
-            yield actor(policy, of_policy), actor(scorer, of_scorer)
-    except SharesTooLarge as error:
+            yield actor("policy", policy), actor("scorer", scorer), sentinel
+    except CannotPlace as error:
         raise ClusterError(str(error)) from error
-    except actors.ConnectionRefused as error:
-        where = config.address or "this machine"
+    except ConnectionRefused as error:
+        where = ray_address(config.address) or "this machine"
         raise ClusterError(f"cluster.address: {where}: no Ray: {error}") from error
+
+
+def replicas(config: ClusterConfig) -> int:
+    """Of both sides."""
+    return config.policy_replicas + config.scorer_replicas
+
+
+def told(tell: Callable[[str], None], side: str, words: str) -> None:
+    """Tell it with the side that it is of."""
+    tell(f"{side}: {words}")
+
+
+@contextmanager
+def seated(
+    config: ClusterConfig, policy: Part, scorer: Part, tell: Callable[[str], None]
+) -> Iterator[tuple[Mapping[str, Seats], Sentinel]]:
+    """Seats for both sides on the connected cluster, and its sentinel. Raises `CannotPlace`."""
+    connection = import_module("treewright.cluster.connection")
+    seats = import_module("treewright.cluster.seats")
+    parts = {"policy": policy, "scorer": scorer}
+    parts = {side: part for side, part in parts.items() if not traits_of(part).idle}
+    found, most = connection.nodes(), connection.most()
+    gpus_to_come = bool(most and most.get("GPU"))
+    groups = place(config, parts, found, grows=most is not None, gpus_to_come=gpus_to_come)
+    if ray_address(config.address) and gpus_to_come and not any(n.total.get("GPU") for n in found):
+        tell("the cluster has no GPU yet; its autoscaler is asked for them")
+    sentinel = Sentinel(connection.vital(), connection.listening, tell)
+    with seats.reserved(groups, config.cpus, lambda: sentinel.lost) as reserved:
+        yield reserved, sentinel

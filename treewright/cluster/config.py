@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-from search.checks import check_choice, check_count, check_number
+from search.checks import check_choice, check_count, check_number, fault
 
 
 @dataclass(frozen=True)
@@ -16,8 +17,12 @@ class ClusterConfig:
     """`ray` puts every replica into an actor of its own; `inline` puts it into this process, which
     doubles only may do."""
     address: str | None = None
-    """The address of a running Ray, or `auto` for the one on this machine; `null` starts one here
-    and stops it at the end."""
+    """The address of a running Ray: `host:port`, `ray://host:port`, or `auto` for the one on this
+    machine; `null` is what the environment variable RAY_ADDRESS says, and without it starts one
+    here and stops it at the end, as `local` always does."""
+    env: tuple[str, ...] = ()
+    """Names of environment variables that the replicas get as they are here, beside `HF_*`,
+    `VLLM_*` and those in which `api_key_env` of an engine says a key."""
     policy_replicas: int = 1
     """How many times the policy is loaded."""
     scorer_replicas: int = 1
@@ -27,33 +32,66 @@ class ClusterConfig:
     machine with too few the replicas share."""
     scorer_gpus: float | None = None
     """GPUs of one verifier replica, as `policy_gpus`."""
+    policy_resources: dict[str, Any] = field(default_factory=dict)
+    """What else the node of a policy replica must have, `{accelerator_type: H100, zone: a}` say: a
+    number is an amount of a custom resource of Ray that is set aside, a text is a label of the
+    node."""
+    scorer_resources: dict[str, Any] = field(default_factory=dict)
+    """The same of a verifier replica."""
     cpus: float = 1.0
     """CPU cores that Ray sets aside for one replica."""
-    problems_in_flight: int = 16
-    """How many problems are searched at once."""
+    problems_in_flight: int | None = None
+    """How many problems are searched at once; `null` is as many as fill the engines: twice
+    their `max_num_seqs` on all replicas of both sides, over the calls that one search has in
+    flight. Where no engine says how much it takes (APIs, doubles), 16 per replica of the
+    side with more."""
     calls_in_flight: int = 256
     """How many calls one replica has at once; more of them wait."""
     max_restarts: int = 3
-    """How often in a row, without a reply in between, a dead replica is replaced; 0 is never."""
+    """How often in a row, without a reply in between, a dead replica is replaced; 0 is never. One
+    that is given up is tried again a minute later, then after twice as long, while others serve."""
     call_timeout_s: float = 600.0
     """Seconds after which a replica with calls in flight counts as hung if it gave no reply and its
     engine took no step: it is replaced and its calls are asked again. However long a call takes, a
     replica that moves is not hung: a call that hangs alone is found when the others beside it have
     ended. An `inline` port that blocks for so long is interrupted."""
     start_timeout_s: float = 600.0
-    """Seconds that loading a model may take; the wait for others that start on the same GPU does
-    not count."""
+    """Seconds that loading a model may take; the wait for others that start on the same GPU, or
+    that compile for it on its node, does not count."""
 
     def __post_init__(self) -> None:
         check_choice("backend", self.backend, ("ray", "inline"))
         for name in ("policy_replicas", "scorer_replicas"):
             hint = "a run without a scorer has scorer.kind: none" if "scorer" in name else ""
             check_count(name, getattr(self, name), hint=hint)
-        for name in ("problems_in_flight", "calls_in_flight"):
-            check_count(name, getattr(self, name))
+        check_count("calls_in_flight", self.calls_in_flight)
+        if self.problems_in_flight is not None:
+            check_count("problems_in_flight", self.problems_in_flight)
         check_count("max_restarts", self.max_restarts, least=0)
         for name in ("policy_gpus", "scorer_gpus", "cpus"):
             if (value := getattr(self, name)) is not None:
                 check_number(name, value, high=1024.0)
+        for side in ("policy", "scorer"):
+            check_resources(f"{side}_resources", getattr(self, f"{side}_resources"))
+        for name in self.env:
+            if not name.isidentifier():
+                raise fault("env", name, "the name of an environment variable")
         for name in ("call_timeout_s", "start_timeout_s"):
             check_number(name, getattr(self, name), low=0.001, hint="seconds")
+
+
+def check_resources(key: str, resources: Mapping[str, Any]) -> None:
+    """Raises ValueError for what has a key of its own, and for no amount."""
+    own = {
+        "CPU": "cpus",
+        "GPU": key.replace("resources", "gpus"),
+        "memory": "labels or custom ones",
+    }
+    for name, value in resources.items():
+        if name in own:
+            raise fault(key, name, "a custom resource or a label", f"use {own[name]}")
+        if isinstance(value, str):
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise fault(f"{key}.{name}", value, "an amount or the text of a label")
+        check_number(f"{key}.{name}", value, low=0.0001)

@@ -34,6 +34,10 @@ class InlineReplica:
         """It takes no place of its own."""
         return None
 
+    def compiles(self) -> str | None:
+        """Doubles compile nothing."""
+        return None
+
     async def start(self) -> Info:
         """See `Replica.start`."""
         loop = asyncio.get_running_loop()
@@ -71,8 +75,8 @@ class InlineReplica:
         if self._host is not None:
             await self._host.close()
 
-    def kill(self, cause: str = "killed") -> None:
+    def kill(self, cause: str = "killed", *, explained: bool = False) -> None:
         """Die as a process does: nothing in flight is answered, and the next `poll` raises."""
         self._dead = self._dead or cause
         if self._host is not None:
-            self._host.kill(cause)
+            self._host.kill(cause, explained=explained)

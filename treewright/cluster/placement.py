@@ -1,75 +1,293 @@
-"""How many GPUs each replica asks the cluster for, and whether those that share one fit on it."""
+"""Where each replica goes: its bundle of GPUs, who shares one, and what fits on no node.
+
+Pure: what Ray is asked for is decided here, `treewright.cluster.seats` asks.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import zip_longest
+from typing import Any
 
 from engines.config import Machine
 from engines.traits import Part, traits_of
 from treewright.cluster.config import ClusterConfig
 
+SHARED = 0.9
+"""The share of a GPU's memory that engines take which say nothing, all of them on it together."""
+LEAST_SHARE = 0.05
+FIT = 1e-6
+"""Fractions are rounded."""
 
-class SharesTooLarge(Exception):
-    """The engines that must share a GPU do not fit. One line."""
+
+class CannotPlace(Exception):
+    """The replicas do not fit on this cluster, or not on the GPU they share. One line."""
 
 
-def place_gpus(
-    config: ClusterConfig, policy: Part, scorer: Part, available: float
-) -> tuple[float, float]:
-    """GPUs of one policy replica and of one scorer replica, given the GPUs of the cluster.
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A machine of the cluster: its address, all that it has (free or not), and its labels."""
 
-    Each gets what the config says, else what it says that it needs. Where there are too
-    few GPUs and no replica needs more than one, each gets an equal part of one.
+    host: str
+    total: Mapping[str, float]
+    labels: Mapping[str, str] = field(default_factory=dict)
 
-    Raises `SharesTooLarge`.
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """What one replica gets of its group.
+
+    `gpus` of its process; `share` of a GPU's memory, None where its engine says it itself, or has
+    the GPU alone.
     """
-    of_policy = gpus(policy, config.policy_gpus, available)
-    of_scorer = gpus(scorer, config.scorer_gpus, available)
-    total = of_policy * config.policy_replicas + of_scorer * config.scorer_replicas
-    said = config.policy_gpus is not None or config.scorer_gpus is not None
-    if not said and 0 < available < total and max(of_policy, of_scorer) <= 1:
-        part = 1.0 / math.ceil(total / available)
-        of_policy, of_scorer = of_policy * part, of_scorer * part
-    sharers = [config.policy_replicas * [policy] if shares(policy, of_policy, available) else []]
-    sharers += [config.scorer_replicas * [scorer] if shares(scorer, of_scorer, available) else []]
-    check_shares([needs for side in sharers for port in side if (needs := on_gpu(port))], available)
-    return of_policy, of_scorer
+
+    side: str
+    gpus: float
+    share: float | None = None
 
 
-def gpus(port: Part, said: float | None, available: float) -> float:
-    """GPUs of one replica of this port config, were there enough."""
-    if said is not None:
-        return said
-    needs = on_gpu(port)
-    return 0.0 if needs is None or (needs.optional and not available) else needs.gpus
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Replicas that are placed together, in the first of these bundles.
 
-
-def shares(port: Part, gpus: float, available: float) -> bool:
-    """Whether a replica with so many GPUs may be on one with others."""
-    return available > 0 and gpus < 1 and on_gpu(port) is not None
-
-
-def check_shares(needs: list[Machine], available: float) -> None:
-    """Refuse, before anything is loaded, engines that surely do not fit on the GPUs they share.
-
-    vLLM does not start unless the share `gpu_memory_utilization` of the GPU is free. Some GPU gets
-    as many engines as there are for each; where even the smallest shares of that many are more than
-    1 together, the last to start finds too little. An engine with `memory_gib` takes less than its
-    share, nobody knows how much.
-
-    Raises `SharesTooLarge`.
+    Several bundles: one for the process, and one for each GPU of an engine that is spread over
+    nodes. `labels` of the node, as `cluster.policy_resources` says.
     """
-    wanted = sorted(each.share for each in needs if each.share is not None)
-    together = wanted[: math.ceil(len(wanted) / available)] if wanted else []
-    if len(together) > 1 and sum(together) > 1:
-        raise SharesTooLarge(
-            f"engine.gpu_memory_utilization: {len(together)} engines share a GPU and want "
-            f"{sum(together):g} of its memory together; at most 1 is there, so say "
-            f"{math.floor(90 / len(together)) / 100:g} for each of policy and scorer"
-        )
+
+    bundles: tuple[Mapping[str, float], ...]
+    seats: tuple[Seat, ...]
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def told(self) -> str:
+        """What it needs, in words."""
+        total: dict[str, float] = {}
+        for name, count in (item for bundle in self.bundles for item in bundle.items()):
+            total[name] = total.get(name, 0.0) + count
+        said = [f"{count:g} {name}" for name, count in sorted(total.items(), reverse=True)]
+        return ", ".join([*said, *(f"{name}={value}" for name, value in self.labels.items())])
 
 
-def on_gpu(port: Part) -> Machine | None:
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One replica that is to be placed."""
+
+    side: str
+    gpus: float
+    cpus: float
+    machine: Machine | None
+    resources: Mapping[str, float]
+    labels: Mapping[str, str]
+
+
+def place(
+    config: ClusterConfig,
+    parts: Mapping[str, Part],
+    nodes: Sequence[Node],
+    *,
+    grows: bool = False,
+    gpus_to_come: bool = False,
+) -> list[Group]:
+    """A group for every replica that is a process, in the order of its side.
+
+    Args:
+        config: how many replicas, and what each takes.
+        parts: `policy` and `scorer`, without those that need no process.
+        nodes: the cluster as it is.
+        grows: whether an autoscaler may add nodes, so that nothing is too much.
+        gpus_to_come: whether it may add GPUs, where there are none.
+
+    Raises:
+        CannotPlace: what can never be placed, or engines that do not fit on the GPU they share.
+    """
+    available = sum(node.total.get("GPU", 0.0) for node in nodes)
+    needs = [
+        need
+        for side, part in parts.items()
+        for need in needed(config, side, part, nodes, gpus_to_come)
+    ]
+    total = sum(need.gpus for need in needs)
+    said = any(getattr(config, f"{side}_gpus") is not None for side in parts)
+    if not said and 0 < available < total and not grows and all(n.gpus <= 1 for n in needs):
+        dealt = deal([need for need in needs if need.gpus], int(available) or 1)
+        needs = [need for need in needs if not need.gpus]
+    else:
+        dealt = packed([need for need in needs if 0 < need.gpus < 1])
+        needs = [need for need in needs if not 0 < need.gpus < 1]
+    widest = max((node.total.get("GPU", 0.0) for node in nodes), default=0.0)
+    groups = [*map(shared, dealt), *(alone(need, widest) for need in needs)]
+    if not grows:
+        check_room(groups, nodes)
+    return groups
+
+
+def needed(
+    config: ClusterConfig, side: str, part: Part, nodes: Sequence[Node], gpus_to_come: bool
+) -> Iterator[Need]:
+    """The replicas of one side."""
+    machine = on_gpu(part)
+    some = gpus_to_come or any(node.total.get("GPU") for node in nodes)
+    gpus: float | None = getattr(config, f"{side}_gpus")
+    if gpus is None:
+        gpus = 0.0 if machine is None or (machine.optional and not some) else machine.gpus
+    resources, labels = asked(getattr(config, f"{side}_resources"))
+    need = Need(side, gpus, config.cpus, machine, resources, labels)
+    yield from [need] * int(getattr(config, f"{side}_replicas"))
+
+
+def on_gpu(part: Part) -> Machine | None:
     """What a replica of this port config takes; None where it takes no GPU, or nobody knows."""
-    needs = traits_of(port).needs
+    needs = traits_of(part).needs
     return needs if needs and needs.gpus else None
+
+
+def asked(resources: Mapping[str, Any]) -> tuple[dict[str, float], dict[str, str]]:
+    """Amounts of resources, and labels that a node must have: what is text is a label."""
+    amounts, labels = {}, {}
+    for name, value in resources.items():
+        if isinstance(value, str):
+            labels[LABELS.get(name, name)] = value
+        else:
+            amounts[name] = float(value)
+    return amounts, labels
+
+
+LABELS = {"accelerator_type": "ray.io/accelerator-type"}
+"""Short names of labels."""
+
+
+def deal(needs: Sequence[Need], gpus: int) -> list[list[Need]]:
+    """Replicas over GPUs, as many on each as on any other or one more, policies before scorers.
+
+    So each GPU gets policies and scorers in their ratio, as far as there are as many.
+    """
+    hands = [list(needs[start::gpus]) for start in range(min(gpus, len(needs)))]
+    return [[replace(need, gpus=part(len(hand))) for need in hand] for hand in hands]
+
+
+def part(count: int) -> float:
+    """An equal part of a GPU, rounded down as Ray counts."""
+    return math.floor(10_000 / count) / 10_000
+
+
+def packed(needs: Sequence[Need]) -> list[list[Need]]:
+    """Replicas with said parts of a GPU: the first GPU that has room, the sides by turns."""
+    sides: dict[str, list[Need]] = {}
+    for need in needs:
+        sides.setdefault(need.side, []).append(need)
+    hands: list[list[Need]] = []
+    for turn in zip_longest(*sides.values()):
+        for need in filter(None, turn):
+            for hand in hands:
+                if sum(each.gpus for each in hand) + need.gpus <= 1 + FIT:
+                    hand.append(need)
+                    break
+            else:
+                hands.append([need])
+    return hands
+
+
+def shared(hand: Sequence[Need]) -> Group:
+    """Replicas on one GPU, in one bundle. Raises `CannotPlace`: its memory is too small."""
+    labels: dict[str, str] = {}
+    bundle: dict[str, float] = {}
+    for need in hand:
+        amounts = {"GPU": need.gpus, "CPU": need.cpus, **need.resources}
+        for name, amount in amounts.items():
+            bundle[name] = bundle.get(name, 0.0) + amount
+        labels |= need.labels
+    if len(hand) > 1 and bundle["GPU"] > 1 - FIT * 1000:
+        bundle["GPU"] = 1.0
+    bundle = {name: amount for name, amount in bundle.items() if amount}
+    share = memory_share([need.machine for need in hand if need.machine])
+    seats = tuple(Seat(need.side, need.gpus, share) for need in hand)
+    return Group((bundle,), seats, labels)
+
+
+def memory_share(engines: Sequence[Machine]) -> float | None:
+    """The share of a GPU's memory for each engine on it that says none; None for one alone.
+
+    vLLM does not start unless the share `gpu_memory_utilization` of the GPU is free. What those
+    that say theirs leave of 0.9 is divided evenly.
+
+    Raises `CannotPlace`.
+    """
+    if len(engines) < 2:
+        return None
+    said = [each.share for each in engines if each.share is not None]
+    silent = len(engines) - len(said)
+    if sum(said) > 1 + FIT:
+        raise CannotPlace(
+            f"engine.gpu_memory_utilization: {len(engines)} engines share a GPU and want "
+            f"{sum(said):g} of its memory together; at most 1 is there, so say "
+            f"{math.floor(90 / len(engines)) / 100:g} for each of policy and scorer, or nothing"
+        )
+    if not silent:
+        return None
+    share = math.floor((SHARED - sum(said)) / silent * 100 + FIT) / 100
+    if share < LEAST_SHARE:
+        raise CannotPlace(
+            f"engine.gpu_memory_utilization: {len(engines)} engines share a GPU, some of them say "
+            f"{sum(said):g} of its memory together, which leaves {max(0.0, share):g} for each of "
+            f"the others; say less, or use fewer replicas"
+        )
+    return share
+
+
+def alone(need: Need, widest: float) -> Group:
+    """A replica with GPUs of its own, on one node; over nodes where it needs more than any has."""
+    of_process = {"CPU": need.cpus, **need.resources}
+    if need.gpus > max(widest, 1.0) and need.gpus.is_integer():
+        workers = [{"GPU": 1.0}] * int(need.gpus)
+        bundles = ({"CPU": max(need.cpus, 0.001), **need.resources}, *workers)
+        return Group(bundles, (Seat(need.side, 0.0),), need.labels)
+    bundle = {name: n for name, n in {"GPU": need.gpus, **of_process}.items() if n}
+    return Group((bundle,), (Seat(need.side, need.gpus),), need.labels)
+
+
+def check_room(groups: Sequence[Group], nodes: Sequence[Node]) -> None:
+    """Put each bundle on the first node that has room, the largest first. Raises `CannotPlace`."""
+    rooms = [(node, dict(node.total)) for node in nodes]
+    lacking = [each for each in sorted(groups, key=size, reverse=True) if not put(each, rooms)]
+    if not lacking:
+        return
+    first = lacking[0]
+    sides = sorted({seat.side for seat in first.seats})
+    machines = "; ".join(f"{node.host} ({', '.join(shown(node))})" for node in nodes[:8]) + (
+        f"; and {len(nodes) - 8} more" if len(nodes) > 8 else ""
+    )
+    keys = " or ".join(f"cluster.{side}_replicas" for side in sides)
+    raise CannotPlace(
+        f"{keys}: {len(lacking)} of {len(groups)} can never be placed: {' and '.join(sides)} "
+        f"need{'s' if len(sides) == 1 else ''} {first.told} on one node; this cluster has "
+        f"{machines}"
+    )
+
+
+def size(group: Group) -> tuple[float, float]:
+    """How hard it is to place."""
+    return max(b.get("GPU", 0.0) for b in group.bundles), sum(group.bundles[0].values())
+
+
+def put(group: Group, rooms: Sequence[tuple[Node, dict[str, float]]]) -> bool:
+    """Take the room of all its bundles; whether there was as much."""
+    for bundle in group.bundles:
+        for node, room in rooms:
+            fits = all(room.get(name, 0.0) + FIT >= amount for name, amount in bundle.items())
+            if fits and all(node.labels.get(name) == value for name, value in group.labels.items()):
+                for name, amount in bundle.items():
+                    room[name] -= amount
+                break
+        else:
+            return False
+    return True
+
+
+def shown(node: Node) -> Iterator[str]:
+    """What it has, but for Ray's own and the bytes of memory, and labels that were given to it."""
+    for name, amount in sorted(node.total.items(), reverse=True):
+        if not name.startswith(("node:", "accelerator_type:", "object_store_", "memory")):
+            yield f"{amount:g} {name}"
+    yield from (f"{k}={v}" for k, v in node.labels.items() if k != "ray.io/node-id")

@@ -14,6 +14,8 @@ class PoolStats:
     `retries`: asked again after a death. `duplicates`: replies that were not waited for any more.
     `lost_calls`: attempts whose reply never came, so that their tokens are unknown.
     `load`: in flight, by replica. `infos`: what each replica said of itself, empty until it has.
+    `missing`: of each replica that has not come, why its last start failed; empty strings for the
+    others.
     """
 
     replies: int
@@ -26,3 +28,4 @@ class PoolStats:
     alive: int
     load: tuple[int, ...]
     infos: tuple[Info, ...]
+    missing: tuple[str, ...] = ()

@@ -39,7 +39,14 @@ Info: TypeAlias = dict[str, str | int | float]
 
 
 class ReplicaDied(Exception):
-    """The replica is gone with all that was in flight there. The message is one line."""
+    """The replica is gone with all that was in flight there. The message is one line.
+
+    `explained`: whether the cause is known, and no call has a part in it: its node died, say.
+    """
+
+    def __init__(self, why: str, *, explained: bool = False) -> None:
+        super().__init__(why)
+        self.explained = explained
 
 
 class ReplicaHung(ReplicaDied):
@@ -60,6 +67,10 @@ class Replica(Protocol):
 
         Raises `ReplicaDied`.
         """
+        ...
+
+    def compiles(self) -> str | None:
+        """What its start compiles where it is, once for all that start there; None is nothing."""
         ...
 
     async def start(self) -> Info:
@@ -170,11 +181,11 @@ class PortHost:
         self._doom = self._doom or death
         self._news.set()
 
-    def kill(self, cause: str) -> None:
+    def kill(self, cause: str, *, explained: bool = False) -> None:
         """Drop everything and be condemned."""
         self.abort(list(self._running))
         self._ended.clear()
-        self.condemn(ReplicaDied(cause))
+        self.condemn(ReplicaDied(cause, explained=explained))
 
     async def _answer(self, call: Call) -> Outcome:
         if self._doom is not None:

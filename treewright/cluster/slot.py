@@ -12,12 +12,17 @@ from treewright.cluster.replica import Call, Info, Outcome, Replica
 class Ticket:
     """One call of a pool, from the question to its only answer.
 
-    It keeps its id over all attempts.
+    It keeps its id over all attempts. `losses`: at how many deaths of a replica it was in flight;
+    `deaths`: of these, those that it may be the cause of; `alone`: of these, those at which nothing
+    else was in flight.
     """
 
     id: int
     call: Call
     answer: asyncio.Future[Outcome]
+    losses: int = 0
+    deaths: int = 0
+    alone: int = 0
 
 
 @dataclass(eq=False, slots=True)
@@ -32,6 +37,10 @@ class Slot:
     cause: str = ""
     """Why it died last."""
     given_up: bool = False
+    came: bool = False
+    """Whether a replica was ever ready here."""
+    refused: bool = False
+    """Whether a replica could not be built here at all."""
     in_flight: dict[int, Ticket] = field(default_factory=dict)
     quiet: float = 0.0
     """Seconds without a reply or a step while calls were in flight."""

@@ -18,6 +18,7 @@ class StartLocks:
 
     def __init__(self) -> None:
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._compiled: set[str] = set()
 
     @asynccontextmanager
     async def turn(self, shared: str | None) -> AsyncIterator[None]:
@@ -27,3 +28,19 @@ class StartLocks:
             return
         async with self._locks[shared]:
             yield
+
+    @asynccontextmanager
+    async def compiling(self, what: str | None) -> AsyncIterator[None]:
+        """Be the first to compile this, or wait until another one has; None compiles nothing.
+
+        The first to end without an error has compiled it; from then on all start at once.
+        """
+        if what is None or what in self._compiled:
+            yield
+            return
+        async with self._locks[what]:
+            if what not in self._compiled:
+                yield
+                self._compiled.add(what)
+                return
+        yield

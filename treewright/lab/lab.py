@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
+from weakref import finalize
 
 from benchmarks.grading import Grader, Grades, open_grader
 from engines.traits import contest_of, traits_of
@@ -202,7 +203,7 @@ class Lab:
         with tw.open("quickstart") as lab:
             found = lab.search("What is (14 / 2 + 17) * 4 + 3 - 8 + 8?", tw.Beam(paths=8))
 
-    Without `with`, the first search starts the engines and `close` stops them.
+    Without `with`, the first search starts the engines and `close` stops them, or the lab's end.
     """
 
     def __init__(
@@ -226,6 +227,9 @@ class Lab:
     def _begin(self, lab: AsyncLab) -> None:
         self._lab = lab
         self._portal = Portal()
+        # Else the collector would end the engines here while their loop ends them there.
+        forgotten = finalize(self, self._portal.abandon, lab.close)
+        forgotten.atexit = False
 
     @property
     def config(self) -> Config:

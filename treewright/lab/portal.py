@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from threading import Lock, Thread
 from typing import TypeVar
 
@@ -41,16 +41,35 @@ class Portal:
             asyncio.run_coroutine_threadsafe(_cancel_all(), self._loop).result()
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
-            self._loop.close()
             self._loop = self._thread = None
+
+    def abandon(self, last: Callable[[], Coroutine[object, object, None]]) -> None:
+        """End after this coroutine, waiting for nothing: for a finalizer, in any thread."""
+        if (loop := self._loop) is not None:
+            loop.call_soon_threadsafe(loop.create_task, _end(last, loop))
 
     def _started(self) -> asyncio.AbstractEventLoop:
         with self._turn:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
-                self._thread = Thread(target=self._loop.run_forever, name="treewright", daemon=True)
+                self._thread = Thread(
+                    target=_serve, args=(self._loop,), name="treewright", daemon=True
+                )
                 self._thread.start()
             return self._loop
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    loop.run_forever()
+    loop.close()
+
+
+async def _end(
+    last: Callable[[], Coroutine[object, object, None]], loop: asyncio.AbstractEventLoop
+) -> None:
+    await last()
+    await _cancel_all()
+    loop.stop()
 
 
 async def _cancel_all() -> None:

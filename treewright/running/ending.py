@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from benchmarks.datasets import Dataset
 from search.ports import Failure, FailureKind
@@ -18,11 +18,15 @@ from treewright.running.wasted import with_lost
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a session ended: the figures, every failure, and how many problems were not reached."""
+    """How a session ended: the figures, every failure, and how many problems were not reached.
+
+    `replicas`: see `treewright.running.replicas.told`; empty where it asked none.
+    """
 
     metrics: Metrics
     failed: list[Failed]
     pending: int
+    replicas: dict[str, dict[str, object]] = field(default_factory=dict)
 
     @property
     def status(self) -> Status:

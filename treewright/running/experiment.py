@@ -14,10 +14,12 @@ from search.aggregation import MissingRule
 from search.custom import admit
 from search.questions import steered_by
 from treewright.config.checks import check
+from treewright.config.compose import COMMAND_LINE
 from treewright.config.config import Config
 from treewright.config.fingerprint import differences, identity_of
 from treewright.config.load import load_runnable
 from treewright.config.steering import strategy_told
+from treewright.errors import ConfigError
 from treewright.running.ending import Ending, ending
 from treewright.running.job import Job
 from treewright.running.recorded import NotResumable, RecordedRun
@@ -39,13 +41,20 @@ def job_of(config: Config) -> Job:
     return Job.of(config, dataset).begun()
 
 
-def job_in(path: Path) -> Job:
-    """The run in a folder, to go on with.
+def job_in(path: Path, overrides: Sequence[str] = ()) -> Job:
+    """The run in a folder, to go on with; `overrides` of its cluster are for this time only.
 
-    Raises `NotResumable` when its config, its data or its models are not what they were.
+    Raises:
+        NotResumable: its config, its data or its models are not what they were.
+        ConfigError: an override of anything else.
     """
+    for override in overrides:
+        if not override.startswith("cluster."):
+            problem = "a run goes on as it was begun, only `cluster` may differ"
+            hint = "a new run with other keys: `treewright run`"
+            raise ConfigError(COMMAND_LINE, override.partition("=")[0], None, problem, hint)
     folder = RunFolder.open(path)
-    config = load_runnable(folder.config)
+    config = load_runnable(folder.config, overrides)
     dataset = load_dataset(config.dataset)
     changed = differences(folder.manifest()["identity"], identity_of(config, dataset.digest))
     if changed:
@@ -117,6 +126,7 @@ def tell(folder: RunFolder, config: Config, ending: Ending, *, as_json: bool) ->
     steers = steered_by(config.strategy)
     if as_json:
         told = {"run": str(folder.path), "steered_by": steers, **ending.metrics.to_json()}
+        told |= {"replicas": ending.replicas} if ending.replicas else {}
         print(json.dumps(told, allow_nan=False))
     else:
         print_table(ending.metrics, steers)

@@ -20,6 +20,7 @@ from treewright.files.writing import make_folder
 from treewright.journal.journal import Journal
 from treewright.running.ending import Ending
 from treewright.running.lock import RunLock
+from treewright.running.replicas import FILE as REPLICAS
 from treewright.running.run_folder import RunFolder, RunWriteError, Status, environment
 from treewright.running.session import Session, Site
 from treewright.running.tracebacks import write_tracebacks
@@ -90,6 +91,8 @@ class Job:
         """A session at the run; its figures and what was raised are written, then how it ended."""
         ending = await Session(self.config, self.dataset, journal).finish(site)
         self.run.write_json("metrics.json", ending.metrics.to_json())
+        if ending.replicas:
+            self.run.write_json(REPLICAS, ending.replicas)
         write_tracebacks(self.run, ending.failed, journal.failed)
         self.run.set_status(ending.status)
         return ending

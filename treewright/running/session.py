@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from benchmarks.datasets import Dataset
 from benchmarks.grading import open_grader
@@ -20,7 +20,7 @@ from treewright.arms.solved import Solved
 from treewright.caching.opening import cached, used
 from treewright.cluster.cluster import Ports, open_cluster
 from treewright.cluster.config import ClusterConfig
-from treewright.cluster.pool_stats import PoolStats
+from treewright.cluster.in_flight import in_flight
 from treewright.config.config import Config
 from treewright.config.sources import steered_by_own_code
 from treewright.journal.journal import Journal
@@ -29,6 +29,7 @@ from treewright.running.ending import Ending, ending
 from treewright.running.memory import JournalMemory, SparedScorer, noted_failures
 from treewright.running.progress import Progress, Tally, add_spent, open_progress
 from treewright.running.replay import Known, Replay, Scoring
+from treewright.running.replicas import incidents, told
 from treewright.running.stopping import listen
 from treewright.terminal import line
 
@@ -64,8 +65,8 @@ async def open_site(
             tally.start()
             yield Site(ports, tally, progress, stopping.asked)
             for side, stats in ports.stats().items():
-                if stats.deaths:
-                    progress.say(incidents(side, stats))
+                for words in incidents(side, stats):
+                    progress.say(line(words))
 
 
 @dataclass
@@ -76,6 +77,8 @@ class Session:
     dataset: Dataset
     journal: Journal
     known: Known = field(default_factory=Known)
+    replicas: dict[str, dict[str, object]] = field(default_factory=dict)
+    """What became of those that it asked; empty where it asked none."""
 
     async def finish(self, site: Site | None = None) -> Ending:
         """Finish the run as far as it can be finished: at this site, or at one of its own.
@@ -93,7 +96,7 @@ class Session:
                 async with open_site(cluster, self.config.policy, scorer, tally) as own:
                     await self.search(replay.grading, own)
         self.known.book_lost(self.journal)
-        return ending(self.config, self.dataset, self.known)
+        return replace(ending(self.config, self.dataset, self.known), replicas=self.replicas)
 
     async def search(self, grading: Grading, site: Site) -> None:
         """Search what is pending; what was replayed counts as done before."""
@@ -103,8 +106,11 @@ class Session:
         site.tally.resumed += len(before)
         config, ports, say = self.config, site.ports, site.progress.say
         caching = cached(config, used(config), ports.policy, ports.scorer, say)
-        async with caching as (policy, scorer):
-            await self.ask(grading, site, policy, scorer)
+        try:
+            async with caching as (policy, scorer):
+                await self.ask(grading, site, policy, scorer)
+        finally:
+            self.replicas = told(ports.stats())
 
     async def ask(self, grading: Grading, site: Site, policy: Policy, scorer: Scorer) -> None:
         """Search what is pending over these ports."""
@@ -121,8 +127,7 @@ class Session:
             goes_on=traits_of(self.config.scorer).goes_on,
             contest=contest_of(self.config.scorer, self.config.strategy),
         )
-        in_flight = self.config.cluster.problems_in_flight
-        await controller.search_all(self.known.pending, in_flight, site.stop)
+        await controller.search_all(self.known.pending, problems_at_once(self.config), site.stop)
 
     def done(self, item: Solved | Failed, site: Site) -> None:
         """One problem ended: keep it and show it."""
@@ -145,20 +150,17 @@ def scorer_asked(config: Config) -> Part:
     return config.scorer if config.strategy.judges else NoScorerConfig()
 
 
+def problems_at_once(config: Config) -> int:
+    """How many problems are searched side by side."""
+    return in_flight(config.cluster, config.policy, config.scorer, config.strategy)
+
+
 def replicas(cluster: ClusterConfig, policy: Part, scorer: Part) -> str:
     """`replicas: 1 policy, 2 scorer (ray)`."""
     counts = {"policy": cluster.policy_replicas, "scorer": cluster.scorer_replicas}
     parts = {"policy": policy, "scorer": scorer}
     sides = [f"{counts[side]} {side}" for side, part in parts.items() if not traits_of(part).idle]
     return f"replicas: {', '.join(sides)} ({cluster.backend})"
-
-
-def incidents(side: str, stats: PoolStats) -> str:
-    """What the table cannot know: how often a replica died, and what is lost with it."""
-    return (
-        f"{side}: {stats.deaths} deaths of a replica, {stats.retries} calls asked again; "
-        f"the tokens of {stats.lost_calls} lost attempts are not in the ledger"
-    )
 
 
 def graded(item: Solved | Scored, arm: Arm, config: Config) -> Graded:

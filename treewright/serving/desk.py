@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from search.core import Problem, Spent
 from search.fault import Fault
 from treewright.config.config import Config
+from treewright.running.session import problems_at_once
 from treewright.serving.admission import Queue
 from treewright.serving.answer import Answer
 from treewright.serving.catalogue import Catalogue, Plan
@@ -47,7 +48,7 @@ class Desk:
         tell: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.catalogue, self.store, self.settings, self.tell = catalogue, store, settings, tell
-        self.queue = Queue(catalogue.config.cluster.problems_in_flight, settings.queue)
+        self.queue = Queue(problems_at_once(catalogue.config), settings.queue)
         self.metrics = Metrics(self.queue)
         policy = MeteredPolicy(engines.policy, self.metrics)
         scorer = MeteredScorer(engines.scorer, self.metrics)

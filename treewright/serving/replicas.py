@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 
 from treewright.config.config import Config
 from treewright.hiding import hide, keep_secret
+from treewright.running.session import problems_at_once
 from treewright.serving.app import app_of
 from treewright.serving.catalogue import Catalogue
 from treewright.serving.desk import Desk
@@ -73,7 +74,7 @@ async def deploy(config: Config, settings: Settings, secrets: Collection[str], p
 
     quiet = LoggingConfig(log_level=logging.ERROR, enable_access_log=False)
     http = HTTPOptions(host=settings.host, port=port, keep_alive_timeout_s=30)
-    at_once = config.cluster.problems_in_flight
+    at_once = problems_at_once(config)
     deployment = serve.deployment(
         name=Controller.__name__,
         num_replicas=settings.replicas,

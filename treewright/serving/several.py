@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from importlib import import_module
 
 from search.fault import Fault
 from search.ports import one_line
@@ -35,7 +36,8 @@ async def serve_several(config: Config, settings: Settings) -> int:
         Keys.read(settings.api_keys)
     with bound(settings) as listening:
         port = int(listening.getsockname()[1])  # Ray Serve binds it anew
-    actors = load_actors(config.cluster.address)
+    load_actors(config.cluster.address)
+    connection = import_module("treewright.cluster.connection")
     try:
         replicas.check()
     except ImportError as error:
@@ -48,7 +50,7 @@ async def serve_several(config: Config, settings: Settings) -> int:
     loop = asyncio.get_running_loop()
     _say(f"starting {settings.replicas} times the engines of {config.name}")
     try:
-        with actors.connected(config.cluster.address, cpus):
+        with connection.connected(config.cluster.address, cpus):
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, stop.set)
             try:

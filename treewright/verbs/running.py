@@ -101,6 +101,7 @@ def sweep(
 
 def resume(
     run: RunPath,
+    overrides: Overrides = None,
     as_json: Json = False,
     trusted: Trusted = False,
     python_path: PythonPath = None,
@@ -109,13 +110,15 @@ def resume(
     """Go on with a run that was interrupted, killed or left incomplete.
 
     What its journal holds is not asked again. It refuses (exit code 4) when the data, the models
-    or the versions are no longer those of the run.
+    or the versions are no longer those of the run. Where it goes on may differ: overrides are of
+    `cluster`, for this time only.
 
-    **Example**
+    **Examples**
 
     - `treewright resume runs/quickstart/20261121T101500Z-1a2b3c4d`
+    - `treewright resume runs/mine/20261121T101500Z-1a2b3c4d cluster.address=10.0.0.5:6379`
     """
     trust(trusted, python_path)
     from treewright.running.experiment import go_on, job_in
 
-    return finished(go_on(job_in(run), as_json=as_json))
+    return finished(go_on(job_in(run, checked_overrides(overrides)), as_json=as_json))

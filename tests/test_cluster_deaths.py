@@ -1,0 +1,83 @@
+"""A node that dies under a run, and the head of its cluster: real raylets on this machine."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.chaos import ROOT, Box, Driven, box, pid
+
+pytestmark = pytest.mark.ray
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Driven:
+    """The run as it is in one process."""
+    run = Driven(tmp_path_factory.mktemp("undisturbed") / "whole", 0, None)
+    assert run.begin().wait(120) == 0
+    return run
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Box]:
+    """Of both tests; the second one leaves it without its head."""
+    with box() as found:
+        yield found
+
+
+def until(true: Callable[[], object], seconds: float = 60.0) -> None:
+    ends = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < ends, "it did not come to pass"
+        time.sleep(0.1)
+
+
+def begun(cluster: Box, folder: Path) -> tuple[Driven, "subprocess.Popen[bytes]"]:
+    """The run on this cluster, when its journal holds some replies."""
+    run = Driven(folder / "killed", 0, cluster.cluster.address)
+    process = run.begin()
+    until(lambda: process.poll() is not None or len(run.records()) > 30)
+    assert process.poll() is None, run.said()
+    return run, process
+
+
+def same(run: Driven, undisturbed: Driven) -> bool:
+    return run.metrics() == undisturbed.metrics() and not run.lost(undisturbed)
+
+
+def test_a_node_that_dies_is_told_and_changes_no_figure(
+    cluster: Box, undisturbed: Driven, tmp_path: Path
+) -> None:
+    run, process = begun(cluster, tmp_path)
+    parents = [parent for _, parent in cluster.processes()]
+    at = next(n for n, node in enumerate(cluster.others) if pid(node) in parents)
+    cluster.kill_node(at)
+    assert process.wait(120) == 0, run.said()
+    assert "node died" in run.said()
+    assert same(run, undisturbed)
+
+
+def test_a_head_that_dies_ends_the_session_by_a_line_and_another_cluster_goes_on(
+    cluster: Box, undisturbed: Driven, tmp_path: Path
+) -> None:
+    run, process = begun(cluster, tmp_path)
+    head = cluster.cluster.head_node.all_processes
+    for name in ("gcs_server", "raylet"):
+        os.kill(head[name][0].process.pid, signal.SIGKILL)
+    died = time.monotonic()
+    until(lambda: "does not answer" in run.said(), 10)
+    assert process.wait(60) not in (0, 1), run.said()
+    assert time.monotonic() - died < 60
+    assert "treewright resume" in run.said()
+    assert run.run is not None
+    with box() as another:
+        words = [sys.executable, "-m", "treewright.cli", "resume", str(run.run)]
+        words += [f"cluster.address={another.cluster.address}"]
+        resumed = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert resumed.returncode == 0, resumed.stderr
+    assert same(run, undisturbed)

@@ -1,0 +1,117 @@
+"""What no longer answers is told in seconds, and what must end then ends."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from pool_stage import run
+from treewright.cluster import sentinel as module
+from treewright.cluster.sentinel import Address, NodeGone, Sentinel
+
+
+class Server:
+    """Listens on loopback until it is closed; it can be opened again."""
+
+    def __init__(self) -> None:
+        self.server: asyncio.Server | None = None
+        self.address: Address = ("127.0.0.1", 0)
+
+    async def open(self) -> None:
+        self.server = await asyncio.start_server(lambda _, writer: writer.close(), *self.address)
+        self.address = self.server.sockets[0].getsockname()
+
+    async def close(self) -> None:
+        assert self.server is not None
+        self.server.close()
+        await self.server.wait_closed()
+
+
+@asynccontextmanager
+async def listening() -> AsyncIterator[Server]:
+    server = Server()
+    await server.open()
+    yield server
+    await server.close()
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "EVERY_S", 0.02)
+
+
+async def until(true: Callable[[], object]) -> None:
+    while not true():
+        await asyncio.sleep(0.01)
+
+
+def test_a_head_that_is_gone_is_told_and_the_session_ends() -> None:
+    told: list[str] = []
+    ended: list[str] = []
+
+    async def work() -> None:
+        async with listening() as head:
+            sentinel = Sentinel({"the head": head.address}, dict, told.append)
+            async with sentinel.watching(ended.append):
+                await sentinel.there()
+                await head.close()
+                await until(lambda: sentinel.lost)
+                assert len(told) == 1
+                assert told[0].startswith("the head does not answer: replicas that are up go on")
+                assert not ended
+                await until(lambda: ended)
+
+    run(work())
+    assert len(told) == len(ended) == 1
+    assert ended[0].startswith("the head did not answer for")
+
+
+def test_a_head_that_comes_back_is_told_and_nothing_ends() -> None:
+    told: list[str] = []
+    ended: list[str] = []
+
+    async def work() -> None:
+        async with listening() as head:
+            sentinel = Sentinel({"the head": head.address}, dict, told.append)
+            async with sentinel.watching(ended.append):
+                await head.close()
+                await until(lambda: sentinel.lost)
+                await head.open()
+                await sentinel.there()
+                await until(lambda: len(told) == 2)
+
+    run(work())
+    assert told[1] == "the head answers again"
+    assert not ended
+
+
+def test_what_runs_on_a_node_that_is_gone_is_not_waited_for() -> None:
+    async def work() -> None:
+        async with listening() as node:
+            sentinel = Sentinel({}, lambda: {"n1": node.address}, lambda line: None)
+            await sentinel.watch("n1")
+            async with sentinel.watching(lambda cause: None):
+                assert await sentinel.unless_gone("n1", asyncio.sleep(0.1, "answer")) == "answer"
+                assert not await sentinel.is_gone("n1")
+                waiting = asyncio.ensure_future(sentinel.unless_gone("n1", asyncio.sleep(60)))
+                await node.close()
+                with pytest.raises(NodeGone, match="its node died: nothing listens at 127"):
+                    await waiting
+                assert await sentinel.is_gone("n1")
+
+    run(work())
+
+
+def test_a_node_that_cannot_be_seen_from_here_is_not_taken_for_dead() -> None:
+    async def work() -> None:
+        async with listening() as node:
+            await node.close()
+            sentinel = Sentinel({}, lambda: {"n1": node.address}, lambda line: None)
+            await sentinel.watch("n1")
+            async with sentinel.watching(lambda cause: None):
+                assert await sentinel.unless_gone("n1", asyncio.sleep(0.2, "answer")) == "answer"
+                assert not await sentinel.is_gone("n1")
+            await node.open()
+
+    run(work())

@@ -1,0 +1,70 @@
+"""Where a Ray is, and whether anything like it listens there: known before Ray waits for it."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+REACH_S = 3.0
+"""How long an address may take to answer."""
+HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+"""How HTTP/2 begins (RFC 9113, section 3.4): the preface and empty settings. Ray speaks gRPC."""
+SETTINGS = 4
+"""The kind of the frame that a server answers with, in the fourth of its first nine bytes."""
+CLIENT = "ray://"
+TROUBLE = "see that `ray status` works there, and that its port is reachable from here"
+
+
+class ConnectionRefused(Exception):
+    """No Ray could be started or reached. One line."""
+
+
+def ray_address(said: str | None) -> str | None:
+    """The address that a config means: its own, else what RAY_ADDRESS says; None for a new Ray."""
+    address = said or os.environ.get("RAY_ADDRESS") or None
+    return None if address == "local" else address
+
+
+def on_loopback(address: str | None) -> bool:
+    """Whether a Ray is this machine's alone: a new one, or one that listens on 127.0.0.1 only.
+
+    Ray takes 127.0.0.1 for this machine's address in the network, unless it is told otherwise.
+    """
+    if address is None:
+        return True
+    host, _, port = address.removeprefix(CLIENT).rpartition(":")
+    if host not in ("127.0.0.1", "localhost", "[::1]") or not port.isdigit():
+        return False
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.connect(("192.0.2.1", 1))  # sends nothing: it tells which address would be used
+            own = sender.getsockname()[0]
+        socket.create_connection((own, int(port)), REACH_S).close()
+    except OSError:
+        return True
+    return False
+
+
+def check_reachable(address: str) -> None:
+    """Raises `ConnectionRefused` in seconds where no gRPC server answers at `host:port`.
+
+    `auto` is a matter of this machine, which Ray knows itself. With TLS only the port is tried.
+    """
+    if address == "auto":
+        return
+    host, _, port = address.removeprefix(CLIENT).rpartition(":")
+    if not host or not port.isdigit():
+        raise ConnectionRefused("it must be host:port, ray://host:port or auto")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), REACH_S) as connection:
+            if os.environ.get("RAY_USE_TLS", "0") not in ("", "0"):
+                return
+            connection.sendall(HELLO)
+            frame = connection.recv(9)
+    except TimeoutError:
+        raise ConnectionRefused(f"it gave no answer within {REACH_S:g} s; {TROUBLE}") from None
+    except (OSError, OverflowError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise ConnectionRefused(f"{why}; {TROUBLE}") from None
+    if len(frame) < 4 or frame[3] != SETTINGS:
+        raise ConnectionRefused(f"what listens there is no Ray; {TROUBLE}")
