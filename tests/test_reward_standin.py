@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import cache
 from itertools import islice, pairwise
 from pathlib import Path
@@ -25,7 +26,12 @@ from benchmarks.arithmetic.sampling import Solution, draw
 from benchmarks.arithmetic.splits import held_out_keys, read_split
 from benchmarks.estimators.calibration import auroc
 from engines.tokenizer import HfTokenizer
+from engines.vllm_config import VllmConfig
+from scorers.prm_config import PrmConfig, build
 from scorers.prm_families import QWEN_TAG, prepare_qwen_math
+from search.core import Prefix, Step, StopReason
+from search.core import Problem as SearchProblem
+from search.ports import Failure, ScorerCall, ScorerReply
 
 FOLDER = Path(__file__).parent.parent / "benchmarks" / "arithmetic"
 HELD_OUT = read_split("validation")[:60]
@@ -64,7 +70,7 @@ def test_a_step_has_its_label_on_its_tag_and_none_behind_the_first_error() -> No
 
 def test_the_lessons_are_of_no_held_out_problem_and_of_both_labels() -> None:
     asked = [problem.question for split in ("test", "validation") for problem in read_split(split)]
-    lessons = list(islice(reward_lessons(0, held_out_keys(), written()[:1]), 200))
+    lessons = list(islice(reward_lessons(0, held_out_keys(), written()[:1]), 300))
     made_up = [each for each in lessons if written()[0][0].question not in each.prompt]
     assert not any(question in each.prompt for each in made_up for question in asked)
     labels = [mark for each in lessons for _, mark in each.pieces]
@@ -104,3 +110,33 @@ def test_right_steps_of_another_problem_are_not_right(marked: bool) -> None:
         readings = judge_steps(*reward_model(), each, marked)
         found += [(reading.steps[0], right) for reading in readings]
     assert ranked(found) > 0.8
+
+
+# The real engine
+
+
+@pytest.mark.engine
+def test_vllm_reads_what_plain_torch_reads() -> None:
+    solutions = [each for each in written() if len(each[1]) > 2][:4]
+    engine = VllmConfig(max_model_len=512, memory_gib=0.05, dtype="float32")
+    config = PrmConfig(str(FOLDER / "reward"), "qwen_math", engine)
+
+    async def judged() -> list[ScorerReply | Failure]:
+        port = await build(config)
+        try:
+            return list(await port.judge([ScorerCall(path_of(each), 1) for each in solutions]))
+        finally:
+            await port.close()
+
+    plain = judge_steps(*reward_model(), solutions)
+    for reply, reading in zip(asyncio.run(judged()), plain, strict=True):
+        assert isinstance(reply, ScorerReply), reply
+        found = [verdict.probability for verdict in reply.judgement.verdicts]
+        assert found == pytest.approx(reading.steps, abs=1e-3)
+
+
+def path_of(solution: Solution) -> Prefix:
+    problem, texts = solution
+    lines = [f"Step {number}: {text}\n" for number, text in enumerate(texts, start=1)]
+    steps = tuple(Step(line, (1,), StopReason.STEP_END) for line in lines)
+    return Prefix(SearchProblem("p", problem.question), steps, (0,))
