@@ -57,14 +57,6 @@ def test_another_path_of_a_problem_goes_where_that_went_last_up_to_the_slack() -
     assert affinity.choose(draw((0,), 0, "q"), [home, other]) is other
 
 
-def test_children_of_the_root_stay_no_longer_than_their_problem_does() -> None:
-    home, other = loaded(0), loaded(5)
-    affinity = Affinity(slack=8, siblings=4)
-    affinity.choose(draw((), 0), [home, other])
-    home.in_flight, other.in_flight = loaded(9).in_flight, {}
-    assert affinity.choose(draw((), 1), [home, other]) is other
-
-
 def test_paths_that_are_judged_are_siblings_by_the_path_that_they_go_on_from() -> None:
     home, other = loaded(0), loaded(5)
     affinity = Affinity(slack=0, siblings=4)

@@ -21,7 +21,7 @@ class Affinity:
 
     Its prefix cache holds what they share. `slack`: a problem stays there until that slot has this
     many calls more than the least loaded. `siblings`: children of one path stay together for so
-    many more; not those of the root, which share what all of the problem do.
+    many more; a step's do, and what best-of-n draws at the root is spread.
     """
 
     def __init__(self, slack: int, siblings: int) -> None:
@@ -33,9 +33,9 @@ class Affinity:
         """Where its siblings are, or its problem; where neither is free enough, the least busy."""
         best = min(free, key=lambda slot: slot.load)
         problem, path = call.path.problem.id, call.path.place
-        parent = path if isinstance(call, PolicyCall) else path[:-1]
+        family = problem, path if isinstance(call, PolicyCall) else path[:-1]
         homes = (
-            (self._families.get((problem, parent)), self._slack + self._siblings),
+            (self._families.get(family), self._slack + self._siblings),
             (self._last.get(problem), self._slack),
         )
         chosen = best
@@ -43,8 +43,7 @@ class Affinity:
             if home is not None and home in free and home.load - best.load <= slack:
                 chosen = home
                 break
-        if parent:
-            remember(self._families, (problem, parent), chosen)
+        remember(self._families, family, chosen)
         remember(self._last, problem, chosen)
         return chosen
 

@@ -11,7 +11,7 @@ class PoolLimits:
 
     `call_timeout_s`: without a reply and without a step of its engine, while calls are in flight.
     `slack`: a problem stays at its replica until that has this many calls more than the least
-    loaded; `siblings`: children of one path, but the root, for so many more. The wait before a
+    loaded; `siblings`: children of one path stay together for so many more. The wait before a
     restart doubles from `backoff_s`; the first restart is at once. `again_s`: after so long a slot
     that was given up is tried again, once, while others serve; the wait doubles from there.
     `silent_s`: a replica that gives no sign for so long is told.
