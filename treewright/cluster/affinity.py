@@ -21,7 +21,7 @@ class Affinity:
 
     Its prefix cache holds what they share. `slack`: a problem stays there until that slot has this
     many calls more than the least loaded. `siblings`: children of one path stay together for so
-    many more; a step's do, and what best-of-n draws at the root is spread.
+    many more: those of a step do, and the many that best-of-n draws are spread.
     """
 
     def __init__(self, slack: int, siblings: int) -> None:
