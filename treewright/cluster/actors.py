@@ -26,6 +26,7 @@ from ray.exceptions import (
     RayTaskError,
 )
 
+from engines.stats import EngineStats
 from search.ports import one_line
 from treewright.cluster.connection import worker_environment
 from treewright.cluster.engine_output import EngineOutput, with_output
@@ -83,6 +84,15 @@ class Dead:
     refused: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a poll of an actor brings: see `Replica.poll`, `Replica.steps` and `Replica.stats`."""
+
+    ended: list[tuple[int, Outcome]]
+    steps: int
+    stats: EngineStats | None
+
+
 class PortActor:
     """Hosts a whole port: prompting, engine and parsing. Becomes an actor in `RayReplica`."""
 
@@ -124,11 +134,11 @@ class PortActor:
         """See `Replica.submit`."""
         self._started().submit(batch)
 
-    async def poll(self, wait_s: float) -> tuple[list[tuple[int, Outcome]], int] | Dead:
-        """See `Replica.poll` and `Replica.steps`."""
+    async def poll(self, wait_s: float) -> News | Dead:
+        """See `Replica.poll`."""
         host = self._started()
         try:
-            return await host.poll(wait_s), host.steps()
+            return News(await host.poll(wait_s), host.steps(), host.stats())
         except ReplicaDied as error:
             return Dead(str(error), self._words.said())
 
@@ -170,6 +180,7 @@ class RayReplica:
         self._actor: Any = None
         self._place: ActorPlace | None = None
         self._steps = 0
+        self._stats: EngineStats | None = None
 
     async def prepare(self) -> str | None:
         """See `Replica.prepare`. As long as there is no room for it, it waits, and tells so."""
@@ -229,7 +240,9 @@ class RayReplica:
             raise await self._death(error) from error
         if isinstance(info, Dead):
             raise (StartRefused if info.refused else ReplicaDied)(self._told(info))
-        return {**info, "log": self._place.log}
+        place = self._place
+        on = {"gpu": place.gpu} if place.gpu else {}
+        return {**info, "log": place.log, "node": place.host, **on}
 
     def submit(self, batch: Sequence[tuple[int, Call]]) -> None:
         """See `Replica.submit`."""
@@ -239,18 +252,21 @@ class RayReplica:
     async def poll(self, wait_s: float) -> list[tuple[int, Outcome]]:
         """See `Replica.poll`."""
         try:
-            news: tuple[list[tuple[int, Outcome]], int] | Dead
-            news = await self._unless_gone(self._actor.poll.remote(wait_s))
+            news: News | Dead = await self._unless_gone(self._actor.poll.remote(wait_s))
         except RayError as error:
             raise await self._death(error) from error
         if isinstance(news, Dead):
             raise ReplicaDied(self._told(news))
-        ended, self._steps = news
-        return ended
+        self._steps, self._stats = news.steps, news.stats
+        return news.ended
 
     def steps(self) -> int:
         """See `Replica.steps`."""
         return self._steps
+
+    def stats(self) -> EngineStats | None:
+        """See `Replica.stats`."""
+        return self._stats
 
     def abort(self, ids: Sequence[int]) -> None:
         """See `Replica.abort`."""

@@ -17,6 +17,7 @@ from search.fault import Fault
 from treewright.cluster.address import ConnectionRefused, on_loopback, ray_address
 from treewright.cluster.config import ClusterConfig
 from treewright.cluster.environment import carried
+from treewright.cluster.in_flight import slots_of
 from treewright.cluster.inline_replica import InlineReplica
 from treewright.cluster.limits import PoolLimits
 from treewright.cluster.placement import CannotPlace, place
@@ -94,9 +95,21 @@ async def open_cluster(
             call_timeout_s=config.call_timeout_s,
             start_timeout_s=config.start_timeout_s,
         )
-        pool = partial(Pool, limits=limits, tell=tell, start_locks=StartLocks())
-        policies = pool(make_policy, config.policy_replicas, name=port_name("policy", policy))
-        scorers = pool(make_scorer, config.scorer_replicas, name=port_name("scorer", scorer))
+        locks = StartLocks()
+
+        def pool(side: str, make: Make, part: Part) -> Pool:
+            return Pool(
+                make,
+                getattr(config, f"{side}_replicas"),
+                limits,
+                name=port_name(side, part),
+                tell=tell,
+                start_locks=locks,
+                room=slots_of(traits_of(part)),
+            )
+
+        policies = pool("policy", make_policy, policy)
+        scorers = pool("scorer", make_scorer, scorer)
 
         def end(cause: str) -> None:
             policies.end(cause)
@@ -105,6 +118,8 @@ async def open_cluster(
         try:
             async with sentinel.watching(end) if sentinel else nullcontext():
                 await asyncio.gather(start_policies(policies), start_scorers(scorers))
+                policies.measure()
+                scorers.measure()
                 yield Ports(PooledPolicy(policies), PooledScorer(scorers))
         finally:
             await asyncio.gather(policies.close(), scorers.close())

@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import Protocol, TypeAlias, cast
 
 from engines.engine import Describing, EngineError, Stepping
+from engines.stats import EngineStats, stats_of
 from search.fault import Fault
 from search.ports import (
     Closing,
@@ -90,6 +91,10 @@ class Replica(Protocol):
 
     def steps(self) -> int:
         """See `Stepping`, as of the last poll; 0 where the port cannot tell."""
+        ...
+
+    def stats(self) -> EngineStats | None:
+        """See `Metered`, as of the last poll; None where the port cannot tell."""
         ...
 
     def abort(self, ids: Sequence[int]) -> None:
@@ -169,6 +174,10 @@ class PortHost:
     def steps(self) -> int:
         """See `Replica.steps`."""
         return self._stepping.engine_steps() if self._stepping else 0
+
+    def stats(self) -> EngineStats | None:
+        """See `Replica.stats`."""
+        return stats_of(self._port)
 
     def abort(self, ids: Sequence[int]) -> None:
         """See `Replica.abort`."""

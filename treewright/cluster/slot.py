@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from treewright.cluster.activity import Activity
+from treewright.cluster.pool_stats import ReplicaStats, State
 from treewright.cluster.replica import Call, Info, Outcome, Replica
 
 
@@ -46,6 +48,8 @@ class Slot:
     """Seconds without a reply or a step while calls were in flight."""
     steps: int = 0
     """What the replica said of its engine's steps last."""
+    state: State = State.PLACED
+    activity: Activity = field(default_factory=Activity)
     _taken: list[Ticket] = field(default_factory=list)
     _dropped: list[int] = field(default_factory=list)
 
@@ -81,6 +85,21 @@ class Slot:
         if self._dropped:
             self.replica.abort(self._dropped)
             self._dropped = []
+
+    def stats(self) -> ReplicaStats:
+        """What its replica is doing."""
+        activity = self.activity
+        return ReplicaStats(
+            number=self.index + 1,
+            state=State.GIVEN_UP if self.given_up else self.state,
+            node=str(self.info.get("node", "")),
+            gpu=str(self.info.get("gpu", "")),
+            calls=self.load,
+            engine=activity.engine,
+            tokens=activity.tokens,
+            up_s=activity.up_s,
+            busy_s=activity.busy_s,
+        )
 
     def empty(self) -> list[Ticket]:
         """The replica is gone: take out all that was in flight."""
