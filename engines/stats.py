@@ -1,4 +1,4 @@
-"""How an engine is doing, in its own numbers: what it runs, what waits, what its caches are worth."""
+"""How an engine is doing, in its own numbers: what runs, what waits, what its caches do."""
 
 from __future__ import annotations
 

@@ -21,6 +21,12 @@ class Activity:
     """Seconds in which a replica was there."""
     busy_s: float = 0.0
     """The same, each by the share that was at work."""
+    running_s: float = 0.0
+    """The same, each by the requests that its engine ran."""
+    waiting_s: float = 0.0
+    """The same, each by the requests that waited in its engine."""
+    kv_most: float = 0.0
+    """The largest share of its KV cache that was in use."""
     generated: int = 0
     """Tokens of the replies."""
     engine: EngineStats | None = None
@@ -34,7 +40,7 @@ class Activity:
 
     def measure(self) -> None:
         """Count from now."""
-        self.up_s = self.busy_s = 0.0
+        self.up_s = self.busy_s = self.running_s = self.waiting_s = self.kv_most = 0.0
         self.generated, self.engine = 0, None
 
     def heard(self, seconds: float, calls: int, stats: EngineStats | None) -> None:
@@ -45,6 +51,9 @@ class Activity:
             news = stats.since(self._last or EngineStats())
             self.engine = news.counted_on(self.engine or EngineStats())
             self._last = stats
+            self.running_s += seconds * stats.running
+            self.waiting_s += seconds * stats.waiting
+            self.kv_most = max(self.kv_most, stats.kv_use)
 
     def share(self, calls: int, stats: EngineStats | None) -> float:
         """How much of it is at work, from 0 to 1."""

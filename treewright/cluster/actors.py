@@ -30,6 +30,7 @@ from engines.stats import EngineStats
 from search.ports import one_line
 from treewright.cluster.connection import worker_environment
 from treewright.cluster.engine_output import EngineOutput, with_output
+from treewright.cluster.gpu_meter import GpuMeter
 from treewright.cluster.replica import (
     Call,
     Info,
@@ -168,8 +169,12 @@ class RayReplica:
         *,
         start_timeout_s: float = 600.0,
         tell: Callable[[str], None] = lambda line: None,
+        meter: GpuMeter | None = None,
     ) -> None:
-        """`seats` of its side. `tell` hears that it waits for a place; `environment`: see actor."""
+        """`seats` of its side. `tell` hears that it waits for a place; `environment`: see actor.
+
+        `meter` counts the time of its GPUs.
+        """
         self._config = config
         self._seats = seats
         self._environment = environment
@@ -179,6 +184,9 @@ class RayReplica:
         self._seat: Reserved | None = None
         self._actor: Any = None
         self._place: ActorPlace | None = None
+        self._meter = meter or GpuMeter()
+        self._held: Callable[[], None] = lambda: None
+        self._gpus = 0.0
         self._steps = 0
         self._stats: EngineStats | None = None
 
@@ -186,6 +194,7 @@ class RayReplica:
         """See `Replica.prepare`. As long as there is no room for it, it waits, and tells so."""
         await self._sentinel.there()
         self._seat = seat = self._seats.take()
+        self._gpus = seat.gpus
         self._actor = (
             ray.remote(PortActor)
             .options(
@@ -201,6 +210,7 @@ class RayReplica:
             self._place = place = await self._placed(self._actor.place.remote(), seat)
         except RayError as error:
             raise await self._death(error) from error
+        self._held = self._meter.take(seat.gpus)
         await self._sentinel.watch(place.node)
         return f"GPU {place.gpu} of {place.node}" if seat.shares else None
 
@@ -241,8 +251,10 @@ class RayReplica:
         if isinstance(info, Dead):
             raise (StartRefused if info.refused else ReplicaDied)(self._told(info))
         place = self._place
-        on = {"gpu": place.gpu} if place.gpu else {}
-        return {**info, "log": place.log, "node": place.host, **on}
+        has: Info = {"gpus": self._gpus} if self._gpus else {}
+        if place.gpu:
+            has["gpu"] = place.gpu
+        return {**info, "log": place.log, "node": place.host, **has}
 
     def submit(self, batch: Sequence[tuple[int, Call]]) -> None:
         """See `Replica.submit`."""
@@ -286,6 +298,7 @@ class RayReplica:
         except (RayError, NodeGone, TimeoutError):
             pass  # dead, or as good as dead
         finally:
+            self._held()
             if not self._sentinel.lost:  # Ray, asked without its head, would block
                 ray.kill(actor)
             if self._seat is not None:

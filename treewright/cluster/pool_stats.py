@@ -23,20 +23,27 @@ class State(StrEnum):
 class ReplicaStats:
     """One replica, and those that were in its place before.
 
-    `node`, `gpu`: where it is, empty where it has none of its own. `calls`: in flight. `engine`:
-    its own numbers, None where it tells none; its counts, `tokens` (written), `up_s` (seconds) and
-    `busy_s` (of these, at work) are since the measuring began; see `Activity`.
+    `node`, `gpu`: where it is, empty where it has none of its own; `gpus`: how many it has.
+    `computes_on`: what others may share with it, empty where it is nothing or unknown. `calls`: in
+    flight. `engine`: its own numbers, None where it tells none. Its counts, `tokens` (written),
+    `up_s` (seconds), `busy_s` (of these, at work), the means of the requests that ran and waited
+    and the largest use of its KV cache are since the measuring began; see `Activity`.
     """
 
     number: int
     state: State
     node: str
     gpu: str
+    gpus: float
+    computes_on: str
     calls: int
     engine: EngineStats | None
     tokens: int
     up_s: float
     busy_s: float
+    mean_running: float
+    mean_waiting: float
+    kv_most: float
 
     @property
     def busy(self) -> float | None:

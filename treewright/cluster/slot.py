@@ -89,16 +89,25 @@ class Slot:
     def stats(self) -> ReplicaStats:
         """What its replica is doing."""
         activity = self.activity
+        info = self.info if self.state is State.SERVES else {}  # else of the one that died
+        node, gpu = str(info.get("node", "")), str(info.get("gpu", ""))
+        cores = f"the cores of {node}" if node and info.get("device") == "cpu" else ""
+        up_s = activity.up_s or 1.0
         return ReplicaStats(
             number=self.index + 1,
             state=State.GIVEN_UP if self.given_up else self.state,
-            node=str(self.info.get("node", "")),
-            gpu=str(self.info.get("gpu", "")),
+            node=node,
+            gpu=gpu,
+            gpus=float(info.get("gpus", 0.0)),
+            computes_on=f"GPU {gpu} of {node}" if gpu else cores,
             calls=self.load,
             engine=activity.engine,
             tokens=activity.tokens,
             up_s=activity.up_s,
             busy_s=activity.busy_s,
+            mean_running=activity.running_s / up_s,
+            mean_waiting=activity.waiting_s / up_s,
+            kv_most=activity.kv_most,
         )
 
     def empty(self) -> list[Ticket]:
