@@ -32,8 +32,9 @@ class ReportedRun:
     `aggregations`: those of its config, and `last` to hold them against; none where no verifier was
     asked, and `unjudged` says why. `config`, `environment`: files of the run, as text. `pending`:
     problems without a result yet. `lost`: what was spent on problems that failed, and before a
-    reply that failed was had. `gpus`: what all its sessions held of them. `damage`: what is amiss with the journal, empty when nothing is.
-    `called`: the config's name and, beside runs of the same name, what differs.
+    reply that failed was had. `gpus`: what all its sessions held of them. `damage`:
+    what is amiss with the journal, empty when nothing is. `called`: the config's name and, beside
+    runs of the same name, what differs.
     """
 
     source: RecordedRun
