@@ -55,9 +55,14 @@ def test_a_replica_of_four_gpus_is_worth_four_of_one() -> None:
 @pytest.mark.parametrize(
     ("load", "shared", "told"),
     [
-        (sides(1, 0.5, 1, 0.6), False, "neither is full; more problems at once would use them"),
+        (
+            sides(1, 0.5, 1, 0.6),
+            False,
+            "neither is full; more problems at once (cluster.problems_in_flight)",
+        ),
         (sides(1, 0.95, 1, 0.93), False, "no other split would be faster"),
         (sides(1, 0.0, 1, 0.9), False, "no other split would be faster"),
+        (sides(1, 0.3, 1, 0.4), True, "they share what they compute on"),
         (sides(1, 0.3, 1, 0.9), True, "they share what they compute on"),
     ],
 )

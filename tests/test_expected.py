@@ -6,7 +6,7 @@ from treewright.expected import Range, Seen, expected, student, whole_run
 
 
 def seen(*generated: int | None, seconds: float = 40.0, **more: float) -> Seen:
-    return Seen(generated, generated, 0, seconds, 10.0, **more)  # type: ignore[arg-type]
+    return Seen(generated, generated, 0, seconds, 10.0, **more)
 
 
 def test_tokens_are_the_mean_of_the_pilot_with_students_interval() -> None:

@@ -38,6 +38,7 @@ from treewright.cluster.replica import (
     PortHost,
     ReplicaDied,
     ReplicaHung,
+    Spot,
     StartRefused,
     build_port,
     builder,
@@ -250,11 +251,7 @@ class RayReplica:
             raise await self._death(error) from error
         if isinstance(info, Dead):
             raise (StartRefused if info.refused else ReplicaDied)(self._told(info))
-        place = self._place
-        has: Info = {"gpus": self._gpus} if self._gpus else {}
-        if place.gpu:
-            has["gpu"] = place.gpu
-        return {**info, "log": place.log, "node": place.host, **has}
+        return {**info, "log": self._place.log}
 
     def submit(self, batch: Sequence[tuple[int, Call]]) -> None:
         """See `Replica.submit`."""
@@ -279,6 +276,11 @@ class RayReplica:
     def stats(self) -> EngineStats | None:
         """See `Replica.stats`."""
         return self._stats
+
+    def spot(self) -> Spot:
+        """See `Replica.spot`."""
+        assert self._place is not None, "prepare comes first"
+        return Spot(self._place.host, self._place.gpu, self._gpus)
 
     def abort(self, ids: Sequence[int]) -> None:
         """See `Replica.abort`."""

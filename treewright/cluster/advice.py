@@ -25,6 +25,7 @@ FULL = 0.8
 """From this share on the busier side is what the search waits for."""
 WORTH = 1.1
 """So many times as fast a split must be to be advised."""
+AT_ONCE = "cluster.problems_in_flight"
 MOST = 8
 """The most replicas of one side for each of the other that are advised."""
 
@@ -60,10 +61,10 @@ def advice(policy: SideLoad, verifier: SideLoad, *, shared: bool = False) -> str
     """One line. `shared`: whether the sides compute on the same GPU, or the same cores."""
     busier, other = sorted((policy, verifier), key=lambda side: side.busy, reverse=True)
     told = f"the {busier.name} is busy {share(busier)}, the {other.name} {share(other)}"
-    if busier.busy < FULL:
-        return f"{told}: neither is full; more problems at once would use them"
     if shared:
-        return f"{told}: they share what they compute on, so another split would gain little"
+        return f"{told}: they share what they compute on, so no other split is promised to gain"
+    if busier.busy < FULL:
+        return f"{told}: neither is full; more problems at once ({AT_ONCE}) would use them"
     found = best(policy, verifier)
     if found is None:
         return f"{told}: no other split would be faster"

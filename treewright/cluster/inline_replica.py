@@ -14,6 +14,7 @@ from treewright.cluster.replica import (
     Port,
     PortHost,
     ReplicaDied,
+    Spot,
     build_port,
     describe,
 )
@@ -68,6 +69,10 @@ class InlineReplica:
     def stats(self) -> EngineStats | None:
         """See `Replica.stats`."""
         return self._host.stats() if self._host is not None else None
+
+    def spot(self) -> Spot:
+        """It has no place of its own."""
+        return Spot()
 
     def abort(self, ids: Sequence[int]) -> None:
         """See `Replica.abort`."""

@@ -11,7 +11,14 @@ from search.ports import one_line
 from treewright.cluster.limits import PoolLimits
 from treewright.cluster.liveness import in_time, poll_in_time
 from treewright.cluster.pool_stats import State
-from treewright.cluster.replica import Outcome, Replica, ReplicaDied, ReplicaHung, StartRefused
+from treewright.cluster.replica import (
+    Outcome,
+    Replica,
+    ReplicaDied,
+    ReplicaHung,
+    Spot,
+    StartRefused,
+)
 from treewright.cluster.slot import Slot
 from treewright.cluster.start_locks import StartLocks
 from treewright.cluster.watchdog import PortBlocked
@@ -120,11 +127,11 @@ class Keeper:
 
     async def _begin(self, replica: Replica) -> None:
         limit, slot = self.limits.start_timeout_s, self.slot
-        slot.state = State.PLACED
+        slot.state, slot.spot = State.PLACED, Spot()
         shared = await replica.prepare()  # it may wait for its place, which is no hang
         # The wait for its turn does not count.
         async with self.locks.compiling(replica.compiles()), self.locks.turn(shared):
-            slot.state = State.STARTS
+            slot.state, slot.spot = State.STARTS, replica.spot()
             try:
                 async with in_time(limit, "it was not ready"):
                     slot.info = await replica.start()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from typing import Protocol, TypeAlias, cast
@@ -37,6 +38,18 @@ Port: TypeAlias = Policy | Scorer
 Build: TypeAlias = Callable[[], Awaitable[Port]]
 Info: TypeAlias = dict[str, str | int | float]
 """What a ready replica says of itself: the `seconds` its start took, and the port's own facts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a replica is: its node's address, the numbers of its GPUs there, and how many it has.
+
+    Empty where it has none of its own.
+    """
+
+    node: str = ""
+    gpu: str = ""
+    gpus: float = 0.0
 
 
 class ReplicaDied(Exception):
@@ -95,6 +108,10 @@ class Replica(Protocol):
 
     def stats(self) -> EngineStats | None:
         """See `Metered`, as of the last poll; None where the port cannot tell."""
+        ...
+
+    def spot(self) -> Spot:
+        """Where it is, once it is prepared."""
         ...
 
     def abort(self, ids: Sequence[int]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from treewright.cluster.activity import Activity
 from treewright.cluster.pool_stats import ReplicaStats, State
-from treewright.cluster.replica import Call, Info, Outcome, Replica
+from treewright.cluster.replica import Call, Info, Outcome, Replica, Spot
 
 
 @dataclass(eq=False, slots=True)
@@ -49,6 +49,7 @@ class Slot:
     steps: int = 0
     """What the replica said of its engine's steps last."""
     state: State = State.PLACED
+    spot: Spot = field(default_factory=Spot)
     activity: Activity = field(default_factory=Activity)
     _taken: list[Ticket] = field(default_factory=list)
     _dropped: list[int] = field(default_factory=list)
@@ -89,17 +90,16 @@ class Slot:
     def stats(self) -> ReplicaStats:
         """What its replica is doing."""
         activity = self.activity
-        info = self.info if self.state is State.SERVES else {}  # else of the one that died
-        node, gpu = str(info.get("node", "")), str(info.get("gpu", ""))
-        cores = f"the cores of {node}" if node and info.get("device") == "cpu" else ""
+        spot, on_cpu = self.spot, self.info.get("device") == "cpu"
+        cores = f"the cores of {spot.node}" if spot.node and on_cpu else ""
         up_s = activity.up_s or 1.0
         return ReplicaStats(
             number=self.index + 1,
             state=State.GIVEN_UP if self.given_up else self.state,
-            node=node,
-            gpu=gpu,
-            gpus=float(info.get("gpus", 0.0)),
-            computes_on=f"GPU {gpu} of {node}" if gpu else cores,
+            node=spot.node,
+            gpu=spot.gpu,
+            gpus=spot.gpus,
+            computes_on=f"GPU {spot.gpu} of {spot.node}" if spot.gpu else cores,
             calls=self.load,
             engine=activity.engine,
             tokens=activity.tokens,

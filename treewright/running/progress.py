@@ -101,7 +101,7 @@ class Progress(Protocol):
         ...
 
     def last(self, view: View) -> None:
-        """The same at the end: it stays."""
+        """What they did all the while: it stays."""
         ...
 
 
@@ -215,8 +215,8 @@ def table_of(view: View) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for at, heading in enumerate(HEADINGS):
+    made = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
+    for at, heading in enumerate(HEADINGS.values()):
         made.add_column(heading, justify="left" if at < 4 else "right")
     for row in view.rows:
         made.add_row(*(Text(line(cell)) for cell in row))

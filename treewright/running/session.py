@@ -91,7 +91,7 @@ async def watching(ports: Ports, progress: Progress) -> AsyncIterator[None]:
         yield
     finally:
         showing.cancel()
-    progress.last(sight.look())
+    progress.last(sight.look(back=True))
 
 
 @dataclass

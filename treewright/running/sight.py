@@ -15,22 +15,32 @@ WINDOW_S = 5.0
 """Tokens per second are over so many."""
 SHOWN = 16
 """The most rows that are shown; the rest are counted."""
-HEADINGS = (
-    *("node", "GPU", "replica", "state", "running", "waiting", "tokens/s"),
-    *("KV use", "cache hits", "preempted", "idle"),
-)
+HEADINGS = {
+    "node": "node",
+    "GPU": "GPU",
+    "replica": "replica",
+    "state": "state",
+    "running": "run",
+    "waiting": "wait",
+    "tokens/s": "tok/s",
+    "KV use": "KV",
+    "cache hits": "hits",
+    "preempted": "preempted",
+    "idle": "idle",
+}
+"""What each cell is, and the same where there is little room."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
     """`rows` by node and GPU, with a cell for each of `HEADINGS`; `more` are not shown.
 
-    `sides`: how idle each is. `advice` may be None.
+    `idle`: how much each side is. `advice` may be None.
     """
 
     rows: tuple[tuple[str, ...], ...] = ()
     more: int = 0
-    sides: tuple[str, ...] = ()
+    idle: str = ""
     advice: str | None = None
 
     def lines(self) -> Iterator[str]:
@@ -38,7 +48,7 @@ class View:
         for row in self.rows:
             node, gpu, replica, state, *cells = row
             where = f"{node} GPU {gpu}" if gpu != DASH else node
-            figures = zip(HEADINGS[4:], cells, strict=True)
+            figures = zip(list(HEADINGS)[4:], cells, strict=True)
             told = ", ".join(f"{name} {cell}" for name, cell in figures if cell != DASH)
             yield f"{where}: {replica} {state}{', ' if told else ''}{told}"
         yield from self.notes()
@@ -47,7 +57,8 @@ class View:
         """What is no row."""
         if self.more:
             yield f"and {self.more} more replicas"
-        yield from self.sides
+        if self.idle:
+            yield self.idle
         if self.advice:
             yield self.advice
 
@@ -60,8 +71,11 @@ class Sight:
     now: Callable[[], float] = time.monotonic
     _samples: deque[tuple[float, dict[tuple[str, int], int]]] = field(default_factory=deque)
 
-    def look(self) -> View:
-        """What they are doing now; nothing of replicas in this process."""
+    def look(self, *, back: bool = False) -> View:
+        """What they are doing now, or with `back` what they did all the while.
+
+        Nothing of replicas in this process.
+        """
         found = self.stats()
         here = [
             (side, each)
@@ -73,13 +87,17 @@ class Sight:
             return View()
         rates = self._rates({(side, each.number): each.tokens for side, each in here})
         here.sort(key=lambda at: (not at[1].node, at[1].node, at[1].gpu, at[0], at[1].number))
-        rows = tuple(row(side, each, rates.get((side, each.number))) for side, each in here)
-        sides = tuple(
-            f"{side}: idle {percent(1 - pool.busy, 0)} %"
+        rows = tuple(
+            mean_row(side, each) if back else row(side, each, rates.get((side, each.number)))
+            for side, each in here
+        )
+        idle = ", ".join(
+            f"{side} {share(1 - pool.busy)}"
             for side, pool in found.items()
             if pool.busy is not None and any(one.node for one in pool.each)
         )
-        return View(rows[:SHOWN], max(0, len(rows) - SHOWN), sides, advised(found))
+        told = f"idle: {idle}" if idle else ""
+        return View(rows[:SHOWN], max(0, len(rows) - SHOWN), told, advised(found))
 
     def _rates(self, tokens: dict[tuple[str, int], int]) -> dict[tuple[str, int], float]:
         """Tokens per second of each since a look some seconds ago; none at the first."""
@@ -91,6 +109,20 @@ class Sight:
         if now <= since:
             return {}
         return {key: (count - before.get(key, 0)) / (now - since) for key, count in tokens.items()}
+
+
+def mean_row(side: str, each: ReplicaStats) -> tuple[str, ...]:
+    """The same over all its time: means, and the most of its KV cache."""
+    engine = each.engine
+    node, gpu, name, state, *_, hits, preempted, idle = row(side, each, None)
+    return (
+        *(node, gpu, name, state),
+        whole(each.mean_running) if engine else DASH,
+        whole(each.mean_waiting) if engine else DASH,
+        whole(each.tokens / each.up_s) if each.up_s else DASH,
+        share(each.kv_most if engine else None),
+        *(hits, preempted, idle),
+    )
 
 
 def row(side: str, each: ReplicaStats, rate: float | None) -> tuple[str, ...]:
