@@ -31,6 +31,7 @@ from search.ports import one_line
 from treewright.cluster.connection import worker_environment
 from treewright.cluster.engine_output import EngineOutput, with_output
 from treewright.cluster.gpu_meter import GpuMeter
+from treewright.cluster.prometheus import Exported, has_dashboard
 from treewright.cluster.replica import (
     Call,
     Info,
@@ -98,12 +99,17 @@ class News:
 class PortActor:
     """Hosts a whole port: prompting, engine and parsing. Becomes an actor in `RayReplica`."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        """`environment`: variables that its port finds, before anything of it is imported."""
+    def __init__(self, environment: Mapping[str, str], side: str = "") -> None:
+        """`environment`: variables that its port finds, before anything of it is imported.
+
+        `side`: `policy` or `scorer`, as its metrics say.
+        """
         os.environ.update(environment)
         self._host: PortHost | None = None
         self._words = EngineOutput.of_this_process()
         self._hiding = ExitStack()
+        self._side = side
+        self._exported: Exported | None = None
 
     async def place(self) -> ActorPlace:
         """Where this actor is."""
@@ -129,6 +135,7 @@ class PortActor:
         except ReplicaDied as error:
             return Dead(str(error), self._words.said())
         self._host = PortHost(port)
+        self._exported = Exported(self._side) if has_dashboard() else None
         seconds = round(time.monotonic() - began, 3)
         return {**describe(port), "seconds": seconds, "pid": os.getpid()}
 
@@ -140,9 +147,12 @@ class PortActor:
         """See `Replica.poll`."""
         host = self._started()
         try:
-            return News(await host.poll(wait_s), host.steps(), host.stats())
+            news = News(await host.poll(wait_s), host.steps(), host.stats())
         except ReplicaDied as error:
             return Dead(str(error), self._words.said())
+        if self._exported is not None:
+            self._exported.tell(host.calls(), news.stats)
+        return news
 
     async def abort(self, ids: Sequence[int]) -> None:
         """See `Replica.abort`."""
@@ -171,6 +181,7 @@ class RayReplica:
         start_timeout_s: float = 600.0,
         tell: Callable[[str], None] = lambda line: None,
         meter: GpuMeter | None = None,
+        side: str = "",
     ) -> None:
         """`seats` of its side. `tell` hears that it waits for a place; `environment`: see actor.
 
@@ -186,6 +197,7 @@ class RayReplica:
         self._actor: Any = None
         self._place: ActorPlace | None = None
         self._meter = meter or GpuMeter()
+        self._side = side
         self._held: Callable[[], None] = lambda: None
         self._gpus = 0.0
         self._steps = 0
@@ -205,7 +217,7 @@ class RayReplica:
                 runtime_env=worker_environment(),
                 **seat.options,
             )
-            .remote({**self._environment, **seat.environment})
+            .remote({**self._environment, **seat.environment}, self._side)
         )
         try:
             self._place = place = await self._placed(self._actor.place.remote(), seat)

@@ -187,7 +187,7 @@ def makers(
                 limit = config.start_timeout_s
                 replica = partial(actors.RayReplica, port, seats[side], environment, sentinel)
                 telling = partial(told, tell, side)
-                return partial(replica, start_timeout_s=limit, tell=telling, meter=meter)
+                return partial(replica, start_timeout_s=limit, tell=telling, meter=meter, side=side)
 
             yield actor("policy", policy), actor("scorer", scorer), sentinel
     except CannotPlace as error:

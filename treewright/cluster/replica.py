@@ -196,6 +196,10 @@ class PortHost:
         """See `Replica.stats`."""
         return stats_of(self._port)
 
+    def calls(self) -> int:
+        """How many run."""
+        return len(self._running)
+
     def abort(self, ids: Sequence[int]) -> None:
         """See `Replica.abort`."""
         for call_id in ids:
