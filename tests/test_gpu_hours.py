@@ -1,14 +1,17 @@
 """GPU-hours: what is counted, whose they are, that sessions add up, and how they are told."""
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
 
 from treewright.arms.gpu_time import GpuTime
+from treewright.cli import main
 from treewright.cluster.gpu_meter import GpuMeter
 from treewright.journal.damage import JournalError
 from treewright.journal.journal import Journal
+from treewright.journal.records import seal
 from treewright.running.gpu_hours import SharedGpus, gpu_seconds
 
 
@@ -89,8 +92,6 @@ def test_a_reading_that_is_none_is_refused(tmp_path: Path) -> None:
             await journal.append("gpus", "x", {"seconds": 1.0})
 
     asyncio.run(work())
-    from treewright.journal.records import seal
-
     (tmp_path / "driver.jsonl").write_bytes(seal("gpus", "x", {"seconds": -1}))
     with pytest.raises(JournalError, match="below 0"):
         Journal.open(tmp_path)
@@ -102,3 +103,38 @@ def test_hours_and_their_cost_are_told_and_no_cost_without_a_price() -> None:
     free = GpuTime.of(3600.0, None)
     assert free is not None
     assert free.to_json() == {"gpu_hours": 1.0}
+
+
+CONFIG = """
+dataset: {name: arithmetic, limit: 2}
+policy: {kind: scripted}
+scorer: {kind: scripted}
+strategy: {kind: best_of_n, n: 2}
+cluster: {backend: inline, gpu_hour_price: 2.0}
+"""
+
+
+def test_table_json_and_report_tell_the_gpu_hours_of_all_sessions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.yaml").write_text(CONFIG)
+    assert main(["run", "mine.yaml", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert "gpus" not in told, "there are none"
+    run = Path(told["run"])
+
+    async def two_sessions() -> None:
+        with Journal.open(run / "journal") as journal:
+            await journal.append("gpus", "a", {"seconds": 3600.0})
+            await journal.append("gpus", "a", {"seconds": 7200.0})
+            await journal.append("gpus", "b", {"seconds": 1800.0})
+
+    asyncio.run(two_sessions())
+    line = "GPUs: 2.500 GPU-hours, costs 5.00"
+    assert main(["score", str(run), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["gpus"] == {"gpu_hours": 2.5, "cost": 5.0}
+    assert main(["score", str(run)]) == 0
+    assert line in capsys.readouterr().out
+    assert main(["report", str(run)]) == 0
+    assert line in (run / "report.html").read_text()
