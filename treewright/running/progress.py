@@ -198,12 +198,13 @@ class BarProgress:
         """A table below the bar, which stays as it was last."""
         from rich.text import Text
 
+        if not view.rows:
+            return
         self.below[:] = [table_of(view), Text("\n".join(map(line, view.notes())))]
 
     def last(self, view: View) -> None:
-        """Redraw."""
-        if view.rows:
-            self.show(view)
+        """The table as it stays."""
+        self.show(view)
 
     def say(self, words: str) -> None:
         """One line above the bar."""
