@@ -28,8 +28,8 @@ class Muon:
     """
 
     def __init__(self, model: Any, rate: float) -> None:
-        """Takes the parameters of `model`; `rate` is the learning rate until it is set anew."""
-        named = list(model.named_parameters())
+        """Takes the parameters of `model` that learn; `rate` holds until another is set."""
+        named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
         self._matrices = [p for name, p in named if p.ndim == 2 and "embed" not in name]
         self._momenta = [torch.zeros_like(matrix) for matrix in self._matrices]
         rest = [p for name, p in named if p.ndim != 2 or "embed" in name]
