@@ -41,6 +41,7 @@ class SharedGpus:
             yield
         finally:
             noting.cancel()
+            await asyncio.gather(noting, return_exceptions=True)  # what it met, this meets too
             await self._note(journal, key)
             del self._parts[key]
 
