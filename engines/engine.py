@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol, TypeAlias, runtime_checkable
 
+from engines.stats import EngineStats, stats_of
 from search.core import Spent, Sureness
 from search.fault import Fault
 from search.ports import Closing
@@ -194,6 +195,10 @@ class Served:
     def engine_steps(self) -> int:
         """See `Stepping`; 0 where the engine cannot tell."""
         return self._by.engine_steps() if isinstance(self._by, Stepping) else 0
+
+    def engine_stats(self) -> EngineStats | None:
+        """See `engines.stats.Metered`; None where the engine cannot tell."""
+        return stats_of(self._by)
 
     def describe(self) -> Facts:
         """See `Describing`; nothing where the engine says nothing."""

@@ -11,11 +11,15 @@ from typing import Any, Generic
 
 from engines.engine import EngineError, Refused, one_line
 from engines.vllm_inputs import Asked, Told, adapted, prompt_of
+from engines.vllm_stats import VllmStats, listener
 from search.gather import gather
 
 
-def load_async(arguments: dict[str, object]) -> Any:
-    """An `AsyncLLM`. As in vLLM's own server it is made on the event loop, which waits for it."""
+def load_async(arguments: dict[str, object], stats: VllmStats | None = None) -> Any:
+    """An `AsyncLLM`, which tells `stats` of each step.
+
+    As in vLLM's own server it is made on the event loop, which waits for it.
+    """
     from vllm.engine.arg_utils import AsyncEngineArgs
     from vllm.usage.usage_lib import UsageContext
     from vllm.v1.engine.async_llm import AsyncLLM
@@ -23,7 +27,10 @@ def load_async(arguments: dict[str, object]) -> Any:
     # Without a context a step takes 2048 tokens. This one is for offline work, as ours is: 16384
     # tokens on an H100 and 8192 on smaller GPUs, where vLLM's server takes 8192 and 2048.
     context = UsageContext.LLM_CLASS
-    return AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments), usage_context=context)
+    listening = [listener(stats or VllmStats())]
+    return AsyncLLM.from_engine_args(
+        AsyncEngineArgs(**arguments), usage_context=context, stat_loggers=listening
+    )
 
 
 class OnGpu(ABC, Generic[Asked, Told]):

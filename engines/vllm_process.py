@@ -17,11 +17,13 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from engines.engine import EngineError, Facts, Refused, Request, one_line
 from engines.scoring import ScoreRequest
+from engines.stats import EngineStats
 from engines.stepper import Stepper
 from engines.vllm_config import VllmConfig
 from engines.vllm_gpu import OnGpu, load_async
 from engines.vllm_inputs import Asked, Told, adapted, prompt_of
 from engines.vllm_setup import collection_paused, prepare_environment, prepare_in_process
+from engines.vllm_stats import VllmStats, listener
 from search.ports import Closing
 
 IN_PROCESS = threading.Lock()
@@ -52,9 +54,11 @@ class Running(Generic[Asked, Told]):
         max_model_len: int,
         vocab_size: int,
         facts: Facts | None = None,
+        stats: VllmStats | None = None,
     ) -> None:
         self._server: Server[Asked, Told] = server
         self._facts = facts or {}
+        self._stats = stats or VllmStats()
         self._max_model_len = max_model_len
         self._vocab_size = vocab_size
 
@@ -76,6 +80,10 @@ class Running(Generic[Asked, Told]):
         """See `engines.engine.Stepping`."""
         return self._server.engine_steps()
 
+    def engine_stats(self) -> EngineStats | None:
+        """See `engines.stats.Metered`."""
+        return self._stats.now
+
     def describe(self) -> Facts:
         """See `engines.engine.Describing`."""
         return self._facts
@@ -91,8 +99,8 @@ async def start(
     arguments: Callable[[str], dict[str, object]],
     core: Callable[[dict[str, object]], InProcess[Asked, Told]],
     on_gpu: Callable[[Any], OnGpu[Asked, Told]],
-) -> tuple[Server[Asked, Told], int, int, Facts]:
-    """Load a model: what serves it, its context, its vocabulary, and what it is told of it.
+) -> tuple[Server[Asked, Told], int, int, Facts, VllmStats]:
+    """Load a model: what serves it, its context, its vocabulary, what it is told of it, its stats.
 
     Args:
         model: a folder, or a name on the Hugging Face hub.
@@ -113,10 +121,10 @@ async def start(
             if device == "cpu":
                 prepare_in_process()
                 stepper, its = await Stepper[Asked, Told].start(lambda: core(told))
-                return stepper, its.max_model_len, its.vocab_size, facts
-            llm = load_async(told)
+                return stepper, its.max_model_len, its.vocab_size, facts, its.stats
+            llm = load_async(told, stats := VllmStats())
             longest, words = llm.model_config.max_model_len, llm.model_config.get_vocab_size()
-            return on_gpu(llm), longest, words, facts
+            return on_gpu(llm), longest, words, facts, stats
     except Exception as error:
         raise EngineError(f"{model}: the engine does not start: {one_line(error)}") from error
 
@@ -147,6 +155,7 @@ class InProcess(ABC, Generic[Asked, Told]):
     def __init__(self, arguments: dict[str, object], adapter: Path | None = None) -> None:
         self._more = adapted(adapter)
         self._requests: dict[str, Asked] = {}
+        self.stats = VllmStats()
         if not IN_PROCESS.acquire(blocking=False):
             raise EngineError("this process has a CPU engine already; close it, or use another")
         try:
@@ -162,7 +171,8 @@ class InProcess(ABC, Generic[Asked, Told]):
 
         register_model_classes(Path(str(arguments["model"])))
         gc.freeze()  # vLLM collects several times while it starts: not through all modules again
-        self._engine = LLMEngine.from_engine_args(EngineArgs(**arguments))
+        listening = [listener(self.stats)]
+        self._engine = LLMEngine.from_engine_args(EngineArgs(**arguments), stat_loggers=listening)
         self.max_model_len: int = self._engine.model_config.max_model_len
         self.vocab_size: int = self._engine.model_config.get_vocab_size()
 

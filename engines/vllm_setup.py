@@ -81,7 +81,7 @@ def engine_arguments(model: str, config: VllmConfig, device: str) -> dict[str, o
         "kv_cache_dtype": config.kv_cache_dtype,
         "enable_prefix_caching": True,
         "generation_config": "vllm",  # not the model's: its sampling defaults stay out
-        "disable_log_stats": True,
+        "disable_log_stats": False,  # they go to `vllm_stats` only
         "use_tqdm_on_load": False,
     }
     if config.yarn_factor is not None:

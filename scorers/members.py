@@ -10,6 +10,7 @@ from math import log
 from typing import Any
 
 from engines.engine import Describing, Facts, Stepping
+from engines.stats import EngineStats, together
 from engines.traits import Examined, Judges, Traits, traits_of
 from scorers.log_odds import CERTAIN, probability
 from scorers.registry import SCORERS
@@ -145,6 +146,10 @@ class Members:
     def engine_steps(self) -> int:
         """See `engines.engine.Stepping`: of all that can tell."""
         return sum(port.engine_steps() for port in self.ports if isinstance(port, Stepping))
+
+    def engine_stats(self) -> EngineStats | None:
+        """See `engines.stats.Metered`: of all that can tell, as one."""
+        return together(self.ports)
 
     def describe(self) -> Facts:
         """See `engines.engine.Describing`: of the first that can tell."""

@@ -16,6 +16,7 @@ from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
 from search.ports import Failure, Policy, PolicyCall, PolicyReply, Scorer, ScorerCall, ScorerReply
 from treewright.cli import main
 from treewright.cluster.cluster import ClusterError
+from treewright.cluster.gpu_meter import GpuMeter
 from treewright.running import session
 
 Write = Callable[[str], None]
@@ -50,7 +51,7 @@ class Ports(Policy, Scorer):
     on_asked: Callable[["Ports"], None] = lambda ports: None
 
     def __post_init__(self) -> None:
-        self.policy, self.scorer = self, self
+        self.policy, self.scorer, self.gpus = self, self, GpuMeter()
 
     def apart(self, cache: str) -> "Ports":
         return Ports(self.stop_at, self.refused, self.opened, self.asked, cache, self.on_asked)

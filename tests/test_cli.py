@@ -269,6 +269,8 @@ def test_dry_run_says_what_validate_says(
 
 def test_a_resumed_run_is_the_same_run(config: str, capsys: pytest.CaptureFixture[str]) -> None:
     first = json.loads(told(capsys, "run", config, "--json")[1])
+    asked = first.pop("replicas")  # of the one session that asked any
+    assert [each["state"] for each in asked["policy"]["each"]] == ["serves"]
     assert json.loads(told(capsys, "resume", first["run"], "--json")[1]) == first
     assert json.loads(told(capsys, "run", config, "--json")[1]) == first
 

@@ -104,6 +104,9 @@ def infos(config: ClusterConfig, policy: Any, scorer: Any) -> dict[str, list[Map
             (reply,) = await ports.policy.extend([PolicyCall(path, 0, Until.END, 1)])
             assert isinstance(reply, PolicyReply)
             told.update({side: list(stats.infos) for side, stats in ports.stats().items()})
+            each = [one for stats in ports.stats().values() for one in stats.each]
+            told["spots"] = [{"node": one.node, "gpu": one.gpu, "gpus": one.gpus} for one in each]
+            assert (ports.gpus.seconds > 0) is any(one.gpus for one in each)
 
     run(work())
     return told
@@ -116,6 +119,7 @@ def test_replicas_of_four_and_two_gpus_have_them_on_one_node(cluster: Any) -> No
     told = infos(config, seen(tensor_parallel_size=4), seen(tensor_parallel_size=2))
     (policy,) = told["policy"]
     assert sorted(policy["gpus"].split(",")) == ["0", "1", "2", "3"]
+    assert [(spot["gpus"], len(spot["gpu"])) for spot in told["spots"]] == [(4, 7), (2, 3), (2, 3)]
     (zone,) = {scorer["node"] for scorer in told["scorer"]}
     assert policy["node"] != zone
     of_scorers = [scorer["gpus"].split(",") for scorer in told["scorer"]]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from engines.engine import EngineError, Finish, Generation, Refused, Request, Sampling
+from engines.stats import EngineStats, stats_of
 from engines.sureness import sureness
 from tiny_engines import (
     BLOCK,
@@ -168,8 +169,12 @@ def test_a_request_that_cannot_be_served_is_refused_in_its_place(
 
 
 def test_siblings_share_the_blocks_of_their_prompt(served: Served) -> None:
+    before = stats_of(served.engine) or EngineStats()
     sibling = Request(prompt(10, 2 * BLOCK + 5), only(7, 2))
     assert [a.cached_tokens for a in served.ask(*[sibling] * 4)] == [0, *[2 * BLOCK] * 3]
+    if now := stats_of(served.engine):  # of those that count, its own numbers say the same
+        counted = EngineStats(generated=8, read=2 * BLOCK + 4 * 5, hits=6 * BLOCK, asked=276)
+        assert now.since(before) == counted
 
 
 def test_a_continuation_finds_what_was_generated_in_the_cache(served: Served) -> None:

@@ -93,6 +93,7 @@ def test_replicas_that_never_came_are_counted_with_their_cause() -> None:
             "the tokens of 0 lost attempts are not in the ledger",
         ]
         figures = told({"policy": stats})["policy"]
+        assert isinstance(figures, dict)
         assert (figures["replicas"], figures["came"]) == (3, 1)
         assert figures["never_came"] == {"EngineError: no GPU": 2}
         await pool.close()

@@ -196,6 +196,13 @@ def test_labels_and_resources_of_a_node_are_asked_for() -> None:
     assert scorer.labels == {}
 
 
+@pytest.mark.parametrize("first", ["a", "b"])
+def test_what_needs_a_label_has_its_node_in_whatever_order_ray_names_them(first: str) -> None:
+    config = ClusterConfig(scorer_replicas=4, scorer_resources={"zone": "b"}, policy_gpus=4)
+    nodes = sorted((node(4, zone="a"), node(4, zone="b")), key=lambda n: n.labels["zone"] != first)
+    assert len(placed(config, CUDA, CUDA, *nodes)) == 5
+
+
 def test_a_cluster_that_has_no_gpu_yet_is_asked_for_one() -> None:
     waits = placed(ClusterConfig(), AUTO, CPU, node(0), grows=True, gpus_to_come=True)
     assert waits[0].bundles[0]["GPU"] == 1

@@ -17,6 +17,7 @@ from scorers.no_scorer import NoScorerConfig
 from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
 from search.ports import Failure, Policy, PolicyCall, PolicyReply, Scorer, ScorerCall, ScorerReply
 from treewright.cli import main
+from treewright.cluster.gpu_meter import GpuMeter
 from treewright.config.config import Config
 from treewright.config.load import load_config
 from treewright.running import session
@@ -49,7 +50,7 @@ class Ports(Policy, Scorer):
     cache: str = ""
 
     def __post_init__(self) -> None:
-        self.policy, self.scorer = self, self
+        self.policy, self.scorer, self.gpus = self, self, GpuMeter()
 
     def apart(self, cache: str) -> "Ports":
         return Ports(self.stop_at, self.opened, self.caches, cache)

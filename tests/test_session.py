@@ -33,6 +33,7 @@ from search.strategies.beam import Beam
 from search.strategies.best_of_n import BestOfN
 from search.strategies.majority import Majority
 from treewright.arms.metrics import Metrics
+from treewright.cluster.gpu_meter import GpuMeter
 from treewright.config.config import Config
 from treewright.config.load import load_config
 from treewright.journal.journal import Journal
@@ -79,7 +80,7 @@ class Ports(Policy, Scorer):
     asked: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.policy, self.scorer = self, self
+        self.policy, self.scorer, self.gpus = self, self, GpuMeter()
 
     def stats(self) -> dict[str, Any]:
         return {}

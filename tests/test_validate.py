@@ -56,6 +56,23 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("doubles.yaml").write_text(DOUBLES)
 
 
+def test_a_pilot_runs_problems_and_tells_what_all_will_take_and_leaves_no_run(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["validate", "doubles.yaml", "dataset.limit=12", "--pilot", "4", "--json"]) == 0
+    pilot = json.loads(capsys.readouterr().out)["pilot"]
+    assert (pilot["problems"], pilot["failed"]) == (4, 0)
+    tokens = pilot["expected_generated_tokens"]
+    assert 0 < tokens["low"] <= tokens["expected"] <= tokens["high"]
+    assert pilot["expected_seconds"]["low"] >= pilot["seconds"]
+    assert "expected_gpu_hours" not in pilot, "there are no GPUs"
+    assert not Path("runs").exists()
+    assert main(["validate", "doubles.yaml", "--pilot", "8"]) == 0
+    told = capsys.readouterr().out
+    assert "3 problems in 0:00" in told
+    assert "GPU-hours" not in told
+
+
 def planned(*overrides: str) -> RunPlan:
     """The plan of the doubles, changed as said."""
     return make_plan(load_config("doubles.yaml", overrides))

@@ -147,6 +147,7 @@ def test_vllm_is_told_that_the_work_is_offline(monkeypatch: pytest.MonkeyPatch, 
     from vllm.engine import arg_utils
     from vllm.usage.usage_lib import UsageContext
     from vllm.v1.engine.async_llm import AsyncLLM
+    from vllm.v1.metrics.loggers import PrometheusStatLogger
 
     told: dict[str, Any] = {}
     sizes = SimpleNamespace(max_model_len=40, get_vocab_size=lambda: 100)
@@ -159,6 +160,8 @@ def test_vllm_is_told_that_the_work_is_offline(monkeypatch: pytest.MonkeyPatch, 
     model = str(root / "benchmarks" / "arithmetic" / "policy")
     arguments = engine_arguments(model, VllmConfig(), "cuda")
     load_async(arguments)
+    (hears,) = told.pop("stat_loggers")
+    assert issubclass(hears, PrometheusStatLogger)  # in place of vLLM's own
     assert told == {"usage_context": UsageContext.LLM_CLASS}
 
     # What vLLM makes of it, on GPUs that are not here.

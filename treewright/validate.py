@@ -8,25 +8,44 @@ from dataclasses import asdict
 
 from search.wording import counted, size, whole
 from treewright.caching.opening import uncached
+from treewright.config.config import Config
 from treewright.config.load import load_runnable
 from treewright.config.notes import notes
+from treewright.pilot import Pilot, run_pilot
+from treewright.pilot_told import pilot_json, pilot_lines
 from treewright.plan import PlanSide, RunPlan, make_plan, total
 from treewright.terminal import line
 
 
 def validate(path: str, overrides: Sequence[str] = (), *, as_json: bool = False) -> int:
     """Print the plan. Raises `ConfigError` or `DatasetError` when there can be none."""
+    _tell(load_runnable(path, overrides), None, as_json=as_json)
+    return 0
+
+
+async def validate_with_pilot(
+    path: str, overrides: Sequence[str], size: int, *, as_json: bool = False
+) -> int:
+    """The same, after so many problems were run; see `treewright.pilot`.
+
+    Raises what `validate` and `run_pilot` raise.
+    """
     config = load_runnable(path, overrides)
+    _tell(config, await run_pilot(config, size), as_json=as_json)
+    return 0
+
+
+def _tell(config: Config, pilot: Pilot | None, *, as_json: bool) -> None:
     plan = make_plan(config)
     remarks = [*plan.notes, *notes(config), *uncached(config)]
     if as_json:
-        print(json.dumps({"valid": True, **asdict(plan), "notes": remarks}))
-        return 0
-    for name, text in _lines(plan):
+        more = {} if pilot is None else {"pilot": pilot_json(pilot)}
+        print(json.dumps({"valid": True, **asdict(plan), "notes": remarks, **more}))
+        return
+    for name, text in [*_lines(plan), *(pilot_lines(pilot) if pilot else ())]:
         print(f"{name:<12}{line(text)}")
     for remark in remarks:
         print(f"{'note':<12}{line(remark)}")
-    return 0
 
 
 def _lines(plan: RunPlan) -> Iterator[tuple[str, str]]:

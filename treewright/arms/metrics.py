@@ -10,6 +10,7 @@ from search.aggregation import MissingRule
 from search.limit import LimitReached
 from treewright.arms.arm import Arm
 from treewright.arms.columns import Place
+from treewright.arms.gpu_time import GpuTime
 from treewright.arms.graded_run import GradedRun
 from treewright.arms.measured import Measured
 from treewright.arms.scored import Scored
@@ -23,7 +24,8 @@ class Metrics:
 
     `problems` counts all that were selected, `failures` those that did not end in order.
     `exhausted` counts the searches that a limit ended, by the limit's name (`total_tokens`,
-    `depth`). `bills`: what the tokens of a side cost that has a price, None where unknown.
+    `depth`). `bills`: what the tokens of a side cost that has a price, None where unknown. `gpus`:
+    what was held of GPUs, None where there was none.
     """
 
     problems: int
@@ -32,6 +34,7 @@ class Metrics:
     ledger: Ledger
     exhausted: dict[str, int] = field(default_factory=dict)
     bills: dict[str, float | None] = field(default_factory=dict)
+    gpus: GpuTime | None = None
 
     def to_json(self) -> dict[str, object]:
         """A plain object; the same figures always give the same bytes."""
@@ -42,6 +45,7 @@ class Metrics:
             "ledger": asdict(self.ledger),
             "exhausted": self.exhausted,
             **({"bills": self.bills} if self.bills else {}),
+            **({"gpus": self.gpus.to_json()} if self.gpus else {}),
         }
 
     @property

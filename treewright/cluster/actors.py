@@ -26,9 +26,12 @@ from ray.exceptions import (
     RayTaskError,
 )
 
+from engines.stats import EngineStats
 from search.ports import one_line
 from treewright.cluster.connection import worker_environment
 from treewright.cluster.engine_output import EngineOutput, with_output
+from treewright.cluster.gpu_meter import GpuMeter
+from treewright.cluster.prometheus import Exported, has_dashboard
 from treewright.cluster.replica import (
     Call,
     Info,
@@ -36,6 +39,7 @@ from treewright.cluster.replica import (
     PortHost,
     ReplicaDied,
     ReplicaHung,
+    Spot,
     StartRefused,
     build_port,
     builder,
@@ -83,15 +87,29 @@ class Dead:
     refused: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a poll of an actor brings: see `Replica.poll`, `Replica.steps` and `Replica.stats`."""
+
+    ended: list[tuple[int, Outcome]]
+    steps: int
+    stats: EngineStats | None
+
+
 class PortActor:
     """Hosts a whole port: prompting, engine and parsing. Becomes an actor in `RayReplica`."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        """`environment`: variables that its port finds, before anything of it is imported."""
+    def __init__(self, environment: Mapping[str, str], side: str = "") -> None:
+        """`environment`: variables that its port finds, before anything of it is imported.
+
+        `side`: `policy` or `scorer`, as its metrics say.
+        """
         os.environ.update(environment)
         self._host: PortHost | None = None
         self._words = EngineOutput.of_this_process()
         self._hiding = ExitStack()
+        self._side = side
+        self._exported: Exported | None = None
 
     async def place(self) -> ActorPlace:
         """Where this actor is."""
@@ -117,6 +135,7 @@ class PortActor:
         except ReplicaDied as error:
             return Dead(str(error), self._words.said())
         self._host = PortHost(port)
+        self._exported = Exported(self._side) if has_dashboard() else None
         seconds = round(time.monotonic() - began, 3)
         return {**describe(port), "seconds": seconds, "pid": os.getpid()}
 
@@ -124,13 +143,16 @@ class PortActor:
         """See `Replica.submit`."""
         self._started().submit(batch)
 
-    async def poll(self, wait_s: float) -> tuple[list[tuple[int, Outcome]], int] | Dead:
-        """See `Replica.poll` and `Replica.steps`."""
+    async def poll(self, wait_s: float) -> News | Dead:
+        """See `Replica.poll`."""
         host = self._started()
         try:
-            return await host.poll(wait_s), host.steps()
+            news = News(await host.poll(wait_s), host.steps(), host.stats())
         except ReplicaDied as error:
             return Dead(str(error), self._words.said())
+        if self._exported is not None:
+            self._exported.tell(host.calls(), news.stats)
+        return news
 
     async def abort(self, ids: Sequence[int]) -> None:
         """See `Replica.abort`."""
@@ -158,8 +180,13 @@ class RayReplica:
         *,
         start_timeout_s: float = 600.0,
         tell: Callable[[str], None] = lambda line: None,
+        meter: GpuMeter | None = None,
+        side: str = "",
     ) -> None:
-        """`seats` of its side. `tell` hears that it waits for a place; `environment`: see actor."""
+        """`seats` of its side. `tell` hears that it waits for a place; `environment`: see actor.
+
+        `meter` counts the time of its GPUs.
+        """
         self._config = config
         self._seats = seats
         self._environment = environment
@@ -169,12 +196,18 @@ class RayReplica:
         self._seat: Reserved | None = None
         self._actor: Any = None
         self._place: ActorPlace | None = None
+        self._meter = meter or GpuMeter()
+        self._side = side
+        self._held: Callable[[], None] = lambda: None
+        self._gpus = 0.0
         self._steps = 0
+        self._stats: EngineStats | None = None
 
     async def prepare(self) -> str | None:
         """See `Replica.prepare`. As long as there is no room for it, it waits, and tells so."""
         await self._sentinel.there()
         self._seat = seat = self._seats.take()
+        self._gpus = seat.gpus
         self._actor = (
             ray.remote(PortActor)
             .options(
@@ -184,12 +217,13 @@ class RayReplica:
                 runtime_env=worker_environment(),
                 **seat.options,
             )
-            .remote({**self._environment, **seat.environment})
+            .remote({**self._environment, **seat.environment}, self._side)
         )
         try:
             self._place = place = await self._placed(self._actor.place.remote(), seat)
         except RayError as error:
             raise await self._death(error) from error
+        self._held = self._meter.take(seat.gpus)
         await self._sentinel.watch(place.node)
         return f"GPU {place.gpu} of {place.node}" if seat.shares else None
 
@@ -239,18 +273,26 @@ class RayReplica:
     async def poll(self, wait_s: float) -> list[tuple[int, Outcome]]:
         """See `Replica.poll`."""
         try:
-            news: tuple[list[tuple[int, Outcome]], int] | Dead
-            news = await self._unless_gone(self._actor.poll.remote(wait_s))
+            news: News | Dead = await self._unless_gone(self._actor.poll.remote(wait_s))
         except RayError as error:
             raise await self._death(error) from error
         if isinstance(news, Dead):
             raise ReplicaDied(self._told(news))
-        ended, self._steps = news
-        return ended
+        self._steps, self._stats = news.steps, news.stats
+        return news.ended
 
     def steps(self) -> int:
         """See `Replica.steps`."""
         return self._steps
+
+    def stats(self) -> EngineStats | None:
+        """See `Replica.stats`."""
+        return self._stats
+
+    def spot(self) -> Spot:
+        """See `Replica.spot`."""
+        assert self._place is not None, "prepare comes first"
+        return Spot(self._place.host, self._place.gpu, self._gpus)
 
     def abort(self, ids: Sequence[int]) -> None:
         """See `Replica.abort`."""
@@ -270,6 +312,7 @@ class RayReplica:
         except (RayError, NodeGone, TimeoutError):
             pass  # dead, or as good as dead
         finally:
+            self._held()
             if not self._sentinel.lost:  # Ray, asked without its head, would block
                 ray.kill(actor)
             if self._seat is not None:

@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from types import ModuleType
@@ -17,6 +17,8 @@ from search.fault import Fault
 from treewright.cluster.address import ConnectionRefused, on_loopback, ray_address
 from treewright.cluster.config import ClusterConfig
 from treewright.cluster.environment import carried
+from treewright.cluster.gpu_meter import GpuMeter
+from treewright.cluster.in_flight import slots_of
 from treewright.cluster.inline_replica import InlineReplica
 from treewright.cluster.limits import PoolLimits
 from treewright.cluster.placement import CannotPlace, place
@@ -55,6 +57,7 @@ class Ports:
 
     policy: PooledPolicy
     scorer: PooledScorer
+    gpus: GpuMeter = field(default_factory=GpuMeter)
 
     def stats(self) -> dict[str, PoolStats]:
         """The figures of both pools, under `policy` and `scorer`."""
@@ -66,7 +69,7 @@ class Ports:
         For one of several runs: what its searches cost is then the same beside others and alone.
         """
         pools = self.policy.pool, self.scorer.pool
-        return Ports(PooledPolicy(pools[0], cache), PooledScorer(pools[1], cache))
+        return Ports(PooledPolicy(pools[0], cache), PooledScorer(pools[1], cache), self.gpus)
 
 
 @asynccontextmanager
@@ -87,16 +90,29 @@ async def open_cluster(
     Raises:
         ClusterError: no Ray, a port that cannot be built, or no policy.
     """
-    with makers(config, policy, scorer, tell) as (make_policy, make_scorer, sentinel):
+    meter = GpuMeter()
+    with makers(config, policy, scorer, tell, meter) as (make_policy, make_scorer, sentinel):
         limits = PoolLimits(
             calls_in_flight=config.calls_in_flight,
             max_restarts=config.max_restarts,
             call_timeout_s=config.call_timeout_s,
             start_timeout_s=config.start_timeout_s,
         )
-        pool = partial(Pool, limits=limits, tell=tell, start_locks=StartLocks())
-        policies = pool(make_policy, config.policy_replicas, name=port_name("policy", policy))
-        scorers = pool(make_scorer, config.scorer_replicas, name=port_name("scorer", scorer))
+        locks = StartLocks()
+
+        def pool(side: str, make: Make, part: Part) -> Pool:
+            return Pool(
+                make,
+                getattr(config, f"{side}_replicas"),
+                limits,
+                name=port_name(side, part),
+                tell=tell,
+                start_locks=locks,
+                room=slots_of(traits_of(part)),
+            )
+
+        policies = pool("policy", make_policy, policy)
+        scorers = pool("scorer", make_scorer, scorer)
 
         def end(cause: str) -> None:
             policies.end(cause)
@@ -105,7 +121,9 @@ async def open_cluster(
         try:
             async with sentinel.watching(end) if sentinel else nullcontext():
                 await asyncio.gather(start_policies(policies), start_scorers(scorers))
-                yield Ports(PooledPolicy(policies), PooledScorer(scorers))
+                policies.measure()
+                scorers.measure()
+                yield Ports(PooledPolicy(policies), PooledScorer(scorers), meter)
         finally:
             await asyncio.gather(policies.close(), scorers.close())
 
@@ -139,11 +157,15 @@ def load_actors(address: str | None) -> ModuleType:
 
 @contextmanager
 def makers(
-    config: ClusterConfig, policy: Part, scorer: Part, tell: Callable[[str], None]
+    config: ClusterConfig,
+    policy: Part,
+    scorer: Part,
+    tell: Callable[[str], None],
+    meter: GpuMeter | None = None,
 ) -> Iterator[tuple[Make, Make, Sentinel | None]]:
     """How to make a replica of the policy and of the scorer, while the cluster is there.
 
-    And who watches its machines, where it has any.
+    And who watches its machines, where it has any. `meter` counts the time of its GPUs.
     """
     if config.backend == "inline":
         watch = Watch(tell, (config.start_timeout_s, config.call_timeout_s))
@@ -164,7 +186,8 @@ def makers(
                     return partial(InlineReplica, builder(port))
                 limit = config.start_timeout_s
                 replica = partial(actors.RayReplica, port, seats[side], environment, sentinel)
-                return partial(replica, start_timeout_s=limit, tell=partial(told, tell, side))
+                telling = partial(told, tell, side)
+                return partial(replica, start_timeout_s=limit, tell=telling, meter=meter, side=side)
 
             yield actor("policy", policy), actor("scorer", scorer), sentinel
     except CannotPlace as error:

@@ -40,6 +40,9 @@ class ClusterConfig:
     """The same of a verifier replica."""
     cpus: float = 1.0
     """CPU cores that Ray sets aside for one replica."""
+    gpu_hour_price: float | None = None
+    """What one GPU costs for an hour, in any currency: with it tables and reports tell what the
+    GPU-hours of a run cost."""
     problems_in_flight: int | None = None
     """How many problems are searched at once; `null` is as many as fill the engines: twice
     their `max_num_seqs` on all replicas of both sides, over the calls that one search has in
@@ -71,6 +74,8 @@ class ClusterConfig:
         for name in ("policy_gpus", "scorer_gpus", "cpus"):
             if (value := getattr(self, name)) is not None:
                 check_number(name, value, high=1024.0)
+        if self.gpu_hour_price is not None:
+            check_number("gpu_hour_price", self.gpu_hour_price, low=0.0)
         for side in ("policy", "scorer"):
             check_resources(f"{side}_resources", getattr(self, f"{side}_resources"))
         for name in self.env:

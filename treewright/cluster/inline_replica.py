@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+from engines.stats import EngineStats
 from treewright.cluster.replica import (
     Build,
     Call,
@@ -13,6 +14,7 @@ from treewright.cluster.replica import (
     Port,
     PortHost,
     ReplicaDied,
+    Spot,
     build_port,
     describe,
 )
@@ -63,6 +65,14 @@ class InlineReplica:
     def steps(self) -> int:
         """See `Replica.steps`."""
         return self._host.steps() if self._host is not None else 0
+
+    def stats(self) -> EngineStats | None:
+        """See `Replica.stats`."""
+        return self._host.stats() if self._host is not None else None
+
+    def spot(self) -> Spot:
+        """It has no place of its own."""
+        return Spot()
 
     def abort(self, ids: Sequence[int]) -> None:
         """See `Replica.abort`."""

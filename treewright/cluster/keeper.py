@@ -10,7 +10,15 @@ from typing import Protocol
 from search.ports import one_line
 from treewright.cluster.limits import PoolLimits
 from treewright.cluster.liveness import in_time, poll_in_time
-from treewright.cluster.replica import Outcome, Replica, ReplicaDied, ReplicaHung, StartRefused
+from treewright.cluster.pool_stats import State
+from treewright.cluster.replica import (
+    Outcome,
+    Replica,
+    ReplicaDied,
+    ReplicaHung,
+    Spot,
+    StartRefused,
+)
 from treewright.cluster.slot import Slot
 from treewright.cluster.start_locks import StartLocks
 from treewright.cluster.watchdog import PortBlocked
@@ -102,7 +110,7 @@ class Keeper:
             except Exception as bug:  # noqa: BLE001 - whatever it is, its calls are asked elsewhere
                 self._died(ReplicaDied(one_line(bug)))
             finally:
-                self.slot.replica = None
+                self.slot.replica, self.slot.state = None, State.REPLACED
                 await self._stop(replica)
         return ready
 
@@ -118,18 +126,21 @@ class Keeper:
             self.tell(f"{self.named} died: {death}; {aftermath}")
 
     async def _begin(self, replica: Replica) -> None:
-        limit = self.limits.start_timeout_s
+        limit, slot = self.limits.start_timeout_s, self.slot
+        slot.state, slot.spot = State.PLACED, Spot()
         shared = await replica.prepare()  # it may wait for its place, which is no hang
         # The wait for its turn does not count.
         async with self.locks.compiling(replica.compiles()), self.locks.turn(shared):
+            slot.state, slot.spot = State.STARTS, replica.spot()
             try:
                 async with in_time(limit, "it was not ready"):
-                    self.slot.info = await replica.start()
+                    slot.info = await replica.start()
             except BaseException:
                 await self._stop(replica)  # what it holds is free before the next one looks
                 raise
-        slot = self.slot
         slot.replica, slot.steps, slot.quiet, slot.came = replica, replica.steps(), 0.0, True
+        slot.state = State.SERVES
+        slot.activity.renewed()
         if self.told:
             self.tell(f"{self.named} is back")
             self.told = ""
@@ -154,9 +165,10 @@ class Keeper:
             ended = await poll_in_time(
                 replica, wait_s, limit, self.limits.silent_s, self._tell_silence
             )
-            self.home.accept(self.slot, ended)
             # Where this process was too busy or was stopped, the replica is not to blame.
             seconds = min(loop.time() - began, 2 * wait_s)
+            self.slot.activity.heard(seconds, self.slot.load, replica.stats())
+            self.home.accept(self.slot, ended)
             quiet = self.slot.heard(reply=bool(ended), steps=replica.steps(), seconds=seconds)
             if quiet >= limit:
                 calls = f"{self.slot.load} {'call' if self.slot.load == 1 else 'calls'} in flight"

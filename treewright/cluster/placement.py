@@ -248,9 +248,13 @@ def alone(need: Need, widest: float) -> Group:
 
 
 def check_room(groups: Sequence[Group], nodes: Sequence[Node]) -> None:
-    """Put each bundle on the first node that has room, the largest first. Raises `CannotPlace`."""
-    rooms = [(node, dict(node.total)) for node in nodes]
-    lacking = [each for each in sorted(groups, key=size, reverse=True) if not put(each, rooms)]
+    """Put each bundle on the first node that has room. Raises `CannotPlace`.
+
+    Tried in two orders: the largest first, and first those that not every node can have.
+    """
+    largest = sorted(groups, key=size, reverse=True)
+    choosy = sorted(largest, key=lambda group: not group.labels)
+    lacking = min(unplaced(largest, nodes), unplaced(choosy, nodes), key=len)
     if not lacking:
         return
     first = lacking[0]
@@ -264,6 +268,12 @@ def check_room(groups: Sequence[Group], nodes: Sequence[Node]) -> None:
         f"need{'s' if len(sides) == 1 else ''} {first.told} on one node; this cluster has "
         f"{machines}"
     )
+
+
+def unplaced(groups: Sequence[Group], nodes: Sequence[Node]) -> list[Group]:
+    """Those that find no room, placed in this order."""
+    rooms = [(node, dict(node.total)) for node in nodes]
+    return [each for each in groups if not put(each, rooms)]
 
 
 def size(group: Group) -> tuple[float, float]:

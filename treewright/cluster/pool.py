@@ -15,6 +15,7 @@ from functools import partial
 from itertools import count
 
 from search.ports import Failure, FailureKind, one_line
+from treewright.cluster.activity import Activity
 from treewright.cluster.affinity import Affinity
 from treewright.cluster.keeper import Keeper
 from treewright.cluster.limits import PoolLimits
@@ -42,11 +43,13 @@ class Pool:
         name: str = "port",
         tell: Callable[[str], None] = lambda line: None,
         start_locks: StartLocks | None = None,
+        room: int | None = None,
     ) -> None:
+        """`room`: how many calls one replica computes side by side, None where nobody knows."""
         self.limits = limits
         self.extinct: str | None = None
         """Why no replica is left; None while there is one, or one to come."""
-        self._slots = [Slot(index) for index in range(size)]
+        self._slots = [Slot(index, activity=Activity(room)) for index in range(size)]
         locks = start_locks or StartLocks()
         names = [f"{name} replica {number} of {size}" for number in range(1, size + 1)]
         self._keepers = [
@@ -107,7 +110,13 @@ class Pool:
             load=tuple(slot.load for slot in self._slots),
             infos=tuple(slot.info for slot in self._slots),
             missing=tuple("" if slot.came else slot.cause for slot in self._slots),
+            each=tuple(slot.stats() for slot in self._slots),
         )
+
+    def measure(self) -> None:
+        """Count from now how much the replicas are at work."""
+        for slot in self._slots:
+            slot.activity.measure()
 
     # --- a call ---------------------------------------------------------------------------------
 
@@ -177,6 +186,7 @@ class Pool:
                 self._duplicates += 1
                 continue
             slot.deaths = 0
+            slot.activity.generated += outcome.spent.generated
             self._answer(ticket, outcome)
         if ended:
             self._wake()

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from typing import Protocol, TypeAlias, cast
 
 from engines.engine import Describing, EngineError, Stepping
+from engines.stats import EngineStats, stats_of
 from search.fault import Fault
 from search.ports import (
     Closing,
@@ -36,6 +38,18 @@ Port: TypeAlias = Policy | Scorer
 Build: TypeAlias = Callable[[], Awaitable[Port]]
 Info: TypeAlias = dict[str, str | int | float]
 """What a ready replica says of itself: the `seconds` its start took, and the port's own facts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a replica is: its node's address, the numbers of its GPUs there, and how many it has.
+
+    Empty where it has none of its own.
+    """
+
+    node: str = ""
+    gpu: str = ""
+    gpus: float = 0.0
 
 
 class ReplicaDied(Exception):
@@ -90,6 +104,14 @@ class Replica(Protocol):
 
     def steps(self) -> int:
         """See `Stepping`, as of the last poll; 0 where the port cannot tell."""
+        ...
+
+    def stats(self) -> EngineStats | None:
+        """See `Metered`, as of the last poll; None where the port cannot tell."""
+        ...
+
+    def spot(self) -> Spot:
+        """Where it is, once it is prepared."""
         ...
 
     def abort(self, ids: Sequence[int]) -> None:
@@ -169,6 +191,14 @@ class PortHost:
     def steps(self) -> int:
         """See `Replica.steps`."""
         return self._stepping.engine_steps() if self._stepping else 0
+
+    def stats(self) -> EngineStats | None:
+        """See `Replica.stats`."""
+        return stats_of(self._port)
+
+    def calls(self) -> int:
+        """How many run."""
+        return len(self._running)
 
     def abort(self, ids: Sequence[int]) -> None:
         """See `Replica.abort`."""

@@ -33,6 +33,8 @@ class Reserved:
     needs: str
     shares: bool
     """Whether its GPU is shared."""
+    gpus: float
+    """How many it has, of one too a part."""
     group: PlacementGroup | None = None
 
     def waits(self) -> bool:
@@ -106,4 +108,6 @@ def sit(group: Group, seat: Seat, asked: PlacementGroup | None, cpus: float) -> 
     if len(group.bundles) > 1:
         environment[OVER_NODES] = "1"
     shares = 0 < seat.gpus < 1
-    return Reserved(options, environment, group.told, shares, asked)
+    over_nodes = len(group.bundles) > 1
+    gpus = sum(each.get("GPU", 0.0) for each in group.bundles) if over_nodes else seat.gpus
+    return Reserved(options, environment, group.told, shares, gpus, asked)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from treewright.cluster.replica import Call, Info, Outcome, Replica
+from treewright.cluster.activity import Activity
+from treewright.cluster.pool_stats import ReplicaStats, State
+from treewright.cluster.replica import Call, Info, Outcome, Replica, Spot
 
 
 @dataclass(eq=False, slots=True)
@@ -46,6 +48,9 @@ class Slot:
     """Seconds without a reply or a step while calls were in flight."""
     steps: int = 0
     """What the replica said of its engine's steps last."""
+    state: State = State.PLACED
+    spot: Spot = field(default_factory=Spot)
+    activity: Activity = field(default_factory=Activity)
     _taken: list[Ticket] = field(default_factory=list)
     _dropped: list[int] = field(default_factory=list)
 
@@ -81,6 +86,29 @@ class Slot:
         if self._dropped:
             self.replica.abort(self._dropped)
             self._dropped = []
+
+    def stats(self) -> ReplicaStats:
+        """What its replica is doing."""
+        activity = self.activity
+        spot, on_cpu = self.spot, self.info.get("device") == "cpu"
+        cores = f"the cores of {spot.node}" if spot.node and on_cpu else ""
+        up_s = activity.up_s or 1.0
+        return ReplicaStats(
+            number=self.index + 1,
+            state=State.GIVEN_UP if self.given_up else self.state,
+            node=spot.node,
+            gpu=spot.gpu,
+            gpus=spot.gpus,
+            computes_on=f"GPU {spot.gpu} of {spot.node}" if spot.gpu else cores,
+            calls=self.load,
+            engine=activity.engine,
+            tokens=activity.tokens,
+            up_s=activity.up_s,
+            busy_s=activity.busy_s,
+            mean_running=activity.running_s / up_s,
+            mean_waiting=activity.waiting_s / up_s,
+            kv_most=activity.kv_most,
+        )
 
     def empty(self) -> list[Ticket]:
         """The replica is gone: take out all that was in flight."""

@@ -1,4 +1,4 @@
-"""The records that are no replies: grades, failures, readings of a clock, and what each may hold.
+"""The records that are no replies: grades, failures, readings of meters, and what each may hold.
 
 Of a kind that is not listed here, any object is let through: who reads it checks it.
 """
@@ -65,6 +65,7 @@ def _grade(data: dict[str, Any]) -> None:
 NOTES: Mapping[str, Check] = {
     "failure": _failure,
     "clock": _clock,
+    "gpus": _clock,
     GRADE: _grade,
     RESULT: check_result,
 }

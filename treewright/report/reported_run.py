@@ -9,6 +9,7 @@ from search.aggregation import Aggregator
 from search.core import Spending
 from search.ports import Failure, FailureKind
 from treewright.arms.arm import Arm, arms_of
+from treewright.arms.gpu_time import GpuTime
 from treewright.arms.graded_run import GradedRun
 from treewright.config.checks import unjudged as no_verifier
 from treewright.files.opening import UnsafeFile
@@ -31,8 +32,9 @@ class ReportedRun:
     `aggregations`: those of its config, and `last` to hold them against; none where no verifier was
     asked, and `unjudged` says why. `config`, `environment`: files of the run, as text. `pending`:
     problems without a result yet. `lost`: what was spent on problems that failed, and before a
-    reply that failed was had. `damage`: what is amiss with the journal, empty when nothing is.
-    `called`: the config's name and, beside runs of the same name, what differs.
+    reply that failed was had. `gpus`: what all its sessions held of them. `damage`:
+    what is amiss with the journal, empty when nothing is. `called`: the config's name and, beside
+    runs of the same name, what differs.
     """
 
     source: RecordedRun
@@ -46,6 +48,7 @@ class ReportedRun:
     pending: int = 0
     lost: Spending = field(default_factory=Spending)
     damage: str = ""
+    gpus: GpuTime | None = None
     called: str = ""
 
     @property
@@ -108,6 +111,7 @@ async def read(label: str, path: Path) -> ReportedRun:
         for row in source.dataset.bad_rows
     ]
     reading.pending, reading.lost = found.pending, found.lost
+    reading.gpus = GpuTime.of(found.gpu_seconds, source.config.cluster.gpu_hour_price)
     reading.damage = source.damage(found.counts, found.pending)
     return reading
 

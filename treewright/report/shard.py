@@ -15,6 +15,7 @@ from treewright.journal.damage import JournalCounts
 from treewright.journal.journal import Journal
 from treewright.report.problem_summary import ProblemSummary, summary_of
 from treewright.running.controller import Failed
+from treewright.running.gpu_hours import gpu_seconds
 from treewright.running.processes import in_processes
 from treewright.running.recorded import RecordedRun
 from treewright.running.wasted import lost
@@ -25,8 +26,8 @@ class Shard:
     """What the journal holds of some problems.
 
     `cases` and `failed` come with the number of their problem in the data, in its order. `pending`:
-    problems without a result yet. `lost`: what replies on them cost that is in no case. `counts`:
-    of the whole journal.
+    problems without a result yet. `lost`: what replies on them cost that is in no case. `counts`,
+    `gpu_seconds`: of the whole journal.
     """
 
     # Never spelled out: `asyncio.run` does so to its result, for seconds where it is large.
@@ -35,6 +36,7 @@ class Shard:
     pending: int = 0
     lost: Spending = field(default_factory=Spending)
     counts: JournalCounts = field(default_factory=JournalCounts)
+    gpu_seconds: float | None = None
 
 
 async def replayed(source: RecordedRun, aggregations: Sequence[str], processes: int) -> Shard:
@@ -48,6 +50,7 @@ async def replayed(source: RecordedRun, aggregations: Sequence[str], processes: 
         pending=sum(part.pending for part in parts),
         lost=sum((part.lost for part in parts), Spending()),
         counts=parts[0].counts,
+        gpu_seconds=parts[0].gpu_seconds,
     )
 
 
@@ -85,6 +88,7 @@ async def _replay(
             await asyncio.sleep(0)
         failed = [each.problem_id for _, each in part.failed]
         part.lost, part.counts = lost(journal, booked, failed), journal.counts
+        part.gpu_seconds = gpu_seconds(journal)
     return part
 
 

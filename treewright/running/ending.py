@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from benchmarks.datasets import Dataset
 from search.ports import Failure, FailureKind
 from treewright.arms.arm import arms_of
+from treewright.arms.gpu_time import GpuTime
 from treewright.arms.metrics import Metrics, measure
 from treewright.arms.tariff import Tariff
 from treewright.config.config import Config
@@ -26,7 +27,7 @@ class Ending:
     metrics: Metrics
     failed: list[Failed]
     pending: int
-    replicas: dict[str, dict[str, object]] = field(default_factory=dict)
+    replicas: dict[str, object] = field(default_factory=dict)
 
     @property
     def status(self) -> Status:
@@ -51,4 +52,5 @@ def ending(config: Config, dataset: Dataset, known: Known) -> Ending:
     ledger = with_lost(metrics.ledger, known.lost)
     pending = len(dataset.samples) - len(known.results) - len(known.failed)
     metrics = replace(metrics, ledger=ledger, bills=Tariff.of(config).bills(ledger))
-    return Ending(metrics, failed, pending)
+    gpus = GpuTime.of(known.gpu_seconds, config.cluster.gpu_hour_price)
+    return Ending(replace(metrics, gpus=gpus), failed, pending)

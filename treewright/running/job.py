@@ -89,13 +89,23 @@ class Job:
 
     async def finish(self, journal: Journal, site: Site | None = None) -> Ending:
         """A session at the run; its figures and what was raised are written, then how it ended."""
-        ending = await Session(self.config, self.dataset, journal).finish(site)
+        session = Session(self.config, self.dataset, journal)
+        try:
+            ending = await session.finish(site)
+        except BaseException:
+            with suppress(RunWriteError):  # what went wrong first is what is told
+                self.write_replicas(session)
+            raise
         self.run.write_json("metrics.json", ending.metrics.to_json())
-        if ending.replicas:
-            self.run.write_json(REPLICAS, ending.replicas)
+        self.write_replicas(session)
         write_tracebacks(self.run, ending.failed, journal.failed)
         self.run.set_status(ending.status)
         return ending
+
+    def write_replicas(self, session: Session) -> None:
+        """What became of those that the session asked, if it asked any."""
+        if session.replicas:
+            self.run.write_json(REPLICAS, session.replicas)
 
 
 def begin(

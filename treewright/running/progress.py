@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from search.core import Spent
 from search.wording import amount, percent, whole
+from treewright.running.sight import HEADINGS, View
+from treewright.terminal import line
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 PLAIN_SECONDS = 10.0
 """How often a plain progress line is printed."""
+REPLICAS_SECONDS = 60.0
+"""How often plain lines about the replicas are printed."""
 
 
 @dataclass
@@ -85,8 +92,16 @@ class Progress(Protocol):
         """Show the tally as it is now."""
         ...
 
-    def say(self, line: str) -> None:
+    def say(self, words: str) -> None:
         """One line that stays."""
+        ...
+
+    def show(self, view: View) -> None:
+        """What the replicas are doing now."""
+        ...
+
+    def last(self, view: View) -> None:
+        """What they did all the while: it stays."""
         ...
 
 
@@ -121,28 +136,47 @@ class PlainProgress:
 
     def __init__(self, tally: Tally) -> None:
         self.tally = tally
-        self.last = time.monotonic()
+        self.printed = self.shown = time.monotonic()
 
     def update(self) -> None:
         """Print when it is time."""
-        if time.monotonic() - self.last >= PLAIN_SECONDS:
-            self.last = time.monotonic()
+        if time.monotonic() - self.printed >= PLAIN_SECONDS:
+            self.printed = time.monotonic()
             self.say(describe(self.tally))
 
-    def say(self, line: str) -> None:
+    def show(self, view: View) -> None:
+        """Print when it is time."""
+        if time.monotonic() - self.shown >= REPLICAS_SECONDS:
+            self.last(view)
+
+    def last(self, view: View) -> None:
+        """A line per replica."""
+        self.shown = time.monotonic()
+        for words in view.lines():
+            self.say(line(words))
+
+    def say(self, words: str) -> None:
         """One line on stderr."""
-        print(line, file=sys.stderr, flush=True)
+        print(words, file=sys.stderr, flush=True)
 
 
 class BarProgress:
-    """A rich bar with problems, tokens/s, time left and running accuracy."""
+    """A rich bar with problems, tokens/s, time left and running accuracy; replicas below it."""
 
     def __init__(self, tally: Tally) -> None:
         from rich import progress
-        from rich.console import Console
+        from rich.console import Console, RenderableType
 
+        below: list[RenderableType] = []
+
+        class Bar(progress.Progress):
+            def get_renderables(self) -> Iterable[RenderableType]:
+                yield from super().get_renderables()
+                yield from below
+
+        self.below = below
         self.tally = tally
-        self.bar = progress.Progress(
+        self.bar = Bar(
             progress.TextColumn(tally.noun),
             progress.BarColumn(),
             progress.MofNCompleteColumn(),
@@ -160,9 +194,34 @@ class BarProgress:
         figures = f"{rate}{left}{failed}  {self.tally.accuracies()}"
         self.bar.update(self.task, completed=self.tally.done, figures=figures)
 
-    def say(self, line: str) -> None:
+    def show(self, view: View) -> None:
+        """A table below the bar, which stays as it was last."""
+        from rich.text import Text
+
+        if not view.rows:
+            return
+        self.below[:] = [table_of(view), Text("\n".join(map(line, view.notes())))]
+
+    def last(self, view: View) -> None:
+        """The table as it stays."""
+        self.show(view)
+
+    def say(self, words: str) -> None:
         """One line above the bar."""
-        self.bar.console.print(line, markup=False, highlight=False)
+        self.bar.console.print(words, markup=False, highlight=False)
+
+
+def table_of(view: View) -> Table:
+    """The rows, numbers to the right."""
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
+    for at, heading in enumerate(HEADINGS.values()):
+        made.add_column(heading, justify="left" if at < 4 else "right")
+    for row in view.rows:
+        made.add_row(*(Text(line(cell)) for cell in row))
+    return made
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from treewright.config.stand_in import StandIn
 from treewright.journal.journal import Journal, JournalError
 from treewright.journal.results import RESULT, ResultError, search_again
 from treewright.running.controller import Failed, Grading
+from treewright.running.gpu_hours import gpu_seconds
 from treewright.running.memory import (
     RecordedMemory,
     RecordedPorts,
@@ -44,7 +45,7 @@ class Known:
     which it became known. Of searches that only a table is made of, `scored` has what that needs,
     and `solved` those that could not be scored: what fails there fails again with the table.
     `lost`: what was paid for and is in no result. `damage`: what is amiss with the journal, empty
-    when nothing is.
+    when nothing is. `gpu_seconds`: see `treewright.running.gpu_hours`.
     """
 
     # A large run is never spelled out: `asyncio.run` does so to its result, for seconds.
@@ -54,6 +55,7 @@ class Known:
     pending: list[Sample] = field(default_factory=list)
     lost: Spending = field(default_factory=Spending)
     damage: str = ""
+    gpu_seconds: float | None = None
 
     @property
     def results(self) -> list[Solved | Scored]:
@@ -74,7 +76,11 @@ class Known:
         self.solved.append(item)
 
     def book_lost(self, journal: Journal) -> None:
-        """Count what was lost. Raises `JournalError` where a record cannot be read any more."""
+        """Count what was lost, and what was held of GPUs.
+
+        Raises `JournalError` where a record cannot be read any more.
+        """
+        self.gpu_seconds = gpu_seconds(journal)
         again = [item for item in self.results if item.problem_id in journal.failed]
         booked = {
             item.problem_id: item.spent if isinstance(item, Scored) else item.search.costs.spent

@@ -23,7 +23,7 @@ async def read_scored(run: RecordedRun, scoring: Scoring) -> Known:
         known, counts = await _read(run, scoring, 0, 1)
     else:
         parts = await in_processes(partial(_read_part, run.path, scoring), processes)
-        known, counts = Known(), parts[0][1]
+        known, counts = Known(gpu_seconds=parts[0][0].gpu_seconds), parts[0][1]
         for part, _ in parts:
             known.solved += part.solved
             known.scored += part.scored

@@ -26,12 +26,17 @@ from treewright.config.sources import steered_by_own_code
 from treewright.journal.journal import Journal
 from treewright.running.controller import Controller, Failed, Grading
 from treewright.running.ending import Ending, ending
+from treewright.running.gpu_hours import SharedGpus
 from treewright.running.memory import JournalMemory, SparedScorer, noted_failures
 from treewright.running.progress import Progress, Tally, add_spent, open_progress
 from treewright.running.replay import Known, Replay, Scoring
 from treewright.running.replicas import incidents, told
+from treewright.running.sight import Sight
 from treewright.running.stopping import listen
 from treewright.terminal import line
+
+SHOWN_S = 1.0
+"""How often the display of the replicas changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,7 @@ class Site:
     tally: Tally
     progress: Progress
     stop: asyncio.Event
+    gpus: SharedGpus
 
 
 @asynccontextmanager
@@ -63,10 +69,29 @@ async def open_site(
             stopping.draining = True
             progress.say(f"ready after {tally.seconds:.0f} s")
             tally.start()
-            yield Site(ports, tally, progress, stopping.asked)
+            async with watching(ports, progress):
+                yield Site(ports, tally, progress, stopping.asked, SharedGpus(ports.gpus))
             for side, stats in ports.stats().items():
                 for words in incidents(side, stats):
                     progress.say(line(words))
+
+
+@asynccontextmanager
+async def watching(ports: Ports, progress: Progress) -> AsyncIterator[None]:
+    """Show what the replicas are doing while the block lasts, and once more at its end."""
+    sight = Sight(ports.stats)
+
+    async def show() -> None:
+        while True:
+            progress.show(sight.look())
+            await asyncio.sleep(SHOWN_S)
+
+    showing = asyncio.create_task(show())
+    try:
+        yield
+    finally:
+        showing.cancel()
+    progress.last(sight.look(back=True))
 
 
 @dataclass
@@ -77,7 +102,7 @@ class Session:
     dataset: Dataset
     journal: Journal
     known: Known = field(default_factory=Known)
-    replicas: dict[str, dict[str, object]] = field(default_factory=dict)
+    replicas: dict[str, object] = field(default_factory=dict)
     """What became of those that it asked; empty where it asked none."""
 
     async def finish(self, site: Site | None = None) -> Ending:
@@ -107,7 +132,7 @@ class Session:
         config, ports, say = self.config, site.ports, site.progress.say
         caching = cached(config, used(config), ports.policy, ports.scorer, say)
         try:
-            async with caching as (policy, scorer):
+            async with site.gpus.held(self.journal), caching as (policy, scorer):
                 await self.ask(grading, site, policy, scorer)
         finally:
             self.replicas = told(ports.stats())

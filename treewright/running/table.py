@@ -121,7 +121,7 @@ def limits_line(metrics: Metrics) -> str:
 
 
 def ledger_line(metrics: Metrics) -> str:
-    """The whole ledger in a line per side, and one for what a cache over runs had."""
+    """The whole ledger: a line per side, one for what a cache over runs had, one for GPUs."""
     lines = []
     for side, account in (("policy", metrics.ledger.policy), ("verifier", metrics.ledger.verifier)):
         calls = f"{side}: {whole(account.calls)} calls"
@@ -129,6 +129,8 @@ def ledger_line(metrics: Metrics) -> str:
         lines.append(f"{calls}, {prompted(account)}, {generated(account)}{cost}")
         if account.recalled:
             lines.append(f"{side}: {from_a_cache(side, account.recalled, account.saved)}")
+    if metrics.gpus:
+        lines.append(str(metrics.gpus))
     return "\n".join(lines)
 
 

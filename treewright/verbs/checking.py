@@ -17,6 +17,7 @@ from treewright.verbs.options import (
     Trusted,
     checked_config,
     checked_overrides,
+    finished,
     trust,
 )
 
@@ -58,6 +59,15 @@ def validate(
     config: ConfigPath,
     overrides: Overrides = None,
     limit: Limit = None,
+    pilot: Annotated[
+        int | None,
+        typer.Option(
+            "--pilot",
+            metavar="N",
+            min=2,
+            help="Run N problems, and say what tokens, time and GPU-hours all will take.",
+        ),
+    ] = None,
     as_json: Json = False,
     trusted: Trusted = False,
     python_path: PythonPath = None,
@@ -65,13 +75,22 @@ def validate(
 ) -> int:
     """Say what a config would run and what it would cost at most.
 
-    Loads no model and starts no engine.
+    Loads no model and starts no engine, unless `--pilot` says so: then it runs N of the problems,
+    drawn at random, in a temporary folder, and leaves no run behind.
 
-    **Example**
+    **Examples**
 
     - `treewright validate math500_qwen25_thinkprm strategy.n=64`
+    - `treewright validate quickstart --pilot 8`
     """
     trust(trusted, python_path)
+    if pilot is not None:
+        from treewright.validate import validate_with_pilot
+
+        changes = checked_overrides(overrides, limit)
+        return finished(
+            validate_with_pilot(checked_config(config), changes, pilot, as_json=as_json)
+        )
     from treewright.validate import validate as check
 
     return check(checked_config(config), checked_overrides(overrides, limit), as_json=as_json)

@@ -13,7 +13,7 @@ import typer
 from treewright.errors import ConfigError, suggest
 from treewright.terminal import line
 
-OPTIONS = ("--limit", "--json", "--debug", "--dry-run", "--at-once", "--help")
+OPTIONS = ("--limit", "--json", "--debug", "--dry-run", "--at-once", "--pilot", "--help")
 """Of verbs that take overrides: a mistyped one is told from an override by them."""
 
 ConfigPath = Annotated[
