@@ -7,18 +7,26 @@ import json
 import pickle
 import tracemalloc
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from benchmarks.datasets import Sample
+from benchmarks.grading import GradingConfig, open_grader
 from benchmarks.speed import controller, memory
+from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
+from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
 from search.core import Prefix, Problem, Spent, Step, StopReason
 from search.keys import policy_digest, policy_key
 from search.ports import PolicyCall, PolicyReply, ReplayError
-from search.questions import Until
+from search.questions import Flow, Strategy, Until
+from search.strategies.best_of_n import BestOfN
+from treewright.arms.solved import Solved
 from treewright.journal import reply_places
 from treewright.journal.journal import Journal
 from treewright.journal.records import seal, unseal
+from treewright.running.controller import Controller, Failed, Grading
+from treewright.running.memory import JournalMemory
 
 # Token ids
 
@@ -118,6 +126,42 @@ def test_an_open_journal_takes_less_than_100_bytes_per_reply(tmp_path: Path) -> 
         tracemalloc.stop()
         assert journal.counts.records == len(line)
         assert used < 100 * len(line)
+
+
+def test_a_session_holds_no_keys_of_searches_that_ended_well_or_not(tmp_path: Path) -> None:
+    ended: list[Solved | Failed] = []
+
+    def strategy(problem: Problem) -> Flow:
+        flow = BestOfN(n=3)(problem)
+        return ends_badly(flow) if problem.id == "2" else flow
+
+    async def go() -> None:
+        grading = GradingConfig(kind="numeric")
+        with Journal.open(tmp_path / "journal", durable=False) as journal:
+            async with open_grader(grading) as grader:
+                controller = Controller(
+                    strategy=cast(Strategy, strategy),
+                    policy=ScriptedPolicy(ScriptedPolicyConfig()),
+                    scorer=ScriptedScorer(ScriptedScorerConfig()),
+                    memory=JournalMemory(journal, lambda spent: None),
+                    journal=journal,
+                    grading=Grading(grading, grader, journal),
+                    seed=0,
+                    on_done=ended.append,
+                )
+                samples = [Sample(Problem(str(n), f"What is {n} + 7?"), "2", {}) for n in range(4)]
+                await controller.search_all(samples, in_flight=2, stop=asyncio.Event())
+            assert journal.counts.records > 4 * 3
+            assert not journal._index._replies._held
+
+    asyncio.run(go())
+    assert sorted(type(each).__name__ for each in ended) == ["Failed", "Solved", "Solved", "Solved"]
+
+
+def ends_badly(flow: Flow) -> Flow:
+    reply = yield next(flow)
+    flow.send(reply)
+    raise ZeroDivisionError
 
 
 def test_grades_stay_on_disk_and_the_last_one_counts(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ WIDTH = 16
 LENGTHS = (60, 240)
 """Mean tokens of a step in the two measurements whose difference is the price of a token."""
 AGGREGATIONS = ("min", "last", "product")
-VERBS = ("resume", "score", "report")
+VERBS = ("run", "resume", "score", "report")
 FIGURES = ("seconds", "cpu_seconds", "peak_mb")
 SETTINGS = (
     "policy.kind=scripted",
@@ -164,15 +164,14 @@ async def run_row(replies: int, folder: Path) -> RunRow:
     data.write_text("".join(f"{json.dumps(each)}\n" for each in rows))
     config = folder / "config.yaml"
     config.write_text(f"name: memory\noutput_dir: {runs}\ndataset: {{path: {data}}}\n")
-    await asyncio.to_thread(measured, ["run", str(config), *SETTINGS])
+    verbs = {"run": await asyncio.to_thread(measured, ["run", str(config), *SETTINGS])}
     (run,) = (each for each in (runs / "memory").iterdir() if not each.is_symlink())
     size = sum(file.stat().st_size for file in (run / "journal").iterdir())
     cpu = process_time()
     with Journal.open(run / "journal", readonly=True) as journal:
         cpu = process_time() - cpu
         records = journal.counts.records
-    verbs = {}
-    for verb in VERBS:
+    for verb in VERBS[1:]:
         if verb == "resume":
             (run / "STATUS").write_text("interrupted\n")
         verbs[verb] = await asyncio.to_thread(measured, [verb, str(run)])

@@ -11,9 +11,10 @@ class PoolLimits:
 
     `call_timeout_s`: without a reply and without a step of its engine, while calls are in flight.
     `slack`: a problem stays at its replica until that has this many calls more than the least
-    loaded. The wait before a restart doubles from `backoff_s`; the first restart is at once.
-    `again_s`: after so long a slot that was given up is tried again, once, while others serve; the
-    wait doubles from there. `silent_s`: a replica that gives no sign for so long is told.
+    loaded; `siblings`: children of one path stay together for so many more. The wait before a
+    restart doubles from `backoff_s`; the first restart is at once. `again_s`: after so long a slot
+    that was given up is tried again, once, while others serve; the wait doubles from there.
+    `silent_s`: a replica that gives no sign for so long is told.
     """
 
     calls_in_flight: int = 64
@@ -21,6 +22,7 @@ class PoolLimits:
     call_timeout_s: float = 600.0
     start_timeout_s: float = 300.0
     slack: int = 8
+    siblings: int = 4
     backoff_s: float = 0.5
     again_s: float = 60.0
     silent_s: float = 8.0

@@ -61,7 +61,7 @@ class Pool:
         self._started = asyncio.Event()
         self._waiting = Waiting()
         self._quarantine = Quarantine()
-        self._affinity = Affinity(limits.slack)
+        self._affinity = Affinity(limits.slack, limits.siblings)
         self._ids = count()
         self._scheduled = False
         self._replies = self._retries = self._deaths = self._duplicates = self._lost = 0
@@ -168,7 +168,7 @@ class Pool:
         free = [slot for slot in slots if slot.load < self.limits.calls_in_flight]
         if not free:
             return None
-        return self._affinity.choose(ticket.call.path.problem.id, free)
+        return self._affinity.choose(ticket.call, free)
 
     # --- replicas: what their keepers say ---------------------------------------------------------
 

@@ -87,6 +87,8 @@ class Controller:
             return await self.fail(problem.id, error.failure)
         except Exception as error:  # noqa: BLE001 - whatever a strategy or grader raises becomes a record
             return await self.fail(problem.id, Failure.raised(error))
+        finally:
+            self.journal.let_go(problem.id)
         return Solved(problem.id, searched, grades)
 
     async def fail(self, problem_id: str, failure: Failure) -> Failed:
