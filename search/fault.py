@@ -31,6 +31,7 @@ class Fault(Exception):
         ├── SeriesError                2  runs that cannot share engines
         ├── StudyError                 2  a study that cannot be made
         ├── StartRefused               2  a port that cannot be built
+        ├── PilotFailed                3  a pilot none of whose problems ended
         ├── NotResumable               4  a run of another config, data or models
         └── ReplayError                4  a search that asks something else than was recorded
 

@@ -178,7 +178,7 @@ def test_validate_says_how_many_problems_are_left_out(capsys: pytest.CaptureFixt
     Path("seen/before.jsonl").write_text(Path("data.jsonl").read_text())
     Path("data.jsonl").write_text("\n".join(rows))
     assert main(["validate", "doubles.yaml", "dataset.exclude=seen/before.jsonl"]) == 0
-    assert "1, 1 left out by dataset.exclude" in capsys.readouterr().out
+    assert "1 at once, 1 left out by dataset.exclude" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("kind", ["best_of_n", "majority"])

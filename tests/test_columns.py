@@ -66,7 +66,7 @@ def test_a_new_column_is_in_every_place_that_shows_arms(
     (swept,) = Path("runs").glob("*/sweep.json")
     assert "abstained_share" in swept.read_text()
     capsys.readouterr()
-    asked: Sequence[str] = ("--strategies", "greedy", "--budgets", "2000", "--limit", "3")
+    asked: Sequence[str] = ("--strategies", "greedy", "--budgets", "3000", "--limit", "3")
     bare = config.read_text().replace("aggregate: [min, history.last]\n", "")
     Path("bare.yaml").write_text(bare.replace("select: [first, majority, best, weighted]\n", ""))
     assert strategies.main(asked, Path("bare.yaml")) == 0

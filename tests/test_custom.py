@@ -60,6 +60,7 @@ def test_own_parts_through_ray_give_what_they_give_in_this_process(
         assert done.returncode == 0, done.stderr
         figures = json.loads(done.stdout)
         assert Path(figures.pop("run")).parent.name == backend
+        assert figures.pop("replicas")["scorer"]["came"] == 1
         tables.append(figures)
     assert tables[0] == tables[1]
 

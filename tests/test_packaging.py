@@ -49,9 +49,9 @@ def test_the_wheel_carries_the_configs(root: Path, unpacked: Path) -> None:
     assert _files(unpacked / "treewright" / "configs") == _files(root / "configs")
 
 
-def test_the_wheel_carries_the_four_trained_checkpoints(unpacked: Path) -> None:
+def test_the_wheel_carries_the_five_trained_checkpoints(unpacked: Path) -> None:
     weights = list((unpacked / "benchmarks" / "arithmetic").rglob("*.safetensors"))
-    assert len(weights) == 4
+    assert len(weights) == 5
     assert all(path.stat().st_size > 100_000 for path in weights)  # not a pointer to a large file
 
 

@@ -57,7 +57,7 @@ def saved(folder: Path) -> list[list[int]]:
 
 
 def test_there_are_checkpoints() -> None:
-    assert {"policy", "verifier", "structured/policy", "structured/verifier"} == {*NAMES}
+    assert {"policy", "verifier", "reward", "structured/policy", "structured/verifier"} == {*NAMES}
 
 
 def test_all_checkpoints_together_are_at_most_24_megabytes() -> None:

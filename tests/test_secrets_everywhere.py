@@ -166,7 +166,7 @@ async def build(config: Loud) -> Policy:
 def test_an_actor_that_is_told_secrets_logs_none(
     at: Bench, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    actor = load_actors(None).PortActor()
+    actor = load_actors(None).PortActor({})
     streams = sys.stdout, sys.stderr
     info = asyncio.run(actor.start(Loud(), [OF_THE_GATE]))
     sys.stdout, sys.stderr = streams

@@ -68,7 +68,7 @@ def test_a_call_that_blocks_is_told_in_time_and_the_others_are_answered() -> Non
             for blocked in both:
                 assert isinstance(blocked, Failure)
                 assert blocked.kind is FailureKind.UNAVAILABLE
-                assert blocked.message.startswith("problem block, path root: it hung twice")
+                assert blocked.message.startswith("problem block, path root: it hung")
 
     asyncio.run(work())
     seconds, line = told[0]
