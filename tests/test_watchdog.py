@@ -1,6 +1,7 @@
 """An inline port that blocks the event loop is told, and interrupted where that is possible."""
 
 import asyncio
+import re
 import signal
 import subprocess
 import sys
@@ -68,7 +69,8 @@ def test_a_call_that_blocks_is_told_in_time_and_the_others_are_answered() -> Non
             for blocked in both:
                 assert isinstance(blocked, Failure)
                 assert blocked.kind is FailureKind.UNAVAILABLE
-                assert blocked.message.startswith("problem block, path root: it hung")
+                # Alone at the last of them; the other one may have been there at the first two.
+                assert re.match(r"problem block, path root: it hung [23] times: ", blocked.message)
 
     asyncio.run(work())
     seconds, line = told[0]
