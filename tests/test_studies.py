@@ -42,8 +42,9 @@ from treewright.studies.cells import ENTRIES, REFERENCES, cells
 from treewright.studies.document import Findings, document
 from treewright.studies.levels import Levels
 from treewright.studies.page import MARKER, StudyError, write
+from treewright.studies.seen import Seen, different_steps
 from treewright.studies.strategies import main, together
-from treewright.studies.variety import different_steps, paths_of, variety
+from treewright.studies.variety import variety
 from treewright.studies.widths import SHIPPED, Widths
 
 BUDGETS = Widths.read(SHIPPED).budgets
@@ -91,6 +92,11 @@ def solved(problem: str, *drawn: tuple[int | None, Outcome, Score]) -> Solved:
     )
 
 
+def seen(*items: Solved) -> list[Seen]:
+    """What a study keeps of them."""
+    return [Seen.of(item, ["history.last"]) for item in items]
+
+
 def marks(arm: Arm, *items: Solved) -> Marks:
     """The arm over all candidates of these problems."""
     run = GradedRun.of(items, [arm])
@@ -133,8 +139,7 @@ def test_the_first_n_of_a_run_are_the_run_with_n(n: int) -> None:
         Solved("p", sampled(size), Grades((None,) * size, (ABSTAINED,) * size)) for size in (6, n)
     )
     assert whole.search.result.candidates[:n] == alone.search.result.candidates
-    assert paths_of(whole, n) == paths_of(alone, None)
-    assert variety([whole], n) == variety([alone])
+    assert variety(seen(whole), n) == variety(seen(alone))
     (part,), (all_of_it,) = (GradedRun.of([each], [VOTE]).problems for each in (whole, alone))
     assert part.price(n, judged=True) == all_of_it.price(n, judged=True)
 
@@ -148,7 +153,7 @@ def sampled(n: int) -> Searched:
 
 def test_variety_counts_answers_by_group_and_pass_at_n_by_any_right_candidate() -> None:
     one = solved("a", (0, WRONG, 0.1), (0, WRONG, 0.2), (2, RIGHT, 0.1), (None, ABSTAINED, 0.1))
-    found = variety([one, solved("b", (0, WRONG, 0.1))])
+    found = variety(seen(one, solved("b", (0, WRONG, 0.1))))
     assert (found.pass_at_n, found.candidates, found.answers) == (0.5, 2.5, 1.5)
 
 
@@ -158,13 +163,14 @@ def test_steps_of_the_same_text_at_the_same_depth_are_one_and_pruned_ones_count(
     pruned = solution("p", (2, 0), "c", "c")
     searched = Searched(Result(), Costs(), {path.id: path for path in [*paths, pruned]})
     item = Solved("p", searched, Grades((), ()))
-    assert different_steps(paths_of(item, None)) == {(0, "a b"), (0, "c"), (1, "c")}
+    assert different_steps([*paths, pruned]) == {(0, "a b"), (0, "c"), (1, "c")}
+    assert (seen(item)[0].drawn, seen(item)[0].steps) == (3, (0,))
 
 
 def test_a_ladder_gives_the_number_of_draws_that_costs_what_a_cell_spent() -> None:
     """One candidate costs 30, two 61, three 93."""
     items = [solved("a", (0, WRONG, 0.1), (1, RIGHT, 0.9), (1, RIGHT, 0.8))]
-    rungs = ladder(items, BEST)
+    rungs = ladder(seen(*items), BEST)
     assert [(rung.n, rung.figures.tokens) for rung in rungs] == [(1, 30), (2, 61), (3, 93)]
     assert [rung.right["a"] for rung in rungs] == [False, True, True]
     found = [
@@ -185,8 +191,8 @@ def test_a_cell_is_compared_at_its_own_cost_over_the_problems_that_both_decide()
     cell = replace(cells(["beam"], [3000])[0], draws=None)
     ours = [solved("a", (0, RIGHT, 0.9)), solved("b", (0, RIGHT, 0.9)), solved("c", (0, RIGHT, 1))]
     theirs = [solved("a", (0, WRONG, 0.9), (1, RIGHT, 1.0)), solved("b", (0, RIGHT, 0.9))]
-    row, _ = results(cell, ours, 1)
-    other = versus(row, "best_of_n", ladder(theirs, BEST)).versus["best_of_n"]
+    row, _ = results(cell, seen(*ours), 1)
+    other = versus(row, "best_of_n", ladder(seen(*theirs), BEST)).versus["best_of_n"]
     assert other is not None
     assert (other.theirs.figures.n, other.difference, other.problems) == (1, 0.5, 2)
     assert (row.found.accuracy, row.found.problems) == (1.0, 3)
@@ -196,15 +202,15 @@ def test_a_cell_is_compared_at_its_own_cost_over_the_problems_that_both_decide()
 def test_a_reference_is_not_compared_with_itself() -> None:
     (cell, *_) = cells(["best_of_n"], [3000])
     items = [solved("a", (0, RIGHT, 0.9), (0, RIGHT, 0.5))]
-    for row in results(cell, items):
-        assert versus(row, "best_of_n", ladder(items, BEST)).versus["best_of_n"] is None
+    for row in results(cell, seen(*items)):
+        assert versus(row, "best_of_n", ladder(seen(*items), BEST)).versus["best_of_n"] is None
 
 
 def test_costs_are_the_same_up_to_a_tenth_of_the_reference() -> None:
     (cell,) = cells(["beam"], [3000])
     items = [solved("a", (0, RIGHT, 0.9))]
-    row, _ = results(cell, items)
-    found = versus(row, "majority", ladder(items, BEST)).versus["majority"]
+    row, _ = results(cell, seen(*items))
+    found = versus(row, "majority", ladder(seen(*items), BEST)).versus["majority"]
     assert found is not None
     ratios = (0.89, 0.9, 1.0, 1.1, 1.11, None)
     alike = [same_cost(replace(found, cost_ratio=ratio)) for ratio in ratios]
@@ -214,13 +220,13 @@ def test_costs_are_the_same_up_to_a_tenth_of_the_reference() -> None:
 def test_where_nothing_could_be_decided_there_is_one_line() -> None:
     (cell,) = cells(["beam"], [3000])
     with pytest.raises(StudyError, match="could be decided"):
-        results(cell, [solved("a", (0, RIGHT, Missing("unread")))])
+        results(cell, seen(solved("a", (0, RIGHT, Missing("unread")))))
 
 
 def test_references_without_a_common_problem_are_an_error_not_a_number() -> None:
     (cell,) = cells(["beam"], [3000])
-    elsewhere = ladder([solved("b", (0, RIGHT, 0.9))], BEST)
-    row, _ = results(cell, [solved("a", (0, RIGHT, 0.9))])
+    elsewhere = ladder(seen(solved("b", (0, RIGHT, 0.9))), BEST)
+    row, _ = results(cell, seen(solved("a", (0, RIGHT, 0.9))))
     with pytest.raises(StudyError, match="no decided problem in common"):
         versus(row, "majority", elsewhere)
 

@@ -9,7 +9,7 @@ from benchmarks.datasets import Dataset, Sample
 from search.budget import Budget
 from search.calls import Costs
 from search.core import Problem, Spent
-from test_studies import BEST, RIGHT, WRONG, marks, solved
+from test_studies import BEST, RIGHT, WRONG, marks, seen, solved
 from treewright.arms.comparison import Comparison, Verdict, compare
 from treewright.studies.cell_results import CellResult, ladder, results
 from treewright.studies.cells import ENTRIES, WEIGHTED, cells
@@ -34,26 +34,28 @@ def rights(right: set[str], *, n: int = 1) -> list[Any]:
 def row(strategy: str, right: set[str]) -> CellResult:
     """A cell at 3,000 tokens whose searches got these problems right."""
     (cell,) = cells([strategy], [3000])
-    return results(replace(cell, arms=(WEIGHTED,)), rights(right))[0]
+    return results(replace(cell, arms=(WEIGHTED,)), seen(*rights(right)))[0]
 
 
 def found(right: set[str], reference: set[str]) -> Findings:
     """Beam with these right answers, best-of-n and majority with those of the reference."""
-    rungs = ladder(rights(reference), WEIGHTED)
+    rungs = ladder(seen(*rights(reference)), WEIGHTED)
     beam = row("beam", right)
     claims = list(searches([beam], {3000: rungs}, LEVELS))
     return together([beam], {("best_of_n", 3000): rungs, ("majority", 3000): rungs}, claims, LEVELS)
 
 
 def test_a_search_is_held_against_best_of_n_on_the_hard_levels_only() -> None:
-    (claim,) = searches([row("beam", set(HARD))], {3000: ladder(rights(set()), BEST)}, LEVELS)
+    (claim,) = searches(
+        [row("beam", set(HARD))], {3000: ladder(seen(*rights(set())), BEST)}, LEVELS
+    )
     (compared,) = compare([(claim.ours, claim.theirs)])
     assert (compared.problems, compared.difference) == (len(HARD), 1.0)
     assert (claim.where, claim.budget, claim.asked) == ("levels 3 to 5", 3000, "at least +5")
 
 
 def test_without_levels_a_search_is_held_against_best_of_n_over_all_problems() -> None:
-    rungs = {3000: ladder(rights(set()), BEST)}
+    rungs = {3000: ladder(seen(*rights(set())), BEST)}
     (claim,) = searches([row("beam", set(HARD))], rungs, Levels({}))
     assert (len(claim.ours.shares), claim.where) == (60, "all problems")
 
@@ -62,7 +64,7 @@ def test_votes_are_means_over_all_choices_of_the_same_draws() -> None:
     """Of four draws one is right: pass@1 0.25, the vote over all four wrong, the score right."""
     item = solved("a", (0, WRONG, 0.1), (0, WRONG, 0.1), (1, RIGHT, 0.9), (2, WRONG, 0.1))
     greedy = marks(WEIGHTED, solved("a", (0, RIGHT, 1.0)))
-    claims = list(votes(greedy, [item], [item]))
+    claims = list(votes(greedy, seen(item), seen(item)))
     assert [claim.name for claim in claims] == [
         "greedy − pass@1", "majority@4 − pass@1", "weighted best-of-4 − majority@4"
     ]  # fmt: skip
@@ -77,13 +79,13 @@ def test_votes_are_means_over_all_choices_of_the_same_draws() -> None:
 def test_a_gain_is_held_where_it_is_large_enough_and_its_interval_lies_above_0(
     gap: float, ci95: tuple[float, float], held: bool
 ) -> None:
-    claim = list(votes(None, rights(set()), rights(set())))[1]
+    claim = list(votes(None, seen(*rights(set())), seen(*rights(set()))))[1]
     (base,) = compare([(claim.ours, claim.theirs)])
     assert claim.held(replace(base, difference=gap, ci95=ci95)) is held
 
 
 def test_greedy_may_be_better_by_so_many_points_and_no_more() -> None:
-    claim = next(votes(marks(BEST, *rights(set())), rights(set()), rights(set())))
+    claim = next(votes(marks(BEST, *rights(set())), *[seen(*rights(set()))] * 2))
     (base,) = compare([(claim.ours, claim.theirs)])
     assert claim.held(replace(base, difference=0.12))
     assert not claim.held(replace(base, difference=0.125))
@@ -134,24 +136,24 @@ def test_under_a_hard_cap_the_draw_that_goes_beyond_is_lost_and_all_is_spent(
 ) -> None:
     """One candidate costs 30, two 61, three 93; only the second is right."""
     items = [solved("a", (0, WRONG, 0.1), (1, RIGHT, 0.9), (0, WRONG, 0.8))]
-    top = ladder(items, BEST, cap)[-1]
+    top = ladder(seen(*items), BEST, cap)[-1]
     assert top.figures.tokens == spent
     assert top.right["a"] == (drawn > 1)
-    assert ladder(items, BEST, 94)[-1].figures.tokens == 93
+    assert ladder(seen(*items), BEST, 94)[-1].figures.tokens == 93
 
 
 def test_a_row_of_draws_counts_the_problems_that_its_budget_ended() -> None:
     (cell, *_) = cells(["best_of_n"], [3000])
     cell = replace(cell, budget=50, draws=3)
     long = solved("a", (0, WRONG, 0.1), (1, RIGHT, 0.9), (1, RIGHT, 0.8))
-    row, _ = results(cell, [long, solved("b", (0, RIGHT, 0.9))])
+    row, _ = results(cell, seen(long, solved("b", (0, RIGHT, 0.9))))
     assert (row.capped, row.tokens, row.searched) == (1, (50 + 30) / 2, 2)
 
 
 def test_what_a_search_computed_beyond_its_budget_is_not_counted() -> None:
     (cell, *_) = cells(["beam"], [3000])
     assert cell.config.strategy.budget == Budget(total_tokens=3000, hard=True)  # type: ignore[attr-defined]  # beam has one
-    row, _ = results(replace(cell, budget=50), [solved("a", (0, RIGHT, 0.9), (0, RIGHT, 0.9))])
+    row, _ = results(replace(cell, budget=50), seen(solved("a", (0, RIGHT, 0.9), (0, RIGHT, 0.9))))
     assert (row.found.policy_tokens, row.found.verifier_tokens) == (17, 33)  # of 21 and 40
 
 

@@ -11,12 +11,11 @@ from treewright.arms.comparison import Comparison
 from treewright.arms.graded_run import GradedRun
 from treewright.arms.marks import Marks
 from treewright.arms.measured import Measured
-from treewright.arms.metrics import limits_reached
-from treewright.arms.solved import Solved
 from treewright.ledger import held_to
 from treewright.studies.cells import StudyCell
 from treewright.studies.levels import Levels
 from treewright.studies.page import StudyError
+from treewright.studies.seen import Seen
 from treewright.studies.variety import Variety, variety
 
 SAME = 0.1
@@ -100,12 +99,17 @@ def some(marks: Marks, ids: Collection[str]) -> Marks:
     return marks.over([id for id in marks.shares if id in ids])
 
 
-def ladder(solved: Iterable[Solved], arm: Arm, cap: int = 0) -> list[Marks]:
+def graded(seen: Iterable[Seen]) -> GradedRun:
+    """The searches of a run, as arms see them."""
+    return GradedRun("", [each.graded for each in seen])
+
+
+def ladder(seen: Iterable[Seen], arm: Arm, cap: int = 0) -> list[Marks]:
     """A reference over its first candidate, its first two and so on, all of them independent.
 
     `cap`: a hard budget of tokens; 0 sets none. Raises `StudyError` where nobody counted them.
     """
-    run = GradedRun.of(solved, [arm])
+    run = graded(seen)
     return [capped(run, arm, n, cap) for n in range(1, run.largest + 1)]
 
 
@@ -117,10 +121,10 @@ def capped(run: GradedRun, arm: Arm, n: int, cap: int) -> Marks:
         raise StudyError(f"{error}, so no budget can be held") from error
 
 
-def results(cell: StudyCell, solved: Sequence[Solved], failures: int = 0) -> list[CellResult]:
+def results(cell: StudyCell, seen: Sequence[Seen], failures: int = 0) -> list[CellResult]:
     """One per arm of the cell. Raises `StudyError` when nothing could be decided."""
-    run = GradedRun.of(solved, cell.arms)
-    found, made = variety(solved, cell.draws), []
+    run = graded(seen)
+    found, made = variety(seen, cell.draws), []
     for arm in cell.arms:
         whole = run.first(arm, cell.draws or run.largest)
         if cell.draws:
@@ -128,10 +132,10 @@ def results(cell: StudyCell, solved: Sequence[Solved], failures: int = 0) -> lis
             ended = sum(marks.prices[id] != price for id, price in whole.prices.items())
         else:
             marks = held(whole, cell.budget)
-            ended = limits_reached(solved).get("total_tokens", 0)
+            ended = sum(each.ended_by == "total_tokens" for each in seen)
         if not marks.right:
             raise StudyError(f"{cell.config.name}: no answer by {arm} could be decided")
-        made.append(CellResult(cell, marks, len(solved), found, ended, failures))
+        made.append(CellResult(cell, marks, len(seen), found, ended, failures))
     return made
 
 

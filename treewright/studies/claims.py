@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 from treewright.arms.arm import Arm
 from treewright.arms.comparison import Comparison
-from treewright.arms.graded_run import GradedRun
 from treewright.arms.marks import Marks
-from treewright.arms.solved import Solved
-from treewright.studies.cell_results import SAME, CellResult, nearest, some
+from treewright.studies.cell_results import SAME, CellResult, graded, nearest, some
 from treewright.studies.cells import WEIGHTED
 from treewright.studies.levels import Levels
+from treewright.studies.seen import Seen
 
 ONE, VOTE = Arm("first"), Arm("majority")
 DRAWS = 16
@@ -59,9 +58,7 @@ class Claim:
         return above and 100 * gap >= (self.at_least or 0.0)
 
 
-def votes(
-    greedy: Marks | None, draws: Sequence[Solved], judged: Sequence[Solved]
-) -> Iterator[Claim]:
+def votes(greedy: Marks | None, draws: Sequence[Seen], judged: Sequence[Seen]) -> Iterator[Claim]:
     """Greedy decoding, the vote and the verifier's, over the same draws.
 
     Args:
@@ -69,13 +66,13 @@ def votes(
         draws: solutions that nobody judged, for pass@1 and the vote.
         judged: others, that were judged.
     """
-    plain = GradedRun.of(draws, [ONE, VOTE])
+    plain = graded(draws)
     (single,) = plain.over_subsets(ONE, [1])
     (vote,) = plain.over_subsets(VOTE, [min(DRAWS, plain.largest)])
     if greedy is not None:
         yield Claim("greedy − pass@1", greedy, single, "all", at_most=12)
     yield Claim(f"majority@{vote.n} − pass@1", vote, single, "all", at_least=10)
-    scored = GradedRun.of(judged, [WEIGHTED, VOTE])
+    scored = graded(judged)
     size = min(DRAWS, scored.largest)
     (weighted,), (beside,) = (scored.over_subsets(arm, [size]) for arm in (WEIGHTED, VOTE))
     name = f"weighted best-of-{size} − majority@{size}"

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from benchmarks.grading import Outcome
-from search.core import Prefix
-from treewright.arms.solved import Solved
+from treewright.studies.seen import Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,27 +26,11 @@ class Variety:
     steps: float
 
 
-def variety(solved: Sequence[Solved], draws: int | None = None) -> Variety:
+def variety(seen: Sequence[Seen], draws: int | None = None) -> Variety:
     """Over one problem or more, each as if only its first `draws` candidates had been drawn."""
     return Variety(
-        pass_at_n=fmean(Outcome.CORRECT in item.grades.outcomes[:draws] for item in solved),
-        candidates=fmean(len(item.search.result.candidates[:draws]) for item in solved),
-        answers=fmean(len({*item.grades.groups[:draws]} - {None}) for item in solved),
-        steps=fmean(len(different_steps(paths_of(item, draws))) for item in solved),
+        pass_at_n=fmean(Outcome.CORRECT in each.graded.outcomes[:draws] for each in seen),
+        candidates=fmean(len(each.graded.outcomes[:draws]) for each in seen),
+        answers=fmean(len({*each.graded.groups[:draws]} - {None}) for each in seen),
+        steps=fmean(each.drawn if draws is None else each.steps[: draws + 1][-1] for each in seen),
     )
-
-
-def paths_of(item: Solved, draws: int | None) -> list[Prefix]:
-    """All that were drawn, or those of the first candidates alone."""
-    if draws is None:
-        return list(item.search.paths.values())
-    return [candidate.path for candidate in item.search.result.candidates[:draws]]
-
-
-def different_steps(paths: Sequence[Prefix]) -> set[tuple[int, str]]:
-    """Depth and text of their steps."""
-    return {
-        (depth, " ".join(step.text.split()))
-        for path in paths
-        for depth, step in enumerate(path.steps)
-    }
