@@ -2,6 +2,8 @@
 
 import gc
 import tracemalloc
+from errno import ENOSPC
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -85,11 +87,17 @@ def test_trees_are_read_in_their_order_when_their_file_has_no_name_any_more(tmp_
     assert "fourth" not in trees
 
 
-def test_a_disk_without_room_for_trees_is_one_clear_line() -> None:
-    if not Path("/dev/full").exists():
-        pytest.skip("no device that is always full")
-    writer = TreeWriter.__new__(TreeWriter)
-    writer._path = Path("/dev/full")
-    writer._file = Path("/dev/full").open("wb")
-    with pytest.raises(RunWriteError, match="cannot be written: No space left.*TMPDIR"):
-        writer.add("tree")
+class Full(BytesIO):
+    """A file on a disk without room."""
+
+    def write(self, data: object) -> int:
+        raise OSError(ENOSPC, "No space left on device")
+
+
+def test_a_disk_without_room_for_trees_is_one_clear_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with TreeWriter(tmp_path / "0") as writer:
+        monkeypatch.setattr(writer, "_file", Full())
+        with pytest.raises(RunWriteError, match=r"0: cannot be written: No space left .*TMPDIR"):
+            writer.add("tree")
