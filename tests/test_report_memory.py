@@ -97,7 +97,9 @@ class Full(BytesIO):
 def test_a_disk_without_room_for_trees_is_one_clear_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with TreeWriter(tmp_path / "0") as writer:
-        monkeypatch.setattr(writer, "_file", Full())
-        with pytest.raises(RunWriteError, match=r"0: cannot be written: No space left .*TMPDIR"):
-            writer.add("tree")
+    monkeypatch.setattr(Path, "open", lambda path, mode: Full())
+    with (
+        TreeWriter(tmp_path / "0") as writer,
+        pytest.raises(RunWriteError, match=r"0: cannot be written: No space left .*TMPDIR"),
+    ):
+        writer.add("tree")
