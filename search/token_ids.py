@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from array import array
-from typing import Any
+from typing import Any, Final
 
-CODE = "I"
+CODE: Final = "I"
 """Of `array`: whole numbers from 0 to 2^32 - 1."""
 SIZE = array(CODE).itemsize
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.estimators.expected import Share
+from benchmarks.estimators.subsets import subset_chances
 from benchmarks.grading import Outcome
+from search.seeds import call_seed
 from treewright.arms.arm import Arm
 from treewright.arms.by_problem import Prices, Shares
 from treewright.arms.graded import Graded
@@ -44,6 +46,18 @@ def test_prices_are_those_of_the_problems() -> None:
     for judged in (False, True):
         said = {each.id: each.price(2, judged=judged) for each in problems}
         assert Prices(problems, places, 2, judged) == said
+
+
+def test_an_arm_over_subsets_says_of_each_problem_what_its_subsets_say() -> None:
+    problems = [problem(number) for number in range(5)]
+    arm, sizes = Arm("weighted", "min"), [1, 2, 4]
+    marks = GradedRun("A", problems).over_subsets(arm, sizes)
+    for each in problems:
+        seed = call_seed(0, each.id)
+        chances = subset_chances("weighted", each.options(arm), arm.scale, sizes, seed=seed)
+        said = [Share.of(chance, each.right, each.undecided) for chance in chances]
+        assert [made.shares[each.id] for made in marks] == said
+        assert [made.prices[each.id] for made in marks] == [each.prices[n] for n in sizes]
 
 
 def test_an_arm_over_subsets_keeps_less_than_a_hundred_bytes_of_a_problem() -> None:

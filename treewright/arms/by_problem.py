@@ -13,6 +13,7 @@ from treewright.ledger import Price
 
 NUMBERS = ("right", "decided", "abstained", "unscored", "ungraded")
 """The fields of a `Share` that are always there."""
+_numbers = attrgetter(*NUMBERS)
 EXACT = -1
 """In place of the draws of a share that is exact."""
 
@@ -31,17 +32,15 @@ class Shares(Mapping[str, Share]):
     def __getitem__(self, id: str) -> Share:
         place = self._places[id]
         start, draws = place * len(NUMBERS), self._draws[place]
-        numbers = self._numbers[start : start + len(NUMBERS)]
-        return Share(*numbers, draws=None if draws == EXACT else draws)
+        right, decided, abstained, unscored, ungraded = self._numbers[start : start + len(NUMBERS)]
+        known = None if draws == EXACT else draws
+        return Share(right, decided, abstained, unscored, ungraded, known)
 
     def __len__(self) -> int:
         return len(self._places)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._places)
-
-
-_numbers = attrgetter(*NUMBERS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import isnan, nan
+
+UNKNOWN = -1.0
+"""In place of a probability that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deepening:
-    """Probabilities in [0, 1], of a candidate one per depth from 1; NaN where there is none.
+    """Probabilities in [0, 1] or `UNKNOWN`, of a candidate one per depth from 1.
 
     They stand one candidate after the other, of which `ends` has the ends: a large run has so many
     that a list of lists of them would fill the memory.
@@ -24,7 +26,7 @@ class Deepening:
         """A row per candidate."""
         odds, ends = array("d"), array("I")
         for row in rows:
-            odds.extend(nan if each is None else each for each in row)
+            odds.extend(UNKNOWN if each is None else each for each in row)
             ends.append(len(odds))
         return cls(odds, ends)
 
@@ -36,10 +38,10 @@ class Deepening:
     def at(self, depth: int) -> list[float | None]:
         """Per candidate the probability at a depth, from 1."""
         found = [
-            self.odds[start + depth - 1] if start + depth <= end else nan
+            self.odds[start + depth - 1] if start + depth <= end else UNKNOWN
             for start, end in self._spans
         ]
-        return [None if isnan(each) else each for each in found]
+        return [None if each == UNKNOWN else each for each in found]
 
     @property
     def _spans(self) -> Iterable[tuple[int, int]]:
