@@ -93,7 +93,9 @@ class Step:
     sureness: tuple[Sureness, ...] = ()
 
 
-setattr(Step, "token_ids", Packed(vars(Step)["token_ids"]))  # noqa: B010 - types see a tuple
+STEP_IDS = Packed(vars(Step)["token_ids"])
+"""How a step keeps its token ids."""
+setattr(Step, "token_ids", STEP_IDS)  # noqa: B010 - types see a tuple
 
 
 Place: TypeAlias = tuple[int, ...]
@@ -107,21 +109,23 @@ def place_id(place: Place) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
-    """An immutable prefix of a solution; `place` is its position in the tree, root `()`."""
+    """An immutable prefix of a solution; `place` is its position in the tree, root `()`.
+
+    `id` is the place as text: made once, since all that is known of a path is kept under it.
+    """
 
     problem: Problem
     steps: tuple[Step, ...] = ()
     place: Place = ()
+    id: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", place_id(self.place))
 
     @classmethod
     def start(cls, problem: Problem) -> Prefix:
         """The empty prefix of `problem`."""
         return cls(problem)
-
-    @property
-    def id(self) -> str:
-        """The place as text."""
-        return place_id(self.place)
 
     @property
     def line(self) -> list[Place]:

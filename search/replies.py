@@ -15,6 +15,7 @@ from typing import Any
 
 from search.contract import shown
 from search.core import (
+    STEP_IDS,
     ChainStart,
     ChainVote,
     Judgement,
@@ -130,16 +131,17 @@ def _check_step(number: int, step: Any, *, last: bool) -> None:
         _kind(f"step {number}: text", step.text, str)
     if not isinstance(step.stop, StopReason):
         _kind(f"step {number}: stop", step.stop, StopReason)
-    ids = step.token_ids
-    if not isinstance(ids, tuple) or not _whole(ids):
-        _kind(f"step {number}: token_ids", ids, tuple)
-        _check_tokens(f"step {number}", ids)
+    tokens = STEP_IDS.count(step)
+    if tokens is None:
+        _kind(f"step {number}: token_ids", step.token_ids, tuple)
+        _check_tokens(f"step {number}", step.token_ids)
+        tokens = len(step.token_ids)
     if not last and step.stop is not StopReason.STEP_END:
         raise Unfit(f"step {number}: stop {step.stop} is the end, and more steps follow")
     if step.logprob is not None:
-        _check_logprob(number, step.logprob, ROUNDING * max(1, len(ids)))
+        _check_logprob(number, step.logprob, ROUNDING * max(1, tokens))
     if step.sureness != ():
-        _check_sureness(f"step {number}: sureness", step.sureness, len(ids))
+        _check_sureness(f"step {number}: sureness", step.sureness, tokens)
 
 
 def _whole(counts: tuple[Any, ...]) -> bool:

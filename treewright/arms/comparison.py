@@ -115,9 +115,9 @@ class Pair:
     def of(cls, ours: Marks, theirs: Marks) -> Pair:
         """By problem id."""
         ids = sorted(ours.prices.keys() & theirs.prices.keys())
-        both = [id for id in ids if id in ours.right and id in theirs.right]
-        right, other = ([each.right[id] for id in both] for each in (ours, theirs))
-        return cls(ours, theirs, ids, right, other)
+        mine, their = ours.right, theirs.right
+        both = [id for id in ids if id in mine and id in their]
+        return cls(ours, theirs, ids, [mine[id] for id in both], [their[id] for id in both])
 
     @property
     def gaps(self) -> list[float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from benchmarks.estimators.expected import Share, expected
@@ -11,6 +12,7 @@ from search.aggregation import MissingRule, Scale
 from search.core import Missing
 from search.seeds import call_seed
 from treewright.arms.arm import Arm, powers_of_two
+from treewright.arms.by_problem import Prices, Shares
 from treewright.arms.graded import Graded
 from treewright.arms.marks import Marks
 from treewright.arms.measured import Measured
@@ -130,11 +132,12 @@ class GradedRun:
         made = []
         for at, n in enumerate(sizes):
             chances = [each[at] for each in by_problem]
-            shares = {
-                problem.id: Share.of(each, problem.right, problem.undecided)
+            found = (
+                Share.of(each, problem.right, problem.undecided)
                 for problem, each in zip(self.problems, chances, strict=True)
-            }
-            prices = {each.id: each.price(arm.paid(n), judged=judged) for each in self.problems}
+            )
+            shares = Shares(self._places, found)
+            prices = Prices(self.problems, self._places, arm.paid(n), judged)
             bills = {e.id: e.bill(arm.paid(n), judged=judged) for e in self.problems if e.bills}
             sure = self._confidence(arm, chances)
             made.append(Marks(self.label, arm, n, shares, prices, bills=bills, confidence=sure))
@@ -163,6 +166,11 @@ class GradedRun:
             if found.accuracy is not None and found.ci95 is not None:
                 made.append((n, found.accuracy, *found.ci95))
         return made
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        """By problem id its number."""
+        return {each.id: place for place, each in enumerate(self.problems)}
 
     def _confidence(self, arm: Arm, found: Sequence[Chances]) -> float | None:
         """The mean score of what `best` chooses, which always has one; None for others."""

@@ -58,7 +58,7 @@ class Marks:
             mean(self.bills.values()) if self.bills else None,
         )
 
-    @cached_property
+    @property
     def right(self) -> dict[str, float]:
         """By problem id the chance in [0, 1] that the answer is right, where it could be decided.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import cast
+from typing import TypeVar, cast
 
 from search.ports import (
     Failure,
@@ -17,6 +17,8 @@ from search.ports import (
 )
 from treewright.cluster.pool import Pool
 
+C = TypeVar("C", PolicyCall, ScorerCall)
+
 
 class PooledPolicy(Policy):
     """The Policy port over a pool. Its calls name the prefix cache `cache`."""
@@ -27,7 +29,7 @@ class PooledPolicy(Policy):
 
     async def extend(self, batch: Sequence[PolicyCall]) -> list[PolicyReply | Failure]:
         """`replies[i]` answers `batch[i]`."""
-        outcomes = await self.pool.ask([replace(call, cache=self.cache) for call in batch])
+        outcomes = await self.pool.ask([named(call, self.cache) for call in batch])
         return cast(list[PolicyReply | Failure], outcomes)
 
     async def close(self) -> None:
@@ -44,9 +46,14 @@ class PooledScorer(Scorer):
 
     async def judge(self, batch: Sequence[ScorerCall]) -> list[ScorerReply | Failure]:
         """`replies[i]` answers `batch[i]`."""
-        outcomes = await self.pool.ask([replace(call, cache=self.cache) for call in batch])
+        outcomes = await self.pool.ask([named(call, self.cache) for call in batch])
         return cast(list[ScorerReply | Failure], outcomes)
 
     async def close(self) -> None:
         """Stop the replicas, whoever else asks them."""
         await self.pool.close()
+
+
+def named(call: C, cache: str) -> C:
+    """The call with the name of its prefix cache."""
+    return call if call.cache == cache else replace(call, cache=cache)

@@ -24,6 +24,7 @@ from treewright.report.escaping import script_json, visible
 from treewright.report.headline import true_minus
 from treewright.report.plot import Plot
 from treewright.report.tree_data import fitted
+from treewright.report.tree_files import Trees
 
 WRITTEN = ("amount", "ends", "number", "percent", "probability", "whole")
 """Of `search.wording`, what the templates call by its own name."""
@@ -53,9 +54,7 @@ class ReportPage:
 
 def render(page: ReportPage) -> str:
     """The whole file as text."""
-    trees, every = fitted(
-        [case.tree for chapter in page.chapters for case in chapter.reading.cases], MOST_TREES
-    )
+    trees, every = fitted(Trees.joined(each.reading.trees for each in page.chapters), MOST_TREES)
     left = iter(trees)
     packs = [pack(chapter, left) for chapter in page.chapters]
     names = (*SCRIPTS, FOLLOWING) if page.live else SCRIPTS

@@ -18,7 +18,8 @@ from treewright.arms.graded import Graded
 from treewright.arms.solved import Solved
 from treewright.config.config import Config
 from treewright.ledger import Ledger
-from treewright.report.escaping import packed, visible
+from treewright.report.deepening import Deepening
+from treewright.report.escaping import packed
 from treewright.report.tree_data import compact
 from treewright.trees.trees import mark
 
@@ -53,19 +54,16 @@ class Chains:
 class ProblemSummary(Graded):
     """One problem; what stands per candidate is aligned with `outcomes`.
 
-    `prefixes`: the judged probability of the whole solution. `deepening`:
-    per candidate the probabilities that the verifier gave it on the way, one per depth from 1.
+    `prefixes`: the judged probability of the whole solution. `deepening`: the probabilities that
+    the verifier gave it on the way.
     """
 
-    question: str
     prefixes: tuple[Score, ...]
-    deepening: tuple[tuple[float | None, ...], ...]
+    deepening: Deepening
     chains: Chains
     ledger: Ledger
     exhausted: LimitReached | None
     chosen: Outcome | None
-    tree: str
-    size: int
 
 
 def summary_of(
@@ -74,8 +72,8 @@ def summary_of(
     config: Config,
     aggregations: Sequence[str],
     answers: Sequence[str | None],
-) -> ProblemSummary:
-    """Reduce a problem.
+) -> tuple[ProblemSummary, str]:
+    """Reduce a problem; beside it its packed tree.
 
     Args:
         sample: the problem.
@@ -93,11 +91,10 @@ def summary_of(
         for _, node in graph.nodes(data=True)
         if node.get("chosen") and "outcome" in node and node["rank"] is not None
     ]
-    return ProblemSummary(
+    summary = ProblemSummary(
         **vars(Graded.of(solved, aggregations, config.missing)),
-        question=visible(sample.problem.question),
         prefixes=tuple(prefix(candidate) for candidate in candidates),
-        deepening=tuple(
+        deepening=Deepening.of(
             deepening(candidate, by_history=judges_prefixes(config.strategy))
             for candidate in candidates
         ),
@@ -105,9 +102,8 @@ def summary_of(
         ledger=Ledger.of([searched]),
         exhausted=searched.result.exhausted,
         chosen=Outcome(chosen[-1]) if chosen else None,
-        tree=packed(compact(graph, searched, answers)),
-        size=graph.number_of_nodes() - 1,
     )
+    return summary, packed(compact(graph, searched, answers))
 
 
 def prefix(candidate: Candidate) -> Score:

@@ -16,6 +16,7 @@ from treewright.files.opening import UnsafeFile
 from treewright.files.reading import read_inside
 from treewright.report.problem_summary import ProblemSummary
 from treewright.report.shard import replayed
+from treewright.report.tree_files import Trees
 from treewright.running.controller import Failed
 from treewright.running.processes import processes_for
 from treewright.running.recorded import RecordedRun
@@ -30,11 +31,11 @@ class ReportedRun:
     """What a run was, and what its journal holds now.
 
     `aggregations`: those of its config, and `last` to hold them against; none where no verifier was
-    asked, and `unjudged` says why. `config`, `environment`: files of the run, as text. `pending`:
-    problems without a result yet. `lost`: what was spent on problems that failed, and before a
-    reply that failed was had. `gpus`: what all its sessions held of them. `damage`:
-    what is amiss with the journal, empty when nothing is. `called`: the config's name and, beside
-    runs of the same name, what differs.
+    asked, and `unjudged` says why. `config`, `environment`: files of the run, as text. `trees`:
+    aligned with `cases`. `pending`: problems without a result yet. `lost`: what was spent on
+    problems that failed, and before a reply that failed was had. `gpus`: what all its sessions held
+    of them. `damage`: what is amiss with the journal, empty when nothing is. `called`: the config's
+    name and, beside runs of the same name, what differs.
     """
 
     source: RecordedRun
@@ -44,6 +45,7 @@ class ReportedRun:
     config: str
     environment: str
     cases: list[ProblemSummary] = field(default_factory=list)
+    trees: Trees = field(default_factory=Trees)
     failed: list[Failed] = field(default_factory=list)
     pending: int = 0
     lost: Spending = field(default_factory=Spending)
@@ -104,9 +106,8 @@ async def read(label: str, path: Path) -> ReportedRun:
         environment=text_of(path / "env.json"),
     )
     found = await replayed(source, names, processes_for(path))
-    reading.cases += [case for _, case in found.cases]
-    reading.failed += [failed for _, failed in found.failed]
-    reading.failed += [
+    reading.cases, reading.trees = found.cases, found.trees
+    reading.failed = found.failed + [
         Failed(row.id, Failure(FailureKind.INVALID, f"row {row.number}: {row.reason}"))
         for row in source.dataset.bad_rows
     ]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import islice
 
 from search.core import Judgement, Spent
 from search.driver import Searched
@@ -115,7 +115,7 @@ def computed(spent: Mapping[str, int] | None) -> int | None:
     return None if spent is None else cost(Spent(**spent))
 
 
-def fitted(trees: Sequence[str], most: int) -> tuple[list[str], int | None]:
+def fitted(trees: Collection[str], most: int) -> tuple[list[str], int | None]:
     """Packed trees whose sizes sum to `most` characters at most, and how many solutions are whole.
 
     That is None where all texts of all trees are. Even without texts the rows of very many trees
@@ -123,20 +123,26 @@ def fitted(trees: Sequence[str], most: int) -> tuple[list[str], int | None]:
     """
     if sum(map(len, trees)) <= most:
         return list(trees), None
-    some = trees[:: max(1, len(trees) // SAMPLED)]
+    some = list(islice(trees, 0, None, max(1, len(trees) // SAMPLED)))
     for whole in WHOLE:
         # A few trees tell what all would take; packing all of them at every size takes minutes.
         if sum(len(cut(tree, whole)) for tree in some) * len(trees) <= most * len(some):
-            made = [cut(tree, whole) for tree in trees]
-            if sum(map(len, made)) <= most:
+            made = leading((cut(tree, whole) for tree in trees), most)
+            if len(made) == len(trees):
                 return made, whole
-    return leading([cut(tree, 0) for tree in trees], most), 0
+    made = leading((cut(tree, 0) for tree in trees), most)
+    return made + [""] * (len(trees) - len(made)), 0
 
 
-def leading(trees: Sequence[str], most: int) -> list[str]:
-    """The first trees as far as they fit, empty texts in place of the others."""
-    sums = accumulate(map(len, trees))
-    return [tree if size <= most else "" for tree, size in zip(trees, sums, strict=True)]
+def leading(trees: Iterable[str], most: int) -> list[str]:
+    """The first trees as far as they fit; those after them are not looked at."""
+    made, size = list[str](), 0
+    for tree in trees:
+        size += len(tree)
+        if size > most:
+            break
+        made.append(tree)
+    return made
 
 
 def cut(tree: str, whole: int) -> str:

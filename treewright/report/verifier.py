@@ -101,16 +101,10 @@ def separation(scores: Iterable[Sequence[Score]], cases: Sequence[Graded]) -> Se
 
 def depths(cases: Sequence[ProblemSummary]) -> list[Depth]:
     """From depth 1 on, as long as there are enough solutions."""
-    deepest = max((len(odds) for case in cases for odds in case.deepening), default=0)
+    deepest = max((case.deepening.deepest for case in cases), default=0)
     made = []
     for depth in range(1, deepest + 1):
-        pairs = [
-            pair
-            for case in cases
-            for pair in graded(
-                [odds[depth - 1] if len(odds) >= depth else None for odds in case.deepening], case
-            )
-        ]
+        pairs = [pair for case in cases for pair in graded(case.deepening.at(depth), case)]
         right = sum(mark for _, mark in pairs)
         if min(right, len(pairs) - right) >= FEWEST:
             curve = calibration([odds for odds, _ in pairs], [mark for _, mark in pairs])
