@@ -59,8 +59,10 @@ class Balancer:
         return self._decide(*measured)
 
     def _decide(self, policy: SideLoad, scorer: SideLoad) -> Change | None:
+        if max(policy.busy, scorer.busy) < FULL:
+            return None
         found = fastest(policy, scorer)
-        if max(policy.busy, scorer.busy) < FULL or found.speed < WORTH:
+        if found.speed < WORTH:
             return None
         more = found.policies - policy.replicas
         side = "policy" if more > 0 else "scorer"
@@ -72,7 +74,10 @@ class Balancer:
 
 
 def fastest(policy: SideLoad, scorer: SideLoad) -> Split:
-    """The fastest split of as many replicas, one of each side at least; of equals the nearest."""
+    """The fastest split of as many replicas, one of each side at least; of equals the nearest.
+
+    One side at least is at work.
+    """
     total = policy.replicas + scorer.replicas
     splits = [
         Split(count, total - count, speed(count, total - count, policy, scorer))

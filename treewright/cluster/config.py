@@ -76,11 +76,7 @@ class ClusterConfig:
         if self.problems_in_flight is not None:
             check_count("problems_in_flight", self.problems_in_flight)
         check_count("max_restarts", self.max_restarts, least=0)
-        for name in ("policy_gpus", "scorer_gpus", "cpus"):
-            if (value := getattr(self, name)) is not None:
-                check_number(name, value, high=1024.0)
-                if self.elastic and name != "cpus":
-                    raise fault(name, value, "null with elastic", "a pair takes one GPU")
+        self._check_shares()
         if self.gpu_hour_price is not None:
             check_number("gpu_hour_price", self.gpu_hour_price, low=0.0)
         for side in ("policy", "scorer"):
@@ -90,6 +86,13 @@ class ClusterConfig:
                 raise fault("env", name, "the name of an environment variable")
         for name in ("call_timeout_s", "start_timeout_s"):
             check_number(name, getattr(self, name), low=0.001, hint="seconds")
+
+    def _check_shares(self) -> None:
+        for name in ("policy_gpus", "scorer_gpus", "cpus"):
+            if (value := getattr(self, name)) is not None:
+                check_number(name, value, high=1024.0)
+                if self.elastic and name != "cpus":
+                    raise fault(name, value, "null with elastic", "a pair takes one GPU")
 
     def slots(self, side: str) -> int:
         """How many replicas of a side, `policy` or `scorer`, there are, awake or not."""

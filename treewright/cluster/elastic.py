@@ -123,10 +123,14 @@ class Elastic:
             self._give(able[:most], change.side, change.why)
 
     def _give(self, seats: Sequence[Seat], side: str, why: str) -> None:
+        before = self._split()
         for seat in seats:
             seat.pair.give(side)
         self._balancer.restart()
         self.changes += len(seats)
+        self._tell(f"elastic: {why}: from {before} to {self._split()} awake")
+
+    def _split(self) -> str:
+        """Policies + verifiers that are to be awake."""
         sides = [seat.pair.side for seat in self._seats]
-        split = ", ".join(f"{sides.count(side)} {NAMES[side]}" for side in NAMES)
-        self._tell(f"elastic: {why}; awake are to be: {split}")
+        return " + ".join(str(sides.count(side)) for side in NAMES)

@@ -181,7 +181,7 @@ def paired(needs: Sequence[Need]) -> list[Group]:
             )
         if need.machine and not need.gpus:
             raise CannotPlace(
-                f"cluster.elastic: there is no GPU here, and on a CPU the engine of the {need.side} "
+                f"cluster.elastic: there is no GPU, and on a CPU the engine of the {need.side} "
                 "cannot sleep; leave it out"
             )
     policies = [need for need in needs if need.side == "policy"]

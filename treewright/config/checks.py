@@ -223,10 +223,9 @@ def _check_backend(config: Config, where: Where) -> None:
 
 def _check_elastic(config: Config, where: Where) -> None:
     """Only engines that sleep take turns. What sleeps elsewhere may be read here all the same."""
-    asked = config.strategy.judges
-    problem = (
-        unfit(config.policy, config.scorer) if asked else f"has no verifier: {unjudged(config)}"
-    )
+    problem = unfit(config.policy, config.scorer)
+    if not config.strategy.judges:
+        problem = f"gives replicas to the side with more to do: {unjudged(config)}"
     if problem:
         key = "cluster.elastic"
         raise ConfigError(where(key), key, True, problem, "leave it out")
