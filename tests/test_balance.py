@@ -1,14 +1,26 @@
 """When replicas change sides, by hand; and that of two which take turns one is there."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from treewright.cluster.advice import SideLoad
-from treewright.cluster.balance import LONGEST_S, Balancer, Change, fastest
+from treewright.cluster.balance import LONGEST_S, Balancer, Change, Seen, fastest
 from treewright.cluster.turns import Pair
 
 # --- The arithmetic, by hand ----------------------------------------------------------------------
+
+
+def hear(balancer: Balancer, seen: tuple[SideLoad, SideLoad], seconds: float = 1.0) -> Any:
+    """Nothing is in flight, so that all has settled at the first look."""
+    return balancer.hear(seconds, *(Seen(load, 0, 0) for load in seen))
+
+
+def settled(window_s: float) -> Balancer:
+    balancer = Balancer(window_s)
+    assert hear(balancer, loads(2, 0.0, 2, 1.0)) is None
+    return balancer
 
 
 def loads(policies: int, busy: float, scorers: int, its: float) -> tuple[SideLoad, SideLoad]:
@@ -34,8 +46,8 @@ def test_the_fastest_split_keeps_one_of_each_side(
 
 
 def test_a_window_is_measured_then_decided_and_a_change_goes_half_of_the_way() -> None:
-    balancer = Balancer(window_s=3.0)
-    heard = [balancer.hear(1.0, *loads(8, 0.1, 8, 1.0)) for _ in range(3)]
+    balancer = settled(window_s=3.0)
+    heard = [hear(balancer, loads(8, 0.1, 8, 1.0)) for _ in range(3)]
     why = "the policy is busy 10 %, the verifier 100 %"
     # Work 0.8 and 8: 2 + 14 is 1.75 times as fast, 1 + 15 is 1.25 times.
     assert heard == [None, None, Change("scorer", 3, why)]
@@ -51,23 +63,35 @@ def test_a_window_is_measured_then_decided_and_a_change_goes_half_of_the_way() -
     ],
 )
 def test_nothing_changes_without_a_gain(seen: tuple[SideLoad, SideLoad], why: str) -> None:
-    assert Balancer(window_s=1.0).hear(1.0, *seen) is None, why
+    assert hear(settled(window_s=1.0), seen) is None, why
 
 
 def test_a_window_is_of_one_split_alone() -> None:
-    balancer = Balancer(window_s=2.0)
-    assert balancer.hear(1.0, *loads(2, 0.0, 2, 1.0)) is None
+    balancer = settled(window_s=2.0)
+    assert hear(balancer, loads(2, 0.0, 2, 1.0)) is None
     balancer.restart()
-    assert balancer.hear(1.0, *loads(1, 1.0, 3, 1.0)) is None
-    assert balancer.hear(1.0, *loads(1, 1.0, 3, 1.0)) is None, "the window before was forgotten"
+    for _ in range(3):  # what settles, and a window
+        assert hear(balancer, loads(1, 1.0, 3, 1.0)) is None, "the window before was forgotten"
+
+
+def test_nothing_is_measured_before_what_was_in_flight_is_answered_nor_decided_on_less() -> None:
+    policy, scorer = loads(2, 1.0, 2, 0.1)
+    balancer = Balancer(window_s=1.0)
+
+    def heard(drawn: int, judged: int) -> Change | None:
+        return balancer.hear(1.0, Seen(policy, drawn, 4), Seen(scorer, judged, 2))
+
+    looks = [(10, 0), (13, 9), (14, 1), (14, 2), (17, 9), (18, 3), (18, 4)]
+    # The first four settle: 10 + 4 draws and 0 + 2 judgements. Then 14 + 4 and 2 + 2.
+    assert [heard(*look) is not None for look in looks] == [False] * 4 + [False, False, True]
 
 
 def test_who_takes_back_a_change_waits_twice_as_long() -> None:
-    balancer = Balancer(window_s=1.0)
+    balancer = settled(window_s=1.0)
     to, fro = loads(2, 0.3, 2, 1.0), loads(2, 1.0, 2, 0.3)
 
     def seconds(seen: tuple[SideLoad, SideLoad]) -> int:
-        return next(second for second in range(1, 1000) if balancer.hear(1.0, *seen))
+        return next(second for second in range(1, 1000) if hear(balancer, seen))
 
     assert [seconds(each) for each in (to, fro, to, to, fro, to)] == [1, 1, 2, 4, 4, 8]
     for _ in range(20):

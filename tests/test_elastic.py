@@ -31,7 +31,7 @@ from treewright.running.replicas import advised, told
 
 TIMING = Timing(slots=4, wake_seconds=2.0)
 POLICY = SimulatedPolicyConfig(timing=TIMING)
-WORDY = SimulatedScorerConfig(timing=TIMING, critique_tokens=400)
+WORDY = SimulatedScorerConfig(timing=TIMING, critique_tokens=150)
 TERSE = SimulatedScorerConfig(timing=TIMING, critique_tokens=1)
 LIMITS = PoolLimits(backoff_s=0.0, max_restarts=1)
 
@@ -68,7 +68,7 @@ class Scene:
 
     async def watch(self) -> None:
         while True:
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.25)
             for side in self.least:
                 self.least[side] = min(self.least[side], self.elastic.awake(side))
             for one, other in zip(self.policies.slots, self.scorers.slots, strict=True):
@@ -140,7 +140,7 @@ def play(
 
 def test_replicas_follow_the_load_and_none_is_asked_while_it_sleeps() -> None:
     async def act(scene: Scene) -> None:
-        await scene.solve(range(150), at_once=32)
+        await scene.solve(range(100), at_once=32)
         assert (scene.elastic.awake("policy"), scene.elastic.awake("scorer")) == (1, 3)
         assert [each.state for each in scene.policies.stats().each].count(State.ASLEEP) == 3
 
@@ -159,7 +159,7 @@ def test_the_load_that_turns_is_followed_back_and_sleepers_wake() -> None:
         await scene.solve(range(100), at_once=32)
         assert scene.elastic.awake("scorer") == 3
         policy = PooledPolicy(scene.policies)
-        paths = [Prefix.start(Problem(str(i), "1 + 2?")) for i in range(1200)]
+        paths = [Prefix.start(Problem(str(i), "1 + 2?")) for i in range(800)]
         await policy.extend([PolicyCall(path, 0, Until.END, 1) for path in paths])
         assert scene.elastic.awake("policy") == 3
         assert scene.policies.stats().each[1].state is State.SERVES
@@ -173,7 +173,7 @@ def test_what_is_found_is_the_same_as_with_replicas_that_stay() -> None:
     found: list[dict[int, Any]] = []
 
     async def act(scene: Scene) -> None:
-        found.append(await scene.solve(range(150), at_once=32))
+        found.append(await scene.solve(range(100), at_once=32))
 
     changing = play(act)
     still = play(act, awake=(1, 1))
@@ -186,7 +186,7 @@ def test_a_replica_that_does_not_wake_or_dies_asleep_is_told_and_mended(fault: s
     async def act(scene: Scene) -> None:
         await scene.solve(range(100), at_once=32)
         assert scene.elastic.awake("scorer") == 3
-        paths = [Prefix.start(Problem(str(i), "1 + 2?")) for i in range(1200)]
+        paths = [Prefix.start(Problem(str(i), "1 + 2?")) for i in range(800)]
         replies = await PooledPolicy(scene.policies).extend(
             [PolicyCall(path, 0, Until.END, 1) for path in paths]
         )
@@ -229,7 +229,7 @@ def test_where_a_replica_is_given_up_its_place_goes_to_the_other_side() -> None:
 
 def test_the_last_replica_of_a_side_never_leaves() -> None:
     async def act(scene: Scene) -> None:
-        await scene.solve(range(60), at_once=32)
+        await scene.solve(range(50), at_once=32)
 
     scene = play(act, awake=(1, 1))
     assert scene.elastic.changes == 0

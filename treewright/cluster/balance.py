@@ -1,16 +1,21 @@
 """When one side gets replicas of the other: the arithmetic of elastic roles.
 
-Pure. A window of time is measured, then decided upon by the same arithmetic as the advice
-(`treewright.cluster.advice`): the work of both sides, in replicas that never rest, says how fast
-each split would be. Three things keep it from swinging to and fro. Another split must be `WORTH` so
-many times as fast, and the busier side full. A change goes half of the way. And where one takes
-back the one before, the next window is twice as long.
+Pure. A window of time is measured, then decided upon by the arithmetic of the advice (`advice`):
+the work of both sides, in replicas that never rest, says how fast each split would be. What keeps
+it from swinging to and fro:
+
+* what is measured has settled: at first, and after each change, as many calls as were in flight
+  have been answered before a window begins, and as many again before it ends;
+* the busier side is full (`FULL`), and the other split `WORTH` so many times as fast;
+* a change goes half of the way;
+* where one takes back the one before, the next window is twice as long.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from treewright.cluster.advice import FULL, WORTH, SideLoad, Split, share, speed
 
@@ -29,6 +34,18 @@ class Change:
     """In words: how busy the sides are."""
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A side at one moment: its replicas that are awake, and how much of them is at work.
+
+    `answered`: calls so far. `in_flight`: calls now.
+    """
+
+    load: SideLoad
+    answered: int
+    in_flight: int
+
+
 class Balancer:
     """Measures and decides. `window_s`: the length of the first window, in seconds."""
 
@@ -39,23 +56,38 @@ class Balancer:
 
     def restart(self) -> None:
         """Forget what was measured: it was of another split."""
-        self._seconds = self._policy = self._scorer = 0.0
+        self._settled = False
+        self._begin(())
 
-    def hear(self, seconds: float, policy: SideLoad, scorer: SideLoad) -> Change | None:
-        """Take in how busy the replicas that are awake were for so long; at least one of each is.
+    def _begin(self, sides: Sequence[Seen]) -> None:
+        """A window, or the time before it, begins."""
+        self._due = [side.answered + side.in_flight for side in sides]
+        self._seconds, self._busy = 0.0, [0.0, 0.0]
+
+    def hear(self, seconds: float, policy: Seen, scorer: Seen) -> Change | None:
+        """Take in what both sides did for so long; at least one replica of each is awake.
 
         At the end of a window: what is to change, None where nothing is.
         """
-        self._seconds += seconds
-        self._policy += seconds * policy.busy
-        self._scorer += seconds * scorer.busy
-        if self._seconds < self._window_s:
+        sides = policy, scorer
+        if not self._due:
+            self._begin(sides)
+        ended = all(side.answered >= due for side, due in zip(sides, self._due, strict=True))
+        if not self._settled:
+            if ended:
+                self._settled = True
+                self._begin(sides)
             return None
-        measured = (
-            SideLoad(policy.name, policy.replicas, self._policy / self._seconds),
-            SideLoad(scorer.name, scorer.replicas, self._scorer / self._seconds),
-        )
-        self.restart()
+        self._seconds += seconds
+        for index, side in enumerate(sides):
+            self._busy[index] += seconds * side.load.busy
+        if not ended or self._seconds < self._window_s:
+            return None
+        measured = [
+            replace(side.load, busy=busy / self._seconds)
+            for side, busy in zip(sides, self._busy, strict=True)
+        ]
+        self._begin(sides)
         return self._decide(*measured)
 
     def _decide(self, policy: SideLoad, scorer: SideLoad) -> Change | None:

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from treewright.cluster.advice import SideLoad
-from treewright.cluster.balance import Balancer, Change
+from treewright.cluster.balance import Balancer, Change, Seen
 from treewright.cluster.pool import Pool
 from treewright.cluster.slot import Slot
 from treewright.cluster.turns import Pair
@@ -86,7 +86,7 @@ class Elastic:
         if not all(seat.settled for seat in self._seats):
             self._balancer.restart()
             return
-        change = self._lacking() or self._balancer.hear(seconds, *map(self._load, NAMES))
+        change = self._lacking() or self._balancer.hear(seconds, *map(self._seen, NAMES))
         if change is not None:
             self._change(change)
 
@@ -106,8 +106,10 @@ class Elastic:
                 return Change(side, 1, f"no {NAMES[side]} is awake")
         return None
 
-    def _load(self, side: str) -> SideLoad:
-        return SideLoad(NAMES[side], self.awake(side), self._pools[side].busy())
+    def _seen(self, side: str) -> Seen:
+        pool = self._pools[side]
+        load = SideLoad(NAMES[side], self.awake(side), pool.busy())
+        return Seen(load, pool.answered, sum(slot.load for slot in pool.slots))
 
     def _change(self, change: Change) -> None:
         """Those that are ready to wake change first, then those with the fewest calls to end."""

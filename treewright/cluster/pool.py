@@ -74,7 +74,7 @@ class Pool:
         self._affinity = Affinity(limits.slack, limits.siblings)
         self._ids = count()
         self._scheduled = False
-        self._replies = self._retries = self._deaths = self._duplicates = self._lost = 0
+        self.answered = self._retries = self._deaths = self._duplicates = self._lost = 0
 
     async def start(self) -> None:
         """Start all replicas; returns when the first is ready, or when none will ever be."""
@@ -109,7 +109,7 @@ class Pool:
     def stats(self) -> PoolStats:
         """The figures now."""
         return PoolStats(
-            replies=self._replies,
+            replies=self.answered,
             retries=self._retries,
             deaths=self._deaths,
             duplicates=self._duplicates,
@@ -150,7 +150,7 @@ class Pool:
 
     def _answer(self, ticket: Ticket, outcome: Outcome) -> None:
         if not ticket.answer.done():
-            self._replies += 1
+            self.answered += 1
             ticket.answer.set_result(outcome)
 
     def _fail(self, ticket: Ticket, kind: FailureKind, cause: str) -> None:
