@@ -13,7 +13,7 @@ from treewright.cluster.turns import Pair
 
 
 def hear(balancer: Balancer, seen: tuple[SideLoad, SideLoad], seconds: float = 1.0) -> Any:
-    """Nothing is in flight, so that all has settled at the first look."""
+    """Nothing is running, so that all has settled at the first look."""
     return balancer.hear(seconds, *(Seen(load, 0, 0) for load in seen))
 
 
@@ -74,7 +74,7 @@ def test_a_window_is_of_one_split_alone() -> None:
         assert hear(balancer, loads(1, 1.0, 3, 1.0)) is None, "the window before was forgotten"
 
 
-def test_nothing_is_measured_before_what_was_in_flight_is_answered_nor_decided_on_less() -> None:
+def test_nothing_is_measured_before_what_was_running_is_answered_nor_decided_on_less() -> None:
     policy, scorer = loads(2, 1.0, 2, 0.1)
     balancer = Balancer(window_s=1.0)
 

@@ -37,11 +37,17 @@ LIMITS = PoolLimits(backoff_s=0.0, max_restarts=1)
 
 
 class Frail(InlineReplica):
-    """It dies once instead of waking, or as it sleeps, where `faults` says so."""
+    """It finds no place, dies once instead of waking, or as it sleeps: as `faults` says, once."""
 
     def __init__(self, config: object, faults: list[str]) -> None:
         super().__init__(builder(config))
         self.faults = faults
+
+    async def prepare(self) -> str | None:
+        if "place" in self.faults:
+            self.faults.remove("place")
+            await asyncio.Event().wait()
+        return await super().prepare()
 
     async def wake(self) -> None:
         if "wake" in self.faults:
@@ -167,6 +173,14 @@ def test_the_load_that_turns_is_followed_back_and_sleepers_wake() -> None:
     scene = play(act)
     assert (scene.policies.stats().deaths, scene.scorers.stats().deaths) == (0, 0)
     assert min(scene.least.values()) >= 1
+
+
+def test_a_replica_that_waits_for_a_place_holds_up_no_other() -> None:
+    async def act(scene: Scene) -> None:
+        await scene.solve(range(100), at_once=32)
+        assert (scene.elastic.awake("policy"), scene.elastic.awake("scorer")) == (1, 2)
+
+    play(act, faults=([], ["place"]))
 
 
 def test_what_is_found_is_the_same_as_with_replicas_that_stay() -> None:

@@ -4,8 +4,8 @@ Pure. A window of time is measured, then decided upon by the arithmetic of the a
 the work of both sides, in replicas that never rest, says how fast each split would be. What keeps
 it from swinging to and fro:
 
-* what is measured has settled: at first, and after each change, as many calls as were in flight
-  have been answered before a window begins, and as many again before it ends;
+* what is measured has settled: at first, and after each change, as many calls as were running have
+  been answered before a window begins, and as many again before it ends;
 * the busier side is full (`FULL`), and the other split `WORTH` so many times as fast;
 * a change goes half of the way;
 * where one takes back the one before, the next window is twice as long.
@@ -38,12 +38,12 @@ class Change:
 class Seen:
     """A side at one moment: its replicas that are awake, and how much of them is at work.
 
-    `answered`: calls so far. `in_flight`: calls now.
+    `answered`: calls so far. `running`: calls that are computed now, not those that wait.
     """
 
     load: SideLoad
     answered: int
-    in_flight: int
+    running: int
 
 
 class Balancer:
@@ -61,7 +61,7 @@ class Balancer:
 
     def _begin(self, sides: Sequence[Seen]) -> None:
         """A window, or the time before it, begins."""
-        self._due = [side.answered + side.in_flight for side in sides]
+        self._due = [side.answered + side.running for side in sides]
         self._seconds, self._busy = 0.0, [0.0, 0.0]
 
     def hear(self, seconds: float, policy: Seen, scorer: Seen) -> Change | None:

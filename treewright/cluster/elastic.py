@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from treewright.cluster.advice import SideLoad
 from treewright.cluster.balance import Balancer, Change, Seen
 from treewright.cluster.pool import Pool
+from treewright.cluster.pool_stats import State
 from treewright.cluster.slot import Slot
 from treewright.cluster.turns import Pair
 
@@ -34,9 +35,9 @@ class Seat:
 
     @property
     def settled(self) -> bool:
-        """Whether who is to be awake is, or will not be: no change is under way."""
+        """Whether no change is under way: who is to be awake is, or nobody knows when it will."""
         slot = self.slots[self.pair.side]
-        return slot.serves or slot.given_up
+        return slot.serves or slot.given_up or slot.state is State.PLACED
 
 
 class Elastic:
@@ -109,7 +110,7 @@ class Elastic:
     def _seen(self, side: str) -> Seen:
         pool = self._pools[side]
         load = SideLoad(NAMES[side], self.awake(side), pool.busy())
-        return Seen(load, pool.answered, sum(slot.load for slot in pool.slots))
+        return Seen(load, pool.answered, sum(slot.running for slot in pool.slots))
 
     def _change(self, change: Change) -> None:
         """Those that are ready to wake change first, then those with the fewest calls to end."""

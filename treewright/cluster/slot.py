@@ -73,6 +73,12 @@ class Slot:
         """The share of its replica that is at work now, from 0 to 1."""
         return self.activity.share(self.load, self.activity.last)
 
+    @property
+    def running(self) -> int:
+        """Of its calls, as many as its replica computes side by side, as far as that is known."""
+        room = self.activity.room
+        return self.load if room is None else min(self.load, room)
+
     def take(self, ticket: Ticket) -> None:
         """Put a call in flight."""
         if not self.in_flight:
