@@ -7,7 +7,8 @@ import pytest
 
 from treewright.cluster.advice import SideLoad
 from treewright.cluster.balance import LONGEST_S, Balancer, Change, Seen, fastest
-from treewright.cluster.turns import Pair
+from treewright.cluster.config import ClusterConfig
+from treewright.cluster.turns import Pair, calls_at_once
 
 # --- The arithmetic, by hand ----------------------------------------------------------------------
 
@@ -139,3 +140,9 @@ def test_a_turn_that_is_taken_back_while_the_other_leaves_is_not_begun() -> None
         waiting.cancel()
 
     asyncio.run(work())
+
+
+def test_calls_wait_where_they_can_go_to_whoever_wakes() -> None:
+    still, elastic = ClusterConfig(), ClusterConfig(elastic=True)
+    assert [calls_at_once(elastic, room) for room in (1, 16, 256, None)] == [2, 18, 256, 256]
+    assert calls_at_once(still, 16) == 256

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -24,7 +24,7 @@ from treewright.cluster.pool import Pool
 from treewright.cluster.pool_ports import PooledPolicy, PooledScorer
 from treewright.cluster.pool_stats import State
 from treewright.cluster.replica import ReplicaDied, builder
-from treewright.cluster.turns import pairs_of
+from treewright.cluster.turns import calls_at_once, pairs_of
 from treewright.running.replicas import advised, told
 
 # --- Pools ----------------------------------------------------------------------------------------
@@ -119,7 +119,7 @@ def play(
             return Pool(
                 partial(Frail, part, faulty),
                 len(pairs),
-                limits,
+                replace(limits, calls_in_flight=calls_at_once(config, 4)),
                 name=side,
                 tell=lines.append,
                 room=4,

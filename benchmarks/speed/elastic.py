@@ -33,7 +33,7 @@ from treewright.cluster.limits import PoolLimits
 from treewright.cluster.pool import Pool
 from treewright.cluster.pool_ports import PooledPolicy, PooledScorer
 from treewright.cluster.replica import Port, build_port, builder
-from treewright.cluster.turns import Pair, pairs_of
+from treewright.cluster.turns import Pair, calls_at_once, pairs_of
 
 LOAD_S, WAKE_S = 60.0, 5.0
 """Assumed: how long an engine takes to start, and to wake."""
@@ -156,7 +156,7 @@ def pool(
     return Pool(
         partial(InlineReplica, partial(loaded, part, load_s)),
         config.slots(side),
-        PoolLimits(calls_in_flight=config.calls_in_flight),
+        PoolLimits(calls_in_flight=calls_at_once(config, part.timing.slots)),
         room=part.timing.slots,
         turns=[pair.turn(side) for pair in pairs],
     )

@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import import_module
 from types import ModuleType
@@ -29,7 +29,7 @@ from treewright.cluster.pool_stats import PoolStats
 from treewright.cluster.replica import Replica, builder
 from treewright.cluster.sentinel import Sentinel
 from treewright.cluster.start_locks import StartLocks
-from treewright.cluster.turns import pairs_of, unfit
+from treewright.cluster.turns import calls_at_once, pairs_of, unfit
 from treewright.cluster.watchdog import Watch, port_name
 
 if TYPE_CHECKING:
@@ -107,14 +107,15 @@ async def open_cluster(
         locks, pairs = StartLocks(), pairs_of(config)
 
         def pool(side: str, make: Makes, part: Part) -> Pool:
+            room = slots_of(traits_of(part))
             return Pool(
                 make,
                 config.slots(side),
-                limits,
+                replace(limits, calls_in_flight=calls_at_once(config, room)),
                 name=port_name(side, part),
                 tell=tell,
                 start_locks=locks,
-                room=slots_of(traits_of(part)),
+                room=room,
                 turns=[pair.turn(side) for pair in pairs],
             )
 

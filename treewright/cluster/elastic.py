@@ -22,6 +22,8 @@ from treewright.cluster.turns import Pair
 
 EVERY_S = 1.0
 """How often the load is looked at."""
+PATIENCE_S = 30.0
+"""For so long a side may be without a replica that is awake while one waits for its place."""
 OTHER = {"policy": "scorer", "scorer": "policy"}
 NAMES = {"policy": "policy", "scorer": "verifier"}
 
@@ -58,6 +60,7 @@ class Elastic:
         ]
         self._tell = tell
         self._balancer = balancer or Balancer()
+        self._without_s = dict.fromkeys(NAMES, 0.0)
         self.changes = 0
         """How many pairs were given to another side."""
 
@@ -87,7 +90,9 @@ class Elastic:
         if not all(seat.settled for seat in self._seats):
             self._balancer.restart()
             return
-        change = self._lacking() or self._balancer.hear(seconds, *map(self._seen, NAMES))
+        change = self._lacking(seconds)
+        if change is None and all(map(self.awake, NAMES)):
+            change = self._balancer.hear(seconds, *map(self._seen, NAMES))
         if change is not None:
             self._change(change)
 
@@ -100,10 +105,12 @@ class Elastic:
                 name = f"{side} replica {seat.slots[side].index + 1}"
                 self._give([seat], other, f"{name} was given up")
 
-    def _lacking(self) -> Change | None:
-        """A replica for a side that has none any more."""
+    def _lacking(self, seconds: float) -> Change | None:
+        """A replica for a side that has none any more, or none that finds a place."""
         for side in NAMES:
-            if not self.awake(side):
+            self._without_s[side] = 0.0 if self.awake(side) else self._without_s[side] + seconds
+            to_come = any(seat.pair.side == side for seat in self._seats)
+            if self._without_s[side] > (PATIENCE_S if to_come else 0.0):
                 return Change(side, 1, f"no {NAMES[side]} is awake")
         return None
 
