@@ -210,14 +210,14 @@ def test_actors_that_change_sides_find_what_those_that_stay_find(
 ) -> None:
     monkeypatch.setattr("treewright.cluster.elastic.EVERY_S", 0.05)
     monkeypatch.setattr("treewright.cluster.elastic.Balancer", partial(Balancer, window_s=0.2))
-    timing = Timing(slots=2, speed=4.0, wake_seconds=0.4)
-    policy = SimulatedPolicyConfig(timing=timing)
-    scorer = SimulatedScorerConfig(timing=timing, critique_tokens=200)
     strategy = Beam(paths=4, children=2)
-    problems = [Problem(f"p{number}", f"{number}: 1 + 2?") for number in range(8)]
+    problems = [Problem(f"p{number}", f"{number}: 1 + 2?") for number in range(4)]
     lines: list[str] = []
 
     async def found(elastic: bool) -> tuple[list[str], dict[str, object]]:
+        timing = Timing(slots=2, speed=25.0 if elastic else 1000.0)
+        policy = SimulatedPolicyConfig(timing=timing)
+        scorer = SimulatedScorerConfig(timing=timing, critique_tokens=200)
         config = ClusterConfig(cpus=0.1, policy_replicas=2, elastic=elastic)
         memory = DictMemory()
         async with open_cluster(config, policy, scorer, lines.append) as ports:

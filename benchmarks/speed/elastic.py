@@ -41,7 +41,7 @@ SEARCHES: dict[str, Strategy] = {"best_of_n": BestOfN(n=4), "beam": Beam(paths=4
 SLOWER = 8.0
 SETTING = replace(BASE, slots=16)
 REPLICAS = 4
-PROBLEMS = 64
+PROBLEMS = 48
 
 
 @dataclass(frozen=True)
@@ -124,21 +124,19 @@ def run(
 
     async def timed() -> Followed:
         pairs = pairs_of(config)
-        pools = [
-            pool(config, side, part, pairs, load_s)
-            for side, part in (("policy", policy), ("scorer", scorer))
-        ]
-        await gather(each.start() for each in pools)
-        ports = PooledPolicy(pools[0]), PooledScorer(pools[1])
-        follows = Elastic(pairs, *pools) if pairs else None
+        drawing = pool(config, "policy", policy, pairs, load_s)
+        judging = pool(config, "scorer", scorer, pairs, load_s)
+        await gather(each.start() for each in (drawing, judging))
+        ports = PooledPolicy(drawing), PooledScorer(judging)
+        follows = Elastic(pairs, drawing, judging) if pairs else None
         at_once = in_flight(config, policy, scorer, strategy)
         if follows is None:
             found = await search_all(strategy, *ports, problems, at_once)
         else:
             async with follows.following():
                 found = await search_all(strategy, *ports, problems, at_once)
-        ends = sum(slot.serves for slot in pools[0].slots), sum(s.serves for s in pools[1].slots)
-        await gather(each.close() for each in pools)
+        ends = sum(s.serves for s in drawing.slots), sum(s.serves for s in judging.slots)
+        await gather(each.close() for each in (drawing, judging))
         return Followed(found, follows.changes if follows else 0, told(ends))
 
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
