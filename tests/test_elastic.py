@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.speed.elastic import main
 from benchmarks.speed.virtual_time import VirtualTimeLoop
 from engines.token_clock import Timing
 from policies.simulated import SimulatedPolicyConfig
@@ -264,3 +265,11 @@ def test_sleepers_are_shown_and_nothing_is_advised() -> None:
     assert (sides["policy"]["asleep"], sides["scorer"]["asleep"]) == (3, 1)
     assert [each["state"] for each in sides["scorer"]["each"]].count("asleep") == 1
     assert "advice" not in sides
+
+
+def test_the_benchmark_finds_the_same_on_any_split(capsys: pytest.CaptureFixture[str]) -> None:
+    said = ["--json", "--strategies", "best_of_n", "--replicas", "3", "--problems", "6"]
+    assert main([*said, "--load", "5", "--wake", "1"]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert [row["begins"] for row in rows] == ["1 + 2", "2 + 1"]
+    assert all(row["same"] and row["gain"] == row["stays"] / row["follows"] for row in rows)
