@@ -37,6 +37,8 @@ class Ability(StrEnum):
     """A text that was begun is gone on with, and it is told what ended it."""
     TOP_LOGPROBS = "top_logprobs"
     """The log-probabilities of the likeliest tokens are told at every position."""
+    SLEEP = "sleep"
+    """It gives its GPU back for a while, and is not loaded again (`engines.sleeping`)."""
 
 
 @dataclass(frozen=True, kw_only=True)

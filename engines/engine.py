@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol, TypeAlias, runtime_checkable
 
+from engines.sleeping import Sleeping
 from engines.stats import EngineStats, stats_of
 from search.core import Spent, Sureness
 from search.fault import Fault
@@ -186,6 +187,13 @@ class Engine(Closing, Protocol):
         ...
 
 
+def sleeping(engine: object) -> Sleeping:
+    """The same as one that sleeps. Raises `EngineError` where it cannot."""
+    if isinstance(engine, Sleeping):
+        return engine
+    raise EngineError("the engine cannot sleep")
+
+
 class Served:
     """A port that is served by an engine of its own, of either protocol, which speaks for it."""
 
@@ -203,6 +211,14 @@ class Served:
     def describe(self) -> Facts:
         """See `Describing`; nothing where the engine says nothing."""
         return self._by.describe() if isinstance(self._by, Describing) else {}
+
+    async def sleep(self) -> None:
+        """See `Sleeping`."""
+        await sleeping(self._by).sleep()
+
+    async def wake(self) -> None:
+        """See `Sleeping`."""
+        await sleeping(self._by).wake()
 
     async def close(self) -> None:
         """Free the engine."""

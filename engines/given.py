@@ -8,6 +8,8 @@ GPU_SHARE = "TREEWRIGHT_GPU_SHARE"
 """The share of its GPU's memory for an engine that does not say one."""
 OVER_NODES = "TREEWRIGHT_OVER_NODES"
 """Whether its GPUs are on several nodes, in the placement group of its process."""
+BY_TURNS = "TREEWRIGHT_BY_TURNS"
+"""Whether it shares its GPU by turns, and sleeps in between."""
 ALONE = 0.9
 """The share of an engine that has its GPUs alone."""
 
@@ -20,3 +22,8 @@ def gpu_share() -> float:
 def over_nodes() -> bool:
     """See `OVER_NODES`."""
     return bool(os.environ.get(OVER_NODES))
+
+
+def by_turns() -> bool:
+    """See `BY_TURNS`."""
+    return bool(os.environ.get(BY_TURNS))

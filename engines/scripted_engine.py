@@ -22,6 +22,7 @@ from engines.engine import (
     room,
 )
 from engines.loop_guard import is_loop
+from engines.scripted_sleep import ScriptedSleep
 from engines.sureness import sureness
 from search.core import Sureness
 
@@ -33,7 +34,7 @@ Odds: TypeAlias = Callable[[Request, tuple[int, ...]], Mapping[int, float]]
 impossible."""
 
 
-class ScriptedEngine:
+class ScriptedEngine(ScriptedSleep):
     """The Engine port, scripted.
 
     A generation ends as vLLM ends it: at an end token, a stop token, a stop string, the limit, a
@@ -109,6 +110,11 @@ class ScriptedEngine:
         self._check_alive()
         return [self._answer(request) for request in batch]
 
+    async def sleep(self) -> None:
+        """See `ScriptedSleep`; the prefix cache is forgotten."""
+        self._cached.clear()
+        await super().sleep()
+
     async def close(self) -> None:
         """Free everything. Idempotent."""
         self._end = self._end or "the engine was closed"
@@ -117,6 +123,7 @@ class ScriptedEngine:
     def _check_alive(self) -> None:
         if self._end is not None:
             raise EngineError(self._end)
+        self.check_awake()
 
     def _answer(self, request: Request) -> Generation | Refused:
         if refused := refusal(request, self._max_model_len, self._vocab_size):

@@ -8,12 +8,13 @@ from typing import TypeAlias
 
 from engines.engine import EngineError, Refused
 from engines.scoring import ScoreRequest, Scores, unscorable
+from engines.scripted_sleep import ScriptedSleep
 
 Rows: TypeAlias = Callable[[tuple[int, ...]], Sequence[float]]
 """The head's row at the last of these tokens."""
 
 
-class ScriptedScoring:
+class ScriptedScoring(ScriptedSleep):
     """The second protocol, scripted.
 
     What it answers depends on the request alone; only the prefix cache, whole blocks of it, depends
@@ -51,8 +52,14 @@ class ScriptedScoring:
         await asyncio.sleep(0)  # as on a real engine, others get their turn
         if self._end is not None:
             raise EngineError(self._end)
+        self.check_awake()
         self.requests += batch
         return [self._answer(request) for request in batch]
+
+    async def sleep(self) -> None:
+        """See `ScriptedSleep`; the prefix cache is forgotten."""
+        self._cached.clear()
+        await super().sleep()
 
     async def close(self) -> None:
         """Free everything. Idempotent."""

@@ -7,12 +7,12 @@ can run on a `TokenClock`.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import TypeAlias
 
-from search.checks import check_count, check_number
+from search.checks import UNCOUNTED, check_count, check_number
 
 Running: TypeAlias = tuple[float, int, "asyncio.Future[None]"]
 """A decoding request: the progress at which it is done, its number, who waits."""
@@ -34,6 +34,8 @@ class Timing:
     """Seconds that each request that decodes adds to a step."""
     slots: int = 64
     """How many requests are served at once; the others wait in order."""
+    wake_seconds: float = field(default=2.0, metadata=UNCOUNTED)
+    """Seconds that the engine takes to wake where it slept (`cluster.elastic`)."""
     speed: float = 1.0
     """All of these times pass so many times faster."""
 
@@ -41,6 +43,7 @@ class Timing:
         check_number("prefill_seconds", self.prefill_seconds)
         check_number("decode_seconds", self.decode_seconds)
         check_number("batch_seconds", self.batch_seconds)
+        check_number("wake_seconds", self.wake_seconds)
         check_count("slots", self.slots)
         check_number("speed", self.speed, low=1e-6)
 

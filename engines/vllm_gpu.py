@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any, Generic
@@ -52,6 +52,26 @@ class OnGpu(ABC, Generic[Asked, Told]):
     async def generate(self, batch: Sequence[Asked]) -> list[Told | Refused]:
         """`answers[i]` is of `batch[i]`. Raises `EngineError` when the engine is dead."""
         return await gather(self._one(request) for request in batch)
+
+    async def sleep(self) -> None:
+        """See `engines.sleeping.Sleeping`: the weights are kept in the machine's memory.
+
+        vLLM's level 2 would not keep them, and they would have to be read from the disk again.
+        """
+        await self._told_to("sleep", self._llm.sleep(level=1, mode="abort"))
+
+    async def wake(self) -> None:
+        """See `engines.sleeping.Sleeping`."""
+        awake = await self._told_to("wake", self._llm.wake_up())
+        if not awake:
+            raise EngineError("the engine does not wake: vLLM says that it still sleeps in part")
+
+    async def _told_to(self, what: str, told: Awaitable[Any]) -> Any:
+        """Whatever goes wrong, the memory of the engine is in nobody knows what state."""
+        try:
+            return await told
+        except Exception as error:
+            raise EngineError(f"the engine does not {what}: {one_line(error)}") from error
 
     async def close(self) -> None:
         """Free everything. Idempotent."""

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from engines.engine import EngineError, Facts, Refused, Request, one_line
+from engines.engine import EngineError, Facts, Refused, Request, one_line, sleeping
 from engines.scoring import ScoreRequest
 from engines.stats import EngineStats
 from engines.stepper import Stepper
@@ -87,6 +87,14 @@ class Running(Generic[Asked, Told]):
     def describe(self) -> Facts:
         """See `engines.engine.Describing`."""
         return self._facts
+
+    async def sleep(self) -> None:
+        """See `engines.sleeping.Sleeping`; one on a CPU cannot."""
+        await sleeping(self._server).sleep()
+
+    async def wake(self) -> None:
+        """See `engines.sleeping.Sleeping`."""
+        await sleeping(self._server).wake()
 
     async def close(self) -> None:
         """Free everything. Idempotent."""

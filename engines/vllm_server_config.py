@@ -36,7 +36,7 @@ class VllmServerConfig(ServerConfig):
     """Whether prompts that others asked the servers count as cached; else each engine has a prefix
     cache of its own there, and a run costs the same whatever was asked before it."""
 
-    can: ClassVar[frozenset[Ability]] = frozenset(Ability) - {Ability.HEADS}
+    can: ClassVar[frozenset[Ability]] = frozenset(Ability) - {Ability.HEADS, Ability.SLEEP}
     libraries: ClassVar[tuple[str, ...]] = ("transformers", "tokenizers")
     uncounted: ClassVar[frozenset[str]] = ServerConfig.uncounted | {"base_urls", "share_cache"}
 

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from engines.given import gpu_share, over_nodes
+from engines.given import by_turns, gpu_share, over_nodes
 from engines.rope import yarn
 from engines.tokenizer import read_config
 from engines.vllm_config import CPU_KV_CACHE_GIB, VllmConfig
@@ -112,6 +112,8 @@ def _gpu_arguments(config: VllmConfig) -> dict[str, object]:
             gpu_share() if config.gpu_memory_utilization is None else config.gpu_memory_utilization
         ),
     }
+    if by_turns():
+        arguments["enable_sleep_mode"] = True
     if config.memory_gib is not None:
         arguments["kv_cache_memory_bytes"] = int(config.memory_gib * GIB)
     if config.tensor_parallel_size * config.pipeline_parallel_size > 1:

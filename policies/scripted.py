@@ -19,6 +19,7 @@ from random import Random
 
 from engines.byte_tokenizer import END
 from engines.faults import Faults
+from engines.scripted_sleep import ScriptedSleep
 from engines.scripted_world import FILLER, is_right_step, lognormal, right_answer, right_value
 from engines.traits import DOUBLE, Traits
 from policies.feedback import TEMPLATE, feedback_turns
@@ -80,10 +81,10 @@ class ScriptedPolicyConfig:
     @property
     def traits(self) -> Traits:
         """See `engines.traits`."""
-        return replace(DOUBLE, cache=self.cache, sureness=self.confidence > 0)
+        return replace(DOUBLE, cache=self.cache, sureness=self.confidence > 0, sleeps=True)
 
 
-class ScriptedPolicy(Policy):
+class ScriptedPolicy(ScriptedSleep, Policy):
     """Draws scripted steps. With one seed, drawing to the end equals drawing step by step.
 
     The reported prompt is the question, the feedback and the path; the path counts as cached.
@@ -96,8 +97,9 @@ class ScriptedPolicy(Policy):
         """`replies[i]` answers `batch[i]`.
 
         Raises:
-            EngineError: where the configured faults say so.
+            EngineError: where the configured faults say so, and while it sleeps.
         """
+        self.check_awake()
         await asyncio.sleep(0)
         return await gather(self.reply(call) for call in batch)
 

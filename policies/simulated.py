@@ -32,6 +32,7 @@ class SimulatedPolicy(ScriptedPolicy):
     def __init__(self, config: SimulatedPolicyConfig) -> None:
         super().__init__(config)
         self.clock = TokenClock(config.timing)
+        self.wake_seconds = config.timing.wake_seconds / config.timing.speed
 
     async def reply(self, call: PolicyCall) -> PolicyReply | Failure:
         """The child, when it would be there."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 from engines.faults import Faults
+from engines.scripted_sleep import ScriptedSleep
 from engines.scripted_world import FILLER, is_right_step, lognormal
 from engines.traits import DOUBLE, Judges, Traits
 from scorers.combining import combine, votes, with_further
@@ -69,9 +70,8 @@ class ScriptedScorerConfig:
         """See `engines.traits`."""
         judges = Judges.OUTCOME if self.outcome_only else Judges.STEPS
         chains = self.chains if isinstance(self.chains, AdaptiveChains) else None
-        return replace(
-            DOUBLE, judges=judges, judges_key="outcome_only", chains=chains, cache=self.cache
-        )
+        told = replace(DOUBLE, cache=self.cache, sleeps=True)
+        return replace(told, judges=judges, judges_key="outcome_only", chains=chains)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Written:
     missing: bool
 
 
-class ScriptedScorer(Scorer):
+class ScriptedScorer(ScriptedSleep, Scorer):
     """Judges scripted steps. The reported prompt is ThinkPRM's, all but its last step cached."""
 
     def __init__(self, config: ScriptedScorerConfig) -> None:
@@ -94,8 +94,9 @@ class ScriptedScorer(Scorer):
         """`replies[i]` answers `batch[i]`.
 
         Raises:
-            EngineError: where the configured faults say so.
+            EngineError: where the configured faults say so, and while it sleeps.
         """
+        self.check_awake()
         await asyncio.sleep(0)
         return await gather(self.reply(call) for call in batch)
 

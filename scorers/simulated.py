@@ -29,6 +29,7 @@ class SimulatedScorer(ScriptedScorer):
     def __init__(self, config: SimulatedScorerConfig) -> None:
         super().__init__(config)
         self.clock = TokenClock(config.timing)
+        self.wake_seconds = config.timing.wake_seconds / config.timing.speed
 
     async def reply(self, call: ScorerCall) -> ScorerReply | Failure:
         """The judgement, when it would be there."""

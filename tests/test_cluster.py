@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -16,15 +16,25 @@ from pathlib import Path
 import pytest
 
 from engines.faults import Faults
+from engines.token_clock import Timing
 from engines.vllm_config import VllmConfig
 from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
+from policies.simulated import SimulatedPolicyConfig
 from scorers.no_scorer import NoScorerConfig
 from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
+from scorers.simulated import SimulatedScorerConfig
 from search.core import Prefix, Problem
+from search.driver import drive
+from search.memory import DictMemory
 from search.ports import Failure, FailureKind, PolicyCall, PolicyReply, ScorerCall
 from search.questions import Until
+from search.strategies.beam import Beam
+from treewright.cluster.balance import Balancer
 from treewright.cluster.cluster import ClusterError, Ports, load_actors, open_cluster
 from treewright.cluster.config import ClusterConfig
+from treewright.cluster.pool_stats import State
+from treewright.cluster.slot import Slot
+from treewright.cluster.turns import Pair
 
 MORTAL = '''
 """Ports that cannot be built, each in its own way, and one that takes a while."""
@@ -194,6 +204,82 @@ def test_engines_that_share_a_gpu_start_one_after_another(
     starts = [line.split() for line in log.read_text().splitlines()]
     for gpu in ("0", "1"):
         assert [word for on, word in starts if on == gpu] == ["begins", "ends"] * 2
+
+
+@pytest.mark.usefixtures("running_ray")
+def test_actors_that_change_sides_find_what_those_that_stay_find(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("treewright.cluster.elastic.EVERY_S", 0.05)
+    monkeypatch.setattr("treewright.cluster.elastic.Balancer", partial(Balancer, window_s=0.2))
+    strategy = Beam(paths=4, children=2)
+    problems = [Problem(f"p{number}", f"{number}: 1 + 2?") for number in range(4)]
+    lines: list[str] = []
+
+    async def found(elastic: bool) -> tuple[list[str], dict[str, object]]:
+        timing = Timing(slots=2, speed=25.0 if elastic else 1000.0)
+        policy = SimulatedPolicyConfig(timing=timing)
+        scorer = SimulatedScorerConfig(timing=timing, critique_tokens=200)
+        config = ClusterConfig(cpus=0.1, policy_replicas=2, elastic=elastic)
+        memory = DictMemory()
+        async with open_cluster(config, policy, scorer, lines.append) as ports:
+            searched = await asyncio.gather(
+                *(
+                    drive(strategy(each), ports.policy, ports.scorer, memory, 0, time.monotonic)
+                    for each in problems
+                )
+            )
+            each = [one for stats in ports.stats().values() for one in stats.each]
+            assert sum(stats.deaths for stats in ports.stats().values()) == 0
+        assert any(one.state is State.ASLEEP for one in each) is elastic
+        return [repr(one.result) for one in searched], dict(memory.replies)
+
+    async def work() -> None:
+        assert await found(elastic=True) == await found(elastic=False)
+
+    run(work())
+    assert [line for line in lines if line.endswith("from 2 + 1 to 1 + 2 awake")] == lines[:1]
+
+
+@pytest.mark.usefixtures("running_ray")
+def test_an_actor_sleeps_wakes_and_one_that_dies_asleep_is_loaded_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pairs = [Pair("policy"), Pair("policy"), Pair("scorer")]
+    monkeypatch.setattr("treewright.cluster.cluster.pairs_of", lambda config: pairs)
+    monkeypatch.setattr("treewright.cluster.elastic.EVERY_S", 1000.0)
+    batch = [call(f"p{i % 5}", i) for i in range(40)]
+    alone = policy_alone(batch)
+    lines: list[str] = []
+
+    async def work() -> None:
+        config = ClusterConfig(cpus=0.1, policy_replicas=2, elastic=True)
+        async with open_cluster(config, POLICY, SCORER, lines.append) as ports:
+            policies, scorers = ports.policy.pool.slots, ports.scorer.pool.slots
+
+            async def given(side: str, slots: Sequence[Slot]) -> None:
+                pairs[1].give(side)
+                while not slots[1].serves:
+                    await asyncio.sleep(0.05)
+                assert await ports.policy.extend(batch) == alone
+
+            await given("policy", policies)
+            first = int(policies[1].info["pid"])
+            await given("scorer", scorers)
+            assert (policies[1].stats().state, policies[1].asleep) == (State.ASLEEP, True)
+            await given("policy", policies)
+            assert int(policies[1].info["pid"]) == first, "it woke"
+            assert ports.stats()["policy"].deaths == 0
+            await given("scorer", scorers)
+            os.kill(first, signal.SIGKILL)
+            while not lines:
+                await asyncio.sleep(0.05)
+            assert lines[0].endswith("it is loaded again when it is to be awake")
+            await given("policy", policies)
+            assert int(policies[1].info["pid"]) != first
+
+    run(work())
+    assert len(lines) == 1
 
 
 @pytest.mark.usefixtures("running_ray")

@@ -26,6 +26,7 @@ from search.core import Problem
 from search.driver import Searched, drive
 from search.gather import gather
 from search.memory import DictMemory
+from search.ports import Policy, Scorer
 from search.questions import Strategy
 from search.strategies.beam import Beam
 from search.strategies.best_of_n import BestOfN
@@ -152,27 +153,34 @@ def run(setting: Setting, strategy: Strategy, pairs: int, problems: int) -> Time
     """Search so many problems on so many pairs, in simulated time."""
 
     async def timed() -> Timed:
-        now = asyncio.get_running_loop().time
         config = ClusterConfig(policy_replicas=pairs, scorer_replicas=pairs)
         at_once = in_flight(config, *parts(setting), strategy)
         async with opened(config, *parts(setting)) as (policy, scorer):
-            begun = now()
-            waiting = iter([problem(number) for number in range(problems)])
-            done: dict[str, Searched] = {}
-
-            async def work() -> None:
-                for each in waiting:
-                    done[each.id] = await search(each)
-
-            async def search(each: Problem) -> Searched:
-                return await drive(strategy(each), policy, scorer, DictMemory(), 0, now)
-
-            await gather(work() for _ in range(min(at_once, problems)))
-            seconds = now() - begun
-        return Timed([done[problem(number).id] for number in range(problems)], seconds, at_once)
+            return await search_all(strategy, policy, scorer, problems, at_once)
 
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         return runner.run(timed())
+
+
+async def search_all(
+    strategy: Strategy, policy: Policy, scorer: Scorer, problems: int, at_once: int
+) -> Timed:
+    """Search so many problems, so many at once, on these ports."""
+    now = asyncio.get_running_loop().time
+    begun = now()
+    waiting = iter([problem(number) for number in range(problems)])
+    done: dict[str, Searched] = {}
+
+    async def work() -> None:
+        for each in waiting:
+            done[each.id] = await search(each)
+
+    async def search(each: Problem) -> Searched:
+        return await drive(strategy(each), policy, scorer, DictMemory(), 0, now)
+
+    await gather(work() for _ in range(min(at_once, problems)))
+    seconds = now() - begun
+    return Timed([done[problem(number).id] for number in range(problems)], seconds, at_once)
 
 
 @asynccontextmanager

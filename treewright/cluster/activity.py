@@ -31,12 +31,12 @@ class Activity:
     """Tokens of the replies."""
     engine: EngineStats | None = None
     """Of all engines that were here; None where they tell nothing."""
-    _last: EngineStats | None = None
+    last: EngineStats | None = None
     """What the present one said last."""
 
     def renewed(self) -> None:
         """Another replica is here, whose engine counts from 0."""
-        self._last = None
+        self.last = None
 
     def measure(self) -> None:
         """Count from now."""
@@ -48,9 +48,9 @@ class Activity:
         self.up_s += seconds
         self.busy_s += seconds * self.share(calls, stats)
         if stats is not None:
-            news = stats.since(self._last or EngineStats())
+            news = stats.since(self.last or EngineStats())
             self.engine = news.counted_on(self.engine or EngineStats())
-            self._last = stats
+            self.last = stats
             self.running_s += seconds * stats.running
             self.waiting_s += seconds * stats.waiting
             self.kv_most = max(self.kv_most, stats.kv_use)

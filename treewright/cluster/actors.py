@@ -11,7 +11,7 @@ import asyncio
 import os
 import re
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,6 +158,21 @@ class PortActor:
         """See `Replica.abort`."""
         self._started().abort(ids)
 
+    async def sleep(self) -> Dead | None:
+        """See `Replica.sleep`."""
+        return await self._obeyed(self._started().sleep())
+
+    async def wake(self) -> Dead | None:
+        """See `Replica.wake`."""
+        return await self._obeyed(self._started().wake())
+
+    async def _obeyed(self, told: Awaitable[None]) -> Dead | None:
+        try:
+            await told
+        except ReplicaDied as error:
+            return Dead(str(error), self._words.said())
+        return None
+
     async def close(self) -> None:
         """Free the engine."""
         if self._host is not None:
@@ -298,6 +313,25 @@ class RayReplica:
         """See `Replica.abort`."""
         with suppress(RayError):  # the poll tells
             self._actor.abort.remote(ids)
+
+    async def sleep(self) -> None:
+        """See `Replica.sleep`."""
+        await self._obeyed(self._actor.sleep.remote())
+        self._held()  # what it gave back is another's
+
+    async def wake(self) -> None:
+        """See `Replica.wake`."""
+        self._held = self._meter.take(self._gpus)
+        await self._obeyed(self._actor.wake.remote())
+
+    async def _obeyed(self, answer: Any) -> None:
+        """Raises `ReplicaDied` where it could not do what it was told."""
+        try:
+            dead: Dead | None = await self._unless_gone(answer)
+        except RayError as error:
+            raise await self._death(error) from error
+        if dead is not None:
+            raise ReplicaDied(self._told(dead))
 
     async def stop(self) -> None:
         """See `Replica.stop`."""

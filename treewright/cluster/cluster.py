@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import import_module
 from types import ModuleType
@@ -16,6 +16,7 @@ from engines.traits import Part, traits_of
 from search.fault import Fault
 from treewright.cluster.address import ConnectionRefused, on_loopback, ray_address
 from treewright.cluster.config import ClusterConfig
+from treewright.cluster.elastic import Elastic
 from treewright.cluster.environment import carried
 from treewright.cluster.gpu_meter import GpuMeter
 from treewright.cluster.in_flight import slots_of
@@ -28,12 +29,15 @@ from treewright.cluster.pool_stats import PoolStats
 from treewright.cluster.replica import Replica, builder
 from treewright.cluster.sentinel import Sentinel
 from treewright.cluster.start_locks import StartLocks
+from treewright.cluster.turns import calls_at_once, pairs_of, unfit
 from treewright.cluster.watchdog import Watch, port_name
 
 if TYPE_CHECKING:
     from treewright.cluster.seats import Seats
 
 Make: TypeAlias = Callable[[], Replica]
+Makes: TypeAlias = Make | Sequence[Make]
+"""How to make any replica of a side, or each."""
 
 RAY = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is ever reported
@@ -91,6 +95,8 @@ async def open_cluster(
         ClusterError: no Ray, a port that cannot be built, or no policy.
     """
     meter = GpuMeter()
+    if config.elastic and (why := unfit(policy, scorer)):
+        raise ClusterError(f"cluster.elastic: {why}; leave it out")
     with makers(config, policy, scorer, tell, meter) as (make_policy, make_scorer, sentinel):
         limits = PoolLimits(
             calls_in_flight=config.calls_in_flight,
@@ -98,17 +104,19 @@ async def open_cluster(
             call_timeout_s=config.call_timeout_s,
             start_timeout_s=config.start_timeout_s,
         )
-        locks = StartLocks()
+        locks, pairs = StartLocks(), pairs_of(config)
 
-        def pool(side: str, make: Make, part: Part) -> Pool:
+        def pool(side: str, make: Makes, part: Part) -> Pool:
+            room = slots_of(traits_of(part))
             return Pool(
                 make,
-                getattr(config, f"{side}_replicas"),
-                limits,
+                config.slots(side),
+                replace(limits, calls_in_flight=calls_at_once(config, room)),
                 name=port_name(side, part),
                 tell=tell,
                 start_locks=locks,
-                room=slots_of(traits_of(part)),
+                room=room,
+                turns=[pair.turn(side) for pair in pairs],
             )
 
         policies = pool("policy", make_policy, policy)
@@ -123,7 +131,9 @@ async def open_cluster(
                 await asyncio.gather(start_policies(policies), start_scorers(scorers))
                 policies.measure()
                 scorers.measure()
-                yield Ports(PooledPolicy(policies), PooledScorer(scorers), meter)
+                elastic = Elastic(pairs, policies, scorers, tell) if pairs else None
+                async with elastic.following() if elastic else nullcontext():
+                    yield Ports(PooledPolicy(policies), PooledScorer(scorers), meter)
         finally:
             await asyncio.gather(policies.close(), scorers.close())
 
@@ -162,7 +172,7 @@ def makers(
     scorer: Part,
     tell: Callable[[str], None],
     meter: GpuMeter | None = None,
-) -> Iterator[tuple[Make, Make, Sentinel | None]]:
+) -> Iterator[tuple[Makes, Makes, Sentinel | None]]:
     """How to make a replica of the policy and of the scorer, while the cluster is there.
 
     And who watches its machines, where it has any. `meter` counts the time of its GPUs.
@@ -181,13 +191,18 @@ def makers(
         ):
             environment = carried(config.env, (policy, scorer))
 
-            def actor(side: str, port: Part) -> Make:
+            def actor(side: str, port: Part) -> Makes:
                 if traits_of(port).idle:
                     return partial(InlineReplica, builder(port))
-                limit = config.start_timeout_s
-                replica = partial(actors.RayReplica, port, seats[side], environment, sentinel)
-                telling = partial(told, tell, side)
-                return partial(replica, start_timeout_s=limit, tell=telling, meter=meter, side=side)
+                limit, telling = config.start_timeout_s, partial(told, tell, side)
+
+                def make(of: Seats) -> Make:
+                    replica = partial(actors.RayReplica, port, of, environment, sentinel)
+                    more = partial(replica, start_timeout_s=limit, tell=telling)
+                    return partial(more, meter=meter, side=side)
+
+                own = seats[side]
+                return [make(each) for each in own.apart()] if config.elastic else make(own)
 
             yield actor("policy", policy), actor("scorer", scorer), sentinel
     except CannotPlace as error:
@@ -198,8 +213,8 @@ def makers(
 
 
 def replicas(config: ClusterConfig) -> int:
-    """Of both sides."""
-    return config.policy_replicas + config.scorer_replicas
+    """Of both sides, awake or not."""
+    return config.slots("policy") + config.slots("scorer")
 
 
 def told(tell: Callable[[str], None], side: str, words: str) -> None:

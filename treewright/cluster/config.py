@@ -38,6 +38,11 @@ class ClusterConfig:
     node."""
     scorer_resources: dict[str, Any] = field(default_factory=dict)
     """The same of a verifier replica."""
+    elastic: bool = False
+    """Whether replicas change sides as the load does. As many GPUs as there are replicas each have
+    a policy and a verifier, of which one is awake: at first `policy_replicas` policies and
+    `scorer_replicas` verifiers, then whichever split is faster. Both engines must be able to sleep,
+    as vLLM's is on a GPU."""
     cpus: float = 1.0
     """CPU cores that Ray sets aside for one replica."""
     gpu_hour_price: float | None = None
@@ -71,9 +76,7 @@ class ClusterConfig:
         if self.problems_in_flight is not None:
             check_count("problems_in_flight", self.problems_in_flight)
         check_count("max_restarts", self.max_restarts, least=0)
-        for name in ("policy_gpus", "scorer_gpus", "cpus"):
-            if (value := getattr(self, name)) is not None:
-                check_number(name, value, high=1024.0)
+        self._check_shares()
         if self.gpu_hour_price is not None:
             check_number("gpu_hour_price", self.gpu_hour_price, low=0.0)
         for side in ("policy", "scorer"):
@@ -83,6 +86,18 @@ class ClusterConfig:
                 raise fault("env", name, "the name of an environment variable")
         for name in ("call_timeout_s", "start_timeout_s"):
             check_number(name, getattr(self, name), low=0.001, hint="seconds")
+
+    def _check_shares(self) -> None:
+        for name in ("policy_gpus", "scorer_gpus", "cpus"):
+            if (value := getattr(self, name)) is not None:
+                check_number(name, value, high=1024.0)
+                if self.elastic and name != "cpus":
+                    raise fault(name, value, "null with elastic", "a pair takes one GPU")
+
+    def slots(self, side: str) -> int:
+        """How many replicas of a side, `policy` or `scorer`, there are, awake or not."""
+        both = self.policy_replicas + self.scorer_replicas
+        return both if self.elastic else int(getattr(self, f"{side}_replicas"))
 
 
 def check_resources(key: str, resources: Mapping[str, Any]) -> None:

@@ -79,6 +79,19 @@ class InlineReplica:
         if self._host is not None:
             self._host.abort(ids)
 
+    async def sleep(self) -> None:
+        """See `Replica.sleep`."""
+        await self._alive().sleep()
+
+    async def wake(self) -> None:
+        """See `Replica.wake`."""
+        await self._alive().wake()
+
+    def _alive(self) -> PortHost:
+        if self._host is None or self._dead is not None:
+            raise ReplicaDied(self._dead or "not started")
+        return self._host
+
     async def stop(self) -> None:
         """See `Replica.stop`."""
         self.kill("stopped")

@@ -97,6 +97,7 @@ class Keeper:
         ready = False
         while self.slot.deaths <= self.limits.max_restarts:
             await asyncio.sleep(self.limits.backoff(self.slot.deaths))
+            await self._turn()
             replica = self.make()
             try:
                 await self._begin(replica)
@@ -111,8 +112,16 @@ class Keeper:
                 self._died(ReplicaDied(one_line(bug)))
             finally:
                 self.slot.replica, self.slot.state = None, State.REPLACED
+                self.slot.asleep = False
                 await self._stop(replica)
+                self.slot.turn.end()
         return ready
+
+    async def _turn(self) -> None:
+        """Wait for its turn; a replica that is not to be awake yet is not loaded either."""
+        if not self.slot.turn.mine:
+            self.slot.state, self.slot.spot = State.ASLEEP, Spot()
+        await self.slot.turn.begin()
 
     def _refuse(self, refusal: StartRefused) -> None:
         self.slot.cause, self.slot.refused = str(refusal), True
@@ -162,9 +171,7 @@ class Keeper:
         wait_s = min(POLL_S, limit / 4)
         while True:
             began = loop.time()
-            ended = await poll_in_time(
-                replica, wait_s, limit, self.limits.silent_s, self._tell_silence
-            )
+            ended = await self._poll(replica, wait_s)
             # Where this process was too busy or was stopped, the replica is not to blame.
             seconds = min(loop.time() - began, 2 * wait_s)
             self.slot.activity.heard(seconds, self.slot.load, replica.stats())
@@ -173,6 +180,33 @@ class Keeper:
             if quiet >= limit:
                 calls = f"{self.slot.load} {'call' if self.slot.load == 1 else 'calls'} in flight"
                 raise ReplicaHung(f"no reply and no step within {limit:g} s, with {calls}")
+            if not self.slot.turn.mine and not self.slot.load:
+                await self._rest(replica, wait_s)
+
+    async def _rest(self, replica: Replica, wait_s: float) -> None:
+        """Let it sleep until it is its turn again. Raises `ReplicaDied`: it may die meanwhile."""
+        slot, limits = self.slot, self.limits
+        slot.flush()  # what it was told to give up
+        slot.replica = None
+        async with in_time(limits.start_timeout_s, "it did not fall asleep"):
+            await replica.sleep()
+        slot.state, slot.asleep = State.ASLEEP, True
+        slot.turn.end()
+        while not slot.turn.mine:
+            await self._poll(replica, wait_s)
+        await slot.turn.begin()
+        slot.state = State.WAKES
+        async with in_time(limits.start_timeout_s, "it did not wake"):
+            await replica.wake()
+        slot.replica, slot.quiet, slot.asleep = replica, 0.0, False
+        slot.state = State.SERVES
+        self.home.ready(slot)
+
+    async def _poll(self, replica: Replica, wait_s: float) -> list[tuple[int, Outcome]]:
+        limits = self.limits
+        return await poll_in_time(
+            replica, wait_s, limits.call_timeout_s, limits.silent_s, self._tell_silence
+        )
 
     def _tell_silence(self) -> None:
         self.tell(

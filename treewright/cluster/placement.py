@@ -18,6 +18,9 @@ from treewright.cluster.config import ClusterConfig
 SHARED = 0.9
 """The share of a GPU's memory that engines take which say nothing, all of them on it together."""
 LEAST_SHARE = 0.05
+AWAKE = 0.85
+"""The share of a GPU's memory that an engine takes which says nothing, while another sleeps there.
+That one keeps its process and its CUDA graphs on the GPU."""
 FIT = 1e-6
 """Fractions are rounded."""
 
@@ -46,6 +49,8 @@ class Seat:
     side: str
     gpus: float
     share: float | None = None
+    by_turns: bool = False
+    """Whether it has its GPU by turns with the other of its group (`cluster.elastic`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +115,11 @@ def place(
     ]
     total = sum(need.gpus for need in needs)
     said = any(getattr(config, f"{side}_gpus") is not None for side in parts)
+    if config.elastic:
+        groups = paired(needs)
+        if not grows:
+            check_room(groups, nodes)
+        return groups
     if not said and 0 < available < total and not grows and all(n.gpus <= 1 for n in needs):
         dealt = deal([need for need in needs if need.gpus], int(available) or 1)
         needs = [need for need in needs if not need.gpus]
@@ -134,7 +144,7 @@ def needed(
         gpus = 0.0 if machine is None or (machine.optional and not some) else machine.gpus
     resources, labels = asked(getattr(config, f"{side}_resources"))
     need = Need(side, gpus, config.cpus, machine, resources, labels)
-    yield from [need] * int(getattr(config, f"{side}_replicas"))
+    yield from [need] * config.slots(side)
 
 
 def on_gpu(part: Part) -> Machine | None:
@@ -156,6 +166,36 @@ def asked(resources: Mapping[str, Any]) -> tuple[dict[str, float], dict[str, str
 
 LABELS = {"accelerator_type": "ray.io/accelerator-type"}
 """Short names of labels."""
+
+
+def paired(needs: Sequence[Need]) -> list[Group]:
+    """A policy and a verifier in each group, one of which is awake: a GPU is enough for both.
+
+    Raises `CannotPlace`: an engine that takes more of them, or runs on a CPU.
+    """
+    for need in needs:
+        if need.gpus > 1:
+            raise CannotPlace(
+                f"cluster.elastic: a {need.side} takes {need.gpus:g} GPUs, and only replicas of "
+                "one GPU take turns; leave it out"
+            )
+        if need.machine and not need.gpus:
+            raise CannotPlace(
+                f"cluster.elastic: there is no GPU, and on a CPU the engine of the {need.side} "
+                "cannot sleep; leave it out"
+            )
+    policies = [need for need in needs if need.side == "policy"]
+    scorers = [need for need in needs if need.side == "scorer"]
+    return [by_turns(hand) for hand in zip(policies, scorers, strict=True)]
+
+
+def by_turns(hand: Sequence[Need]) -> Group:
+    """Replicas that have one GPU by turns; each is counted as a part of it."""
+    sharing = sum(need.gpus > 0 for need in hand)
+    group = shared([replace(n, gpus=part(sharing) if n.gpus else 0.0, machine=None) for n in hand])
+    share = AWAKE if sharing else None
+    seats = tuple(replace(seat, share=share, by_turns=True) for seat in group.seats)
+    return replace(group, seats=seats)
 
 
 def deal(needs: Sequence[Need], gpus: int) -> list[list[Need]]:

@@ -24,6 +24,7 @@ from treewright.cluster.quarantine import Quarantine
 from treewright.cluster.replica import Call, Outcome, Replica, ReplicaDied, ReplicaHung
 from treewright.cluster.slot import Slot, Ticket
 from treewright.cluster.start_locks import StartLocks
+from treewright.cluster.turns import Turn
 from treewright.cluster.waiting import Waiting
 
 
@@ -36,7 +37,7 @@ class Pool:
 
     def __init__(
         self,
-        make: Callable[[], Replica],
+        make: Callable[[], Replica] | Sequence[Callable[[], Replica]],
         size: int,
         limits: PoolLimits,
         *,
@@ -44,17 +45,26 @@ class Pool:
         tell: Callable[[str], None] = lambda line: None,
         start_locks: StartLocks | None = None,
         room: int | None = None,
+        turns: Sequence[Turn] = (),
     ) -> None:
-        """`room`: how many calls one replica computes side by side, None where nobody knows."""
+        """`make`: one for all replicas, or one for each.
+
+        `room`: how many calls one replica computes side by side, None where nobody knows. `turns`:
+        when each may be awake; always, where nothing is said.
+        """
         self.limits = limits
         self.extinct: str | None = None
         """Why no replica is left; None while there is one, or one to come."""
-        self._slots = [Slot(index, activity=Activity(room)) for index in range(size)]
+        self.slots: Sequence[Slot] = [
+            Slot(index, activity=Activity(room), turn=turn)
+            for index, turn in enumerate(turns or [Turn() for _ in range(size)])
+        ]
         locks = start_locks or StartLocks()
+        makes = make if isinstance(make, Sequence) else [make] * size
         names = [f"{name} replica {number} of {size}" for number in range(1, size + 1)]
         self._keepers = [
-            Keeper(slot, self, make, limits, locks, named, tell)
-            for slot, named in zip(self._slots, names, strict=True)
+            Keeper(slot, self, each, limits, locks, named, tell)
+            for slot, each, named in zip(self.slots, makes, names, strict=True)
         ]
         self._tell, self._held = tell, list[str]()
         self._tasks: list[asyncio.Task[None]] = []
@@ -64,7 +74,7 @@ class Pool:
         self._affinity = Affinity(limits.slack, limits.siblings)
         self._ids = count()
         self._scheduled = False
-        self._replies = self._retries = self._deaths = self._duplicates = self._lost = 0
+        self.answered = self._retries = self._deaths = self._duplicates = self._lost = 0
 
     async def start(self) -> None:
         """Start all replicas; returns when the first is ready, or when none will ever be."""
@@ -84,7 +94,7 @@ class Pool:
     @property
     def unfit(self) -> bool:
         """Whether a replica could not be built at all."""
-        return any(slot.refused for slot in self._slots)
+        return any(slot.refused for slot in self.slots)
 
     async def ask(self, batch: Sequence[Call]) -> list[Outcome]:
         """`outcomes[i]` answers `batch[i]`. Cancelling aborts what is in flight."""
@@ -99,23 +109,28 @@ class Pool:
     def stats(self) -> PoolStats:
         """The figures now."""
         return PoolStats(
-            replies=self._replies,
+            replies=self.answered,
             retries=self._retries,
             deaths=self._deaths,
             duplicates=self._duplicates,
             lost_calls=self._lost,
             waiting=len(self._waiting) + len(self._quarantine),
-            in_flight=sum(slot.load for slot in self._slots),
-            alive=sum(slot.replica is not None for slot in self._slots),
-            load=tuple(slot.load for slot in self._slots),
-            infos=tuple(slot.info for slot in self._slots),
-            missing=tuple("" if slot.came else slot.cause for slot in self._slots),
-            each=tuple(slot.stats() for slot in self._slots),
+            in_flight=sum(slot.load for slot in self.slots),
+            alive=sum(slot.replica is not None for slot in self.slots),
+            load=tuple(slot.load for slot in self.slots),
+            infos=tuple(slot.info for slot in self.slots),
+            missing=tuple("" if slot.came else slot.cause for slot in self.slots),
+            each=tuple(slot.stats() for slot in self.slots),
         )
+
+    def busy(self) -> float:
+        """The share of the replicas that serve that is at work now: all, where calls wait."""
+        serving = [slot for slot in self.slots if slot.serves]
+        return 1.0 if self._waiting else sum(slot.busy for slot in serving) / max(1, len(serving))
 
     def measure(self) -> None:
         """Count from now how much the replicas are at work."""
-        for slot in self._slots:
+        for slot in self.slots:
             slot.activity.measure()
 
     # --- a call ---------------------------------------------------------------------------------
@@ -130,12 +145,12 @@ class Pool:
         return ticket
 
     def _drop(self, ticket: Ticket) -> None:
-        self._lost += any(slot.drop(ticket) for slot in self._slots)
+        self._lost += any(slot.drop(ticket) for slot in self.slots)
         self._wake()
 
     def _answer(self, ticket: Ticket, outcome: Outcome) -> None:
         if not ticket.answer.done():
-            self._replies += 1
+            self.answered += 1
             ticket.answer.set_result(outcome)
 
     def _fail(self, ticket: Ticket, kind: FailureKind, cause: str) -> None:
@@ -153,14 +168,15 @@ class Pool:
 
     def _dispatch(self) -> None:
         self._scheduled = False
-        ready = [slot for slot in self._slots if slot.replica is not None]
+        there = [slot for slot in self.slots if slot.replica is not None]
+        ready = [slot for slot in there if slot.serves]
         for ward, suspects in self._quarantine.trials(ready):
             for suspect in suspects:
                 ward.take(suspect)
         free = [slot for slot in ready if slot not in self._quarantine.wards()]
         while (ticket := self._waiting.first()) and (slot := self._route(ticket, free)):
             slot.take(self._waiting.take())
-        for slot in ready:
+        for slot in there:
             slot.flush()
 
     def _route(self, ticket: Ticket, slots: Sequence[Slot]) -> Slot | None:
@@ -215,7 +231,7 @@ class Pool:
     def refused(self, line: str) -> None:
         """See `Home.refused`: whoever starts the pool tells the end of all."""
         self._held.append(line)
-        if any(slot.came for slot in self._slots):
+        if any(slot.came for slot in self.slots):
             self._tell_held()
 
     def _tell_held(self) -> None:
@@ -224,8 +240,9 @@ class Pool:
             self._tell(line)
 
     def given_up(self, slot: Slot) -> None:
-        """See `Home.given_up`."""
-        if all(other.given_up for other in self._slots):
+        """See `Home.given_up`; one that waits for its turn may yet come, unless none ever came."""
+        came = any(other.came for other in self.slots)
+        if all(other.given_up or not (came or other.turn.mine) for other in self.slots):
             self.end(slot.cause)
 
     def over(self) -> bool:
@@ -235,7 +252,7 @@ class Pool:
     def end(self, cause: str) -> None:
         """Answer all calls, and all that come, `UNAVAILABLE`; the first cause counts."""
         self.extinct = self.extinct or cause
-        in_flight = [ticket for slot in self._slots for ticket in slot.in_flight.values()]
+        in_flight = [ticket for slot in self.slots for ticket in slot.in_flight.values()]
         for ticket in [*in_flight, *self._quarantine.release(), *self._waiting.clear()]:
             self._fail(ticket, FailureKind.UNAVAILABLE, f"no replica is left: {self.extinct}")
         self._started.set()
@@ -243,9 +260,11 @@ class Pool:
     def _aftermath(self, slot: Slot, lost: int) -> str:
         """What becomes of its calls and of its slot."""
         calls = f"{lost} {'call' if lost == 1 else 'calls'} lost with it, " if lost else ""
+        if not slot.turn.mine:
+            return f"{calls}it is loaded again when it is to be awake"
         if slot.deaths <= self.limits.max_restarts:
             return f"{calls}it is replaced"
-        others = any(not other.given_up for other in self._slots if other is not slot)
+        others = any(not other.given_up for other in self.slots if other is not slot)
         deaths = f"{slot.deaths} {'death' if slot.deaths == 1 else 'deaths'} in a row"
         later = ", and tried again later" if self.limits.max_restarts else ""
         return f"{calls}it is given up after {deaths}{later if others else ', and it was the last'}"

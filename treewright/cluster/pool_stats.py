@@ -15,6 +15,9 @@ class State(StrEnum):
     PLACED = "waits for a place"
     STARTS = "starts"
     SERVES = "serves"
+    LEAVES = "ends its calls"
+    ASLEEP = "asleep"
+    WAKES = "wakes"
     REPLACED = "is replaced"
     GIVEN_UP = "given up"
 

@@ -8,13 +8,14 @@ a cache and may die at any time; `treewright.cluster.pool` replaces it and asks 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from typing import Protocol, TypeAlias, cast
 
-from engines.engine import Describing, EngineError, Stepping
+from engines.engine import Describing, EngineError, Stepping, sleeping
 from engines.stats import EngineStats, stats_of
 from search.fault import Fault
 from search.ports import (
@@ -118,6 +119,14 @@ class Replica(Protocol):
         """Cancel these calls; they are not polled any more."""
         ...
 
+    async def sleep(self) -> None:
+        """Give back the GPU, with nothing in flight; it is polled on. Raises `ReplicaDied`."""
+        ...
+
+    async def wake(self) -> None:
+        """Return when it can answer again. Raises `ReplicaDied`."""
+        ...
+
     async def stop(self) -> None:
         """Free everything, dead or alive. Idempotent."""
         ...
@@ -148,6 +157,17 @@ async def build_port(build: Build) -> Port:
         raise ReplicaDied(one_line(error)) from error
     except (Exception, SystemExit) as error:
         raise StartRefused(one_line(error)) from error
+
+
+@contextmanager
+def deadly() -> Iterator[None]:
+    """Raises `ReplicaDied` for whatever is raised in the block."""
+    try:
+        yield
+    except PortBlocked as error:
+        raise ReplicaHung(str(error)) from error
+    except (Exception, SystemExit) as error:
+        raise ReplicaDied(one_line(error)) from error
 
 
 class PortHost:
@@ -205,6 +225,16 @@ class PortHost:
         for call_id in ids:
             if task := self._running.pop(call_id, None):
                 task.cancel()
+
+    async def sleep(self) -> None:
+        """See `Replica.sleep`."""
+        with deadly():
+            await sleeping(self._port).sleep()
+
+    async def wake(self) -> None:
+        """See `Replica.wake`."""
+        with deadly():
+            await sleeping(self._port).wake()
 
     def condemn(self, death: ReplicaDied) -> None:
         """Let the next `poll` raise it; the first death counts."""

@@ -17,7 +17,7 @@ from ray.util.placement_group import (
 )
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-from engines.given import GPU_SHARE, OVER_NODES
+from engines.given import BY_TURNS, GPU_SHARE, OVER_NODES
 from treewright.cluster.placement import Group, Seat
 
 PENDING = ("PENDING", "RESCHEDULING", "PREPARED")
@@ -34,7 +34,7 @@ class Reserved:
     shares: bool
     """Whether its GPU is shared."""
     gpus: float
-    """How many it has, of one too a part."""
+    """How many it has, of one too a part; all that it has by turns."""
     group: PlacementGroup | None = None
 
     def waits(self) -> bool:
@@ -57,6 +57,10 @@ class Seats:
     def take(self) -> Reserved:
         """The one that has been free longest."""
         return self._free.popleft()
+
+    def apart(self) -> list[Seats]:
+        """Each by itself, for replicas that have one of their own."""
+        return [Seats([seat]) for seat in self._free]
 
     def give(self, seat: Reserved) -> None:
         """It is free again."""
@@ -107,7 +111,10 @@ def sit(group: Group, seat: Seat, asked: PlacementGroup | None, cpus: float) -> 
     environment = {} if seat.share is None else {GPU_SHARE: f"{seat.share:g}"}
     if len(group.bundles) > 1:
         environment[OVER_NODES] = "1"
+    if seat.by_turns:
+        environment[BY_TURNS] = "1"
     shares = 0 < seat.gpus < 1
     over_nodes = len(group.bundles) > 1
-    gpus = sum(each.get("GPU", 0.0) for each in group.bundles) if over_nodes else seat.gpus
+    whole = over_nodes or (seat.by_turns and seat.gpus)
+    gpus = sum(each.get("GPU", 0.0) for each in group.bundles) if whole else seat.gpus
     return Reserved(options, environment, group.told, shares, gpus, asked)

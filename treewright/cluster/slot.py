@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from treewright.cluster.activity import Activity
 from treewright.cluster.pool_stats import ReplicaStats, State
 from treewright.cluster.replica import Call, Info, Outcome, Replica, Spot
+from treewright.cluster.turns import Turn
 
 
 @dataclass(eq=False, slots=True)
@@ -48,6 +49,9 @@ class Slot:
     """Seconds without a reply or a step while calls were in flight."""
     steps: int = 0
     """What the replica said of its engine's steps last."""
+    turn: Turn = field(default_factory=Turn)
+    asleep: bool = False
+    """Whether it has a replica that sleeps."""
     state: State = State.PLACED
     spot: Spot = field(default_factory=Spot)
     activity: Activity = field(default_factory=Activity)
@@ -58,6 +62,22 @@ class Slot:
     def load(self) -> int:
         """How many calls are in flight."""
         return len(self.in_flight)
+
+    @property
+    def serves(self) -> bool:
+        """Whether calls may be sent to it: its replica is awake, and is to stay so."""
+        return self.replica is not None and self.turn.mine
+
+    @property
+    def busy(self) -> float:
+        """The share of its replica that is at work now, from 0 to 1."""
+        return self.activity.share(self.load, self.activity.last)
+
+    @property
+    def running(self) -> int:
+        """Of its calls, as many as its replica computes side by side, as far as that is known."""
+        room = self.activity.room
+        return self.load if room is None else min(self.load, room)
 
     def take(self, ticket: Ticket) -> None:
         """Put a call in flight."""
@@ -95,10 +115,10 @@ class Slot:
         up_s = activity.up_s or 1.0
         return ReplicaStats(
             number=self.index + 1,
-            state=State.GIVEN_UP if self.given_up else self.state,
+            state=self._told(),
             node=spot.node,
             gpu=spot.gpu,
-            gpus=spot.gpus,
+            gpus=0.0 if self.asleep else spot.gpus,
             computes_on=f"GPU {spot.gpu} of {spot.node}" if spot.gpu else cores,
             calls=self.load,
             engine=activity.engine,
@@ -109,6 +129,12 @@ class Slot:
             mean_waiting=activity.waiting_s / up_s,
             kv_most=activity.kv_most,
         )
+
+    def _told(self) -> State:
+        if self.given_up:
+            return State.GIVEN_UP
+        leaves = self.state is State.SERVES and not self.turn.mine
+        return State.LEAVES if leaves else self.state
 
     def empty(self) -> list[Ticket]:
         """The replica is gone: take out all that was in flight."""

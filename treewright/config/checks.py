@@ -11,6 +11,7 @@ from search.aggregation import AGGREGATIONS, Aggregator, MissingRule
 from search.custom import PartError, is_import_path
 from search.questions import Declared
 from search.selection import SELECTIONS
+from treewright.cluster.turns import unfit
 from treewright.config.combination import check_combination, check_outcome_only
 from treewright.config.compose import COMMAND_LINE
 from treewright.config.config import Config
@@ -112,6 +113,8 @@ def check_models(
             _check_key(config, where, f"{section}.{key}", named)
         for within, part in traits.engines():
             _check_engine(part, f"{section}.{within}", where)
+    if config.cluster.elastic and len(sections) == len(sides(config)):
+        _check_elastic(config, where)
 
 
 def _check_engine(part: Traits, before: str, where: Where) -> None:
@@ -216,6 +219,16 @@ def _check_backend(config: Config, where: Where) -> None:
     if config.cluster.backend == "inline" and engines:
         key, problem = "cluster.backend", f"runs doubles only, and {engines[0]} has an engine"
         raise ConfigError(where(key), key, "inline", problem, "use cluster.backend=ray")
+
+
+def _check_elastic(config: Config, where: Where) -> None:
+    """Only engines that sleep take turns. What sleeps elsewhere may be read here all the same."""
+    problem = unfit(config.policy, config.scorer)
+    if not config.strategy.judges:
+        problem = f"gives replicas to the side with more to do: {unjudged(config)}"
+    if problem:
+        key = "cluster.elastic"
+        raise ConfigError(where(key), key, True, problem, "leave it out")
 
 
 def scoring(select: Sequence[str]) -> list[str]:

@@ -23,6 +23,7 @@ def told(stats: Mapping[str, PoolStats]) -> dict[str, object]:
         side: {
             "replicas": len(each.load),
             "came": sum(map(bool, each.infos)),
+            "asleep": sum(one.state is State.ASLEEP for one in each.each),
             "never_came": dict(missing(each)),
             "deaths": each.deaths,
             "asked_again": each.retries,
@@ -64,13 +65,18 @@ def missing(stats: PoolStats) -> Counter[str]:
 
 
 def advised(stats: Mapping[str, PoolStats]) -> str | None:
-    """One line of advice; None where too little was seen, or one side is not asked at all."""
+    """One line of advice; None where too little was seen, or one side is not asked at all.
+
+    Nor where replicas change sides by themselves.
+    """
     loads, places = [], []
     for name, key in (("policy", "policy"), ("verifier", "scorer")):
         if (side := stats.get(key)) is None:
             return None
         there = [each for each in side.each if each.state is State.SERVES]
         seen = max((each.up_s for each in there), default=0.0)
+        if any(each.state is State.ASLEEP for each in side.each):
+            return None
         if side.busy is None or seen < MEASURED_S or not (side.replies or side.in_flight):
             return None
         gpus = max(each.gpus for each in there) or 1.0

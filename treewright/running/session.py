@@ -181,11 +181,12 @@ def problems_at_once(config: Config) -> int:
 
 
 def replicas(cluster: ClusterConfig, policy: Part, scorer: Part) -> str:
-    """`replicas: 1 policy, 2 scorer (ray)`."""
+    """`replicas: 1 policy, 2 scorer (ray)`; of elastic ones those that are awake first."""
     counts = {"policy": cluster.policy_replicas, "scorer": cluster.scorer_replicas}
     parts = {"policy": policy, "scorer": scorer}
     sides = [f"{counts[side]} {side}" for side, part in parts.items() if not traits_of(part).idle]
-    return f"replicas: {', '.join(sides)} ({cluster.backend})"
+    how = f"{cluster.backend}, elastic" if cluster.elastic else cluster.backend
+    return f"replicas: {', '.join(sides)} ({how})"
 
 
 def graded(item: Solved | Scored, arm: Arm, config: Config) -> Graded:

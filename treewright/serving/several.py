@@ -44,7 +44,7 @@ async def serve_several(config: Config, settings: Settings) -> int:
         hint = "pip install 'treewright[replicas]', or serve with one"
         problem = f"needs Ray Serve, which is not installed ({error})"
         raise ConfigError(COMMAND_LINE, "--replicas", settings.replicas, problem, hint) from None
-    ports = config.cluster.policy_replicas + config.cluster.scorer_replicas
+    ports = config.cluster.slots("policy") + config.cluster.slots("scorer")
     cpus = config.cluster.cpus * ports * settings.replicas + CPUS_BESIDE
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

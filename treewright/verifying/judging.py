@@ -68,7 +68,7 @@ async def finish(verification: Verification) -> Known:
 async def judge_all(verification: Verification, journal: Journal, known: Known) -> None:
     """Ask the scorer for all that is pending, at a site of its own."""
     config = verification.config
-    cluster = replace(config.cluster, policy_replicas=1)
+    cluster = replace(config.cluster, policy_replicas=1, elastic=False)
     tally = Tally(len(verification.data.solutions), noun="solutions")
     tally.done = tally.resumed = len(known.judged) + len(known.failed)
     tally.failed = len(known.failed)
