@@ -1,6 +1,6 @@
 """Where each replica goes, what fits nowhere, and what a cluster config refuses."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -63,6 +63,7 @@ def test_each_replica_has_a_bundle_with_what_its_engine_needs(
     policy: Any, scorer: Any, gpus: float, expected: list[float]
 ) -> None:
     groups = placed(ClusterConfig(), policy, scorer, node(gpus))
+    groups = sorted(groups, key=lambda group: group.seats[0].side)
     assert hands(groups) == ["p", "s"]
     assert [group.bundles[0].get("GPU", 0) for group in groups] == expected
     assert [group.seats[0].gpus for group in groups] == expected
@@ -99,7 +100,7 @@ def test_said_parts_of_a_gpu_pair_policies_with_verifiers() -> None:
 def test_what_the_config_says_is_not_changed() -> None:
     config = ClusterConfig(policy_gpus=0.25, scorer_gpus=2)
     groups = placed(config, AUTO, AUTO, node(4))
-    assert [group.bundles[0]["GPU"] for group in groups] == [0.25, 2]
+    assert [group.bundles[0]["GPU"] for group in groups] == [2, 0.25]
 
 
 def test_a_replica_that_needs_more_gpus_than_a_node_has_is_spread_over_nodes() -> None:
@@ -200,7 +201,17 @@ def test_labels_and_resources_of_a_node_are_asked_for() -> None:
 def test_what_needs_a_label_has_its_node_in_whatever_order_ray_names_them(first: str) -> None:
     config = ClusterConfig(scorer_replicas=4, scorer_resources={"zone": "b"}, policy_gpus=4)
     nodes = sorted((node(4, zone="a"), node(4, zone="b")), key=lambda n: n.labels["zone"] != first)
-    assert len(placed(config, CUDA, CUDA, *nodes)) == 5
+    groups = placed(config, CUDA, CUDA, *nodes)
+    assert hands(groups) == ["s", "s", "s", "s", "p"], "the policy could get their node otherwise"
+
+
+def test_what_few_nodes_can_have_is_asked_for_first_then_what_is_large() -> None:
+    config = ClusterConfig(policy_replicas=2, scorer_resources={"fast": 1}, policy_gpus=2)
+    fast = Node("10.0.0.9", {"GPU": 4, "CPU": 64, "fast": 1})
+    assert hands(placed(config, CUDA, CUDA, node(4), fast)) == ["s", "p", "p"]
+    assert hands(placed(replace(config, scorer_resources={}), CUDA, CUDA, node(8))) == [
+        "p", "p", "s",
+    ]  # fmt: skip
 
 
 def test_a_cluster_that_has_no_gpu_yet_is_asked_for_one() -> None:

@@ -95,7 +95,7 @@ def place(
     grows: bool = False,
     gpus_to_come: bool = False,
 ) -> list[Group]:
-    """A group for every replica that is a process, in the order of its side.
+    """A group for every replica that is a process, in the order in which to ask Ray for them.
 
     Args:
         config: how many replicas, and what each takes.
@@ -116,10 +116,7 @@ def place(
     total = sum(need.gpus for need in needs)
     said = any(getattr(config, f"{side}_gpus") is not None for side in parts)
     if config.elastic:
-        groups = paired(needs)
-        if not grows:
-            check_room(groups, nodes)
-        return groups
+        return found(paired(needs), nodes, grows)
     if not said and 0 < available < total and not grows and all(n.gpus <= 1 for n in needs):
         dealt = deal([need for need in needs if need.gpus], int(available) or 1)
         needs = [need for need in needs if not need.gpus]
@@ -128,9 +125,15 @@ def place(
         needs = [need for need in needs if not 0 < need.gpus < 1]
     widest = max((node.total.get("GPU", 0.0) for node in nodes), default=0.0)
     groups = [*map(shared, dealt), *(alone(need, widest) for need in needs)]
+    return found(groups, nodes, grows)
+
+
+def found(groups: Sequence[Group], nodes: Sequence[Node], grows: bool) -> list[Group]:
+    """The groups in the order to ask for them. Raises `CannotPlace` where they can never fit."""
+    ordered = in_order(groups, nodes)
     if not grows:
-        check_room(groups, nodes)
-    return groups
+        check_room(ordered, nodes)
+    return ordered
 
 
 def needed(
@@ -287,14 +290,27 @@ def alone(need: Need, widest: float) -> Group:
     return Group((bundle,), (Seat(need.side, need.gpus),), need.labels)
 
 
+def in_order(groups: Sequence[Group], nodes: Sequence[Node]) -> list[Group]:
+    """As they are to be asked for: first those that the fewest nodes can have, then the largest.
+
+    Ray takes any node that has room. Were a replica that can be anywhere asked for first, it could
+    get the only node that another one can be on.
+    """
+
+    def hosts(group: Group) -> int:
+        return sum(put(group, [(node, dict(node.total))]) for node in nodes)
+
+    largest = sorted(groups, key=size, reverse=True)
+    return sorted(largest, key=hosts)
+
+
 def check_room(groups: Sequence[Group], nodes: Sequence[Node]) -> None:
     """Put each bundle on the first node that has room. Raises `CannotPlace`.
 
-    Tried in two orders: the largest first, and first those that not every node can have.
+    Tried in two orders: as they are asked for, and the largest first.
     """
     largest = sorted(groups, key=size, reverse=True)
-    choosy = sorted(largest, key=lambda group: not group.labels)
-    lacking = min(unplaced(largest, nodes), unplaced(choosy, nodes), key=len)
+    lacking = min(unplaced(groups, nodes), unplaced(largest, nodes), key=len)
     if not lacking:
         return
     first = lacking[0]
