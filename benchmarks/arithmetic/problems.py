@@ -4,7 +4,9 @@ A problem is a start value and a chain of operations; the answer is the last val
 the right track every value lies in 1..4999 and every division is exact. Values that a wrong
 solution reaches are unbounded, so `apply` is total: division keeps the whole part. A hard operation
 needs more than a small model does reliably in one line: a two-digit factor, a wide sum or
-difference, a division by up to 12.
+difference. Divisions come before the first of them: a model that has only seen exact ones divides
+1268 by 5 to 254, so a slip a few steps earlier would not show in the answer, and a right answer
+would say little about its steps.
 """
 
 from __future__ import annotations
@@ -159,18 +161,22 @@ def draw_chain(rng: random.Random, level: Level) -> tuple[int, tuple[Operation, 
     """Draws a start value in 2..30 and operations whose values stay in 1..`level.largest`."""
     start = value = rng.randint(*STARTS)
     operations: list[Operation] = []
+    divides = True
     for _ in range(rng.randint(*level.steps)):
         hard = hard_operations(rng, value, level) if rng.random() < level.hard else []
-        operation = rng.choice(hard or easy_operations(rng, value, level.largest))
+        divides = divides and not hard
+        operation = rng.choice(hard or easy_operations(rng, value, level.largest, divides))
         operations.append(operation)
         value = operation.apply(value)
     return start, tuple(operations)
 
 
-def easy_operations(rng: random.Random, value: int, largest: int) -> list[Operation]:
+def easy_operations(
+    rng: random.Random, value: int, largest: int, divides: bool
+) -> list[Operation]:
     """Returns one operation per symbol, where there is one: operands of one digit, sums up to 20.
 
-    A sum or a difference is always among them.
+    A sum or a difference is always among them, a division only where `divides`.
     """
     found = []
     if value + 2 <= largest:
@@ -179,7 +185,7 @@ def easy_operations(rng: random.Random, value: int, largest: int) -> list[Operat
         found.append(Operation("-", rng.randint(2, min(20, value - 1))))
     if value * 2 <= largest:
         found.append(Operation("*", rng.randint(2, min(9, largest // value))))
-    if divisors := [each for each in range(2, 10) if value % each == 0]:
+    if divides and (divisors := [each for each in range(2, 10) if value % each == 0]):
         found.append(Operation("/", rng.choice(divisors)))
     return found
 
@@ -193,8 +199,6 @@ def hard_operations(rng: random.Random, value: int, level: Level) -> list[Operat
         found.append(Operation("-", rng.randint(21, min(999, value - 1))))
     if value > 9 and value * 11 <= level.largest:
         found.append(Operation("*", rng.randint(11, min(level.factor, level.largest // value))))
-    if value > 99 and (divisors := [each for each in range(3, 13) if value % each == 0]):
-        found.append(Operation("/", rng.choice(divisors)))
     return found
 
 
