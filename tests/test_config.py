@@ -180,6 +180,30 @@ def test_a_model_folder_is_found_here_first_then_beside_the_packages(
     assert load(QWEN, "policy.model=benchmarks/arithmetic").policy.model == str(here)
 
 
+def test_so_are_the_models_of_scorers_within_a_scorer_and_an_adapter(
+    load: Load, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shipped, place = "benchmarks/arithmetic/verifier", root / "benchmarks/arithmetic/verifier"
+    thinking = f"{{kind: thinkprm, model: {shipped}}}"
+    cascade = load(
+        QWEN,
+        f"scorer={{kind: cascade, first: {{kind: confidence}}, then: {thinking}}}",
+        f"policy.engine.lora={shipped}",
+        "policy.confidence=20",
+    )
+    assert cascade.scorer.then.model == str(place)
+    assert cascade.policy.engine.lora == str(place)
+    assert cascade.written["scorer"]["then"]["model"] == shipped
+    ensemble = load(
+        QWEN,
+        f"scorer={{kind: ensemble, members: [{{kind: confidence}}, {thinking}]}}",
+        "policy.confidence=20",
+    )
+    assert ensemble.scorer.members[1].model == str(place)
+    assert ensemble.written["scorer"]["members"][1]["model"] == shipped
+
+
 def test_a_run_folder_keeps_paths_that_can_be_found_from_anywhere(
     load: Load, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

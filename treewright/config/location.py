@@ -8,13 +8,15 @@ checkout, from any other folder, and from a wheel alike. Nothing is relative to 
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
 INSTALLED = PACKAGE.parent
 """The folder that holds the packages: the checkout, or site-packages."""
-FILES = ("policy.model", "scorer.model", "dataset.path", "dataset.exclude")
-"""Keys that name a file or a folder, or something that has a name elsewhere."""
+FILE = re.compile(r"dataset\.(path|exclude)|(policy|scorer)\.(.+\.)?(model|lora)")
+"""Keys that name a file or a folder, or something that has a name elsewhere; those of a scorer
+within a scorer too."""
 RUN = ("manifest.json", "config.resolved.yaml")
 """Files that only a run's folder has; to lack one, or to have a link for it, earns no trust."""
 
@@ -35,9 +37,14 @@ def portable(path: str) -> str:
     return path if same else str(found)
 
 
+def names_file(key: str) -> bool:
+    """Whether what stands at a key is looked for here and beside the installed packages."""
+    return FILE.fullmatch(key) is not None
+
+
 def kept(text: str, key: str) -> str:
     """What a run's folder keeps of a key's text, which may name a file or a folder."""
-    if key in FILES:
+    if names_file(key):
         return portable(text)
     return str(Path(text).expanduser().absolute()) if key.startswith("python_path[") else text
 

@@ -17,7 +17,7 @@ from search.custom import raised
 from treewright.config import environment
 from treewright.config.compose import KIND
 from treewright.config.kinds import of_kind
-from treewright.config.location import FILES, find
+from treewright.config.location import find, names_file
 from treewright.config.schema import (
     INTERPOLATION,
     default_of,
@@ -126,7 +126,7 @@ class _Making:
             raise ConfigError(self._where(key), key, None, problem, "give one")
         kind = unwrap(hint)[1]
         if isinstance(said, str):
-            found = find(said) if key in FILES else None
+            found = find(said) if names_file(key) else None
             return str(found or said) if not is_enum(kind) else kind(said)
         if isinstance(said, Mapping) and (part := part_of(kind)) is not None:
             return self._dataclass(of_kind(part, said.get(KIND)), said, path)
