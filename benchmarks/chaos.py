@@ -33,7 +33,7 @@ from scorers.scripted import ScriptedScorer, ScriptedScorerConfig
 from search.core import Problem
 from search.driver import Searched, drive
 from search.strategies.beam import Beam
-from treewright.cluster.cluster import load_actors
+from treewright.cluster.cluster import load_ray
 from treewright.journal.journal import Journal
 from treewright.running.memory import JournalMemory
 
@@ -98,7 +98,7 @@ class Box:
 @contextmanager
 def box() -> Iterator[Box]:
     """Start it, and stop it at the end of the block."""
-    load_actors(None)  # it listens on loopback
+    load_ray(None)  # it listens on loopback
     made = import_module("ray.cluster_utils").Cluster(True, head_node_args={**NODE, **STORE})
     found = Box(made)
     try:

@@ -30,7 +30,7 @@ from search.ports import Failure, FailureKind, PolicyCall, PolicyReply, ScorerCa
 from search.questions import Until
 from search.strategies.beam import Beam
 from treewright.cluster.balance import Balancer
-from treewright.cluster.cluster import ClusterError, Ports, load_actors, open_cluster
+from treewright.cluster.cluster import ClusterError, Ports, load_ray, open_cluster
 from treewright.cluster.config import ClusterConfig
 from treewright.cluster.pool_stats import State
 from treewright.cluster.slot import Slot
@@ -86,12 +86,12 @@ def running_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("modules")
     (folder / "mortal_port.py").write_text(MORTAL)
     sys.path.insert(0, str(folder))
-    actors = load_actors(None)
-    init = actors.ray.init
-    actors.ray.init = partial(init, num_gpus=2)  # counters: there is no GPU
+    edge = load_ray(None)
+    init = edge.ray.init
+    edge.ray.init = partial(init, num_gpus=2)  # counters: there is no GPU
     with import_module("treewright.cluster.connection").connected(None, 4):
-        actors.ray.init = init
-        yield actors.ray.get_runtime_context().gcs_address
+        edge.ray.init = init
+        yield edge.ray.get_runtime_context().gcs_address
     sys.path.remove(str(folder))
 
 
@@ -180,7 +180,7 @@ def test_engines_that_share_a_gpu_start_one_after_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = tmp_path / "starts"
-    replica = load_actors(None).RayReplica
+    replica = load_ray(None).RayReplica
     prepare = replica.prepare
 
     async def work() -> None:
@@ -403,7 +403,7 @@ def test_a_scorer_that_cannot_be_built_ends_the_start_before_the_policy_is_loade
 
 def test_a_ray_that_is_up_too_late_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a machine that is very busy: Ray gives its node 30 s, then raises a bare Exception."""
-    load_actors(None)
+    load_ray(None)
     connection = import_module("treewright.cluster.connection")
 
     def late(cpus: float) -> None:

@@ -19,7 +19,7 @@ from search.core import Prefix, Problem
 from search.ports import PolicyCall, PolicyReply
 from search.questions import Until
 from treewright.cluster.address import ConnectionRefused, check_reachable, ray_address
-from treewright.cluster.cluster import ClusterError, Ports, load_actors, open_cluster
+from treewright.cluster.cluster import ClusterError, Ports, load_ray, open_cluster
 from treewright.cluster.config import ClusterConfig
 
 pytestmark = pytest.mark.ray
@@ -62,7 +62,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     folder = tmp_path_factory.mktemp("ports")
     (folder / "seen_port.py").write_text(PORT)
     sys.path.insert(0, str(folder))
-    load_actors(None)  # it listens on loopback
+    load_ray(None)  # it listens on loopback
     utils = importlib.import_module("ray.cluster_utils")
     common = {"node_ip_address": "127.0.0.1", "include_dashboard": False, "num_cpus": 1}
     size = {"object_store_memory": 100 * 2**20}
@@ -172,8 +172,8 @@ def test_what_waits_for_others_is_told_and_has_its_place_when_they_end(cluster: 
     lines: list[str] = []
     large = ClusterConfig(cpus=0, address=cluster.address, policy_replicas=2)
     four = seen(tensor_parallel_size=4)
-    load_actors(None)
-    actors = importlib.import_module("treewright.cluster.actors")
+    load_ray(None)
+    edge = importlib.import_module("treewright.cluster.ray_replica")
     connection = importlib.import_module("treewright.cluster.connection")
 
     async def work() -> None:
@@ -191,7 +191,7 @@ def test_what_waits_for_others_is_told_and_has_its_place_when_they_end(cluster: 
             await later.__aexit__(None, None, None)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(actors, "WAIT_TOLD_S", 0.3)
+        patch.setattr(edge, "WAIT_TOLD_S", 0.3)
         run(work())
     assert lines[0].startswith("policy: a replica waits for a place: it needs 4 GPU")
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from engines.stats import EngineStats
-from treewright.cluster.cluster import load_actors
+from treewright.cluster.cluster import load_ray
 
 Told = list[tuple[str, float, Mapping[str, str]]]
 
 
 def exported(told: Told, clock: list[float]) -> Any:
-    load_actors(None)  # Ray reads its environment when it is imported
+    load_ray(None)  # Ray reads its environment when it is imported
     from treewright.cluster.prometheus import Exported
 
     class Metric:

@@ -22,7 +22,7 @@ from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 from search.ports import Policy
 from served_doubles import served, user
 from treewright import hiding
-from treewright.cluster.cluster import load_actors
+from treewright.cluster.cluster import load_ray
 from treewright.config.load import load_config
 from treewright.exchange.export import FORMATS
 from treewright.serving.keys import Keys
@@ -166,7 +166,7 @@ async def build(config: Loud) -> Policy:
 def test_an_actor_that_is_told_secrets_logs_none(
     at: Bench, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    actor = load_actors(None).PortActor({})
+    actor = load_ray(None).PortActor({})
     streams = sys.stdout, sys.stderr
     info = asyncio.run(actor.start(Loud(), [OF_THE_GATE]))
     sys.stdout, sys.stderr = streams

@@ -171,9 +171,7 @@ def draw_chain(rng: random.Random, level: Level) -> tuple[int, tuple[Operation, 
     return start, tuple(operations)
 
 
-def easy_operations(
-    rng: random.Random, value: int, largest: int, divides: bool
-) -> list[Operation]:
+def easy_operations(rng: random.Random, value: int, largest: int, divides: bool) -> list[Operation]:
     """Returns one operation per symbol, where there is one: operands of one digit, sums up to 20.
 
     A sum or a difference is always among them, a division only where `divides`.

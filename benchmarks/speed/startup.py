@@ -87,7 +87,7 @@ def one(began: float, config: str, overrides: Sequence[str]) -> dict[str, float]
 
 async def _answered(job: Job) -> dict[str, float]:
     """When the later stages ended."""
-    from treewright.cluster.cluster import load_actors, replicas
+    from treewright.cluster.cluster import load_ray, replicas
     from treewright.running.progress import Tally
     from treewright.running.replay import Replay, Scoring
     from treewright.running.session import Session, open_site
@@ -96,7 +96,7 @@ async def _answered(job: Job) -> dict[str, float]:
     with ExitStack() as stack:
         journal = stack.enter_context(job.at_work())
         if config.cluster.backend != "inline":  # what a site does first: it takes what is there
-            load_actors(config.cluster.address)
+            load_ray(config.cluster.address)
             connected = import_module("treewright.cluster.connection").connected
             cpus = config.cluster.cpus * replicas(config.cluster)
             stack.enter_context(connected(config.cluster.address, cpus))

@@ -158,11 +158,11 @@ def inline(watch: Watch, side: str, config: object) -> Make:
     return partial(InlineReplica, builder(config), partial(watch.ready, side, config))
 
 
-def load_actors(address: str | None) -> ModuleType:
-    """Import `treewright.cluster.actors`, and Ray with it, for a cluster at this address."""
+def load_ray(address: str | None) -> ModuleType:
+    """Import `treewright.cluster.ray_replica`, and Ray with it, for a cluster at this address."""
     for name, value in {**RAY, **(LOOPBACK if on_loopback(ray_address(address)) else {})}.items():
         os.environ.setdefault(name, value)
-    return import_module("treewright.cluster.actors")
+    return import_module("treewright.cluster.ray_replica")
 
 
 @contextmanager
@@ -182,7 +182,7 @@ def makers(
         with watch.watching():
             yield inline(watch, "policy", policy), inline(watch, "scorer", scorer), None
         return
-    actors, cpus = load_actors(config.address), config.cpus
+    edge, cpus = load_ray(config.address), config.cpus
     connection = import_module("treewright.cluster.connection")
     try:
         with (
@@ -197,7 +197,7 @@ def makers(
                 limit, telling = config.start_timeout_s, partial(told, tell, side)
 
                 def make(of: Seats) -> Make:
-                    replica = partial(actors.RayReplica, port, of, environment, sentinel)
+                    replica = partial(edge.RayReplica, port, of, environment, sentinel)
                     more = partial(replica, start_timeout_s=limit, tell=telling)
                     return partial(more, meter=meter, side=side)
 

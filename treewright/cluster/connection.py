@@ -1,6 +1,6 @@
 """The connection to Ray: a new one on this machine, or a cluster that is there.
 
-To import this module call `load_actors` of `treewright.cluster.cluster`: Ray reads its environment
+To import this module call `load_ray` of `treewright.cluster.cluster`: Ray reads its environment
 when it is imported.
 """
 

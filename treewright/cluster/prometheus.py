@@ -1,7 +1,7 @@
 """An actor's numbers as metrics of Ray, which its dashboard's Prometheus reads from each node.
 
 Ray puts `ray_` before each name, and tags of its own beside `side`: the node and the worker, which
-tell replicas apart. To import this module call `load_actors` of `treewright.cluster.cluster`.
+tell replicas apart. To import this module call `load_ray` of `treewright.cluster.cluster`.
 """
 
 from __future__ import annotations

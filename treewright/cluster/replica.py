@@ -1,8 +1,8 @@
 """A replica hosts one port and answers its calls out of order.
 
 `PortHost` runs the calls in an event loop, wherever that loop is: in this process
-(`treewright.cluster.inline_replica`) or in a Ray actor (`treewright.cluster.actors`). A replica is
-a cache and may die at any time; `treewright.cluster.pool` replaces it and asks again.
+(`treewright.cluster.inline_replica`) or in a Ray actor (`treewright.cluster.port_actor`). A replica
+is a cache and may die at any time; `treewright.cluster.pool` replaces it and asks again.
 """
 
 from __future__ import annotations

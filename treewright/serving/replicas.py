@@ -1,7 +1,7 @@
 """Several controllers behind one address: a Ray Serve deployment (docs.ray.io/en/latest/serve).
 
 Each replica is a whole server with engines, queue and figures of its own; Ray Serve's proxy speaks
-HTTP and gives each request to the less loaded of two. Before Ray is imported here, `load_actors` of
+HTTP and gives each request to the less loaded of two. Before Ray is imported here, `load_ray` of
 `treewright.cluster.cluster` is called: it reads its environment then.
 """
 

@@ -9,7 +9,7 @@ from importlib import import_module
 
 from search.fault import Fault
 from search.ports import one_line
-from treewright.cluster.cluster import ClusterError, load_actors
+from treewright.cluster.cluster import ClusterError, load_ray
 from treewright.config.compose import COMMAND_LINE
 from treewright.config.config import Config
 from treewright.errors import ConfigError
@@ -36,7 +36,7 @@ async def serve_several(config: Config, settings: Settings) -> int:
         Keys.read(settings.api_keys)
     with bound(settings) as listening:
         port = int(listening.getsockname()[1])  # Ray Serve binds it anew
-    load_actors(config.cluster.address)
+    load_ray(config.cluster.address)
     connection = import_module("treewright.cluster.connection")
     try:
         replicas.check()
