@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -110,9 +111,18 @@ def found(
     return await_it(told)
 
 
+UNREAD = re.compile(r"none of \d+ verification chains could be read.*")
+"""Why nothing is known counts the chains that were tried, and of one that went on there is one
+more."""
+
+
 def bare(result: Result) -> Result:
     """A result without what tells how its judgements came about."""
-    return replace(result, candidates=tuple(map(bare_candidate, result.candidates)))
+    candidates = tuple(map(bare_candidate, result.candidates))
+    pruned = tuple(
+        replace(each, reason=UNREAD.sub("unread", each.reason)) for each in result.pruned
+    )
+    return replace(result, candidates=candidates, pruned=pruned)
 
 
 def bare_candidate(candidate: Candidate) -> Candidate:

@@ -161,7 +161,7 @@ def test_the_quickstart_finishes_and_the_verifier_pays(runs: Runs) -> None:
     asked = limited(40, "strategy.n=8")
     measured = runs.finish("run", *asked)
     check_complete(40, measured, runs.records(), n=8)
-    one, weighted = arm(measured, None, "first", 8), arm(measured, "history.last", "weighted", 8)
+    one, weighted = arm(measured, None, "first", 8), arm(measured, "product", "weighted", 8)
     assert 0.1 < one < 0.6
     assert weighted > one
     assert weighted >= arm(measured, None, "majority", 8)
