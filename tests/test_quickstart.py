@@ -22,7 +22,7 @@ CONFIG = (
     "quickstart",
     f"strategy.n={N}",
     "cluster.problems_in_flight=4",
-    "aggregate=history.last",
+    "aggregate=product",
     "select=first,weighted,majority",
 )
 LIMIT_S = 240.0
