@@ -82,6 +82,16 @@ def test_the_text_states_the_chain(seed: int, number: int) -> None:
         assert stated == [problem.start, *(each.operand for each in problem.operations)]
 
 
+def test_no_division_comes_after_a_hard_operation_where_it_could_hide_a_slip() -> None:
+    late = 0
+    for problem in islice(problems(0), 1_000):
+        hard = [o.operand > (20 if o.symbol in "+-" else 9) for o in problem.operations]
+        first = hard.index(True) if True in hard else len(hard)
+        assert all(o.symbol != "/" for o in problem.operations[first:])
+        late += first < len(hard) and any(o.symbol == "/" for o in problem.operations)
+    assert late > 100, "before it there are divisions"
+
+
 def test_the_levels_come_in_turn_and_no_chain_comes_twice() -> None:
     drawn = list(islice(problems(1), 100))
     assert [problem.level for problem in drawn[:6]] == [1, 2, 3, 4, 5, 1]
