@@ -1,7 +1,8 @@
-"""A node that dies under a run, and the head of its cluster: real raylets on this machine."""
+"""A run by Ray's client, a node that dies under one, and the head of its cluster: real raylets."""
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,7 +13,13 @@ import pytest
 
 from benchmarks.chaos import ROOT, Box, Driven, box, pid
 
-pytestmark = pytest.mark.ray
+pytestmark = [
+    pytest.mark.ray,
+    # Ray leaves the log of its client server to be closed by whoever collects it.
+    pytest.mark.filterwarnings(
+        "ignore:Exception ignored in. <_io.FileIO:pytest.PytestUnraisableExceptionWarning"
+    ),
+]
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +31,17 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Driven:
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Box]:
-    """Of both tests; the second one leaves it without its head."""
-    with box() as found:
+def client() -> str:
+    """Where Ray's client server is to listen."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"ray://127.0.0.1:{probe.getsockname()[1]}"
+
+
+@pytest.fixture(scope="module")
+def cluster(client: str) -> Iterator[Box]:
+    """Of all tests; the last one leaves it without its head."""
+    with box(int(client.rpartition(":")[2])) as found:
         yield found
 
 
@@ -48,6 +63,14 @@ def begun(cluster: Box, folder: Path) -> tuple[Driven, "subprocess.Popen[bytes]"
 
 def same(run: Driven, undisturbed: Driven) -> bool:
     return run.metrics() == undisturbed.metrics() and not run.lost(undisturbed)
+
+
+def test_rays_client_server_leads_to_the_same_figures(
+    cluster: Box, client: str, undisturbed: Driven, tmp_path: Path
+) -> None:
+    run = Driven(tmp_path / "client", 0, client)
+    assert run.begin().wait(120) == 0, run.said()
+    assert same(run, undisturbed)
 
 
 def test_a_node_that_dies_is_told_and_changes_no_figure(

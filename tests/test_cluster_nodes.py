@@ -8,6 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Coroutine, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from scorers.scripted import ScriptedScorerConfig
 from search.core import Prefix, Problem
 from search.ports import PolicyCall, PolicyReply
 from search.questions import Until
-from treewright.cluster.address import ConnectionRefused, check_reachable, ray_address
+from treewright.cluster.address import ConnectionRefused, check_reachable, ray_address, shows_token
 from treewright.cluster.cluster import ClusterError, Ports, load_ray, open_cluster
 from treewright.cluster.config import ClusterConfig
 
@@ -249,3 +250,22 @@ def test_a_config_comes_before_the_environment(
 ) -> None:
     monkeypatch.setenv("RAY_ADDRESS", variable)
     assert ray_address(said) == expected
+
+
+@pytest.mark.parametrize(
+    ("address", "there", "shown"),
+    [
+        ("ray://10.0.0.1:10001", True, True),
+        ("ray://10.0.0.1:10001", False, False),
+        ("10.0.0.1:6379", True, False),
+        (None, True, False),
+    ],
+)
+def test_rays_client_is_told_to_show_a_token_that_there_is(
+    address: str | None, there: bool, shown: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RAY_AUTH_TOKEN", raising=False)
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "token"))
+    if there:
+        (tmp_path / "token").write_text("0123")
+    assert shows_token(address) is shown

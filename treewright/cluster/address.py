@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from pathlib import Path
 
 REACH_S = 3.0
 """How long an address may take to answer."""
@@ -23,6 +24,17 @@ def ray_address(said: str | None) -> str | None:
     """The address that a config means: its own, else what RAY_ADDRESS says; None for a new Ray."""
     address = said or os.environ.get("RAY_ADDRESS") or None
     return None if address == "local" else address
+
+
+def shows_token(address: str | None) -> bool:
+    """Whether Ray's client must be told to show this user's token, which every new Ray asks for.
+
+    Ray 2.60 shows it by itself at any other address, and at this one waits half a minute in vain.
+    """
+    if address is None or not address.startswith(CLIENT):
+        return False
+    file = os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token"
+    return bool(os.environ.get("RAY_AUTH_TOKEN")) or Path(file).is_file()
 
 
 def on_loopback(address: str | None) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from engines.traits import Part, traits_of
 from search.fault import Fault
-from treewright.cluster.address import ConnectionRefused, on_loopback, ray_address
+from treewright.cluster.address import ConnectionRefused, on_loopback, ray_address, shows_token
 from treewright.cluster.config import ClusterConfig
 from treewright.cluster.elastic import Elastic
 from treewright.cluster.environment import carried
@@ -49,6 +49,7 @@ RAY = {
 """The environment in which Ray is imported and started, unless it says otherwise."""
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """A Ray of one machine listens on 127.0.0.1 only, as it does by itself on those two systems."""
+TOKEN = {"RAY_AUTH_MODE": "token"}
 
 
 class ClusterError(Fault):
@@ -160,7 +161,9 @@ def inline(watch: Watch, side: str, config: object) -> Make:
 
 def load_ray(address: str | None) -> ModuleType:
     """Import `treewright.cluster.ray_replica`, and Ray with it, for a cluster at this address."""
-    for name, value in {**RAY, **(LOOPBACK if on_loopback(ray_address(address)) else {})}.items():
+    where = ray_address(address)
+    wanted = RAY | (LOOPBACK if on_loopback(where) else {}) | (TOKEN if shows_token(where) else {})
+    for name, value in wanted.items():
         os.environ.setdefault(name, value)
     return import_module("treewright.cluster.ray_replica")
 

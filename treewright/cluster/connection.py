@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +23,7 @@ from ray._private.state import state
 
 from search.custom import import_folders
 from search.ports import one_line
-from treewright.cluster.address import ConnectionRefused, check_reachable, ray_address
+from treewright.cluster.address import CLIENT, ConnectionRefused, check_reachable, ray_address
 from treewright.cluster.placement import Node
 
 OBJECT_STORE_BYTES = 100 * 2**20
@@ -30,6 +31,8 @@ OBJECT_STORE_BYTES = 100 * 2**20
 OF_A_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 """Where `ray job submit` leaves the runtime environment of a job."""
 PACKAGES = ("search", "engines", "policies", "scorers", "benchmarks", "treewright")
+ITS_TOKEN = "if that cluster asks for a token, ~/.ray/auth_token here must be its own"
+"""What may be amiss where Ray's client is answered by silence."""
 QUIET = {"log_to_driver": False, "logging_level": logging.ERROR}
 
 
@@ -124,7 +127,13 @@ def connect(address: str) -> None:
         told["py_modules"] = code()
     if "PYTHONPATH" not in of_job().get("env_vars", {}):
         told["env_vars"] = {"PYTHONPATH": python_path()}
-    ray.init(address=address, runtime_env=told, **QUIET)
+    try:
+        with warnings.catch_warnings(action="ignore", category=UserWarning):
+            ray.init(address=address, runtime_env=told, **QUIET)
+    except ConnectionError as error:
+        if not address.startswith(CLIENT):
+            raise
+        raise ConnectionRefused(f"{one_line(error)}; {ITS_TOKEN}") from error
 
 
 def of_job() -> dict[str, Any]:
