@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
 
+from benchmarks.arithmetic import train
 from benchmarks.arithmetic.corpus import Lesson
 from benchmarks.arithmetic.learning import (
     LENGTHS,
@@ -49,3 +53,13 @@ def test_the_loss_is_the_weighted_mean_over_targets_alone(rows: list[int]) -> No
     scale = weights[:, 1:].flatten()
     expected = ((losses * scale).sum() / scale.sum()).item()
     assert weighted_loss(model, ids, weights).item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_samples_are_drawn_once_for_a_training_however_often_it_is_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / "out" / train.SAMPLED
+    first = train.sampled(train.HOME / "policy", 0, frozenset(), 3, kept)
+    monkeypatch.setattr(train, "draw", lambda *_: pytest.fail("drawn again"))
+    assert train.sampled(train.HOME / "policy", 0, frozenset(), 3, kept) == first
+    assert [steps for _, steps in first] == json.loads(kept.read_text())

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import islice
@@ -30,7 +30,13 @@ from benchmarks.arithmetic.learning import (
     new_model,
     widened,
 )
-from benchmarks.arithmetic.lessons import POLISH, STAGES, policy_lessons, verifier_lessons
+from benchmarks.arithmetic.lessons import (
+    POLISH,
+    STAGES,
+    Stage,
+    policy_lessons,
+    verifier_lessons,
+)
 from benchmarks.arithmetic.muon import Muon
 from benchmarks.arithmetic.problems import problems
 from benchmarks.arithmetic.reward import (
@@ -68,14 +74,14 @@ TOKENIZERS: Mapping[str, Callable[[], Any]] = {
 }
 """By role."""
 POLISHES = ((0.3, 0.7), (0.4, 0.4))
-"""How long and how fast the verifier then learns by `POLISH`, relative to the first part: two parts,
-the second more slowly."""
+"""How long and how fast the verifier then learns by `POLISH`, relative to the first part: twice, at
+last slowly."""
 THREADS = 1
 """Where other programs use the processor too, two threads wait for each other; one does not."""
 LEARNED_TEMPERATURE = 1.3
 """Of the policy samples that the verifier learns from."""
 SAMPLED = "samples.json"
-"""The file in a checkpoint's folder with the policy's samples; it is gone when the run has ended."""
+"""The file in a checkpoint's folder with the policy's samples; gone when the run has ended."""
 SAMPLES = 12_000
 """Policy samples, of as many problems, that the verifier learns from in its last stage."""
 WATCHED = 50
@@ -124,7 +130,7 @@ def train_verifier(
         return f"step F1 {figures['step_f1']:.2f} unreadable {figures['unreadable']:.2f}"
 
     shown = keeping(rarely(watch), tokenizer, out)
-    plans = [(schedule, STAGES)]
+    plans: list[tuple[Schedule, Sequence[Stage]]] = [(schedule, STAGES)]
     for longer, faster in POLISHES:
         steps, rate = int(schedule.steps * longer), schedule.rate * faster
         plans.append((replace(schedule, steps=steps, rate=rate), POLISH))
