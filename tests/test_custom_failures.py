@@ -145,6 +145,10 @@ def test_a_port_that_exits_as_it_is_built_is_refused_in_one_line(tell: Tell) -> 
     code, _, err = tell("run", "own.yaml", "scorer.kind=exiting_own:Settings")
     assert code in (1, 2)
     assert "the scorer cannot be started: SystemExit: 6" in err
+    (run,) = Path("runs/own").iterdir()
+    sides = json.loads((run / "replicas.json").read_text())
+    assert sides["scorer"]["never_came"] == {"SystemExit: 6": 1}
+    assert sides["policy"]["came"] == 1
 
 
 def test_a_report_that_raises_ends_the_run_late_and_loses_nothing(folder: Path) -> None:

@@ -53,7 +53,15 @@ TOKEN = {"RAY_AUTH_MODE": "token"}
 
 
 class ClusterError(Fault):
-    """The replicas cannot be started. One line: what, why and what to do."""
+    """The replicas cannot be started. One line: what, why and what to do.
+
+    Attributes:
+        stats: the figures of both pools, as `Ports.stats` gives them; empty before there were any.
+    """
+
+    def __init__(self, words: str, stats: Mapping[str, PoolStats] | None = None) -> None:
+        super().__init__(words)
+        self.stats = dict(stats or {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +137,24 @@ async def open_cluster(
 
         try:
             async with sentinel.watching(end) if sentinel else nullcontext():
-                await asyncio.gather(start_policies(policies), start_scorers(scorers))
-                policies.measure()
-                scorers.measure()
+                ports = Ports(PooledPolicy(policies), PooledScorer(scorers), meter)
+                await started(ports)
                 elastic = Elastic(pairs, policies, scorers, tell) if pairs else None
                 async with elastic.following() if elastic else nullcontext():
-                    yield Ports(PooledPolicy(policies), PooledScorer(scorers), meter)
+                    yield ports
         finally:
             await asyncio.gather(policies.close(), scorers.close())
+
+
+async def started(ports: Ports) -> None:
+    """Both pools, and their figures from here on. Raises `ClusterError` with how each fared."""
+    policies, scorers = ports.policy.pool, ports.scorer.pool
+    try:
+        await asyncio.gather(start_policies(policies), start_scorers(scorers))
+    except ClusterError as error:
+        raise ClusterError(str(error), ports.stats()) from error
+    policies.measure()
+    scorers.measure()
 
 
 async def start_policies(pool: Pool) -> None:

@@ -18,7 +18,7 @@ from treewright.arms.graded import Graded
 from treewright.arms.scored import Scored
 from treewright.arms.solved import Solved
 from treewright.caching.opening import cached, used
-from treewright.cluster.cluster import Ports, open_cluster
+from treewright.cluster.cluster import ClusterError, Ports, open_cluster
 from treewright.cluster.config import ClusterConfig
 from treewright.cluster.in_flight import in_flight
 from treewright.config.config import Config
@@ -118,8 +118,12 @@ class Session:
             elif self.known.pending:
                 cluster, scorer = self.config.cluster, scorer_asked(self.config)
                 tally = Tally(len(self.dataset.samples))
-                async with open_site(cluster, self.config.policy, scorer, tally) as own:
-                    await self.search(replay.grading, own)
+                try:
+                    async with open_site(cluster, self.config.policy, scorer, tally) as own:
+                        await self.search(replay.grading, own)
+                except ClusterError as error:
+                    self.replicas = told(error.stats) if error.stats else {}
+                    raise
         self.known.book_lost(self.journal)
         return replace(ending(self.config, self.dataset, self.known), replicas=self.replicas)
 
