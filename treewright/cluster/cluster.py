@@ -50,6 +50,7 @@ RAY = {
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """A Ray of one machine listens on 127.0.0.1 only, as it does by itself on those two systems."""
 TOKEN = {"RAY_AUTH_MODE": "token"}
+"""For an address of which `shows_token` says so."""
 
 
 class ClusterError(Fault):
