@@ -25,6 +25,9 @@ QWEN_TAG = "<extra_0>"
 SHEPHERD_TAG = "ки"
 
 
+NO_HEAD = "a reward model has a head that gives numbers, …ForSequenceClassification say"
+
+
 class UnfitModel(TokenizerError):
     """The model is none of the family. One line: the model, what it lacks."""
 

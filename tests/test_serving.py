@@ -180,7 +180,10 @@ def test_what_is_no_request_gets_an_error_object_too(server: Served) -> None:
         (httpx.get(url), 405),
         (httpx.get(f"{server.url}/nothing"), 404),
         (httpx.get(f"{server.url}/models", headers={"host": "evil.example"}), 421),
+        (server.ask(model="beam@0"), 400),
     ]
+    assert replies[-1][0].json()["error"]["param"] == "model"
+    assert httpx.get(f"{server.url}/models", headers={"host": "LOCALHOST:80"}).status_code == 200
     for reply, status in replies:
         assert reply.status_code == status
         assert reply.json()["error"]["message"]
@@ -250,6 +253,7 @@ def test_a_deadline_gives_the_best_so_far_marked_in_time_and_its_cost_unknown(
 def test_a_deadline_before_anything_is_found_is_a_504(slow: Served) -> None:
     reply = slow.ask(deadline_s=0.2)
     assert (reply.status_code, reply.json()["error"]["code"]) == (504, "deadline_exceeded")
+    assert reply.headers["x-should-retry"] == "false"  # the OpenAI clients ask thrice otherwise
 
 
 def test_a_full_queue_says_when_to_come_again_and_clients_that_go_leave_nothing(

@@ -65,6 +65,12 @@ class ClusterError(Fault):
         self.stats = dict(stats or {})
 
 
+class PortUnfit(ClusterError):
+    """A port cannot be built by its config, and could not be another time."""
+
+    exit_code = 2
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """The two ports of a running cluster."""
@@ -153,7 +159,7 @@ async def started(ports: Ports) -> None:
     try:
         await asyncio.gather(start_policies(policies), start_scorers(scorers))
     except ClusterError as error:
-        raise ClusterError(str(error), ports.stats()) from error
+        raise type(error)(str(error), ports.stats()) from error
     policies.measure()
     scorers.measure()
 
@@ -162,14 +168,15 @@ async def start_policies(pool: Pool) -> None:
     """Raises `ClusterError` when there will be no policy: then there is nothing to run."""
     await pool.start()
     if pool.extinct is not None:
-        raise ClusterError(f"the policy cannot be started: {pool.extinct}")
+        kind = PortUnfit if pool.unfit else ClusterError
+        raise kind(f"the policy cannot be started: {pool.extinct}")
 
 
 async def start_scorers(pool: Pool) -> None:
-    """Raises `ClusterError` when the scorer cannot be built; one that died may live another day."""
+    """Raises `PortUnfit` when the scorer cannot be built; one that died may live another day."""
     await pool.start()
     if pool.extinct is not None and pool.unfit:
-        raise ClusterError(f"the scorer cannot be started: {pool.extinct}")
+        raise PortUnfit(f"the scorer cannot be started: {pool.extinct}")
 
 
 def inline(watch: Watch, side: str, config: object) -> Make:
