@@ -98,11 +98,12 @@ async def open_cluster(
     policy: Part,
     scorer: Part,
     tell: Callable[[str], None] = lambda line: None,
+    meter: GpuMeter | None = None,
 ) -> AsyncIterator[Ports]:
     """Start the replicas of both port configs; stop all of it at the end of the block.
 
     They start at once, but for those that share a GPU. `tell` hears of every death of a replica,
-    and of a port that blocks, when it happens.
+    and of a port that blocks, when it happens. `meter` counts the time of its GPUs.
 
     It opens when each port has its first replica. A scorer whose replicas keep dying does not stop
     it: solutions can be sampled, and judged when the run is resumed.
@@ -110,7 +111,7 @@ async def open_cluster(
     Raises:
         ClusterError: no Ray, a port that cannot be built, or no policy.
     """
-    meter = GpuMeter()
+    meter = meter or GpuMeter()
     if config.elastic and (why := unfit(policy, scorer)):
         raise ClusterError(f"cluster.elastic: {why}; leave it out")
     with makers(config, policy, scorer, tell, meter) as (make_policy, make_scorer, sentinel):

@@ -63,7 +63,7 @@ def job_in(path: Path, overrides: Sequence[str] = ()) -> Job:
             f"{path}: not resumable: the run was made with another {', '.join(changed)}; "
             "restore that, or start a new run with `treewright run`"
         )
-    return Job(config, dataset, folder)
+    return Job(config, dataset, folder, as_kept=True)
 
 
 async def go_on(job: Job, *, as_json: bool = False) -> int:
