@@ -1,5 +1,6 @@
 """A run by Ray's client, a node that dies under one, and the head of its cluster: real raylets."""
 
+import json
 import os
 import signal
 import socket
@@ -89,9 +90,13 @@ def test_a_node_that_dies_is_told_and_changes_no_figure(
     run, process = begun(cluster, tmp_path)
     parents = [parent for _, parent in cluster.processes()]
     at = next(n for n, node in enumerate(cluster.others) if pid(node) in parents)
+    lost = parents.count(pid(cluster.others[at]))
     cluster.kill_node(at)
     assert ended(run, process) == 0, run.said()
     assert "node died" in run.said()
+    assert run.run is not None
+    sides = json.loads((run.run / "replicas.json").read_text())
+    assert sum(sides[side]["deaths"] for side in ("policy", "scorer")) == lost, run.said()
     assert same(run, undisturbed)
 
 
