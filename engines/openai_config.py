@@ -68,8 +68,8 @@ class OpenAiConfig(ServerConfig):
         super().__post_init__()
         check_url("base_url", self.base_url)
         if self.base_url.rstrip("/").endswith(ENDPOINTS):
-            hint = "an address that ends before the endpoint, in /v1 mostly"
-            raise fault("base_url", self.base_url, hint)
+            allowed = "an address that ends before the endpoint, in /v1 mostly"
+            raise fault("base_url", self.base_url, allowed)
         check_choice("continue_by", self.continue_by, ContinueBy)
         if (self.continue_by == "completions") != (self.tokenizer is not None):
             allowed = "a checkpoint with continue_by: completions, and null without"

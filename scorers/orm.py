@@ -17,7 +17,7 @@ from engines.tokenizer import Tokenizer, TokenizerError
 from engines.traits import Judges, Traits
 from engines.vllm_config import VllmConfig
 from scorers.log_odds import probability
-from scorers.prm_families import NO_HEAD, UnfitModel
+from scorers.prm_families import CANNOT_JUDGE, UnfitModel
 from scorers.prm_readers import odds_of
 from search.checks import UNCOUNTED, check_cache, check_choice, fault
 from search.core import Judgement, Prefix, Spent
@@ -26,6 +26,7 @@ from search.gather import gather
 from search.ports import Failure, FailureKind, ScorerCall, ScorerReply
 
 CLASSES = (1, 2)
+NO_HEAD = "a reward model has a head that gives numbers, …ForSequenceClassification say"
 
 
 @dataclass(frozen=True)
@@ -103,11 +104,12 @@ class Orm(Served):
     async def try_out(self) -> None:
         """Score one solution.
 
-        Raises `EngineError` where the head has other numbers, `UnfitModel` where there is none.
+        Raises `EngineError` where the head has other numbers, `UnfitModel` where it gives none.
         """
         found = await self._score("1 + 1 = ?", "2", "")
         if isinstance(found, Refused) and not found.again:
-            raise UnfitModel(f"{self.config.model}: {found.message}", NO_HEAD)
+            told = f"{self.config.model} cannot judge a solution: {found.message}"
+            raise UnfitModel(told, CANNOT_JUDGE)
 
     async def _judge(self, path: Prefix, cache: str) -> ScorerReply | Failure:
         if not path.finished:

@@ -25,7 +25,7 @@ QWEN_TAG = "<extra_0>"
 SHEPHERD_TAG = "ки"
 
 
-NO_HEAD = "a reward model has a head that gives numbers, …ForSequenceClassification say"
+CANNOT_JUDGE = "see scorer.model, and whether its prompt fits into scorer.engine.max_model_len"
 
 
 class UnfitModel(TokenizerError):

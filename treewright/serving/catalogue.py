@@ -69,8 +69,8 @@ class Catalogue:
         try:
             return self._made(json.dumps([name, size, chat.limits, chat.seed]))
         except ApiFault as fault:
-            said = chat.strategy is not None or chat.n is not None
-            raise fault if said or fault.param == "budget" else named_so(fault) from None
+            by_name = chat.strategy is None and chat.n is None and not chat.limits
+            raise named_so(fault) if by_name else fault from None
 
     def _named(self, model: str) -> tuple[str, int | None]:
         """The strategy that a model names, and its size where it says one."""
