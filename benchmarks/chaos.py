@@ -5,6 +5,10 @@ a random actor, the Ray of a node, or the driver itself is killed with SIGKILL: 
 and the run is resumed. In the end its figures must be those of a run that nobody disturbed, byte by
 byte, and its journal must hold the same records, each once. `--seed` chooses the victims again.
 
+`--engines` runs the quickstart's models by `beam_arithmetic` instead. They take some 15 s to start,
+so kill less often: `--every 15`. What their prefix caches had depends on who was killed when, so
+all replies are compared, without their costs.
+
 `--offsets` cuts the journal at so many random bytes, as a crash does, and lets the searches end.
 """
 
@@ -53,6 +57,8 @@ strategy: {{kind: beam, paths: 6, children: 3, depth: 6}}
 cluster: {{backend: {backend}, address: {address}, policy_replicas: 2, scorer_replicas: 2}}
 grading: {{kind: numeric}}
 """
+ENGINES = ("beam_arithmetic", "dataset.limit=32")
+"""The config that is run with `--engines`, and what of it."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,8 @@ class ChaosRow:
     killed: dict[str, int]
     sessions: int
     seconds: float
-    same_metrics: bool
+    same: bool
+    """See `Driven.same_as`."""
     lost: int
     """Records of the undisturbed run that are not there."""
     doubled: int
@@ -72,7 +79,7 @@ class ChaosRow:
     @property
     def holds(self) -> bool:
         """Whether nothing tells it from the undisturbed run."""
-        return self.same_metrics and not self.lost and not self.doubled
+        return self.same and not self.lost and not self.doubled
 
 
 @dataclass
@@ -127,16 +134,23 @@ def actors() -> Iterator[tuple[int, int]]:
 class Driven:
     """A run in a folder, and the process that works on it."""
 
-    def __init__(self, folder: Path, seed: int, address: str | None) -> None:
+    def __init__(
+        self, folder: Path, seed: int, address: str | None, *, engines: bool = False
+    ) -> None:
+        """Takes the run of `CONFIG` in this process or on that Ray, or that of `ENGINES`."""
         folder.mkdir(parents=True)
+        self.folder, self.sessions = folder, 0
+        if engines:
+            where = (f"seed={seed}", f"output_dir={folder / 'runs'}", f"cluster.address={address}")
+            self.words = [*ENGINES, *where, "cluster.backend=ray"]
+            return
         rows = [{"id": f"p{n}", "problem": f"{n} + {n}?", "answer": str(2 * n)} for n in range(24)]
         (folder / "data.jsonl").write_text("\n".join(map(json.dumps, rows)))
         backend = "ray" if address else "inline"
         told = {"seed": seed, "output": folder / "runs", "data": folder / "data.jsonl"}
         told |= {"backend": backend, "address": address or "null"}
-        self.folder, self.config = folder, folder / "config.yaml"
-        self.config.write_text(CONFIG.format(**told))
-        self.sessions = 0
+        (folder / "config.yaml").write_text(CONFIG.format(**told))
+        self.words = [str(folder / "config.yaml")]
 
     @property
     def run(self) -> Path | None:
@@ -147,7 +161,7 @@ class Driven:
         """A session: the same command begins and goes on."""
         self.sessions += 1
         log = (self.folder / f"session{self.sessions}.log").open("wb")
-        words = [sys.executable, "-m", "treewright.cli", "run", str(self.config)]
+        words = [sys.executable, "-m", "treewright.cli", "run", *self.words]
         with log:
             return subprocess.Popen(words, stdout=log, stderr=log, cwd=ROOT)
 
@@ -170,14 +184,30 @@ class Driven:
         (path,) = (self.folder / "runs").glob("*/*/metrics.json")
         return path.read_bytes()
 
+    def same_as(self, whole: Driven) -> bool:
+        """Whether the figures are those of the other run; with engines, whether the replies are."""
+        if self.words[0] != ENGINES[0]:
+            return self.metrics() == whole.metrics()
+        return self.replies() == whole.replies()
 
-def chaos(where: Box, folder: Path, seed: int, every_s: float) -> ChaosRow:
+    def replies(self) -> dict[str, object]:
+        """What was answered to each call, without what that cost."""
+        found = dict[str, object]()
+        for line in self.records():
+            if key := key_of(line):
+                data = json.loads(line)["data"]
+                found[key] = {name: data[name] for name in data if name != "spent"}
+        return found
+
+
+def chaos(where: Box, folder: Path, seed: int, every_s: float, *, engines: bool) -> ChaosRow:
     """One run, with its victims."""
     rng, killed = Random(seed), Counter[str]()
-    whole = Driven(folder / "whole", seed, None)
+    address = where.cluster.address
+    whole = Driven(folder / "whole", seed, address if engines else None, engines=engines)
     if whole.begin().wait() != 0:
         raise RuntimeError(f"the undisturbed run failed: see {whole.folder}")
-    run = Driven(folder / "killed", seed, where.cluster.address)
+    run = Driven(folder / "killed", seed, address, engines=engines)
     began = time.monotonic()
     process = run.begin()
     while time.monotonic() - began < LONGEST_S:
@@ -196,7 +226,7 @@ def chaos(where: Box, folder: Path, seed: int, every_s: float) -> ChaosRow:
         dict(killed),
         run.sessions,
         time.monotonic() - began,
-        same_metrics=run.metrics() == whole.metrics(),
+        same=run.same_as(whole),
         lost=len(run.lost(whole)),
         doubled=sum(count > 1 for count in keys.values()),
     )
@@ -287,6 +317,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--offsets", type=int, default=500, help="crashes of a journal")
     parser.add_argument("--seed", type=int, default=0, help="of the first run")
     parser.add_argument("--every", type=float, default=3.0, help="seconds between two kills")
+    parser.add_argument("--engines", action="store_true", help="the quickstart's, not doubles")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -295,7 +326,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.runs:
             with box() as where:
                 for seed in range(options.seed, options.seed + options.runs):
-                    disturbed.append(chaos(where, folder / str(seed), seed, options.every))
+                    one = folder / str(seed)
+                    disturbed.append(
+                        chaos(where, one, seed, options.every, engines=options.engines)
+                    )
                     print(f"run {len(disturbed)} of {options.runs}", file=sys.stderr, flush=True)
     tell(crashed, disturbed, as_json=options.json)
     held = all(row.holds for row in crashed) and all(row.holds for row in disturbed)
@@ -309,7 +343,7 @@ def tell(crashed: list[CrashRow], disturbed: list[ChaosRow], *, as_json: bool) -
         return
     columns = ("offsets", "lost", "asked_twice", "different")
     print_table("Journals cut at random bytes", crashed, {c: said(c) for c in columns})
-    told = ("seed", "killed", "sessions", "seconds", "same_metrics", "lost", "doubled")
+    told = ("seed", "killed", "sessions", "seconds", "same", "lost", "doubled")
     print_table("Runs in which something is killed", disturbed, {c: said(c) for c in told})
 
 

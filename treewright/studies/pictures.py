@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import ceil, floor
 from pathlib import Path
 
 from treewright.arms.marks import Marks
@@ -59,6 +60,9 @@ def over_tokens(caption: str, found: Iterable[tuple[str, Marks]]) -> list[Plot]:
             spots.setdefault(name, []).append(Spot(figures.tokens, figures.accuracy, *ends))
     few = len(spots) <= BANDS
     told = f"{caption} Bands: 95 % intervals over problems." if few else caption
+    between = closeup([spot for own in spots.values() for spot in own], whiskers=few)
+    if between != (0.0, 1.0):
+        told += f" The y axis goes from {between[0]:.0%} to {between[1]:.0%}."
     series = []
     for colour, (name, own) in enumerate(spots.items()):
         line = LineStyle.SOLID if colour < len(PALETTE) else LineStyle.DASHED
@@ -72,6 +76,20 @@ def over_tokens(caption: str, found: Iterable[tuple[str, Marks]]) -> list[Plot]:
         y_label="Accuracy (%)",
         series=tuple(series),
         x_axis=Axis.LOG10,
+        y_range=between,
         caption=told,
     )
     return [plot] if series else []
+
+
+def closeup(spots: Sequence[Spot], *, whiskers: bool) -> tuple[float, float]:
+    """The tenths of 1 between which all points lie, with their intervals where these are drawn.
+
+    Many lines within a few points of each other cannot be told apart on an axis from 0 to 1.
+    """
+    ends = [end for each in spots for end in (each.low, each.high) if end is not None]
+    values = [each.y for each in spots] + (ends if whiskers else [])
+    if not values:
+        return 0.0, 1.0
+    low, high = min(9, floor(10 * min(values) + 1e-9)), ceil(10 * max(values) - 1e-9)
+    return low / 10, max(high, low + 1) / 10
