@@ -323,6 +323,7 @@ def test_the_page_names_its_command_and_its_data_and_has_a_section_per_budget(
     assert main(ask, base) == 0
     text = Path("page.md").read_text("utf-8")
     assert f"`python -m treewright.studies.strategies {' '.join(ask)}` from 5 problems" in text
+    assert "**Candidates.** In the last table, pass@N" in text
     assert [line for line in text.splitlines() if line.startswith("## ")] == [
         "## What must hold",
         "## One solution, no search",
