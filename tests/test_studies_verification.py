@@ -18,9 +18,11 @@ from treewright.config.load import load_config
 from treewright.ledger import Account, Ledger
 from treewright.studies.agreement import Agreement, agreement, calls_of
 from treewright.studies.cells import WEIGHTED
+from treewright.studies.judged_again import identity as judged_again_identity
 from treewright.studies.judged_again import judged_again, sampled
 from treewright.studies.page import StudyError
 from treewright.studies.targets import targets
+from treewright.studies.timed import identity as timed_identity
 from treewright.studies.timed import timed
 from treewright.studies.tried import Tried, Verified
 from treewright.studies.verification import main, together
@@ -111,6 +113,37 @@ def test_what_was_judged_again_is_kept(base: Path, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr("treewright.studies.judged_again.open_cluster", refuse)
     assert asyncio.run(judged_again(config, paths, 0, Path("runs/verification"))) == first
+
+
+def test_what_another_model_at_the_same_place_said_is_not_kept(base: Path) -> None:
+    """Weights that were trained anew are another verifier, whatever their folder is called."""
+    place = Path("verifier")
+    place.mkdir()
+    said = ["cluster.backend=ray", "scorer.kind=thinkprm", "scorer.model=verifier"]
+    names, clocks = set(), set()
+    for weights in ("old", "new"):
+        (place / "model.safetensors").write_text(weights)
+        config = load_config(base, said)
+        names.add(judged_again_identity(config, 0))
+        clocks.add(timed_identity({"naive": config}))
+    assert len(names) == len(clocks) == 2
+    assert judged_again_identity(config, 1) not in names
+    assert (
+        timed_identity({"naive": load_config(base, [*said, "cluster.scorer_replicas=2"])})
+        not in clocks
+    )
+
+
+def test_a_judgement_that_failed_is_asked_again(base: Path) -> None:
+    config, folder = load_config(base), Path("runs/verification")
+    path = solution("p", (0,), "a\n", "b")
+    failing = load_config(base, ["scorer.faults.fail=1.0"])
+    nothing = asyncio.run(judged_again(failing, [path], 0, folder))
+    assert list(nothing.values()) == [((), None, 0)]
+    (file,) = folder.glob("judged-*.json")
+    file.rename(folder / f"judged-{judged_again_identity(config, 0)}.json")
+    found = asyncio.run(judged_again(config, [path], 0, folder))
+    assert [len(steps) for steps, *_ in found.values()] == [2]
 
 
 # --- Ratios, targets, sentences -------------------------------------------------------------------
