@@ -233,7 +233,7 @@ def test_what_a_pilot_that_was_ended_would_have_cost_is_not_taken_for_known() ->
     costs = {1: [200] * 10, 3: [600] * 10, 8: [1000] * 10}
     assert widest(costs, 800, 1, 1000) == 4
     assert widest({1: [200], 3: [1000]}, 600, 1, 1000) == 3
-    assert widest({2: [1000], 6: [1000]}, 600, 2, 1000) == 2
+    assert widest({2: [1000], 6: [1000]}, 600, 2, 1000) is None
 
 
 def test_shares_of_a_budget_are_enough_where_the_dearest_sub_search_has_its_own() -> None:
@@ -251,6 +251,19 @@ def test_chosen_widths_are_written_and_read_again(tmp_path: Any) -> None:
     assert made.runs == {"best_of_n": "n=16"}
     (tmp_path / "widths.yaml").write_text(made.yaml())
     assert Widths.read(tmp_path / "widths.yaml") == made
+
+
+def test_a_least_width_that_goes_beyond_its_budget_is_said_to(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A beam of width 1 costs 100: it is taken at 50 and at 90, and nobody calls it within them."""
+    costs = {name: {1: [100] * 10, 3: [300] * 10, 8: [800] * 10} for name in ("best_of_n", "beam")}
+    costs["best_of_n"] = {width: [10 * width] * 10 for width in (1, 3, 8)}
+    made = chosen(costs, [50, 90, 100], "on doubles")
+    assert [made.of("beam", budget) for budget in (50, 90)] == ["paths=2 children=2"] * 2
+    assert made.chosen.endswith("by a line; the least, although more do: beam at 50, 90")
+    assert "even the least width goes beyond: beam at 50, 90\n" in capsys.readouterr().err
+    assert "the least" not in chosen(costs, [100], "on doubles").chosen
 
 
 def test_the_estimate_counts_what_is_left_only() -> None:
