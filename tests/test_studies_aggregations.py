@@ -354,6 +354,17 @@ def test_where_all_are_right_as_often_no_arm_alone_is_called_the_highest(
     assert "in 100.0 % (0.0 points to the plain vote, not shown)." in text
 
 
+def test_where_the_first_run_has_several_chains_none_is_called_one(
+    base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--limit", "2", "--json"], base) == 0
+    assert json.loads(capsys.readouterr().out)["chains"]["chains"] == 4
+    other = base.with_name("other.yaml")
+    other.write_text(BASE.replace("skill: 0.8", "skill: 0.8, chains: 2").replace("doubles", "two"))
+    assert main(["--limit", "2", "--json"], other) == 0
+    assert json.loads(capsys.readouterr().out)["chains"] is None
+
+
 def test_a_run_without_any_solution_is_one_line(
     base: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -146,6 +146,20 @@ def test_the_lead_of_one_problem_is_in_the_singular_and_has_no_interval() -> Non
     )
 
 
+def test_the_lead_says_where_accuracies_are_over_fewer_problems_than_a_table_has() -> None:
+    """Greedy is right in 1 of 4; the draws of two of these failed, and of the others 1 of 2."""
+    greedy = [solved(id, (0, RIGHT if id == "a" else WRONG, 0.9)) for id in "abcd"]
+    draws = seen(*(solved(id, (0, WRONG, 0.9)) for id in "ab"))
+    claims = list(votes(marks(BEST, *greedy), draws, draws))
+    first, second, *_ = lead(together([], {}, claims, Levels({})).claims, Levels({})).split(". ")
+    assert first == (
+        "The likeliest solution (greedy) is right in 50.0 % and a solution drawn by chance in 0.0 "
+        "% (+50.0 points, 95 % interval 0.0 to +100.0, not shown, over the 2 problems that both "
+        "decided)"
+    )
+    assert "over the" not in second
+
+
 def test_a_search_that_shares_no_decided_problem_with_best_of_n_has_nothing_to_compare() -> None:
     blind = [solved(id, (0, RIGHT, Missing("unread"))) for id in LEVELS.by_id]
     rungs = {3000: ladder(seen(*blind), BEST)}

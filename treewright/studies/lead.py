@@ -27,7 +27,10 @@ def _votes(found: Found) -> Iterator[str]:
         ours, theirs = (plain(name) for name in claim.name.split(" − "))
         accuracies = [percent(side.figures.accuracy) for side in (each.ours, each.theirs)]
         told = f"{ours} is right in {accuracies[0]} % and {theirs} in {accuracies[1]} % "
-        yield f"{told[0].upper()}{told[1:]}({_said(each)})."
+        most = max(len(claim.ours.shares), len(claim.theirs.shares))
+        some = f", over the {counted(each.problems, 'problem')} that both decided"
+        over = some if 0 < each.problems < most else ""
+        yield f"{told[0].upper()}{told[1:]}({_said(each)}{over})."
 
 
 def plain(name: str) -> str:
