@@ -280,6 +280,13 @@ def test_a_least_width_that_goes_beyond_its_budget_is_said_to(
     assert "the least" not in chosen(costs, [100], "on doubles").chosen
 
 
+def test_a_reference_draws_as_many_as_its_widest_row_has() -> None:
+    """One search in ten is a hundred times as dear: 50 are within 500 in nine of ten, 6 of all."""
+    costs = {width: [10 * width] * 9 + [1000 * width] for width in (1, 3, 8)}
+    made = chosen({"majority": costs}, [500], "on doubles")
+    assert (made.of("majority", 500), made.runs["majority"]) == ("n=50", "n=50")
+
+
 def test_the_estimate_counts_what_is_left_only() -> None:
     told = estimate([(400, 6000.0)], rate=1000.0)
     assert "400 searches, up to about 2,400,000 tokens, 40:00 at 1,000 tokens" in told

@@ -119,7 +119,8 @@ def chosen(costs: Mapping[str, ByWidth], budgets: Sequence[int], data: str) -> W
         if none := [whole(budget) for budget, width in found.items() if width is None]:
             beyond.append(f"{name} at {', '.join(none)}")
         if name in REFERENCES:
-            runs[name] = entry.at(max(FEWEST, drawn(by_width, most)))
+            taken = [width for width in found.values() if width is not None]
+            runs[name] = entry.at(max(FEWEST, drawn(by_width, most), *taken))
     told = (
         f"{data}: the widest at which at most {BEYOND:.0%} of the searches go beyond the budget, "
         f"of {counted(len(TRIED), 'width')} and between them by a line"
