@@ -19,6 +19,7 @@ from benchmarks.arithmetic.splits import read_split
 from benchmarks.arithmetic.structured import checker as structured_checker
 from benchmarks.arithmetic.structured import sampling as structured_sampling
 from benchmarks.arithmetic.structured.responses import read_steps, split_steps
+from benchmarks.structured import option_answer
 from search.structured_protocol import ResponseFormat, read_response
 
 HOME = Path(__file__).parent
@@ -42,7 +43,7 @@ def write_row(
     solved: bool,
     generator: str,
 ) -> Row:
-    """Returns a row in the schema of ProcessBench."""
+    """Returns a row in the schema of ProcessBench; `solved`: its answer is right, however found."""
     wrong = first_error(labels)
     return {
         "id": name,
@@ -81,8 +82,8 @@ def choices_rows(split: str) -> Iterator[Row]:
         if read_response(text, RULES, lambda said: len(tokenizer.encode(said))).valid:
             labels = structured_checker.check(choice, read_steps(choice, text))
             name = f"{choice.problem.id}-{number % SAMPLES}"
+            solved = option_answer(text, 0) == str(choice.answer)
             steps = split_steps(text)
-            solved = labels == [True] * len(steps)
             yield write_row(name, choice.question, steps, labels, solved, "structured/policy")
 
 
