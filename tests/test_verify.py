@@ -263,6 +263,10 @@ def test_judgements_are_had_from_a_cache_and_cost_what_they_cost_when_made(
 FAULTS = [
     (["good.yaml", "scorer.outcome_only=true"], "scorer.outcome_only: judges finished solutions"),
     (["good.yaml", "scorer={kind: none}", "aggregate=[]", "select=[first]"], "judges nothing"),
+    (
+        ["good.yaml", "scorer={kind: confidence}", "policy.confidence=20"],
+        "these solutions have none",
+    ),
     (["scorer.skill=1"], "CONFIG: is missing"),
     (["good.yaml", "--data", "rows.jsonl", "--fit", "test", "--split", "test"], "leaves nothing"),
     (["good.yaml", "--data", "absent.jsonl"], "absent.jsonl: no such file"),
