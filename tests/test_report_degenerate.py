@@ -53,6 +53,7 @@ def test_a_corrupt_line_is_told_and_its_problem_has_no_result(finish: Finish) ->
         (["policy.no_answer=1", "policy.accuracy=0"], 3, "No solution gave an answer"),
         (["scorer.missing=1"], 4, "Not one verdict could be read"),
         (["strategy={kind: beam, paths: 2, children: 2}"], 3, "no independent draws"),
+        (["scorer.chains={least: 1, most: 3}"], 3, "a search of so few would have had others"),
         (
             ["strategy={kind: majority, n: 4}", "aggregate=[]", "select=[majority]"],
             3,
