@@ -9,21 +9,28 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from benchmarks.arithmetic.checker import check
-from benchmarks.arithmetic.learning import encode, load_checkpoint
+from benchmarks.arithmetic.corpus import Lesson
+from benchmarks.arithmetic.learning import encode, load_checkpoint, pad
+from benchmarks.arithmetic.problems import LevelProblem, Operation
 from benchmarks.arithmetic.reward import (
+    AGREES,
     CORRECT,
+    DIFFERS,
     INCORRECT,
     UNLABELLED,
     ProcessRewardModel,
     build_reward_tokenizer,
+    first_difference,
     judge_steps,
     reward_lesson,
     reward_lessons,
 )
 from benchmarks.arithmetic.sampling import TEMPERATURE, Solution, draw
 from benchmarks.arithmetic.splits import held_out_keys, read_split
+from benchmarks.arithmetic.surprise import RewardLoss
 from benchmarks.estimators.calibration import auroc
 from engines.tokenizer import HfTokenizer
 from engines.vllm_config import VllmConfig
@@ -56,7 +63,7 @@ def written() -> list[Solution]:
 
 def test_a_lesson_is_shown_as_the_scorer_shows_it_to_qwen_math() -> None:
     served = prepare_qwen_math(HfTokenizer.load(str(FOLDER / "reward")), "reward").prompting
-    for problem, steps in written()[:10]:
+    for problem, steps in written():
         texts = [f"Step {number}: {step}" for number, step in enumerate(steps, start=1)]
         ids, _ = encode(build_reward_tokenizer(), reward_lesson((problem, steps), marked=True))
         assert tuple(ids) == served.prompts(problem.question, texts)[-1]
@@ -67,7 +74,83 @@ def test_a_step_has_its_label_on_its_tag_and_none_behind_the_first_error() -> No
     right = problem.solution()
     pieces = reward_lesson((problem, [right[0], "1 + 1 = 3", right[1]]), marked=False).pieces
     assert [mark for text, mark in pieces if text == QWEN_TAG] == [CORRECT, INCORRECT, UNLABELLED]
-    assert all(mark == UNLABELLED for text, mark in pieces if text != QWEN_TAG)
+
+
+def test_the_tokens_of_a_step_are_labelled_up_to_where_it_differs_and_from_there() -> None:
+    problem = LevelProblem(
+        "word", 12, tuple(Operation(*each) for each in (("+", 26), ("-", 3), ("+", 1))), "?"
+    )
+    right = problem.solution()
+    assert right[:2] == ["12 + 26 = 38", "38 - 3 = 35"]
+    pieces = reward_lesson((problem, [right[0], "38 - 3 = 25", right[2]]), marked=True).pieces
+    assert [(text, mark) for text, mark in pieces if text != QWEN_TAG] == [
+        ("Step 1: 12 + 26 = 38", AGREES),
+        ("Step 2: 38 - 3 =", AGREES),
+        (" 25", DIFFERS),
+        (f"Step 3: {right[2]}", UNLABELLED),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("step", "asked", "at"),
+    [
+        ("12 + 26 = 39", "12 + 26 = 38", 11),
+        ("Then it is 4", "Therefore it is 4", 0),
+        ("12 + 26", "12 + 26 = 38", 7),
+        ("9", "12", 0),
+    ],
+)
+def test_a_step_becomes_another_one_at_a_whole_token(step: str, asked: str, at: int) -> None:
+    assert first_difference(step, asked) == at
+
+
+# What is learned
+
+
+def test_the_first_new_layer_begins_by_looking_at_the_token_before() -> None:
+    known, tokenizer = load_checkpoint(FOLDER / "policy")
+    model = ProcessRewardModel(known, 0).model
+    model.config._attn_implementation = "eager"
+    ids = torch.tensor([tokenizer("What is 12 + 26 - 3 - 14 + 271?")["input_ids"]])
+    looked = model(input_ids=ids, output_attentions=True).attentions[4][0]
+    assert looked.diagonal(-1, 1, 2).min() > 0.99
+
+
+def test_a_policy_is_surprised_by_what_is_unlikely_and_a_tag_is_a_line_end() -> None:
+    known, _ = load_checkpoint(FOLDER / "policy")
+    tokenizer = build_reward_tokenizer()
+    model = ProcessRewardModel(known, 0)
+    loss = RewardLoss(model, load_checkpoint(FOLDER / "policy")[0], tokenizer)
+    problem = next(each for each in HELD_OUT if each.level == 1)
+    right = problem.solution()
+    assert min(surprises(loss, problem, right[0])) > -0.25
+    assert min(surprises(loss, problem, f"{right[0]}9")) < -1.0
+
+
+def surprises(loss: RewardLoss, problem: Any, step: str) -> list[float]:
+    """Of the tokens of a first step and its tag."""
+    lesson = reward_lesson((problem, [step]), marked=True)
+    ids, _ = encode(build_reward_tokenizer(), lesson)
+    said = len(encode(build_reward_tokenizer(), Lesson(lesson.prompt, ()))[0])
+    return list(loss.surprise(torch.tensor([ids]))[0, said:].tolist())
+
+
+def test_a_label_and_a_surprise_that_are_missed_cost() -> None:
+    known, _ = load_checkpoint(FOLDER / "policy")
+    tokenizer, model = build_reward_tokenizer(), ProcessRewardModel(known, 0)
+    loss = RewardLoss(model, load_checkpoint(FOLDER / "policy")[0], tokenizer)
+    problem = HELD_OUT[0]
+    row = encode(tokenizer, reward_lesson((problem, problem.solution()), marked=True))
+    ids, labels = pad([row], tokenizer.pad_token_id)
+    with torch.no_grad():
+        model.surprise.weight.zero_()
+        surer = [loss(model, ids, labels).item()]
+        model.score[2].bias[1] += 3.0  # all is correct, as it is here
+        surer.append(loss(model, ids, labels).item())
+        model.surprise.bias.fill_(-2.0)  # every token has the least probability
+        surer.append(loss(model, ids, labels).item())
+    assert surer[1] < surer[0] - 0.5
+    assert surer[2] > surer[1] + 4.0
 
 
 def test_the_lessons_are_of_no_held_out_problem_and_of_both_labels() -> None:

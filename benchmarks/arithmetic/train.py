@@ -42,13 +42,14 @@ from benchmarks.arithmetic.problems import problems
 from benchmarks.arithmetic.reward import (
     ProcessRewardModel,
     build_reward_tokenizer,
+    ends_steps,
     judge_steps,
-    label_loss,
     reward_lessons,
 )
 from benchmarks.arithmetic.sampling import TEMPERATURE, Solution, draw
 from benchmarks.arithmetic.scores import step_scores, whole_scores
 from benchmarks.arithmetic.splits import held_out_keys, read_split
+from benchmarks.arithmetic.surprise import RewardLoss
 from benchmarks.arithmetic.training import (
     Watch,
     make,
@@ -66,7 +67,7 @@ POLICY = Schedule(steps=8000, tokens=2048, rate=3e-3)
 to pay."""
 VERIFIER = Schedule(steps=14_000, tokens=2048, rate=1.8e-3)
 """About 100 minutes of one core."""
-REWARD = Schedule(steps=5000, tokens=2048, rate=1.8e-3)
+REWARD = Schedule(steps=8000, tokens=2048, rate=1.8e-3)
 TOKENIZERS: Mapping[str, Callable[[], Any]] = {
     "policy": lambda: build_tokenizer("policy"),
     "verifier": build_verifier_tokenizer,
@@ -154,7 +155,9 @@ def train_reward(
     tokenizer = build_reward_tokenizer()
     language_model = widened(start, tokenizer, seed)
     name_special_tokens(language_model, tokenizer)
+    ends_steps(language_model, tokenizer)
     model, excluded = ProcessRewardModel(language_model, seed), held_out_keys()
+    loss = RewardLoss(model, load_checkpoint(start)[0], tokenizer)
     drawn = sampled(policy, seed, excluded, samples, out / SAMPLED)
     held_out = read_split("validation")[:WATCHED] * 4
     watched = draw(*load_checkpoint(policy), held_out, TEMPERATURE, seed)
@@ -165,7 +168,7 @@ def train_reward(
 
     stream = batches(tokenizer, reward_lessons(seed, excluded, drawn), schedule.tokens, seed)
     shown, optimiser = keeping(watch, tokenizer, out), Muon(model, schedule.rate)
-    learn(model, stream, schedule, shown, EVERY, optimiser, out, label_loss)
+    learn(model, stream, schedule, shown, EVERY, optimiser, out, loss)
     (out / SAMPLED).unlink(missing_ok=True)
     return model
 
