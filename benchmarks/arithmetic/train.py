@@ -67,7 +67,7 @@ POLICY = Schedule(steps=8000, tokens=2048, rate=3e-3)
 to pay."""
 VERIFIER = Schedule(steps=14_000, tokens=2048, rate=1.8e-3)
 """About 100 minutes of one core."""
-REWARD = Schedule(steps=8000, tokens=2048, rate=1.8e-3)
+REWARD = Schedule(steps=5000, tokens=2048, rate=1.8e-3)
 TOKENIZERS: Mapping[str, Callable[[], Any]] = {
     "policy": lambda: build_tokenizer("policy"),
     "verifier": build_verifier_tokenizer,
