@@ -265,7 +265,7 @@ def test_the_policys_prompt_is_that_of_its_chat_template_and_of_the_config() -> 
 def test_the_verifiers_prompt_is_the_one_that_is_served() -> None:
     steps = read_steps(CHOICE, write_response(solve(CHOICE)))
     verifier = HfTokenizer(build_structured_tokenizer("verifier"))
-    served = VerifierPrompt(verifier, "verify_step", "it").ids(CHOICE.question, steps)
+    served = VerifierPrompt(verifier, "none", "it").ids(CHOICE.question, steps)
     lesson = judgement(CHOICE, steps)
     written = lesson.prompt + "".join(text for text, _ in lesson.pieces)
     assert written.startswith(verifier.decode(served))

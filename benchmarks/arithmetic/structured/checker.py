@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 from benchmarks.arithmetic.problems import Operation
 from benchmarks.arithmetic.structured.choices import ChoiceProblem
-from benchmarks.arithmetic.structured.reasoning import VERBS, Calculation, solve
+from benchmarks.arithmetic.structured.reasoning import VERBS, Calculation, quoted, solve
 
 NUMBER = r"(-?\d{1,9})"
 START = re.compile(rf"Start from {NUMBER}\.")
 PLANNED = re.compile(r"(Add|Subtract|Multiply by|Divide by) (\d{1,9})\.")
 CALCULATED = re.compile(rf"{NUMBER} ([+*/-]) (\d{{1,9}}) = {NUMBER}\.")
 RESULT = re.compile(rf"The result is {NUMBER}\.")
-READ = re.compile(rf"Option (\d) is {NUMBER}\.")
+READ = re.compile(rf"Options: ('{NUMBER}'(?:, '{NUMBER}')*)\.")
 NAMED = re.compile(rf"(?:So it is|None is {NUMBER}\. The nearest is) option (\d)\.")
 ANSWER = re.compile(rf"Therefore the answer is option (\d{{1,2}})(?:: {NUMBER})?\.")
 SYMBOLS = {verb: symbol for symbol, verb in VERBS.items()}
@@ -86,8 +86,8 @@ def _calculated(choice: ChoiceProblem) -> list[str]:
 
 def _evaluated(choice: ChoiceProblem) -> list[str]:
     right = solve(choice)
-    read = [f"option {index} is {option}" for index, option in enumerate(right.options)]
-    return [f"result {right.result}", *read, f"answer option {right.named}"]
+    read = f"options {quoted(right.options)}"
+    return [f"result {right.result}", read, f"answer option {right.named}"]
 
 
 def _answered(choice: ChoiceProblem) -> list[str]:
@@ -115,11 +115,11 @@ def _read_evaluated(text: str) -> list[str] | None:
     result, named = RESULT.match(text), NAMED.search(text)
     if result is None or named is None or text[named.end() :].strip():
         return None
-    if not _is_run(READ, text[result.end() : named.start()]):
+    read = READ.fullmatch(text[result.end() : named.start()].strip())
+    if read is None:
         return None
-    read = [f"option {index} is {option}" for index, option in READ.findall(text)]
     nearest = [] if named[1] is None else [f"none {named[1]}"]
-    return [f"result {result[1]}", *read, *nearest, f"answer option {named[2]}"]
+    return [f"result {result[1]}", f"options {read[1]}", *nearest, f"answer option {named[2]}"]
 
 
 def _read_answered(text: str) -> list[str] | None:

@@ -59,13 +59,22 @@ class Reasoning:
 
     @property
     def evaluation(self) -> str:
-        """The result held against the options, one after the other."""
-        read = [f"Option {index} is {option}." for index, option in enumerate(self.options)]
+        """The result held against the options, quoted up to the one that it is.
+
+        They are quoted as the question has them: a model of this size finds what is quoted in one
+        piece, and does not find the second of four.
+        """
+        read = f"Options: {quoted(self.options)}."
         if self.options[-1] == self.result:
             end = f"So it is option {self.named}."
         else:
             end = f"None is {self.result}. The nearest is option {self.named}."
-        return " ".join([f"The result is {self.result}.", *read, end])
+        return " ".join([f"The result is {self.result}.", read, end])
+
+
+def quoted(options: Sequence[int]) -> str:
+    """Returns options as the question lists them: `'48', '16'`."""
+    return ", ".join(f"'{option}'" for option in options)
 
 
 def calculate(start: int, plan: Sequence[Operation]) -> tuple[Calculation, ...]:

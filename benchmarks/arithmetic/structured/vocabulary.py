@@ -14,7 +14,7 @@ SYSTEM = "Plan, monitor and evaluate in tags, then output the number of the righ
 WORDS = f"""
 {SYSTEM} {PROMPT_TEMPLATE.replace("{question}", "")}
 Provided options
-Start from Add Subtract Multiply Divide by result Option option So it None nearest
+Start from Add Subtract Multiply Divide by result Options option So it None nearest
 add subtract multiply divide start end none
 Let us plan Now compute This check correctness It Therefore
 """
