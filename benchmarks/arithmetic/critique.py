@@ -16,7 +16,7 @@ from benchmarks.arithmetic.checker import Claim, check, read_claim
 from benchmarks.arithmetic.corpus import DECISIVE, PLAIN, Piece
 from benchmarks.arithmetic.problems import ArithmeticProblem, Operation
 from benchmarks.arithmetic.vocabulary import EOS, build_tokenizer
-from benchmarks.arithmetic.working import MOST_DIGITS, PLACES, columns
+from benchmarks.arithmetic.working import MOST_DIGITS, PLACES, by_place, columns
 
 READ = 5.0
 """Loss weight of what is read in the prompt, and of whether a check goes on: few tokens that are
@@ -162,8 +162,9 @@ def compared(asked: Sequence[str], claim: Claim | None) -> Generator[Piece, None
 
 
 def checked(claim: Claim | None) -> Iterator[Piece]:
-    """Yields the check of a claimed result, column by column."""
+    """Yields the digits of a claimed result, then its check, column by column."""
     assert claim is not None
+    yield f"{by_place(claim.result)};", READ
     mark = ""
     for equations, total, expected in columns(claim.operation, claim.value, claim.result):
         if mark:

@@ -43,8 +43,11 @@ class Schedule:
     resume: bool = False
 
 
-def new_model(tokenizer: Any, seed: int) -> Any:
-    """Returns a fresh `Qwen2ForCausalLM` of 4 layers and width 128 for this tokenizer."""
+def new_model(tokenizer: Any, seed: int, longest: int = 2048) -> Any:
+    """Returns a fresh `Qwen2ForCausalLM` of 4 layers and width 128 for this tokenizer.
+
+    `longest` is the most tokens that a sequence may have.
+    """
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
     torch.manual_seed(seed)
@@ -56,7 +59,7 @@ def new_model(tokenizer: Any, seed: int) -> Any:
         num_hidden_layers=4,
         num_attention_heads=4,
         num_key_value_heads=4,
-        max_position_embeddings=2048,
+        max_position_embeddings=longest,
         tie_word_embeddings=True,
         initializer_range=0.04,
         bos_token_id=tokenizer.bos_token_id,
@@ -80,13 +83,13 @@ def set_threads(count: int) -> None:
     torch.set_num_threads(count)
 
 
-def widened(checkpoint: Path, tokenizer: Any, seed: int) -> Any:
+def widened(checkpoint: Path, tokenizer: Any, seed: int, longest: int = 2048) -> Any:
     """Returns a checkpoint's model for another tokenizer.
 
     Tokens that both tokenizers have keep their embedding, the others get a fresh one.
     """
     known, old = load_checkpoint(checkpoint)
-    model = new_model(tokenizer, seed)
+    model = new_model(tokenizer, seed, longest)
     weights, ids = known.state_dict(), old.get_vocab()
     embedding = model.get_input_embeddings().weight.data
     before = known.get_input_embeddings().weight.data

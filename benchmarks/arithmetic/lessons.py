@@ -18,6 +18,7 @@ from benchmarks.arithmetic.corpus import (
 )
 from benchmarks.arithmetic.critique import READ, critique
 from benchmarks.arithmetic.errors import corrupt
+from benchmarks.arithmetic.plans import look_up_lesson, plan_lesson
 from benchmarks.arithmetic.problems import (
     LEVELS,
     ArithmeticProblem,
@@ -36,6 +37,8 @@ ENDED_SHARE = 0.7
 """Share of its lessons on a wrong solution that end at the error or soon after."""
 SAMPLED_SHARE = 0.5
 """Share of its lessons on solutions that judge samples of the policy, once there are any."""
+KINDS = ("check", "copy", "quote", "look up", "plan", "read", "judge")
+"""Of the verifier's lessons."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,8 @@ class Stage:
     Attributes:
         lessons: how many; the last stage has no end.
         kinds: shares of claims to check, random claims to quote, claims to quote and to check,
-            problems to read, and solutions to judge.
+            plans to find items in, problems to read into a plan, problems to read, and solutions
+            to judge.
         levels: shares of the levels of those solutions' problems.
         sampled: whether some of the solutions are samples of the policy.
         wrong: share of the results that are wrong in problems to read.
@@ -56,7 +60,7 @@ class Stage:
     """
 
     lessons: int
-    kinds: tuple[float, float, float, float, float]
+    kinds: tuple[float, float, float, float, float, float, float]
     levels: tuple[float, float, float, float, float]
     sampled: bool = False
     wrong: float = WRONG_SHARE
@@ -68,30 +72,32 @@ class Stage:
 
 LEVELLED = (2, 2.5, 2.5, 1.6, 1.2)
 """Shares of the levels once all are taught: long solutions teach less a token."""
+PLANNED = (0.5, 1, 1.5, 2.5, 3)
+"""Of those of problems to read into a plan: the longest are the hardest to read."""
 STAGES = (
-    Stage(8_000, (0.15, 0.40, 0.10, 0.30, 0.05), (3, 3, 2, 1, 0.5)),
-    Stage(22_000, (0.08, 0.12, 0.10, 0.35, 0.35), (3, 3, 2, 1, 0.5)),
-    Stage(0, (0.02, 0.04, 0.06, 0.18, 0.70), LEVELLED, sampled=True),
+    Stage(8_000, (0.13, 0.35, 0.10, 0.06, 0.06, 0.25, 0.05), (3, 3, 2, 1, 0.5)),
+    Stage(22_000, (0.07, 0.10, 0.09, 0.06, 0.08, 0.30, 0.30), (3, 3, 2, 1, 0.5)),
+    Stage(0, (0.02, 0.04, 0.06, 0.05, 0.08, 0.16, 0.59), LEVELLED, sampled=True),
 )
 """Reading and working first: to judge whole solutions from the first on teaches to copy them."""
 POLISH = (
-    Stage(20_000, (0.02, 0.04, 0.06, 0.18, 0.70), LEVELLED, sampled=True, last=0.85),
+    Stage(20_000, (0.02, 0.04, 0.06, 0.05, 0.08, 0.16, 0.59), LEVELLED, sampled=True, last=0.85),
     Stage(
         0,
-        (0.10, 0.06, 0.14, 0.25, 0.45),
-        LEVELLED,
+        (0.05, 0.05, 0.10, 0.08, 0.12, 0.20, 0.40),
+        (1, 2, 3, 3, 2),
         sampled=True,
-        wrong=0.5,
+        wrong=0.45,
         unfinished=0.5,
         broken=0.35,
         working=READ,
-        last=0.08,
+        last=0.10,
     ),
 )
 """At last the result of a last step, many wrong results, many solutions that are not finished, and
 steps that go on from nowhere. Where most columns end as they should, a digit is written that agrees
 instead of the one that follows; and a result is read where the next step begins with it, or in the
-box, instead of where it stands."""
+box, instead of where it stands. And the long problems, in which one item in many is misread."""
 
 
 def policy_lessons(seed: int, exclude: frozenset[str]) -> Iterator[Lesson]:
@@ -138,24 +144,30 @@ def unweighed(
     rng: Random, stage: Stage, exclude: frozenset[str], samples: Sequence[Solution]
 ) -> Lesson:
     """Returns a lesson of a stage whose columns weigh `PLAIN`."""
-    kind = rng.choices(("check", "copy", "quote", "read", "judge"), stage.kinds)[0]
+    kind = rng.choices(KINDS, stage.kinds)[0]
+    if kind == "look up":
+        return look_up_lesson(rng)
+    if kind == "plan":
+        problem = new_problem(rng, PLANNED, exclude)
+        return plan_lesson(problem, cut(rng, synthetic_solution(rng, problem), stage.unfinished))
     if kind == "read":
-        return reading_lesson(rng, new_problem(rng, stage, exclude), stage.wrong, stage.broken)
+        problem = new_problem(rng, stage.levels, exclude)
+        return reading_lesson(rng, problem, stage.wrong, stage.broken)
     if kind != "judge":
         return drill(rng, kind)
     if samples and rng.random() < SAMPLED_SHARE:
         problem, steps = rng.choice(samples)
     else:
-        problem = new_problem(rng, stage, exclude)
+        problem = new_problem(rng, stage.levels, exclude)
         steps = synthetic_solution(rng, problem)
     part = ended(rng, problem, cut(rng, steps, stage.unfinished))
     return verifier_lesson(problem, part, shown(rng, len(part)))
 
 
-def new_problem(rng: Random, stage: Stage, exclude: frozenset[str]) -> LevelProblem:
-    """Returns a problem of a stage's levels that is not in `exclude`."""
+def new_problem(rng: Random, levels: Sequence[float], exclude: frozenset[str]) -> LevelProblem:
+    """Returns a problem that is not in `exclude`, of a level drawn by these shares."""
     while True:
-        problem = draw_problem(rng, rng.choices(list(LEVELS), stage.levels)[0])
+        problem = draw_problem(rng, rng.choices(list(LEVELS), levels)[0])
         if problem.key not in exclude:
             return problem
 
@@ -187,7 +199,7 @@ def synthetic_solution(rng: Random, problem: LevelProblem) -> list[str]:
 
     Many are right to the end: from few the model does not learn which operation is the last.
     """
-    kind = rng.choices(("right", "corrupt", "shuffle", "swap"), (40, 48, 6, 6))[0]
+    kind = rng.choices(("right", "corrupt", "shuffle", "swap"), (46, 44, 5, 5))[0]
     if kind == "corrupt":
         return corrupt(rng, problem)
     steps = problem.solution()

@@ -57,7 +57,7 @@ HOME = Path(__file__).parent
 POLICY = Schedule(steps=8000, tokens=2048, rate=3e-3)
 """40 to 75 minutes of one core. Much longer, and it solves too much for a domain in which search is
 to pay."""
-VERIFIER = Schedule(steps=16_000, tokens=2048, rate=1.8e-3)
+VERIFIER = Schedule(steps=14_000, tokens=2048, rate=1.8e-3)
 """About 100 minutes of one core."""
 REWARD = Schedule(steps=5000, tokens=2048, rate=1.8e-3)
 TOKENIZERS: Mapping[str, Callable[[], Any]] = {
@@ -66,12 +66,14 @@ TOKENIZERS: Mapping[str, Callable[[], Any]] = {
     "reward": build_reward_tokenizer,
 }
 """By role."""
-POLISHED, POLISH_RATE = 0.4, 0.7
+POLISHED, POLISH_RATE = 0.7, 0.7
 """How long and fast the verifier then learns by `POLISH`, relative to all before."""
 THREADS = 1
 """Where other programs use the processor too, two threads wait for each other; one does not."""
-LEARNED_TEMPERATURE = 1.1
+LEARNED_TEMPERATURE = 1.3
 """Of the policy samples that the verifier learns from."""
+LONGEST = 2560
+"""Tokens of a prompt and its critique, at most."""
 SAMPLES = 12_000
 """Policy samples, of as many problems, that the verifier learns from in its last stage."""
 WATCHED = 50
@@ -103,7 +105,7 @@ def train_verifier(
     It learns to judge `samples` samples of `policy` too.
     """
     tokenizer = build_verifier_tokenizer()
-    model = widened(start, tokenizer, seed).train()
+    model = widened(start, tokenizer, seed, LONGEST).train()
     name_special_tokens(model, tokenizer)
     excluded = held_out_keys()
 

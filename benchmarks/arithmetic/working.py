@@ -39,6 +39,15 @@ def columns(operation: Operation, value: int, claimed: int) -> Iterator[tuple[st
             return
 
 
+def by_place(number: int) -> str:
+    """Returns a number as its digits from the right, each behind the name of its column.
+
+    Read once from the claim, they are then found by their names, wherever a step stands.
+    """
+    digits = enumerate(reversed(str(number)))
+    return ",".join(f" {PLACES[min(place, len(PLACES) - 1)]} {each}" for place, each in digits)
+
+
 def digit(number: int, place: int) -> int:
     """Returns a decimal digit, place 0 being the ones; 0 beyond the number's length."""
     power: int = 10**place
