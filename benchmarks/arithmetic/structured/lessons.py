@@ -11,6 +11,7 @@ from benchmarks.arithmetic.critique import GIVEN
 from benchmarks.arithmetic.lessons import (
     CUT_SHARE,
     ENDED_SHARE,
+    KINDS,
     Stage,
     new_problem,
 )
@@ -57,11 +58,11 @@ VALUES = re.compile(r"((?<= is) \d+|(?<=')\d+)")
 SAMPLED_SHARE = 0.5
 """Share of the lessons on responses to judge that are the policy's, once there are any."""
 STAGES = (
-    Stage(6_000, (0.0, 0.25, 0.15, 0.50, 0.10), (3, 3, 2, 1, 0.5)),
-    Stage(7_000, (0.0, 0.05, 0.05, 0.45, 0.45), (3, 3, 2, 1, 0.5)),
-    Stage(0, (0.0, 0.02, 0.03, 0.20, 0.75), (2, 2.5, 2.5, 1.6, 1.2), sampled=True),
+    Stage(6_000, (0.0, 0.25, 0.15, 0.0, 0.0, 0.50, 0.10), (3, 3, 2, 1, 0.5)),
+    Stage(7_000, (0.0, 0.05, 0.05, 0.0, 0.0, 0.45, 0.45), (3, 3, 2, 1, 0.5)),
+    Stage(0, (0.0, 0.02, 0.03, 0.0, 0.0, 0.20, 0.75), (2, 2.5, 2.5, 1.6, 1.2), sampled=True),
 )
-"""As of the plain verifier, reading first; it knows columns from there, without a drill."""
+"""As of the plain verifier, reading first; it knows columns and plans from there, without drills."""
 
 
 def policy_lessons(seed: int, exclude: frozenset[str]) -> Iterator[Lesson]:
@@ -142,12 +143,12 @@ def staged(
     rng: Random, stage: Stage, exclude: frozenset[str], responses: Sequence[Response]
 ) -> Lesson:
     """Returns a lesson of a stage."""
-    kind = rng.choices(("check", "copy", "quote", "read", "judge"), stage.kinds)[0]
+    kind = rng.choices(KINDS, stage.kinds)[0]
     if kind != "judge":
-        return reading_lesson(rng, new_problem(rng, stage, exclude), kind)
+        return reading_lesson(rng, new_problem(rng, stage.levels, exclude), kind)
     if responses and rng.random() < SAMPLED_SHARE:
         return verifier_lesson(rng, *rng.choice(responses))
-    return verifier_lesson(rng, *synthetic(rng, new_problem(rng, stage, exclude)))
+    return verifier_lesson(rng, *synthetic(rng, new_problem(rng, stage.levels, exclude)))
 
 
 def verifier_lesson(rng: Random, choice: ChoiceProblem, text: str) -> Lesson:
