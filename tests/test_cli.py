@@ -322,7 +322,7 @@ def test_the_quickstart_costs_what_a_hand_counts() -> None:
     assert plan.policy.calls == plan.scorer.calls == 1024
     assert plan.policy.tokens == 1024 * 256 == 262_144
     # A critique is written again once if it cannot be read, and one token reads the final verdict.
-    assert plan.scorer.tokens == 1024 * 2 * (1700 + 1) == 3_483_648
+    assert plan.scorer.tokens == 1024 * 2 * (1900 + 1) == 3_893_248
     assert plan.arms == 2 + 2 * 5
     assert (plan.policy.replicas, plan.scorer.replicas) == (1, 1)
 

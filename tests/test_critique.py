@@ -33,6 +33,7 @@ from benchmarks.arithmetic.lessons import (
     staged,
     verifier_lesson,
 )
+from benchmarks.arithmetic.plans import look_up_lesson, plan_lesson
 from benchmarks.arithmetic.problems import LevelProblem, Operation, problems, write_solution
 from benchmarks.arithmetic.reading import drill, last_lesson, reading_lesson
 from benchmarks.arithmetic.sampling import POLICY_TOKENS
@@ -73,9 +74,10 @@ def test_a_critique_checks_a_step_before_it_judges_and_ends_at_the_first_error()
     assert text.split("\n\n") == [
         "Let's verify step by step: asked 37 + 85, A * 26, B - 7 final, C none.",
         "Step 1: 37 + 85 = 122, 3 3, 7 7, + +, 8 8, 5 5, = =: "
-        "ones 7 + 5 + 0 = 12 2, tens 3 + 8 + 1 = 12 2, "
+        "ones 2, tens 2, hundreds 1; ones 7 + 5 + 0 = 12 2, tens 3 + 8 + 1 = 12 2, "
         "hundreds 0 + 0 + 1 = 1 1. asked 122, A * 26. The step is \\boxed{correct}",
         "Step 2: 122 * 26 = 3162, 1 1, 2 2, 2 2, * *, 2 2, 6 6, = =: "
+        "ones 2, tens 6, hundreds 1, thousands 3; "
         "ones 2 * 6 + 0 = 12, 0 * 2 + 0 = 0, 2 + 0 + 0 = 2 2, "
         "tens 2 * 6 + 1 = 13, 2 * 2 + 0 = 4, 3 + 4 + 0 = 7 6. The step is \\boxed{incorrect}"
         "\n</think>\nIs the solution correct? No<｜end▁of▁sentence｜>",
@@ -135,6 +137,35 @@ def test_lessons_without_a_problem_weigh_only_what_can_be_told_from_the_prompt()
         assert not re.search(r"asked \d", learned)
     quotations = [text for text, weight in copied.pieces if weight]
     assert quotations == [step for step in re.findall(r"Step \d+:(.*)", copied.prompt) if step]
+
+
+def test_a_lesson_on_a_plan_reads_the_problem_and_nothing_else() -> None:
+    for problem in PROBLEMS:
+        steps = problem.solution()
+        lesson = plan_lesson(problem, steps[:2])
+        whole = "".join(text for text, _ in critique(problem, steps))
+        assert "".join(text for text, _ in lesson.pieces) == whole.partition("\n\n")[0]
+        assert (steps[1] in lesson.prompt) is (len(steps) > 1)
+        assert {weight for _, weight in lesson.pieces} == {GIVEN, READ}
+
+
+def test_a_plan_without_a_problem_is_searched_by_letter_alone() -> None:
+    rng = random.Random(4)
+    for _ in range(40):
+        lesson = look_up_lesson(rng)
+        text = "".join(piece for piece, _ in lesson.pieces)
+        (lead, _), *rest = lesson.pieces
+        found = [piece for piece, weight in rest if weight == READ]
+        letters = [before[-1] for (before, _), (_, weight) in pairwise(rest) if weight == READ]
+        items = re.findall(r"([A-Z])( [^,.]*)[,.]", lead)
+        assert [(letter, f"{item}.") for letter, item in items] == list(
+            zip(letters, found, strict=True)
+        )
+        assert found[-1] == " none."
+        assert " final" in found[-2]
+        steps = re.findall(r"Step \d+: \d+ (. \d+) =", text)
+        assert len(steps) == len(found)
+        assert sum(f" {step}" in each for step, each in zip(steps, found, strict=True)) < 3
 
 
 def test_a_lesson_on_a_last_result_gives_all_else_and_shows_the_result_once() -> None:

@@ -148,11 +148,11 @@ def unweighed(
     if kind == "look up":
         return look_up_lesson(rng)
     if kind == "plan":
-        problem = new_problem(rng, PLANNED, exclude)
-        return plan_lesson(problem, cut(rng, synthetic_solution(rng, problem), stage.unfinished))
+        planned = new_problem(rng, PLANNED, exclude)
+        return plan_lesson(planned, cut(rng, synthetic_solution(rng, planned), stage.unfinished))
     if kind == "read":
-        problem = new_problem(rng, stage.levels, exclude)
-        return reading_lesson(rng, problem, stage.wrong, stage.broken)
+        read = new_problem(rng, stage.levels, exclude)
+        return reading_lesson(rng, read, stage.wrong, stage.broken)
     if kind != "judge":
         return drill(rng, kind)
     if samples and rng.random() < SAMPLED_SHARE:

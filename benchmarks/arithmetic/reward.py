@@ -20,7 +20,7 @@ from benchmarks.arithmetic.checker import check
 from benchmarks.arithmetic.corpus import SYSTEM, Lesson, Piece, cut, policy_prompt
 from benchmarks.arithmetic.judging import ReadChain
 from benchmarks.arithmetic.learning import encode, pad
-from benchmarks.arithmetic.lessons import CUT_SHARE, Stage, new_problem, synthetic_solution
+from benchmarks.arithmetic.lessons import CUT_SHARE, LEVELLED, new_problem, synthetic_solution
 from benchmarks.arithmetic.sampling import Solution
 from benchmarks.arithmetic.vocabulary import build_tokenizer
 from scorers.prm_families import QWEN_TAG
@@ -34,8 +34,6 @@ SAMPLED_SHARE = 0.5
 LAYERS = 7
 """Those of the policy, which expect a result, and more, which see whether it is the one that stands
 there: the policy's own know it at their end only."""
-LEVELS = Stage(0, (0.0, 0.0, 0.0, 0.0, 1.0), (2, 2.5, 2.5, 1.6, 1.2))
-"""Of the problems of the others, as in the last stage of the verifier."""
 
 
 class ProcessRewardModel(nn.Module):  # type: ignore[misc]  # torch is untyped here
@@ -140,7 +138,7 @@ def reward_lessons(
         if rng.random() < SAMPLED_SHARE:
             problem, steps = rng.choice(samples)
         else:
-            problem = new_problem(rng, LEVELS, exclude)
+            problem = new_problem(rng, LEVELLED, exclude)
             steps = synthetic_solution(rng, problem)
         part = list(cut(rng, steps, CUT_SHARE))
         yield reward_lesson((problem, part), rng.random() < MARKED_SHARE)
