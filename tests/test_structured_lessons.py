@@ -130,13 +130,16 @@ def test_a_critique_says_what_is_asked_beside_what_it_quotes_and_ends_at_the_fir
         "Let's verify step by step: asked 37 + 85, A * 26, B - 7 final, C none.",
         "Step 1: Start from 37, 37. Add 85, + 85. Multiply by 26, A * 26. Subtract 7, B - 7. "
         "none, C none. asked 37 + 85. The step is \\boxed{correct}",
-        "Step 2: 37 + 85, 37 + 85 = 122: ones 7 + 5 + 0 = 12 2, tens 3 + 8 + 1 = 12 2, "
+        "Step 2: 37 + 85, 37 + 85 = 122: ones 2, tens 2, hundreds 1: "
+        "ones 7 + 5 + 0 = 12 2, tens 3 + 8 + 1 = 12 2, "
         "hundreds 0 + 0 + 1 = 1 1. = 122. 122 * 26, A * 26 = 3172: "
+        "ones 2, tens 7, hundreds 1, thousands 3: "
         "ones 2 * 6 + 0 = 12, 0 * 2 + 0 = 0, 2 + 0 + 0 = 2 2, "
         "tens 2 * 6 + 1 = 13, 2 * 2 + 0 = 4, 3 + 4 + 0 = 7 7, "
         "hundreds 1 * 6 + 1 = 7, 2 * 2 + 0 = 4, 7 + 4 + 0 = 11 1, "
         "thousands 0 * 6 + 0 = 0, 1 * 2 + 0 = 2, 0 + 2 + 1 = 3 3. "
-        "= 3172. 3172 - 7, B - 7 = 3165: ones 5 + 7 + 0 = 12 2, tens 6 + 0 + 1 = 7 7, "
+        "= 3172. 3172 - 7, B - 7 = 3165: "
+        "ones 5, tens 6, hundreds 1, thousands 3: ones 5 + 7 + 0 = 12 2, tens 6 + 0 + 1 = 7 7, "
         "hundreds 1 + 0 + 0 = 1 1, thousands 3 + 0 + 0 = 3 3. = 3165. none, C none. "
         "asked 3165, '3165', 0. The step is \\boxed{correct}",
         "Step 3: The result is 3165, 3165. Options: '3165', '3165'. So it is option 0, 0. "
@@ -158,7 +161,8 @@ def test_a_critique_says_what_is_asked_beside_what_it_quotes_and_ends_at_the_fir
         (0, "Start from 11. Add 8.", ". Add 8, + 8. none, A * 2;"),
         (0, "Start from 11. Add 8. Multiply by 2. Add 1.", ", A * 2. Add 1, B none;"),
         (0, "Add 8 to 11.", " .;"),
-        (1, "11 + 8 = 18. 18 * 2 = 36.", " 11 + 8, 11 + 8 = 18: ones 1 + 8 + 0 = 9 8."),
+        (1, "11 + 8 = 18. 18 * 2 = 36.",
+         " 11 + 8, 11 + 8 = 18: ones 8, tens 1: ones 1 + 8 + 0 = 9 8."),
         (1, "11 + 9 = 20. 20 * 2 = 40.", " 11 + 9, 11 + 8;"),
         (1, "11 + 8 = 19. 18 * 2 = 36.", ". = 19. 18;"),
         (1, "11 + 8 = 19. 19 - 2 = 17.", ". = 19. 19 - 2, A * 2;"),
@@ -265,7 +269,7 @@ def test_the_result_of_each_calculation_weighs_more_than_its_words() -> None:
 def test_no_lesson_has_a_held_out_problem() -> None:
     excluded = held_out_keys()
     rng, problem = Random(4), draw_problem(Random(4), 1)
-    keys = {new_problem(rng, STAGES[0], excluded).key for _ in range(200)}
+    keys = {new_problem(rng, STAGES[0].levels, excluded).key for _ in range(200)}
     assert not keys & excluded
     assert synthetic(rng, problem)[0].problem == problem
 

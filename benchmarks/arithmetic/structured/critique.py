@@ -167,7 +167,7 @@ def worked_out(each: SectionCheck) -> Iterator[Piece]:
     claim = read_claim(each.said)
     if claim and 0 <= claim.result < 10**MOST_DIGITS:
         yield ":", READ
-        yield from checked(claim)
+        yield from checked(claim, ":")
     else:
         yield agreement(False)
 

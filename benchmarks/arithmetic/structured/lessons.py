@@ -62,7 +62,7 @@ STAGES = (
     Stage(7_000, (0.0, 0.05, 0.05, 0.0, 0.0, 0.45, 0.45), (3, 3, 2, 1, 0.5)),
     Stage(0, (0.0, 0.02, 0.03, 0.0, 0.0, 0.20, 0.75), (2, 2.5, 2.5, 1.6, 1.2), sampled=True),
 )
-"""As of the plain verifier, reading first; it knows columns and plans from there, without drills."""
+"""As of the plain verifier, reading first; it knows columns and plans from there."""
 
 
 def policy_lessons(seed: int, exclude: frozenset[str]) -> Iterator[Lesson]:
