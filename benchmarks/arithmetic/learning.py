@@ -43,11 +43,8 @@ class Schedule:
     resume: bool = False
 
 
-def new_model(tokenizer: Any, seed: int, longest: int = 2048) -> Any:
-    """Returns a fresh `Qwen2ForCausalLM` of 4 layers and width 128 for this tokenizer.
-
-    `longest` is the most tokens that a sequence may have.
-    """
+def new_model(tokenizer: Any, seed: int) -> Any:
+    """Returns a fresh `Qwen2ForCausalLM` of 4 layers and width 128 for this tokenizer."""
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
     torch.manual_seed(seed)
@@ -59,7 +56,7 @@ def new_model(tokenizer: Any, seed: int, longest: int = 2048) -> Any:
         num_hidden_layers=4,
         num_attention_heads=4,
         num_key_value_heads=4,
-        max_position_embeddings=longest,
+        max_position_embeddings=tokenizer.model_max_length,
         tie_word_embeddings=True,
         initializer_range=0.04,
         bos_token_id=tokenizer.bos_token_id,
@@ -83,13 +80,13 @@ def set_threads(count: int) -> None:
     torch.set_num_threads(count)
 
 
-def widened(checkpoint: Path, tokenizer: Any, seed: int, longest: int = 2048) -> Any:
+def widened(checkpoint: Path, tokenizer: Any, seed: int) -> Any:
     """Returns a checkpoint's model for another tokenizer.
 
     Tokens that both tokenizers have keep their embedding, the others get a fresh one.
     """
     known, old = load_checkpoint(checkpoint)
-    model = new_model(tokenizer, seed, longest)
+    model = new_model(tokenizer, seed)
     weights, ids = known.state_dict(), old.get_vocab()
     embedding = model.get_input_embeddings().weight.data
     before = known.get_input_embeddings().weight.data

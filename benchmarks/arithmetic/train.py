@@ -72,8 +72,6 @@ THREADS = 1
 """Where other programs use the processor too, two threads wait for each other; one does not."""
 LEARNED_TEMPERATURE = 1.3
 """Of the policy samples that the verifier learns from."""
-LONGEST = 2560
-"""Tokens of a prompt and its critique, at most."""
 SAMPLES = 12_000
 """Policy samples, of as many problems, that the verifier learns from in its last stage."""
 WATCHED = 50
@@ -105,7 +103,7 @@ def train_verifier(
     It learns to judge `samples` samples of `policy` too.
     """
     tokenizer = build_verifier_tokenizer()
-    model = widened(start, tokenizer, seed, LONGEST).train()
+    model = widened(start, tokenizer, seed).train()
     name_special_tokens(model, tokenizer)
     excluded = held_out_keys()
 

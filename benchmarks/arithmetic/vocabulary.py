@@ -24,6 +24,8 @@ THINK = ("<think>", "</think>")
 
 CLASS_FILE = Path(__file__).with_name("saved_tokenizer.py")
 """A copy of it lies in every checkpoint."""
+LONGEST = {"policy": 2048, "verifier": 2560}
+"""Tokens that a model of the role may read and write together."""
 SPLIT = r" ?\\?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]|\n+|\s"
 FORMAT_WORDS = r"""
 system user assistant Step The answer is \boxed Let verify step by correct incorrect claimed final
@@ -104,7 +106,7 @@ def build_tokenizer(role: str, words: str = "", tags: Sequence[str] = ()) -> Any
         bos_token=None if policy else BOS,
         eos_token=IM_END if policy else EOS,
         clean_up_tokenization_spaces=False,
-        model_max_length=2048,
+        model_max_length=LONGEST[role],
     )
     fast.chat_template = POLICY_TEMPLATE if policy else VERIFIER_TEMPLATE
     return fast
