@@ -52,6 +52,7 @@ from benchmarks.arithmetic.structured.reasoning import Reasoning, conclude, solv
 from benchmarks.arithmetic.structured.responses import prompt, read_steps, write_response
 from benchmarks.arithmetic.structured.sampling import CHAIN_TOKENS, RESPONSE_TOKENS
 from benchmarks.arithmetic.structured.vocabulary import build_structured_tokenizer
+from benchmarks.arithmetic.vocabulary import LONGEST
 
 Kind = Callable[[Random, ChoiceProblem], Reasoning]
 SEEDS = st.integers(0, 2**32)
@@ -284,7 +285,7 @@ def test_the_longest_texts_fit() -> None:
         whole = len(encode(tokenizer("verifier"), lesson)[0])
         longest = max(longest, whole)
         assert whole - len(tokenizer("verifier").encode(lesson.prompt)) <= CHAIN_TOKENS
-    assert 1200 < longest <= 2048
+    assert 1200 < longest <= LONGEST["verifier"]
 
 
 def test_only_the_last_stage_judges_the_policys_responses() -> None:

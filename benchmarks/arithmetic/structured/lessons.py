@@ -58,8 +58,8 @@ VALUES = re.compile(r"((?<= is) \d+|(?<=')\d+)")
 SAMPLED_SHARE = 0.5
 """Share of the lessons on responses to judge that are the policy's, once there are any."""
 STAGES = (
-    Stage(6_000, (0.0, 0.25, 0.15, 0.0, 0.0, 0.50, 0.10), (3, 3, 2, 1, 0.5)),
-    Stage(7_000, (0.0, 0.05, 0.05, 0.0, 0.0, 0.45, 0.45), (3, 3, 2, 1, 0.5)),
+    Stage(4_000, (0.0, 0.25, 0.15, 0.0, 0.0, 0.50, 0.10), (3, 3, 2, 1, 0.5)),
+    Stage(5_000, (0.0, 0.05, 0.05, 0.0, 0.0, 0.45, 0.45), (3, 3, 2, 1, 0.5)),
     Stage(0, (0.0, 0.02, 0.03, 0.0, 0.0, 0.20, 0.75), (2, 2.5, 2.5, 1.6, 1.2), sampled=True),
 )
 """As of the plain verifier, reading first; it knows columns and plans from there."""
