@@ -17,6 +17,10 @@ from benchmarks.arithmetic.muon import Muon
 
 POOL = 64 * 16
 """Lessons that are sorted by length together; large, so that batches hold like lengths."""
+LENGTHS, TARGETS = 64, 256
+"""Lengths of batches and counts of their targets are multiples of these. The processor's library
+makes code for each shape that it meets, and keeps it: of thousands of shapes the training slowed
+down to a third, step by step, and took gigabytes."""
 WARM_UP = 0.03
 Loss = Callable[[Any, Tensor, Tensor], Tensor]
 """From a model and a batch, as `batches` yields it, to the number that is made small."""
@@ -138,16 +142,26 @@ def grouped(
     """Yields runs of rows, given shortest first, whose padded size is at most `tokens`."""
     group: list[tuple[list[int], list[float]]] = []
     for row in rows:
-        if group and len(row[0]) * (len(group) + 1) > tokens:
+        if group and padded(len(row[0])) * (len(group) + 1) > tokens:
             yield group
             group = []
         group.append(row)
     yield group
 
 
+def padded(length: int) -> int:
+    """Returns how long a batch is whose longest row has so many ids: the last is only a target."""
+    return multiple(length - 1, LENGTHS) + 1
+
+
+def multiple(count: int, of: int) -> int:
+    """Returns the least multiple that is no less."""
+    return -(-count // of) * of
+
+
 def pad(batch: list[tuple[list[int], list[float]]], pad_id: int) -> tuple[Tensor, Tensor]:
     """Pads on the right: with causal attention the padding is never looked at."""
-    length = max(len(ids) for ids, _ in batch)
+    length = padded(max(len(ids) for ids, _ in batch))
     ids = [row + [pad_id] * (length - len(row)) for row, _ in batch]
     weights = [row + [0.0] * (length - len(row)) for _, row in batch]
     return torch.tensor(ids), torch.tensor(weights)
@@ -155,12 +169,16 @@ def pad(batch: list[tuple[list[int], list[float]]], pad_id: int) -> tuple[Tensor
 
 def weighted_loss(model: Any, ids: Tensor, weights: Tensor) -> Tensor:
     """Returns the mean next-token loss over target tokens, weighted; computed only on those."""
-    hidden = model.model(input_ids=ids[:, :-1], use_cache=False).last_hidden_state
-    kept = weights[:, 1:] > 0
-    logits = model.lm_head(hidden[kept]).float()
-    losses = torch.nn.functional.cross_entropy(logits, ids[:, 1:][kept], reduction="none")
-    scale = weights[:, 1:][kept]
-    return (losses * scale).sum() / scale.sum()
+    hidden = model.model(input_ids=ids[:, :-1], use_cache=False).last_hidden_state.flatten(0, 1)
+    targets, scale = ids[:, 1:].flatten(), weights[:, 1:].flatten()
+    learned = int((scale > 0).sum())
+    # Those with a weight come first, then as many of the others as make their count a multiple.
+    count = min(multiple(learned, TARGETS), len(scale))
+    kept = (scale > 0).byte().argsort(descending=True, stable=True)[:count]
+    losses = torch.nn.functional.cross_entropy(
+        model.lm_head(hidden[kept]).float(), targets[kept], reduction="none"
+    )
+    return (losses * scale[kept]).sum() / scale.sum()
 
 
 def learn(

@@ -66,7 +66,7 @@ TOKENIZERS: Mapping[str, Callable[[], Any]] = {
     "reward": build_reward_tokenizer,
 }
 """By role."""
-POLISHED, POLISH_RATE = 0.7, 0.7
+POLISHED, POLISH_RATE = 0.3, 0.7
 """How long and fast the verifier then learns by `POLISH`, relative to all before."""
 THREADS = 1
 """Where other programs use the processor too, two threads wait for each other; one does not."""
