@@ -75,6 +75,13 @@ def described(model: str) -> dict[str, Any]:
     return read if isinstance(read, dict) else {}
 
 
+def generator(model: str) -> str:
+    """The class of a model that writes text and gives no numbers; empty for another, or unknown."""
+    named = described(model).get("architectures")
+    classes = [str(name) for name in named] if isinstance(named, list) else []
+    return next((name for name in classes if name.endswith("ForCausalLM")), "")
+
+
 def context(model: str) -> int | None:
     """The most tokens of a prompt and its generation, by config.json; None where it is not told."""
     found = described(model).get("max_position_embeddings")

@@ -25,6 +25,8 @@ CONNECT_S = 10.0
 """How long a connection may take; all the rest has one deadline, the request's."""
 LARGEST = 256 * 2**20
 """Bytes of the longest answer that is read."""
+DONE = "[DONE]"
+"""What a stream says when all is said."""
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 """Environment variables that say how to get to a server, and whom to trust."""
@@ -75,17 +77,23 @@ class HttpClient:
             raise self._unreachable(error) from error
         return response.status_code
 
-    async def stream(self, path: str, body: Json) -> AsyncGenerator[str, None]:
-        """What comes after `data:` in each server-sent event. Raises `HttpFault`."""
+    async def stream(self, path: str, body: Json) -> AsyncGenerator[Any, None]:
+        """What each server-sent event says, as JSON, up to `[DONE]`. Raises `HttpFault`."""
         response = await self._send(self._posting(path, body))
         try:
             if response.status_code != 200:
-                self._check(response, self._text(await self._read(response)))
+                self._check(response, self._words(await self._read(response)))
             if "json" in (kind := response.headers.get("content-type", "")) or "html" in kind:
                 raise self.garbled(f"it answers {shortened(kind)}, and no stream (engine.stream)")
             async for line in self._lines(response):
-                if line.startswith(b"data:"):
-                    yield self._told_by(line.removeprefix(b"data:").strip())
+                if not line.startswith(b"data:"):
+                    continue
+                said = self._exactly(line.removeprefix(b"data:").strip())
+                if said == DONE:
+                    break
+                if (event := self._hiding.read(said)) is None:
+                    raise self.garbled("an event of its stream is no JSON")
+                yield event
         except (httpx.HTTPError, OSError) as error:
             raise self._broken(error) from error
         finally:
@@ -120,7 +128,7 @@ class HttpClient:
             raise self._broken(error) from error
         finally:
             await response.aclose()
-        self._check(response, self._text(data))
+        self._check(response, self._words(data))
         return self._object(response, data)
 
     async def _send(self, request: httpx.Request) -> httpx.Response:
@@ -150,13 +158,14 @@ class HttpClient:
                     yield bytes(line)
         yield bytes(held)
 
-    def _text(self, data: bytes) -> str:
+    def _words(self, data: bytes) -> str:
+        """What is shown of an answer that is none."""
         return self.hidden(data.decode("utf-8-sig", "replace"))
 
-    def _told_by(self, data: bytes) -> str:
-        """As `_text`, but nothing of an answer is replaced. Raises `HttpFault`."""
+    def _exactly(self, data: bytes) -> str:
+        """What an answer says, nothing of it replaced. Raises `HttpFault`."""
         try:
-            return self.hidden(data.decode("utf-8-sig"))
+            return data.decode("utf-8-sig")
         except UnicodeDecodeError:
             raise self.garbled("its answer is not UTF-8") from None
 
@@ -172,12 +181,13 @@ class HttpClient:
         raise HttpFault(trouble_of(status), told, status=status, wait_s=wait(response.headers))
 
     def _object(self, response: httpx.Response, data: bytes) -> Json:
-        text, kind = self._told_by(data), response.headers.get("content-type", "")
+        text, kind = self._exactly(data), response.headers.get("content-type", "")
         if kind.partition(";")[0].strip() == "text/html" or is_html(text):
             raise self.garbled("it answers HTML, not JSON: is this the address of the API?")
         found = self._hiding.read(text)
         if not isinstance(found, dict):
-            raise self.garbled(f"its answer is no JSON object: {shortened(text)!r}")
+            shown = shortened(self.hidden(text))
+            raise self.garbled(f"its answer is no JSON object: {shown!r}")
         return found
 
     def _unreachable(self, error: Exception) -> HttpFault:

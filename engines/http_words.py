@@ -12,14 +12,19 @@ from urllib.parse import urlsplit
 SHOWN = 300
 """Characters of a server's own words that are shown."""
 REDACTED = "<redacted>"
+SHORTEST_SECRET = 8
+"""Characters; a shorter value would be found inside ordinary words and numbers. Servers of one's
+own are often given such a key, `x` or `EMPTY`, and what they answer is not to be changed."""
 
 
 class Hiding:
     """Takes a key out of whatever a server sends back."""
 
     def __init__(self, key: str | None) -> None:
-        quoted = (json.dumps(key)[1:-1], repr(key)[1:-1], key.replace("'", "\\'")) if key else ()
-        self._forms = sorted({key, *quoted}, key=len, reverse=True) if key else []
+        forms = set[str]()
+        if key and len(key) >= SHORTEST_SECRET:
+            forms = {key, json.dumps(key)[1:-1], repr(key)[1:-1], key.replace("'", "\\'")}
+        self._forms = sorted(forms, key=len, reverse=True)
 
     def text(self, text: str) -> str:
         """A text without the key, as it is or as a quoted text has it."""
@@ -38,10 +43,14 @@ class Hiding:
         return found
 
     def read(self, text: str) -> Any:
-        """What a JSON text says, without the key; None where it is none."""
+        """What a JSON text says, without the key; None where it is none.
+
+        The text is read first: a key may be a word of the format.
+        """
         try:
             found = json.loads(text)
-            return self.value(found) if self._forms and "\\" in text else found
+            spelled = any(form in text for form in self._forms)
+            return self.value(found) if spelled or (self._forms and "\\" in text) else found
         except (ValueError, RecursionError):
             return None
 

@@ -23,6 +23,8 @@ SET_HERE = ("model", "messages", "prompt", "max_tokens", "temperature", "top_p",
             "chat_template_kwargs")  # fmt: skip
 """What a request says by other keys, and `extra_body` may not."""
 MOST_TOP_LOGPROBS = 20
+ENDPOINTS = ("/completions", "/responses", "/embeddings", "/models")
+"""What no base address ends in."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,9 @@ class OpenAiConfig(ServerConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_url("base_url", self.base_url)
+        if self.base_url.rstrip("/").endswith(ENDPOINTS):
+            allowed = "an address that ends before the endpoint, in /v1 mostly"
+            raise fault("base_url", self.base_url, allowed)
         check_choice("continue_by", self.continue_by, ContinueBy)
         if (self.continue_by == "completions") != (self.tokenizer is not None):
             allowed = "a checkpoint with continue_by: completions, and null without"
@@ -132,8 +137,9 @@ class OpenAiConfig(ServerConfig):
     def examine(
         self, side: str, model: str, *, chats: bool = True
     ) -> Generator[Finding, None, Tokenizer | None]:
-        """The tokenizer, where there is one; the API is not asked."""
+        """The key, and the tokenizer where there is one; the API is not asked."""
         yield ok(f"{side} model", f"{model} at {self.base_url}; nobody was asked")
+        yield from self.examine_key(side)
         if self.tokenizer is None:
             return None
         return (yield from self.examine_tokenizer(side, self.tokenizer, chats=chats))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from random import Random
@@ -25,6 +26,7 @@ from engines.openai_wire import (
 from engines.retrying import Late, Patience
 from engines.texts import TextGeneration, TextRequest
 from engines.tokenizer import HfTokenizer
+from search.core import Spent
 from search.gather import gather
 
 
@@ -42,7 +44,7 @@ class OpenAiEngine:
         self._model = model
         self._config = config
         self._tokenizer = tokenizer
-        self._patience = Patience(config.retries, config.timeout_s, Random())
+        self._patience = Patience(config.retries, config.timeout_s, Random(), client.url)
         self._steps = 0
 
     @classmethod
@@ -76,11 +78,13 @@ class OpenAiEngine:
         return HfTokenizer.load(config.tokenizer, config.revision, template_args=args)
 
     async def probe(self) -> None:
-        """Ask for one token. Raises as `start` does."""
+        """Ask for one token, and whether a text is gone on with. Raises as `start` does."""
         try:
             await self._patience.persist(lambda: self._send(PROBE))
+            if self._config.continue_by == "continue_final_message":
+                await self._continues()
         except Late as late:
-            raise EngineError(f"{self._client.url}: {late}") from late
+            raise EngineError(str(late)) from late
         except HttpFault as fault:
             if fault.trouble is Trouble.UNAUTHORISED:
                 hint = "engine.api_key_env names the variable that holds its key"
@@ -148,12 +152,21 @@ class OpenAiEngine:
     async def _refused(self, fault: Late | HttpFault) -> Refused:
         """What a request gets that has no answer. Raises `EngineError` where none will have."""
         if isinstance(fault, Late):
-            return Refused(f"{self._client.url}: {fault}", again=True)
+            return Refused(str(fault), again=True, spent=UNCOUNTED)
         if fault.trouble in ENDS and not await self._serves():
             gone = fault.trouble is Trouble.UNREACHABLE
             told = "the API is gone" if gone else "the key is not taken any more"
             raise EngineError(f"{told}: {fault}") from fault
-        return Refused(self._patience.told(fault), again=fault.passing)
+        spent = UNCOUNTED if fault.trouble is Trouble.GARBLED else Spent()
+        return Refused(self._patience.told(fault), again=fault.passing, spent=spent)
+
+    async def _continues(self) -> None:
+        """An API that does not know the key drops it, and begins anew. Raises `UnfitServer`."""
+        answer = await self._patience.persist(lambda: self._send(COUNTING))
+        if isinstance(answer, TextGeneration) and ANEW.match(answer.text):
+            told = f"the API begins anew where a text was begun: {answer.text[:40]!r}"
+            hint = "engine.continue_by: completions, if it has that endpoint; else none"
+            raise UnfitServer(f"{self._client.url}: {told}", hint)
 
     async def _serves(self) -> bool:
         """Whether another request is answered: else one that breaks would end the run of all."""
@@ -167,8 +180,15 @@ class OpenAiEngine:
         return True
 
 
+UNCOUNTED = Spent(1)
+"""Of a request that may have been worked on, and whose answer tells no counts: nobody knows."""
 ENDS = (Trouble.UNAUTHORISED, Trouble.UNREACHABLE)
 """Troubles after which no request may ever be served, or this one alone may not."""
 PROBE_S = 60.0
 PROBE = TextRequest(({"role": "user", "content": "1 + 1 = ?"},), "", 1)
 """At the default temperature: some models take no other."""
+COUNTING = TextRequest(
+    ({"role": "user", "content": "Count from one to twelve, in words."},), "One, two, three,", 8
+)
+ANEW = re.compile(r"\W*one\b", re.IGNORECASE)
+"""How nobody goes on with that."""

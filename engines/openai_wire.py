@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from json import loads
 from typing import Any, TypeAlias
 
 from engines.engine import Finish, Refused
+from engines.http_words import shortened
 from engines.openai_config import OpenAiConfig
 from engines.stop_strings import few
 from engines.texts import TextGeneration, TextRequest, spent
@@ -18,7 +18,6 @@ CHAT, COMPLETIONS = "/chat/completions", "/completions"
 SEEDS = 2**31
 MOST_TOKENS = 2**31
 """No request has so many."""
-DONE = "[DONE]"
 SILENT = ("length", "content_filter", "tool_calls", "function_call")
 """Reasons with which there may be no text."""
 
@@ -86,11 +85,19 @@ def spent_on(answer: Json) -> Spent:
 
 def only_choice(answer: Json) -> Json:
     """The one choice."""
+    if error := answer.get("error"):
+        raise Unlike(f"it answers with an error: {said_in(error)}")
     choices = answer.get("choices")
     choice = choices[0] if isinstance(choices, list) and len(choices) == 1 else None
     if not isinstance(choice, dict):
         raise Unlike("it has not one choice")
     return choice
+
+
+def said_in(error: object) -> str:
+    """The words of an error object."""
+    message = error.get("message") if isinstance(error, dict) else None
+    return shortened(message if isinstance(message, str) else repr(error))
 
 
 def text_of(choice: Json) -> str:
@@ -129,12 +136,13 @@ def ending(choice: Json, request: TextRequest) -> tuple[Finish, str | None]:
 def counted(usage: object, text: str) -> tuple[int | None, int | None, int | None]:
     """Tokens of the prompt, those of them that were cached, and those that were generated.
 
-    None where the API does not tell. Raises `Unlike` where what it tells cannot be.
+    None where the API does not tell, or tells the one and not the other. Raises `Unlike` where
+    what it tells cannot be.
     """
-    if usage is None:
-        return None, None, None
     said = usage if isinstance(usage, dict) else {}
     prompt, generated = said.get("prompt_tokens"), said.get("completion_tokens")
+    if usage is None or (isinstance(usage, dict) and None in (prompt, generated)):
+        return None, None, None
     details = said.get("prompt_tokens_details")
     cached = details.get("cached_tokens") if isinstance(details, dict) else None
     whole = within(prompt, MOST_TOKENS) and within(generated, MOST_TOKENS) and prompt
@@ -188,17 +196,11 @@ class Pieces:
         return {"choices": [{**self.choice, **said}], "usage": self.usage}
 
 
-async def put_together(events: AsyncIterator[str], *, chat: bool) -> Json:
+async def put_together(events: AsyncIterator[Any], *, chat: bool) -> Json:
     """The answer of a stream. Raises `Unlike`."""
     pieces = Pieces(chat)
-    async for event in events:
-        if event == DONE:
-            break
-        try:
-            piece = loads(event)
-        except (ValueError, RecursionError) as error:
-            raise Unlike("an event of its stream is no JSON") from error
+    async for piece in events:
         if isinstance(piece, dict) and piece.get("error"):
-            raise Unlike(f"its stream broke off with an error: {piece['error']!r:.200}")
+            raise Unlike(f"its stream broke off with an error: {said_in(piece['error'])}")
         pieces.add(piece if isinstance(piece, dict) else {})
     return pieces.whole()

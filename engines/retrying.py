@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Late(Exception):
-    """There was no answer in time. One line."""
+    """There was no answer in time. One line: the address, and what."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class Patience:
     retries: int
     timeout_s: float
     jitter: Random
+    address: str
+    """Who is asked, as its faults name it."""
     key: str = "engine.timeout_s"
     """What the config calls its deadline."""
 
@@ -50,11 +52,13 @@ class Patience:
                         if fault.trouble not in AGAIN or tried == self.retries:
                             raise
                     if (last.wait_s or 0.0) > self.timeout_s:
-                        raise Late(f"{last}; it asks to be left alone for {last.wait_s:.0f} s")
+                        longer = f"longer than {self.timeout_s:g} s ({self.key})"
+                        raise Late(f"{last}; it asks to be left alone for {longer}")
                     await asyncio.sleep(self.pause(tried, last.wait_s))
         except TimeoutError as error:
-            told = f"; before that {last}" if last else ""
-            message = f"no answer within {self.timeout_s:g} s ({self.key}){told}"
+            before = str(last).removeprefix(f"{self.address}: ")
+            told = f"; before that {before}" if last else ""
+            message = f"{self.address}: no answer within {self.timeout_s:g} s ({self.key}){told}"
             raise Late(message) from error
         raise AssertionError("the last try returns or raises")
 

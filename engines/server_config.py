@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from engines.address import check_key_env, key_of
+from engines.address import UnfitServer, check_key_env, key_of
 from engines.checkpoint import is_here
 from engines.config import EngineConfig
 from engines.token_price import TokenPrice
 from engines.tokenizer import Tokenizer
 from search.checks import check_count, check_number
-from search.findings import Finding, ok
+from search.findings import Finding, fail, ok
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,17 @@ class ServerConfig(EngineConfig):
         """See `EngineConfig.billed`."""
         return self.price
 
+    def examine_key(self, side: str) -> Iterator[Finding]:
+        """Whether its variable is set where the check is made; nothing where no key is named."""
+        if self.api_key_env is None:
+            return
+        try:
+            self.key()
+        except UnfitServer as unfit:
+            yield fail(f"{side} key", unfit.problem, unfit.hint)
+        else:
+            yield ok(f"{side} key", f"{self.api_key_env} is set")
+
     def lacks(self, model: str) -> str:
         """See `EngineConfig.lacks`: here a tokenizer is enough."""
         return "" if is_here(model) else super().lacks(model)
@@ -64,6 +75,7 @@ class ServerConfig(EngineConfig):
     def examine(
         self, side: str, model: str, *, chats: bool = True
     ) -> Generator[Finding, None, Tokenizer | None]:
-        """The tokenizer alone: the weights are elsewhere."""
+        """The key and the tokenizer: the weights are elsewhere."""
         yield ok(f"{side} model", f"{model} is served elsewhere; nobody was asked")
+        yield from self.examine_key(side)
         return (yield from self.examine_tokenizer(side, model, chats=chats))

@@ -47,7 +47,7 @@ class VllmServerEngine:
     def __init__(self, fleet: Fleet, config: VllmServerConfig, tokenizer: HfTokenizer) -> None:
         self._fleet = fleet
         self._eos_ids = tokenizer.eos_ids
-        self._patience = Patience(config.retries, config.timeout_s, Random())
+        self._patience = Patience(config.retries, config.timeout_s, Random(), fleet.name)
         self._salt = "" if config.share_cache else token_hex(8)
         self._steps = 0
 
@@ -93,7 +93,7 @@ class VllmServerEngine:
         try:
             return await self._patience.persist(lambda: self._send(request, prompt))
         except Late as late:
-            return Refused(f"{self._fleet.name}: {late}", again=True)
+            return Refused(str(late), again=True)
         except HttpFault as fault:
             if fault.trouble is Trouble.REFUSED:
                 return Refused(str(fault), again=fault.passing)

@@ -132,8 +132,10 @@ class TextPolicy:
         if isinstance(made, Refused):
             kind = FailureKind.UNAVAILABLE if made.again else FailureKind.INVALID
             raise Unusable(kind, made.message, made.spent)
-        if made.finish is Finish.ABORT or not (made.text or request.begun):
-            # No fault of the model's: as a solution that is cut it would count as a wrong one.
+        nothing = not (made.text or request.begun or made.finish is Finish.LENGTH)
+        if made.finish is Finish.ABORT or nothing:
+            # No fault of the model's: as a solution that is cut it would count as a wrong one. One
+            # that is cut in a thought that the API hides is cut, though nothing is seen of it.
             message = f"the API gave no text, finish {made.finish}"
             raise Unusable(FailureKind.UNAVAILABLE, message, made.spent)
         return made

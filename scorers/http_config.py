@@ -85,8 +85,7 @@ class HttpConfig:
         except UnfitServer as unfit:
             yield fail("scorer server", unfit.problem, unfit.hint)
         except (HttpFault, Late) as trouble:
-            told = f"{self.url}: {trouble}" if isinstance(trouble, Late) else str(trouble)
-            yield fail("scorer server", told, "start it, or see scorer.url in the config")
+            yield fail("scorer server", str(trouble), "start it, or see scorer.url in the config")
         else:
             yield ok("scorer server", f"{self.url} answers by the protocol")
 
@@ -96,7 +95,7 @@ class HttpConfig:
         from scorers.http_desk import exchange
 
         client = HttpClient(self.url, self.key())
-        once = Patience(0, min(5.0, self.timeout_s), Random(), "doctor waits no longer")
+        once = Patience(0, min(5.0, self.timeout_s), Random(), self.url, "doctor waits no longer")
         try:
             await once.persist(lambda: exchange(client, [], self.prefix))
         finally:

@@ -14,6 +14,7 @@ from engines.http_fault import AT_FAULT, TOO_LARGE, HttpFault, Trouble
 from engines.retrying import Late, Patience
 from scorers.http_protocol import Asked, Unreadable, body, read
 from scorers.whole import Whole
+from search.core import Spent
 from search.ports import Failure, FailureKind, ScorerReply
 
 if TYPE_CHECKING:
@@ -40,7 +41,9 @@ class Desk:
         self.loop = loop
         self._config = config
         self._client = client
-        self._patience = Patience(config.retries, config.timeout_s, Random(), "scorer.timeout_s")
+        self._patience = Patience(
+            config.retries, config.timeout_s, Random(), client.url, "scorer.timeout_s"
+        )
         self._room = asyncio.Semaphore(config.requests)
         self._waiting: list[Waiting] = []
         self._sending: set[asyncio.Task[None]] = set()
@@ -97,15 +100,16 @@ class Desk:
                 lambda: exchange(self._client, items, self._config.prefix)
             )
         except Late as late:
-            message, status = f"{self._client.url}: {late}", 0
+            message, status, spent = str(late), 0, Spent(1)
         except HttpFault as fault:
             message, status = f"{self._patience.told(fault)}{hint(fault)}", fault.status
+            spent = Spent(1) if fault.trouble is Trouble.GARBLED else Spent()
             if fault.trouble is Trouble.UNAUTHORISED:
                 raise EngineError(f"the key is not taken any more: {message}") from fault
         if status in ITS_OWN and len(items) > 1:
             return [reply for item in items for reply in await self._exchange([item])]
         kind = FailureKind.INVALID if status == TOO_LARGE else FailureKind.UNAVAILABLE
-        return [Failure.about(item.path, kind, message) for item in items]
+        return [Failure.about(item.path, kind, message, spent) for item in items]
 
 
 async def exchange(

@@ -40,11 +40,13 @@ class HttpScorer(Scorer):
         """
         config = self.config
         client = HttpClient(config.url, self._key, self._transport)
-        patience = Patience(config.retries, config.timeout_s, Random(), "scorer.timeout_s")
+        patience = Patience(
+            config.retries, config.timeout_s, Random(), config.url, "scorer.timeout_s"
+        )
         try:
             await patience.persist(lambda: exchange(client, [], config.prefix))
         except Late as late:
-            log.warning("%s: %s", config.url, late)
+            log.warning("%s", late)
         except HttpFault as fault:
             told = f"{fault}{hint(fault)}"
             if fault.trouble is Trouble.UNREACHABLE:

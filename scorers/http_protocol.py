@@ -74,8 +74,7 @@ def _failure(answer: dict[str, Any], path: Prefix) -> Failure:
     """What the server says that it cannot judge; `retry` tells whether it might another time."""
     told = f"the server refuses it: {' '.join(str(answer['error']).split())[:500]}"
     kind = FailureKind.UNAVAILABLE if answer.get("retry") is True else FailureKind.INVALID
-    spent = _spent(answer) if "tokens" in answer else Spent()
-    return Failure.about(path, kind, told, spent)
+    return Failure.about(path, kind, told, _spent(answer))
 
 
 def _judgement(answer: Any, steps: int, rule: Whole) -> Judgement:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from engines.checkpoint import generator
 from engines.config import Ability, EngineConfig
 from engines.engine import EngineError, Refused, Served
 from engines.scoring import Head, ScoreRequest, Scores, ScoringEngine
@@ -16,14 +17,16 @@ from engines.tokenizer import Tokenizer, TokenizerError
 from engines.traits import Judges, Traits
 from engines.vllm_config import VllmConfig
 from scorers.log_odds import probability
+from scorers.prm_families import CANNOT_JUDGE, UnfitModel
 from scorers.prm_readers import odds_of
 from search.checks import UNCOUNTED, check_cache, check_choice, fault
 from search.core import Judgement, Prefix, Spent
-from search.findings import UNMEASURED, Finding, ok
+from search.findings import UNMEASURED, Finding, fail, ok
 from search.gather import gather
 from search.ports import Failure, FailureKind, ScorerCall, ScorerReply
 
 CLASSES = (1, 2)
+NO_HEAD = "a reward model has a head that gives numbers, …ForSequenceClassification say"
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,8 @@ class OrmConfig:
     def examine(self, questions: Sequence[str], *, feedback: bool) -> Iterator[Finding]:
         """See `engines.traits.Examined`."""
         tokenizer = yield from self.engine.examine("scorer", self.model)
+        if name := generator(self.model):
+            yield fail("verifier head", f"{self.model}: {name} writes text", NO_HEAD)
         if tokenizer is None:
             return
         if not questions:
@@ -97,8 +102,14 @@ class Orm(Served):
         return await gather(self._judge(call.path, call.cache) for call in batch)
 
     async def try_out(self) -> None:
-        """Score one solution. Raises `EngineError` where the head has other numbers."""
-        await self._score("1 + 1 = ?", "2", "")
+        """Score one solution.
+
+        Raises `EngineError` where the head has other numbers, `UnfitModel` where it gives none.
+        """
+        found = await self._score("1 + 1 = ?", "2", "")
+        if isinstance(found, Refused) and not found.again:
+            told = f"{self.config.model} cannot judge a solution: {found.message}"
+            raise UnfitModel(told, CANNOT_JUDGE)
 
     async def _judge(self, path: Prefix, cache: str) -> ScorerReply | Failure:
         if not path.finished:
@@ -146,7 +157,7 @@ async def build(config: OrmConfig) -> Orm:
     """Load the tokenizer, start the engine, and score one solution to see that the model is fit.
 
     Raises:
-        TokenizerError: the folder is missing, or is no chat checkpoint.
+        TokenizerError: the folder is missing, or is no chat checkpoint, or one without a head.
         EngineError: the engine does not start, or its model has another head.
     """
     tokenizer, engine = await config.engine.open_scoring(config.model, Head(config.head))

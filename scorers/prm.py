@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from engines.engine import Refused, Served
 from engines.tokenizer import TokenizerError
 from scorers.log_odds import probability
-from scorers.prm_families import Prepared
+from scorers.prm_families import CANNOT_JUDGE, Prepared, UnfitModel
 from scorers.prm_readers import HeadReader, Read, Reader, WordReader
 from scorers.step_texts import step_texts
 from scorers.whole import whole
@@ -48,9 +48,13 @@ class Prm(Served):
         """Read one step.
 
         Raises `EngineError` where the model's head is another, `TokenizerError` where it cannot be
-        shown a step.
+        shown a step, or cannot judge it.
         """
-        await self._reader.read(self._prompting.prompts("1 + 1 = ?", ["1 + 1 = 2"]), "")
+        read = await self._reader.read(self._prompting.prompts("1 + 1 = ?", ["1 + 1 = 2"]), "")
+        if isinstance(read, Refused) and not read.again:
+            raise UnfitModel(
+                f"{self.config.model} cannot judge a step: {read.message}", CANNOT_JUDGE
+            )
 
     async def _judge(self, call: ScorerCall) -> ScorerReply | Failure:
         path = call.path

@@ -25,6 +25,9 @@ QWEN_TAG = "<extra_0>"
 SHEPHERD_TAG = "ки"
 
 
+CANNOT_JUDGE = "see scorer.model, and whether its prompt fits into scorer.engine.max_model_len"
+
+
 class UnfitModel(TokenizerError):
     """The model is none of the family. One line: the model, what it lacks."""
 

@@ -15,6 +15,7 @@ class Fault(Exception):
         ├── EngineError                1  an engine died or does not start
         ├── GradingError               1  no grading worker can be had
         ├── ClusterError               1  no replica can be had
+        │   └── PortUnfit              2  a config by which none can be built
         ├── JournalError               1  a journal cannot be read or written
         ├── RunWriteError              1  a file of a run cannot be written
         ├── ConfigError                2  a config or a command line

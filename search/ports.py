@@ -45,8 +45,9 @@ ENDED = "it has ended and cannot be extended"
 
 
 def one_line(error: BaseException) -> str:
-    """`ValueError: what`, on one line of at most 500 characters."""
-    text = " ".join(f"{type(error).__name__}: {error}".split())
+    """`ValueError: what`, or what a `Fault` says, on one line of at most 500 characters."""
+    named = str(error) if isinstance(error, Fault) else f"{type(error).__name__}: {error}"
+    text = " ".join(named.split())
     return text if len(text) <= 500 else text[:499] + "…"
 
 

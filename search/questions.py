@@ -163,11 +163,15 @@ class Declared:
     """What a strategy says of itself by members of these names; the defaults are of a silent one.
 
     Its members are properties or fields. One that is silent counts as asking the verifier about
-    finished paths only, and as drawing alike where it returns several candidates.
+    finished paths only, as drawing alike where it returns several candidates, and as going on with
+    unfinished paths where it asks about them.
     """
 
     judges_prefixes: bool = False
     """Whether it asks about unfinished paths, which an outcome reward model cannot judge."""
+    continues: bool = False
+    """Whether it goes on with unfinished paths that it drew, which an API of whole solutions
+    cannot."""
     draws_alike: bool = False
     """Whether it draws several children with the same in view, all equal at temperature 0."""
     draws_independently: bool = False
@@ -190,9 +194,13 @@ class Declared:
     def of(cls, strategy: Strategy) -> Self:
         """Ask it; a member of another type than it must have says nothing."""
         hints = _hints()
-        said = {f.name: getattr(strategy, f.name, f.default) for f in fields(cls)}
+        said: dict[str, Any] = {f.name: getattr(strategy, f.name, f.default) for f in fields(cls)}
         said = {name: value for name, value in said.items() if isinstance(value, hints[name])}
-        silent = {"draws_alike": strategy.candidates > 1, "steered_by": said.get("aggregate")}
+        silent: dict[str, Any] = {
+            "continues": said.get("judges_prefixes", False),
+            "draws_alike": strategy.candidates > 1,
+            "steered_by": said.get("aggregate"),
+        }
         unsaid = {name: value for name, value in silent.items() if not hasattr(strategy, name)}
         return cls(**said | unsaid)
 

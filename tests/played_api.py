@@ -36,17 +36,19 @@ USAGE = {
 
 @dataclass
 class PlayedApi(httpx.AsyncBaseTransport):
-    """Answers each body by `say`; `faults` are played first, but not for the question at the start.
+    """Answers each body by `say`; `faults` are played first, but not for questions at the start.
 
-    `asked` holds paths and bodies, without that question.
+    `asked` holds paths and bodies, without those questions.
     """
 
     say: Callable[[Body], Body | httpx.Response]
     key: str | None = None
     faults: list[httpx.Response | Exception] = field(default_factory=list)
     asked: list[tuple[str, Body]] = field(default_factory=list)
+    anew: bool = False
+    """Whether it begins anew where a text was begun."""
     dies: bool = False
-    """Whether no connection is made any more, once it was asked more than that question."""
+    """Whether no connection is made any more, once it was asked more than those."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer as an API does."""
@@ -57,6 +59,8 @@ class PlayedApi(httpx.AsyncBaseTransport):
             return error(401, f"Incorrect API key provided: {request.headers['authorization']}")
         if "1 + 1 = ?" in json.dumps(body):
             return self._started(body)
+        if "Count from one" in json.dumps(body):
+            return answer(200, chat("One, two," if self.anew else " four, five", "length"))
         self.asked.append((request.url.path, body))
         if self.faults:
             fault = self.faults.pop(0)

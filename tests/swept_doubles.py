@@ -91,7 +91,7 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> Ports:
 
     @asynccontextmanager
     async def opened(
-        cluster: object, policy: object, scorer: object, tell: object
+        cluster: object, policy: object, scorer: object, tell: object, meter: object
     ) -> AsyncIterator[Ports]:
         if shared.refused and shared.refused in repr(policy):
             raise ClusterError("the policy cannot be started: no such model")

@@ -60,6 +60,13 @@ def test_as_json_it_is_what_a_server_would_send(treewright: Treewright) -> None:
     assert sent["usage"]["completion_tokens"] > 0
 
 
+def test_what_is_no_text_is_one_line_before_anything_starts(treewright: Treewright) -> None:
+    code, out, err = treewright("ask", "caf\udce9?", "--config", "config.yaml")
+    assert (code, out) == (2, "")
+    assert "half a character" in err
+    assert err.count("\n") == 1
+
+
 def test_a_search_that_fails_is_one_line_and_exit_code_3(treewright: Treewright) -> None:
     failing = "policy.faults.fail=1.0"
     code, out, err = treewright("ask", QUESTION, "--config", "config.yaml", failing)

@@ -275,6 +275,15 @@ def test_a_resumed_run_is_the_same_run(config: str, capsys: pytest.CaptureFixtur
     assert json.loads(told(capsys, "run", config, "--json")[1]) == first
 
 
+def test_where_a_run_is_resumed_is_for_that_time_only(
+    config: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Path(json.loads(told(capsys, "run", config, "--json")[1])["run"])
+    kept = {name: (run / name).read_bytes() for name in ("config.yaml", "config.resolved.yaml")}
+    assert told(capsys, "resume", str(run), "cluster.gpu_hour_price=99")[0] == 0
+    assert {name: (run / name).read_bytes() for name in kept} == kept
+
+
 def test_a_run_whose_data_changed_is_not_resumable(
     config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -230,6 +230,42 @@ def test_a_wrong_address_fails_in_seconds_by_one_line(listens: bool) -> None:
         assert time.monotonic() - began < 5
 
 
+def test_another_process_of_a_ray_is_told_from_its_head(cluster: Any) -> None:
+    began = time.monotonic()
+    with pytest.raises(ConnectionRefused, match="no head of a Ray"):
+        check_reachable(f"127.0.0.1:{cluster.head_node.node_manager_port}")
+    with pytest.raises(ConnectionRefused, match=f"not its client server; say {cluster.address}$"):
+        check_reachable(f"ray://{cluster.address}")
+    check_reachable(cluster.address)
+    assert time.monotonic() - began < 5
+
+
+def test_a_replica_that_cannot_have_an_actor_gives_back_its_seat() -> None:
+    load_ray(None)
+    edge = importlib.import_module("treewright.cluster.ray_replica")
+    seats = importlib.import_module("treewright.cluster.seats")
+    seat = seats.Reserved({}, {}, "nothing", shares=False, gpus=0.0)
+    free = seats.Seats([seat])
+
+    class There:
+        async def there(self) -> None: ...
+
+    async def work() -> None:
+        for _ in range(3):
+            replica = edge.RayReplica(None, free, {}, There())
+            with pytest.raises(ValueError, match="no such option"):
+                await replica.prepare()
+            await replica.stop()
+
+    def unmade(self: object, seat: object) -> object:
+        raise ValueError("no such option")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(edge.RayReplica, "_made", unmade)
+        run(work())
+    assert free.take() is seat
+
+
 @pytest.mark.parametrize("address", ["nonsense", "ray://host", "127.0.0.1:http"])
 def test_an_address_that_is_none_is_refused(address: str) -> None:
     with pytest.raises(ConnectionRefused, match="host:port"):

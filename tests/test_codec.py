@@ -168,3 +168,10 @@ MEASURED = (Sureness(1, -0.5, 3.0, 0.5),)
 def test_no_field_is_forgotten(kind: type, encoded: codec.Json | list[int]) -> None:
     """A field added to a noun must be added to its codec."""
     assert len(fields(kind)) == len(encoded)
+
+
+@pytest.mark.parametrize("number", [10**400, -(10**400), True, "1"])
+def test_a_number_that_no_float_holds_is_refused_by_name(number: object) -> None:
+    data = codec.encode_step(Step("x", (1,), StopReason.EOS, -1.0))
+    with pytest.raises(ValueError, match=r"logprob is .*, not a finite number"):
+        codec.decode_step({**data, "logprob": number})

@@ -239,7 +239,7 @@ def test_vllm_sleeps_where_it_runs_on_a_gpu_as_far_as_can_be_told(
 
 def test_a_cluster_refuses_it_by_one_line_before_anything_starts() -> None:
     async def work() -> None:
-        config = ClusterConfig(backend="inline", elastic=True)
+        config = ClusterConfig(elastic=True)
         with pytest.raises(ClusterError, match=r"cluster\.elastic: .* nothing to do; leave it out"):
             async with open_cluster(config, ScriptedPolicyConfig(), NoScorerConfig()):
                 pass

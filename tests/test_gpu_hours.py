@@ -86,14 +86,32 @@ def test_runs_that_share_engines_share_their_time_evenly(tmp_path: Path) -> None
     asyncio.run(work())
 
 
-def test_a_reading_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_what_is_held_within_what_is_held_is_counted_once_from_the_start(tmp_path: Path) -> None:
+    async def work() -> None:
+        clock = Clock()
+        shared = SharedGpus(GpuMeter(clock))
+        with Journal.open(tmp_path) as journal:
+            async with shared.held(journal):
+                shared.meter.take(2.0)
+                clock.time = 10.0  # the engines start
+                async with shared.held(journal):
+                    clock.time = 30.0
+                clock.time = 35.0
+            assert gpu_seconds(journal) == 70.0
+            assert len(list((tmp_path / "driver.jsonl").read_bytes().splitlines())) == 1
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize("seconds", [-1, 10**400, 1.7e308, 1e13, True, "1"])
+def test_a_reading_that_is_none_is_refused(seconds: object, tmp_path: Path) -> None:
     async def work() -> None:
         with Journal.open(tmp_path) as journal:
             await journal.append("gpus", "x", {"seconds": 1.0})
 
     asyncio.run(work())
-    (tmp_path / "driver.jsonl").write_bytes(seal("gpus", "x", {"seconds": -1}))
-    with pytest.raises(JournalError, match="below 0"):
+    (tmp_path / "driver.jsonl").write_bytes(seal("gpus", "x", {"seconds": seconds}))
+    with pytest.raises(JournalError, match="not a number from 0 to 1e"):
         Journal.open(tmp_path)
 
 

@@ -87,6 +87,19 @@ def test_a_key_that_an_answer_spells_by_escapes_is_hidden_in_it() -> None:
     assert found == {"error": {"message": f"no {REDACTED}"}}
 
 
+@pytest.mark.parametrize("key", ["x", "EMPTY", "7", "none"])
+def test_a_key_that_is_a_word_changes_no_answer(key: str) -> None:
+    said = {"text": "\\boxed{7} EMPTY \u2026 none"}
+    reply = httpx.Response(200, text=json.dumps(said))
+    assert spoken(reply, lambda client: client.post("/judge", {}), key) == said
+
+
+def test_a_key_that_is_a_word_of_the_format_breaks_no_answer() -> None:
+    reply = httpx.Response(200, json={"finish": 'a ":"finish": b'})
+    found = spoken(reply, lambda client: client.post("/judge", {}), '":"finish')
+    assert found == {"finish": f'a {REDACTED}": b'}
+
+
 @pytest.mark.parametrize(
     ("reply", "trouble", "told"),
     [
@@ -125,12 +138,15 @@ def test_a_health_check_does_not_wait_for_a_body_without_an_end() -> None:
     assert spoken(endless, lambda client: client.status("/health", 2.0)) == 200
 
 
-async def events(client: HttpClient) -> list[str]:
+async def events(client: HttpClient) -> list[object]:
     return [event async for event in client.stream("/x", {})]
 
 
 def test_a_stream_that_is_none_is_told_as_such() -> None:
-    assert spoken(httpx.Response(200, text="data: 1\r\n\r\n:x\ndata:2"), events) == ["1", "2"]
+    assert spoken(httpx.Response(200, text="data: 1\r\n\r\n:x\ndata:2\n"), events) == [1, 2]
+    assert spoken(httpx.Response(200, text="data: 1\ndata: [DONE]\ndata: 2\n"), events) == [1]
+    with pytest.raises(HttpFault, match="an event of its stream is no JSON"):
+        spoken(httpx.Response(200, text=f"data: {'[' * 99_999}\n"), events)
     for reply in (httpx.Response(200, json={}), httpx.Response(200, html="<p>")):
         with pytest.raises(HttpFault, match="and no stream"):
             spoken(reply, events)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,9 @@ from engines.tokenizer import TokenizerError
 from scorers.judge import Judge, JudgePrompt, fill
 from scorers.judge_config import JudgeConfig
 from scorers.orm import Orm, OrmConfig
+from scorers.prm_families import UnfitModel
 from search.core import Missing, Origin, Prefix, Problem, Spent, Step, StopReason
+from search.findings import Health
 from search.ports import Earlier, Failure, Scorer, ScorerCall, ScorerReply
 
 BYTES = ByteTokenizer()
@@ -164,6 +167,20 @@ def test_one_number_is_a_sigmoid_and_two_are_a_softmax(row: tuple[float, ...], h
 def test_a_head_of_other_numbers_is_told_before_any_judgement() -> None:
     with pytest.raises(EngineError, match="its head gives 3 numbers"):
         asyncio.run(orm_of(0.1, 0.2, 0.3)[0].try_out())
+
+
+def test_a_model_that_cannot_be_read_is_told_before_any_judgement() -> None:
+    port = Orm(OrmConfig("m"), ScriptedScoring(lambda text: (0.1,), max_model_len=3), BYTES)
+    with pytest.raises(UnfitModel, match=r"cannot judge a solution: .* tokens.*; see scorer"):
+        asyncio.run(port.try_out())
+
+
+def test_a_checkpoint_that_writes_text_is_no_outcome_model(root: Path) -> None:
+    config = OrmConfig(str(root / "benchmarks/arithmetic/policy"))
+    found = [each for each in config.examine((), feedback=False) if each.health is Health.FAIL]
+    assert [(each.check, "Qwen2ForCausalLM writes text" in each.found) for each in found] == [
+        ("verifier head", True)
+    ]
 
 
 def test_an_outcome_model_refuses_what_is_unfinished_or_too_long() -> None:

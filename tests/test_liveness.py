@@ -85,7 +85,7 @@ def test_deaths_are_told_as_they_happen_and_the_last_one_says_so() -> None:
         await pool.close()
 
     run(work())
-    why = "scorer replica 1 of 1 died: EngineError: CUDA out of memory; it is"
+    why = "scorer replica 1 of 1 died: CUDA out of memory; it is"
     last = "given up after 2 deaths in a row, and it was the last"
     assert told == [f"{why} replaced", f"{why} {last}"]
 

@@ -236,6 +236,13 @@ def test_a_step_goes_on_with_the_text_and_ends_at_its_stop() -> None:
     assert "continue_final_message" not in api.asked[0][1]
 
 
+def test_an_api_that_begins_anew_is_told_at_the_start_and_not_searched_step_by_step() -> None:
+    api = PlayedApi(lambda body: chat("Step 1: 7"), anew=True)
+    with pytest.raises(UnfitServer, match="begins anew where a text was begun: 'One, two,'"):
+        drawn(api, [PolicyCall(START, 0, Until.STEP, 1)], STEPWISE)
+    assert not api.asked
+
+
 def test_a_pause_before_any_text_is_gone_past() -> None:
     replies = iter([("", "\n\n"), ("Step 1", "\n\n")])
 
@@ -254,6 +261,17 @@ def test_an_end_with_nothing_more_to_say_is_an_end() -> None:
     (reply,) = drawn(api, [PolicyCall(path, 0, Until.STEP, 1)], STEPWISE)
     assert isinstance(reply, PolicyReply)
     assert reply.path.steps[-1] == Step("", (), StopReason.EOS)
+
+
+def test_what_is_cut_in_a_thought_that_nobody_sees_is_a_cut_solution() -> None:
+    cut = {"message": {"content": ""}, "finish_reason": "length"}
+    api = PlayedApi(lambda body: {"choices": [cut], "usage": USAGE})
+    (reply,) = drawn(api, [PolicyCall(START, 0, Until.END, 1)], PLAIN)
+    assert isinstance(reply, PolicyReply)
+    assert (reply.path.steps, reply.spent) == (
+        (Step("", (), StopReason.LENGTH),),
+        Spent(1, 20, 16, 9),
+    )
 
 
 def test_an_api_that_only_pauses_is_not_asked_for_ever() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,14 +13,15 @@ from engines.openai_config import OpenAiConfig
 from engines.openai_wire import Unlike, counted, put_together, read
 from engines.texts import TextGeneration, TextRequest
 from played_api import chat
+from search.core import Spent
 
 REQUEST = TextRequest(({"role": "user", "content": "?"},), "", 9, stop=("\n\n",))
 
 
 def streamed(*events: object) -> Any:
-    async def said() -> AsyncIterator[str]:
+    async def said() -> AsyncIterator[object]:
         for event in events:
-            yield event if isinstance(event, str) else json.dumps(event)
+            yield event
 
     return asyncio.run(put_together(said(), chat=True))
 
@@ -30,7 +30,7 @@ def streamed(*events: object) -> Any:
     ("event", "told"),
     [
         ({"choices": [{"index": 1, "delta": {"content": "b"}}]}, "has not one choice"),
-        ("[" * 99_999, "an event of its stream is no JSON"),
+        ({"error": {"message": "no room", "code": 7}}, "broke off with an error: no room$"),
         ({"choices": [{"delta": "text"}, 7]}, "the stream was cut"),
         ({"choices": {"0": {}}}, "the stream was cut"),
     ],
@@ -42,7 +42,7 @@ def test_a_stream_of_another_shape_is_told_and_crashes_nothing(event: object, to
 
 def test_a_refusal_in_a_stream_is_what_was_said() -> None:
     said = {"choices": [{"delta": {"refusal": "I will not"}, "finish_reason": "stop"}]}
-    made = read(streamed(said, "[DONE]"), TextRequest((), "", 9))
+    made = read(streamed(said), TextRequest((), "", 9))
     assert isinstance(made, TextGeneration)
     assert made.text == "I will not"
 
@@ -53,6 +53,22 @@ def test_a_refusal_in_a_stream_is_what_was_said() -> None:
 def test_counts_that_cannot_be_are_a_fault(usage: object) -> None:
     with pytest.raises(Unlike, match="its usage cannot be"):
         counted(usage, "x")
+
+
+@pytest.mark.parametrize("usage", [{}, {"total_tokens": 29}, {"prompt_tokens": 20}, None])
+def test_a_usage_that_does_not_tell_is_unknown_and_no_fault(usage: object) -> None:
+    made = read({**chat("x"), "usage": usage}, TextRequest((), "", 9))
+    assert isinstance(made, TextGeneration)
+    assert made.spent == Spent(1)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [({"message": "model overloaded"}, "model overloaded"), ("no", "'no'"), ([5], r"\[5\]")],
+)
+def test_an_error_that_comes_as_an_answer_is_in_its_own_words(error: object, told: str) -> None:
+    with pytest.raises(Unlike, match=f"^it answers with an error: {told}$"):
+        read({"error": error}, REQUEST)
 
 
 def test_a_stop_string_that_nobody_asked_for_is_not_put_behind_the_text() -> None:

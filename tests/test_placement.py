@@ -232,6 +232,11 @@ def test_a_cluster_that_has_no_gpu_yet_is_asked_for_one() -> None:
         ("max_restarts", -1, "must be 0 or more"),
         ("policy_gpus", float("nan"), "finite"),
         ("scorer_gpus", -0.5, "from 0"),
+        ("policy_gpus", 1.5, "a whole number, or 1 and less"),
+        ("policy_replicas", 10**6, "from 0 to 10000"),
+        ("address", "foo", "host:port"),
+        ("address", "ray://127.0.0.1", "host:port"),
+        ("address", "http://127.0.0.1:6379", "host:port"),
         ("policy_resources", {"GPU": 1}, "use policy_gpus"),
         ("env", ("A=B",), "the name of an environment variable"),
         ("cpus", float("inf"), "finite"),
@@ -242,6 +247,20 @@ def test_a_cluster_that_has_no_gpu_yet_is_asked_for_one() -> None:
 def test_a_value_out_of_range_is_refused_by_name(field: str, value: Any, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{field}: .*{message}"):
         ClusterConfig(**{field: value})
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"policy_gpus": 2.0}, {"scorer_gpus": 0.3}, {"address": "ray://[::1]:6379"}]
+    + [{"address": address} for address in ("auto", "local", "10.0.0.5:6379")],
+)
+def test_what_ray_can_give_is_no_fault(said: dict[str, Any]) -> None:
+    assert ClusterConfig(**said)
+
+
+def test_roles_are_not_elastic_where_replicas_have_no_process_of_their_own() -> None:
+    with pytest.raises(ValueError, match=r"^elastic: .*its replicas have no GPUs"):
+        ClusterConfig(backend="inline", elastic=True)
 
 
 @pytest.mark.parametrize("value", [True, None, [1], 0])

@@ -25,7 +25,7 @@ def test_a_pool_whose_replicas_always_die_answers_unavailable_with_the_cause() -
         (failure,) = await PooledPolicy(pool).extend([call("p")])
         assert isinstance(failure, Failure)
         assert failure.kind is FailureKind.UNAVAILABLE
-        assert "EngineError: out of memory" in failure.message
+        assert "out of memory" in failure.message
         assert pool.stats().deaths == 2 * 4
         assert pool.extinct is not None
         assert not pool.unfit

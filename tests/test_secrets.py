@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from engines.http_words import REDACTED
 from hostile_runs import Bench, Told, bench, contents
 from own_parts import forget
 from treewright import hiding
 from treewright.config.redaction import keep_secrets, redact
-from treewright.hiding import REDACTED, hide, hide_in, keep_secret
+from treewright.hiding import hide, hide_in, keep_secret
 
 CANARY = "canary-\"4f/1c'9e&-of-the-account"
 SPELLINGS = ("4f/1c", "4f%2F1c")

@@ -85,7 +85,7 @@ def ports(monkeypatch: pytest.MonkeyPatch) -> Ports:
 
     @asynccontextmanager
     async def opened(
-        cluster: object, policy: object, scorer: object, tell: object
+        cluster: object, policy: object, scorer: object, tell: object, meter: object
     ) -> AsyncIterator[Ports]:
         shared.opened.append(scorer)
         yield shared

@@ -13,6 +13,8 @@ from hostile_runs import contents
 from indiscreet_api import CANARY, Api, listening
 from treewright import hiding
 from treewright.cli import main
+from treewright.config.load import load_config
+from treewright.config.resuming import goes_on
 
 CONFIG = """\
 name: api
@@ -131,6 +133,7 @@ def test_a_run_folder_may_send_no_key_away_unless_it_is_trusted(
     (run,) = (here / "runs/api").iterdir()
     api.failing, asked = False, len(api.questions)
     capsys.readouterr()
+    assert f"{run} --trust`" in goes_on(run, load_config(run / "config.yaml"))
     assert main(["resume", str(run)]) == 2
     assert f"{key}.api_key_env: reads SOME_NAME of the environment" in (
         assert_nowhere(here, capsys)
@@ -145,15 +148,18 @@ def test_a_wrong_key_ends_the_run_before_it_begins(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOME_NAME", f"{CANARY}-of-yesterday")
-    assert main(["run", "api.yaml"]) != 0
+    assert main(["run", "api.yaml"]) == 2
     told = " ".join(assert_nowhere(here, capsys).split())
-    assert "the API refuses the key" in told
+    assert "the policy cannot be started: the API refuses the key" in told
     monkeypatch.delenv("SOME_NAME")
     assert main(["validate", "api.yaml"]) == 0
     note = "policy.engine.api_key_env: SOME_NAME is not set here; a run needs it"
     assert note in " ".join(assert_nowhere(here, capsys).split())
-    assert main(["run", "api.yaml"]) != 0
-    assert "SOME_NAME is not set where the engine runs" in assert_nowhere(here, capsys)
+    assert main(["doctor", "api.yaml"]) == 2
+    unset = "SOME_NAME is not set where the engine runs"
+    assert unset in " ".join(assert_nowhere(here, capsys).split())
+    assert main(["run", "api.yaml"]) == 2
+    assert unset in assert_nowhere(here, capsys)
 
 
 @pytest.mark.parametrize(
@@ -163,6 +169,14 @@ def test_a_wrong_key_ends_the_run_before_it_begins(
             ["strategy={kind: beam, paths: 4, children: 2}", "scorer.kind=scripted"],
             "goes on with no text that was begun, which strategy beam needs; say "
             "engine.continue_by, where the API can go on with a text",
+        ),
+        (
+            ["strategy={kind: mcts, value: rollout}", "scorer.kind=scripted"],
+            "goes on with no text that was begun, which strategy mcts needs",
+        ),
+        (
+            ["policy.engine.base_url=http://host/v1/chat/completions"],
+            "must be an address that ends before the endpoint",
         ),
         (
             [
@@ -186,3 +200,33 @@ def test_what_an_api_cannot_give_is_told_before_a_run(
     err = capsys.readouterr().err
     assert told in err
     assert err.count("\n") == 1
+
+
+def test_a_search_of_whole_solutions_needs_no_text_to_be_gone_on_with() -> None:
+    told = ["strategy={kind: sequential, feedback: verdicts}", "scorer.kind=scripted"]
+    assert main(["validate", "api.yaml", *told, "aggregate=[last]"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("said", "trust"),
+    [
+        ([], True),
+        (["policy.engine.api_key_env=null"], False),
+        (
+            [
+                "policy.engine.api_key_env=null",
+                "scorer.kind=scripted",
+                "strategy={kind: best_of_n, n: 2}",
+                "aggregate=[my_module:mine]",
+            ],
+            True,
+        ),
+        (["policy.engine.api_key_env=null", "name=${oc.env:NO_SUCH_NAME,x}"], True),
+    ],
+)
+def test_the_command_that_goes_on_says_trust_where_a_folder_wants_it(
+    said: list[str], trust: bool, here: Path
+) -> None:
+    Path("my_module.py").write_text("def mine(probabilities): return 0.5\n")
+    config = load_config(Path("api.yaml"), said)
+    assert goes_on(here, config) == f"`treewright resume {here}{' --trust' * trust}` goes on"

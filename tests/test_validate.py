@@ -73,6 +73,24 @@ def test_a_pilot_runs_problems_and_tells_what_all_will_take_and_leaves_no_run(
     assert "GPU-hours" not in told
 
 
+@pytest.mark.parametrize(("fail", "code"), [(1.0, 3), (0.3, 0)])
+def test_a_pilot_whose_verifier_is_down_tells_so_and_takes_no_such_problem_for_cheap(
+    fail: float, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["validate", "doubles.yaml", "dataset.limit=12", "--pilot", "12", "--json"]
+    assert main(words) == 0
+    whole = json.loads(capsys.readouterr().out)["pilot"]
+    assert main([*words, f"scorer.faults.fail={fail}"]) == code
+    out, err = capsys.readouterr()
+    if code:
+        assert "no problem of the pilot ended: " in err
+        return
+    pilot = json.loads(out)["pilot"]
+    assert 0 < pilot["failed"] < 12
+    least = pilot["expected_generated_tokens"]["expected"] / 12
+    assert least > 0.5 * whole["expected_generated_tokens"]["expected"] / 12
+
+
 def planned(*overrides: str) -> RunPlan:
     """The plan of the doubles, changed as said."""
     return make_plan(load_config("doubles.yaml", overrides))

@@ -45,7 +45,8 @@ class Range:
 class Seen:
     """What a pilot saw.
 
-    `generated`, `prompt`: tokens of both sides by problem that ended, None where they are unknown.
+    `generated`, `prompt`: tokens of both sides by problem that ended, None where they are unknown;
+    one of whose paths some could not be judged is among the `failed`: it cost too little.
     `seconds` it searched, after `start_s`. `busy`: the share for which the busier side was at work,
     None where nobody knows. `gpus` that the replicas hold.
     """

@@ -16,9 +16,8 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 from urllib.parse import quote, quote_plus
 
-REDACTED = "<redacted>"
-SHORTEST_SECRET = 8
-"""Characters; a shorter value would be found inside ordinary words and numbers."""
+from engines.http_words import REDACTED, SHORTEST_SECRET
+
 CUT = re.compile(r"(…|\.\.\.|\\u2026)")
 """Where a text was cut short: before it a secret may begin, after it one may end."""
 

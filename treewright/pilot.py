@@ -30,7 +30,7 @@ from treewright.running.session import Session, Site, open_site, problems_at_onc
 
 
 class PilotFailed(Fault):
-    """No problem of a pilot ended. One line: the first failure."""
+    """No problem of a pilot ended with all judgements. One line: the first failure."""
 
     exit_code = 3
 
@@ -87,14 +87,17 @@ def _seen(session: Session, site: Site, start_s: float) -> Seen:
     known = session.known
     if len(known.results) + len(known.failed) < len(known.pending):
         raise PilotFailed("the pilot was stopped, so it tells nothing")
-    if not known.results:
-        raise PilotFailed(f"no problem of the pilot ended: {known.failed[0].failure.message}")
-    ledgers = [ledger_of(item) for item in known.results]
+    judged = [item for item in known.results if item.unjudged is None]
+    failures = [item.failure for item in known.failed]
+    failures += [item.unjudged for item in known.results if item.unjudged is not None]
+    if not judged:
+        raise PilotFailed(f"no problem of the pilot ended: {failures[0].message}")
+    ledgers = [ledger_of(item) for item in judged]
     stats = list(site.ports.stats().values())
     return Seen(
         generated=[both(each.policy.generated, each.verifier.generated) for each in ledgers],
         prompt=[both(each.policy.prompt, each.verifier.prompt) for each in ledgers],
-        failed=len(known.failed),
+        failed=len(failures),
         seconds=site.tally.seconds,
         start_s=start_s,
         busy=busier(stats),

@@ -9,8 +9,9 @@ leaves what it had; `--resume` goes on with it, and learns what it would have le
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import islice
@@ -29,7 +30,13 @@ from benchmarks.arithmetic.learning import (
     new_model,
     widened,
 )
-from benchmarks.arithmetic.lessons import POLISH, STAGES, policy_lessons, verifier_lessons
+from benchmarks.arithmetic.lessons import (
+    POLISH,
+    STAGES,
+    Stage,
+    policy_lessons,
+    verifier_lessons,
+)
 from benchmarks.arithmetic.muon import Muon
 from benchmarks.arithmetic.problems import problems
 from benchmarks.arithmetic.reward import (
@@ -66,12 +73,15 @@ TOKENIZERS: Mapping[str, Callable[[], Any]] = {
     "reward": build_reward_tokenizer,
 }
 """By role."""
-POLISHED, POLISH_RATE = 0.3, 0.7
-"""How long and fast the verifier then learns by `POLISH`, relative to all before."""
+POLISHES = ((0.3, 0.7), (0.4, 0.4))
+"""How long and how fast the verifier then learns by `POLISH`, relative to the first part: twice, at
+last slowly."""
 THREADS = 1
 """Where other programs use the processor too, two threads wait for each other; one does not."""
 LEARNED_TEMPERATURE = 1.3
 """Of the policy samples that the verifier learns from."""
+SAMPLED = "samples.json"
+"""The file in a checkpoint's folder with the policy's samples; gone when the run has ended."""
 SAMPLES = 12_000
 """Policy samples, of as many problems, that the verifier learns from in its last stage."""
 WATCHED = 50
@@ -109,7 +119,7 @@ def train_verifier(
 
     @cache
     def written() -> list[Solution]:
-        return sampled(policy, seed, excluded, samples)
+        return sampled(policy, seed, excluded, samples, out / SAMPLED)
 
     watched = draw(*load_checkpoint(policy), read_split("validation")[:WATCHED], TEMPERATURE, seed)
 
@@ -120,14 +130,17 @@ def train_verifier(
         return f"step F1 {figures['step_f1']:.2f} unreadable {figures['unreadable']:.2f}"
 
     shown = keeping(rarely(watch), tokenizer, out)
-    steps, rate = int(schedule.steps * POLISHED), schedule.rate * POLISH_RATE
-    plans = (schedule, STAGES), (replace(schedule, steps=steps, rate=rate), POLISH)
+    plans: list[tuple[Schedule, Sequence[Stage]]] = [(schedule, STAGES)]
+    for longer, faster in POLISHES:
+        steps, rate = int(schedule.steps * longer), schedule.rate * faster
+        plans.append((replace(schedule, steps=steps, rate=rate), POLISH))
     begun = kept(out)["part"] if schedule.resume else 0
     for part, (plan, stages) in list(enumerate(plans))[begun:]:
         plan = replace(plan, resume=schedule.resume and part == begun)
         lessons = verifier_lessons(seed + part, excluded, written, stages)
         stream = batches(tokenizer, lessons, plan.tokens, seed)
         learn(model, stream, plan, shown, EVERY, Muon(model, plan.rate), out, part=part)
+    (out / SAMPLED).unlink(missing_ok=True)
     return model
 
 
@@ -142,7 +155,7 @@ def train_reward(
     language_model = widened(start, tokenizer, seed)
     name_special_tokens(language_model, tokenizer)
     model, excluded = ProcessRewardModel(language_model, seed), held_out_keys()
-    drawn = sampled(policy, seed, excluded, samples)
+    drawn = sampled(policy, seed, excluded, samples, out / SAMPLED)
     held_out = read_split("validation")[:WATCHED] * 4
     watched = draw(*load_checkpoint(policy), held_out, TEMPERATURE, seed)
 
@@ -153,14 +166,25 @@ def train_reward(
     stream = batches(tokenizer, reward_lessons(seed, excluded, drawn), schedule.tokens, seed)
     shown, optimiser = keeping(watch, tokenizer, out), Muon(model, schedule.rate)
     learn(model, stream, schedule, shown, EVERY, optimiser, out, label_loss)
+    (out / SAMPLED).unlink(missing_ok=True)
     return model
 
 
-def sampled(policy: Path, seed: int, exclude: frozenset[str], count: int) -> list[Solution]:
-    """Returns `count` samples of a policy, of as many problems."""
-    print(f"sampling {count} solutions of {policy}", flush=True)
+def sampled(
+    policy: Path, seed: int, exclude: frozenset[str], count: int, kept: Path
+) -> list[Solution]:
+    """Returns `count` samples of a policy, of as many problems.
+
+    They are in the file `kept` while the training lasts, so that one that is resumed has them.
+    """
     drawn = list(islice(problems(seed + 1, exclude), count))
-    return draw(*load_checkpoint(policy), drawn, LEARNED_TEMPERATURE, seed)
+    if kept.is_file() and len(steps := json.loads(kept.read_text("utf-8"))) == count:
+        return list(zip(drawn, steps, strict=True))
+    print(f"sampling {count} solutions of {policy}", flush=True)
+    found = draw(*load_checkpoint(policy), drawn, LEARNED_TEMPERATURE, seed)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(json.dumps([steps for _, steps in found]), "utf-8")
+    return found
 
 
 def keeping(watch: Watch, tokenizer: Any, out: Path) -> Watch:

@@ -121,6 +121,11 @@ class Mcts(Steered):
         """Rollouts are judged at their ends."""
         return self.value == "judge"
 
+    @property
+    def continues(self) -> bool:
+        """A rollout begins where its node ends."""
+        return True
+
     def search(self, problem: Problem) -> Flow:
         """Round by round until no simulation is left, or no place for one."""
         policy = TreePolicy(**{each.name: getattr(self, each.name) for each in fields(TreePolicy)})

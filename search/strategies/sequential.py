@@ -72,6 +72,11 @@ class Sequential(Chained):
         return self.feedback != "none"
 
     @property
+    def continues(self) -> bool:
+        """Each attempt is drawn from the problem on."""
+        return False
+
+    @property
     def draws_alike(self) -> bool:
         """A revision is drawn with something else in view than what it revises."""
         return self.chains > 1 or (self.revisions > 0 and self.feedback == "none")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from importlib import import_module
 from pathlib import Path
 
 REACH_S = 3.0
@@ -13,6 +14,10 @@ HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00
 SETTINGS = 4
 """The kind of the frame that a server answers with, in the fourth of its first nine bytes."""
 CLIENT = "ray://"
+WORDS = ("auto", "local")
+"""What may be said instead of an address."""
+ALIVE = "/ray.rpc.NodeInfoGcsService/CheckAlive"
+"""What the head of a Ray alone is asked, by gRPC; other Ray processes do not know it."""
 TROUBLE = "see that `ray status` works there, and that its port is reachable from here"
 
 
@@ -57,16 +62,23 @@ def on_loopback(address: str | None) -> bool:
     return False
 
 
+def is_address(address: str) -> bool:
+    """Whether it is `host:port` or `ray://host:port`."""
+    host, _, port = address.removeprefix(CLIENT).rpartition(":")
+    return bool(host) and "://" not in host and port.isdigit()
+
+
 def check_reachable(address: str) -> None:
-    """Raises `ConnectionRefused` in seconds where no gRPC server answers at `host:port`.
+    """Raises `ConnectionRefused` in seconds where no Ray answers at `host:port`.
 
     `auto` is a matter of this machine, which Ray knows itself. With TLS only the port is tried.
     """
     if address == "auto":
         return
-    host, _, port = address.removeprefix(CLIENT).rpartition(":")
-    if not host or not port.isdigit():
+    if not is_address(address):
         raise ConnectionRefused("it must be host:port, ray://host:port or auto")
+    place = address.removeprefix(CLIENT)
+    host, _, port = place.rpartition(":")
     try:
         with socket.create_connection((host.strip("[]"), int(port)), REACH_S) as connection:
             if os.environ.get("RAY_USE_TLS", "0") not in ("", "0"):
@@ -80,3 +92,24 @@ def check_reachable(address: str) -> None:
         raise ConnectionRefused(f"{why}; {TROUBLE}") from None
     if len(frame) < 4 or frame[3] != SETTINGS:
         raise ConnectionRefused(f"what listens there is no Ray; {TROUBLE}")
+    head = is_head(place)
+    if head and address.startswith(CLIENT):
+        raise ConnectionRefused(f"a Ray's head listens there, not its client server; say {place}")
+    if head is False and not address.startswith(CLIENT):
+        raise ConnectionRefused(f"what listens there is no head of a Ray; {TROUBLE}")
+
+
+def is_head(place: str) -> bool | None:
+    """Whether a Ray's head listens at `host:port`; None where nobody can tell."""
+    try:
+        grpc = import_module("grpc")
+    except ImportError:
+        return None
+    with grpc.insecure_channel(place, options=[("grpc.enable_http_proxy", 0)]) as channel:
+        try:
+            channel.unary_unary(ALIVE)(b"", timeout=REACH_S)
+        except grpc.RpcError as error:
+            unknown = error.code() == grpc.StatusCode.UNIMPLEMENTED
+            asks = error.code() == grpc.StatusCode.UNAUTHENTICATED  # for its token
+            return False if unknown else True if asks else None
+    return True

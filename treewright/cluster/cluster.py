@@ -50,6 +50,7 @@ RAY = {
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """A Ray of one machine listens on 127.0.0.1 only, as it does by itself on those two systems."""
 TOKEN = {"RAY_AUTH_MODE": "token"}
+"""For an address of which `shows_token` says so."""
 
 
 class ClusterError(Fault):
@@ -62,6 +63,12 @@ class ClusterError(Fault):
     def __init__(self, words: str, stats: Mapping[str, PoolStats] | None = None) -> None:
         super().__init__(words)
         self.stats = dict(stats or {})
+
+
+class PortUnfit(ClusterError):
+    """A port cannot be built by its config, and could not be another time."""
+
+    exit_code = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +98,12 @@ async def open_cluster(
     policy: Part,
     scorer: Part,
     tell: Callable[[str], None] = lambda line: None,
+    meter: GpuMeter | None = None,
 ) -> AsyncIterator[Ports]:
     """Start the replicas of both port configs; stop all of it at the end of the block.
 
     They start at once, but for those that share a GPU. `tell` hears of every death of a replica,
-    and of a port that blocks, when it happens.
+    and of a port that blocks, when it happens. `meter` counts the time of its GPUs.
 
     It opens when each port has its first replica. A scorer whose replicas keep dying does not stop
     it: solutions can be sampled, and judged when the run is resumed.
@@ -103,7 +111,7 @@ async def open_cluster(
     Raises:
         ClusterError: no Ray, a port that cannot be built, or no policy.
     """
-    meter = GpuMeter()
+    meter = meter or GpuMeter()
     if config.elastic and (why := unfit(policy, scorer)):
         raise ClusterError(f"cluster.elastic: {why}; leave it out")
     with makers(config, policy, scorer, tell, meter) as (make_policy, make_scorer, sentinel):
@@ -152,7 +160,7 @@ async def started(ports: Ports) -> None:
     try:
         await asyncio.gather(start_policies(policies), start_scorers(scorers))
     except ClusterError as error:
-        raise ClusterError(str(error), ports.stats()) from error
+        raise type(error)(str(error), ports.stats()) from error
     policies.measure()
     scorers.measure()
 
@@ -161,14 +169,15 @@ async def start_policies(pool: Pool) -> None:
     """Raises `ClusterError` when there will be no policy: then there is nothing to run."""
     await pool.start()
     if pool.extinct is not None:
-        raise ClusterError(f"the policy cannot be started: {pool.extinct}")
+        kind = PortUnfit if pool.unfit else ClusterError
+        raise kind(f"the policy cannot be started: {pool.extinct}")
 
 
 async def start_scorers(pool: Pool) -> None:
-    """Raises `ClusterError` when the scorer cannot be built; one that died may live another day."""
+    """Raises `PortUnfit` when the scorer cannot be built; one that died may live another day."""
     await pool.start()
     if pool.extinct is not None and pool.unfit:
-        raise ClusterError(f"the scorer cannot be started: {pool.extinct}")
+        raise PortUnfit(f"the scorer cannot be started: {pool.extinct}")
 
 
 def inline(watch: Watch, side: str, config: object) -> Make:

@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from search.checks import check_choice, check_count, check_number, fault
+from treewright.cluster.address import WORDS, is_address
+
+MOST_REPLICAS = 10_000
+"""More than a Ray holds."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +76,16 @@ class ClusterConfig:
         for name in ("policy_replicas", "scorer_replicas"):
             hint = "a run without a scorer has scorer.kind: none" if "scorer" in name else ""
             check_count(name, getattr(self, name), hint=hint)
+            check_number(name, getattr(self, name), high=MOST_REPLICAS)
         check_count("calls_in_flight", self.calls_in_flight)
         if self.problems_in_flight is not None:
             check_count("problems_in_flight", self.problems_in_flight)
         check_count("max_restarts", self.max_restarts, least=0)
         self._check_shares()
+        if self.elastic and self.backend == "inline":
+            raise fault("elastic", True, "false with backend: inline", "its replicas have no GPUs")
+        if self.address not in (None, *WORDS) and not is_address(str(self.address)):
+            raise fault("address", self.address, "host:port, ray://host:port, auto or local")
         if self.gpu_hour_price is not None:
             check_number("gpu_hour_price", self.gpu_hour_price, low=0.0)
         for side in ("policy", "scorer"):
@@ -91,8 +100,13 @@ class ClusterConfig:
         for name in ("policy_gpus", "scorer_gpus", "cpus"):
             if (value := getattr(self, name)) is not None:
                 check_number(name, value, high=1024.0)
-                if self.elastic and name != "cpus":
+                if name == "cpus":
+                    continue
+                if self.elastic:
                     raise fault(name, value, "null with elastic", "a pair takes one GPU")
+                if value > 1 and value != int(value):
+                    allowed = "a whole number, or 1 and less"
+                    raise fault(name, value, allowed, "Ray gives parts of one GPU alone")
 
     def slots(self, side: str) -> int:
         """How many replicas of a side, `policy` or `scorer`, there are, awake or not."""

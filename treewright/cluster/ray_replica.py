@@ -48,6 +48,9 @@ EXPLAINED = re.compile(
     r"because its node has died|NODE_OUT_OF_MEMORY|running low on memory|node was preempted"
 )
 """What Ray says where a death has nothing to do with what the actor did."""
+NEVER_RAN = "The actor never ran"
+PLACED_TRIES, PLACED_AGAIN_S = 5, 3.0
+"""So often an actor that never ran is made, after so many seconds: in them Ray sees a dead node."""
 WAIT_TOLD_S = 5.0
 """How long a replica waits for its place before that is told; so often its state is looked at."""
 
@@ -92,7 +95,31 @@ class RayReplica:
         await self._sentinel.there()
         self._seat = seat = self._seats.take()
         self._gpus = seat.gpus
-        self._actor = (
+        self._place = place = await self._begun(seat)
+        self._held = self._meter.take(seat.gpus)
+        await self._sentinel.watch(place.node)
+        return f"GPU {place.gpu} of {place.node}" if seat.shares else None
+
+    async def _begun(self, seat: Reserved) -> ActorPlace:
+        """Where its actor is. Raises `ReplicaDied`.
+
+        Until Ray knows that a node is dead it may place an actor there, which then never runs: that
+        is no death of a replica, and it is placed again.
+        """
+        tries = 0
+        while True:
+            self._actor = self._made(seat)
+            try:
+                return await self._placed(self._actor.place.remote(), seat)
+            except RayError as error:
+                tries += 1
+                if tries == PLACED_TRIES or NEVER_RAN not in str(error):
+                    raise await self._death(error) from error
+            await asyncio.sleep(PLACED_AGAIN_S)
+
+    def _made(self, seat: Reserved) -> Any:
+        """A new actor in this seat."""
+        return (
             ray.remote(PortActor)
             .options(
                 max_restarts=0,  # the pool replaces a dead replica, and asks again itself
@@ -103,13 +130,6 @@ class RayReplica:
             )
             .remote({**self._environment, **seat.environment}, self._side)
         )
-        try:
-            self._place = place = await self._placed(self._actor.place.remote(), seat)
-        except RayError as error:
-            raise await self._death(error) from error
-        self._held = self._meter.take(seat.gpus)
-        await self._sentinel.watch(place.node)
-        return f"GPU {place.gpu} of {place.node}" if seat.shares else None
 
     async def _placed(self, answer: Any, seat: Reserved) -> ActorPlace:
         """The actor's first answer. Raises `ReplicaHung`: it had room and did not begin in time."""
@@ -205,8 +225,16 @@ class RayReplica:
     async def stop(self) -> None:
         """See `Replica.stop`."""
         actor, self._actor = self._actor, None
-        if actor is None:
-            return
+        seat, self._seat = self._seat, None
+        try:
+            if actor is not None:
+                await self._close(actor)
+        finally:
+            self._held()
+            if seat is not None:
+                self._seats.give(seat)
+
+    async def _close(self, actor: Any) -> None:
         try:
             if self._place is not None and not self._sentinel.lost:
                 async with asyncio.timeout(CLOSE_S):
@@ -215,12 +243,8 @@ class RayReplica:
         except (RayError, NodeGone, TimeoutError):
             pass  # dead, or as good as dead
         finally:
-            self._held()
             if not self._sentinel.lost:  # Ray, asked without its head, would block
                 ray.kill(actor)
-            if self._seat is not None:
-                self._seats.give(self._seat)
-                self._seat = None
 
     async def _unless_gone(self, answer: Any) -> Any:
         """The actor's answer. Raises `ReplicaDied` as soon as its node is known to be gone."""

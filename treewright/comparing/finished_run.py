@@ -10,6 +10,7 @@ from treewright.arms.arm import Arm
 from treewright.arms.graded_run import GradedRun
 from treewright.arms.solved import Solved
 from treewright.arms.tariff import Tariff
+from treewright.config.resuming import goes_on
 from treewright.errors import ConfigError
 from treewright.running.recorded import RecordedRun
 
@@ -49,7 +50,7 @@ async def read(source: RecordedRun) -> FinishedRun:
         left, total = len(known.pending), len(source.dataset.samples)
         problem = f"{left} of {total} problems have no result"
         problem += f" ({known.damage})" if known.damage else ""
-        hint = f"`treewright resume {source.path}` goes on"
+        hint = goes_on(source.path, source.config)
         raise ConfigError(str(source.path), "is not finished", None, problem, hint)
     source.tell(known.damage)
     return FinishedRun(source, known.solved, len(known.failed))

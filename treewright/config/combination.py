@@ -149,8 +149,8 @@ def _check_abilities(config: Config, where: Where) -> None:
         if traits.engine is None:
             continue
         key = f"{section}.engine.kind"
-        by_steps = section == "policy" and not traits.whole and judges_prefixes(config.strategy)
-        if by_steps and Ability.CONTINUE not in traits.engine.abilities:
+        goes_on = section == "policy" and Declared.of(config.strategy).continues
+        if goes_on and not traits.whole and Ability.CONTINUE not in traits.engine.abilities:
             strategy = kind_of("strategy", config.strategy)
             problem = f"goes on with no text that was begun, which strategy {strategy} needs"
             hint = traits.engine.advice([Ability.CONTINUE])

@@ -20,6 +20,7 @@ MEMBERS = {
 """What a strategy says of itself, before it runs."""
 OPTIONAL = {
     "judges_prefixes": "whether it asks about unfinished paths",
+    "continues": "whether it goes on with unfinished paths that it drew",
     "draws_alike": "whether it draws several children of a path with the same in view",
 }
 """What it may say besides, as `search.questions` explains."""

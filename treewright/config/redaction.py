@@ -10,7 +10,8 @@ import os
 import re
 from typing import Any
 
-from treewright.hiding import REDACTED, SHORTEST_SECRET, hide, hide_in, keep_secret
+from engines.http_words import REDACTED, SHORTEST_SECRET
+from treewright.hiding import hide, hide_in, keep_secret
 
 IN_A_NAME = "redacted"
 """As `REDACTED`, where a folder is named."""

@@ -5,7 +5,7 @@ Each check returns its value, or raises ValueError with a few words that say wha
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import Any
@@ -13,6 +13,9 @@ from typing import Any
 LARGEST_COUNT = 2**53
 """Tokens and calls of one reply; above it a number is not the same in every JSON reader."""
 LARGEST_ID = 2**31
+LARGEST = sys.float_info.max
+MOST_SECONDS = 1e12
+"""A thousand GPUs for thirty years."""
 LONGEST_SHOWN = 40
 
 
@@ -61,9 +64,16 @@ def count(value: Any, what: str, most: int = LARGEST_COUNT) -> int:
 
 
 def number(value: Any, what: str) -> float:
-    """A finite number."""
-    if type(value) not in (int, float) or not math.isfinite(value):
+    """A finite number, which a float can hold."""
+    if type(value) not in (int, float) or not -LARGEST <= value <= LARGEST:
         raise ValueError(f"{what} is {shown(value)}, not a finite number")
+    return float(value)
+
+
+def seconds(value: Any, what: str) -> float:
+    """A time, of all GPUs of a cluster together at most."""
+    if type(value) not in (int, float) or not 0 <= value <= MOST_SECONDS:
+        raise ValueError(f"{what} is {shown(value)}, not a number from 0 to {MOST_SECONDS:g}")
     return float(value)
 
 

@@ -42,8 +42,7 @@ def _failure(data: dict[str, Any]) -> None:
 
 def _clock(data: dict[str, Any]) -> None:
     checking.fields(data, "seconds")
-    if checking.number(data["seconds"], "seconds") < 0:
-        raise ValueError(f"seconds is {data['seconds']}, below 0")
+    checking.seconds(data["seconds"], "seconds")
 
 
 def _grade(data: dict[str, Any]) -> None:

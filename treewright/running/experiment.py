@@ -18,6 +18,7 @@ from treewright.config.compose import COMMAND_LINE
 from treewright.config.config import Config
 from treewright.config.fingerprint import differences, identity_of
 from treewright.config.load import load_runnable
+from treewright.config.resuming import goes_on
 from treewright.config.steering import strategy_told
 from treewright.errors import ConfigError
 from treewright.running.ending import Ending, ending
@@ -62,7 +63,7 @@ def job_in(path: Path, overrides: Sequence[str] = ()) -> Job:
             f"{path}: not resumable: the run was made with another {', '.join(changed)}; "
             "restore that, or start a new run with `treewright run`"
         )
-    return Job(config, dataset, folder)
+    return Job(config, dataset, folder, as_kept=True)
 
 
 async def go_on(job: Job, *, as_json: bool = False) -> int:
@@ -76,9 +77,9 @@ async def go_on(job: Job, *, as_json: bool = False) -> int:
         with job.at_work() as journal:
             ended = await job.finish(journal)
     except (asyncio.CancelledError, KeyboardInterrupt):
-        return interrupted(folder)
+        return interrupted(job)
     if ended.status is Status.INTERRUPTED:
-        return interrupted(folder)
+        return interrupted(job)
     tell(folder, config, ended, as_json=as_json)
     return FAILURES if too_many(ended, config.fail_on_error) else OK
 
@@ -109,15 +110,15 @@ async def score(
     ended = ending(config, run.dataset, known)
     run.tell(known.damage)
     if ended.pending:
-        hint = clean(f"`treewright resume {path}` goes on")
+        hint = clean(goes_on(path, run.config))
         print(f"problems without a result yet: {ended.pending}; {hint}", file=sys.stderr)
     tell(run.folder, config, ended, as_json=as_json)
     return OK
 
 
-def interrupted(run: RunFolder) -> int:
+def interrupted(job: Job) -> int:
     """Say how to go on."""
-    print(clean(f"interrupted; `treewright resume {run.path}` goes on"), file=sys.stderr)
+    print(clean(f"interrupted; {goes_on(job.run.path, job.config)}"), file=sys.stderr)
     return INTERRUPTED
 
 

@@ -33,13 +33,15 @@ ENDED = (Status.COMPLETE, Status.INCOMPLETE)
 class Job:
     """The config and the data of a run, and its folder: None until it has begun.
 
-    `about`: what tells it from the others of its name, empty where nothing need.
+    `about`: what tells it from the others of its name, empty where nothing need. `as_kept`: whether
+    the config in its folder is to stay as it is, whatever this one says of its cluster.
     """
 
     config: Config
     dataset: Dataset
     folder: RunFolder | None
     about: str = ""
+    as_kept: bool = False
 
     @classmethod
     def of(cls, config: Config, dataset: Dataset, about: str = "") -> Job:
@@ -84,7 +86,7 @@ class Job:
     @contextmanager
     def at_work(self) -> Iterator[Journal]:
         """The run's journal, under its lock; whatever ends the block early shows in STATUS."""
-        with at_work(self.run, self.config) as journal:
+        with at_work(self.run, None if self.as_kept else self.config) as journal:
             yield journal
 
     async def finish(self, journal: Journal, site: Site | None = None) -> Ending:

@@ -52,12 +52,17 @@ class Site:
 
 @asynccontextmanager
 async def open_site(
-    cluster: ClusterConfig, policy: Part, scorer: Part, tally: Tally
+    cluster: ClusterConfig,
+    policy: Part,
+    scorer: Part,
+    tally: Tally,
+    gpus: SharedGpus | None = None,
 ) -> AsyncIterator[Site]:
     """Show progress, heed signals and keep the engines up while the block lasts.
 
-    The first signal to stop sets `stop`, the next one cancels the task that opened the site. Raises
-    `ClusterError` when the engines do not start.
+    `gpus` counts the time of its GPUs, from before they start. The first signal to stop sets
+    `stop`, the next one cancels the task that opened the site. Raises `ClusterError` when the
+    engines do not start.
     """
     with open_progress(tally) as progress, listen(progress.say) as stopping:
         progress.say(f"starting {replicas(cluster, policy, scorer)}")
@@ -65,12 +70,13 @@ async def open_site(
         def tell(words: str) -> None:  # an engine's own, among others
             progress.say(line(words))
 
-        async with open_cluster(cluster, policy, scorer, tell) as ports:
+        counted = gpus or SharedGpus()
+        async with open_cluster(cluster, policy, scorer, tell, counted.meter) as ports:
             stopping.draining = True
             progress.say(f"ready after {tally.seconds:.0f} s")
             tally.start()
             async with watching(ports, progress):
-                yield Site(ports, tally, progress, stopping.asked, SharedGpus(ports.gpus))
+                yield Site(ports, tally, progress, stopping.asked, counted)
             for side, stats in ports.stats().items():
                 for words in incidents(side, stats):
                     progress.say(line(words))
@@ -116,16 +122,21 @@ class Session:
             if site is not None:
                 await self.search(replay.grading, site)
             elif self.known.pending:
-                cluster, scorer = self.config.cluster, scorer_asked(self.config)
-                tally = Tally(len(self.dataset.samples))
-                try:
-                    async with open_site(cluster, self.config.policy, scorer, tally) as own:
-                        await self.search(replay.grading, own)
-                except ClusterError as error:
-                    self.replicas = told(error.stats) if error.stats else {}
-                    raise
+                await self.search_here(replay.grading)
         self.known.book_lost(self.journal)
         return replace(ending(self.config, self.dataset, self.known), replicas=self.replicas)
+
+    async def search_here(self, grading: Grading) -> None:
+        """Search what is pending at a site of its own. Raises `ClusterError`."""
+        cluster, scorer, gpus = self.config.cluster, scorer_asked(self.config), SharedGpus()
+        tally = Tally(len(self.dataset.samples))
+        opening = open_site(cluster, self.config.policy, scorer, tally, gpus)
+        try:
+            async with gpus.held(self.journal), opening as site:
+                await self.search(grading, site)
+        except ClusterError as error:
+            self.replicas = told(error.stats) if error.stats else {}
+            raise
 
     async def search(self, grading: Grading, site: Site) -> None:
         """Search what is pending; what was replayed counts as done before."""

@@ -6,10 +6,12 @@ import asyncio
 import json
 import sys
 
+from treewright.config.compose import COMMAND_LINE
 from treewright.config.config import Config
+from treewright.errors import ConfigError
 from treewright.hiding import hide
 from treewright.serving.catalogue import OWNER, Catalogue
-from treewright.serving.chat import Chat, Message
+from treewright.serving.chat import Chat, Message, check
 from treewright.serving.completion import completion
 from treewright.serving.desk import Desk
 from treewright.serving.faults import ApiFault
@@ -22,12 +24,17 @@ from treewright.terminal import clean, line
 async def ask(config: Config, question: str, deadline_s: float | None, *, as_json: bool) -> int:
     """Print the answer, its solution and the tree, or the object that a server would send.
 
-    Exit code 3 where the search failed. Raises `ClusterError` where the engines do not start.
+    Exit code 3 where the search failed. Raises `ConfigError` for what is no question,
+    `ClusterError` where the engines do not start.
     """
     most = deadline_s or 86_400.0
     settings = Settings(deadline_s=most, largest=10**9)
     said = Message(role="user", content=question)
     chat = Chat(model=f"{OWNER}/config", messages=[said], deadline_s=deadline_s)
+    try:
+        check(chat)
+    except ApiFault as fault:
+        raise ConfigError(COMMAND_LINE, "QUESTION", None, fault.message) from fault
     _say(f"starting the engines of {config.name}")
     try:
         async with open_engines(config, _say) as engines:

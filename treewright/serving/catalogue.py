@@ -17,7 +17,7 @@ from treewright.config.kinds import settings_class
 from treewright.config.load import config_from
 from treewright.errors import ConfigError
 from treewright.serving.chat import Chat
-from treewright.serving.faults import bad, unknown_model
+from treewright.serving.faults import ApiFault, bad, unknown_model
 
 OWNER = "treewright"
 SIZES = ("n", "paths", "particles", "width", "simulations", "chains", "solutions")
@@ -66,7 +66,11 @@ class Catalogue:
                 able = ", ".join(sorted(self._able))
                 raise bad("strategy", f"{chat.strategy[:80]!r} is none here; {able}")
             name, size = chat.strategy, chat.n or size
-        return self._made(json.dumps([name, size, chat.limits, chat.seed]))
+        try:
+            return self._made(json.dumps([name, size, chat.limits, chat.seed]))
+        except ApiFault as fault:
+            by_name = chat.strategy is None and chat.n is None and not chat.limits
+            raise named_so(fault) if by_name else fault from None
 
     def _named(self, model: str) -> tuple[str, int | None]:
         """The strategy that a model names, and its size where it says one."""
@@ -124,6 +128,12 @@ class Catalogue:
             return config
         kept = {key: base.written[key] for key in REPORTED if key in base.written}
         return config_from({**said, **kept, "name": base.name, "strategy": strategy})
+
+
+def named_so(fault: ApiFault) -> ApiFault:
+    """A fault of a size or a strategy that the model's name says."""
+    message = fault.message.removeprefix(f"{fault.param}: ")
+    return replace(fault, param="model", message=f"model: {message}")
 
 
 def _fields(strategy: Mapping[str, Any]) -> set[str]:

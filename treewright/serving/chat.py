@@ -101,7 +101,7 @@ def read_chat(body: bytes) -> Chat:
         chat = Chat.model_validate({**said, "ignored": ignored})
     except ValidationError as error:
         raise _fault(error) from None
-    _check(chat)
+    check(chat)
     return chat
 
 
@@ -140,7 +140,8 @@ def _is_branch(part: int | str) -> bool:
     )
 
 
-def _check(chat: Chat) -> None:
+def check(chat: Chat) -> None:
+    """Raises `ApiFault` for what the fields together cannot mean."""
     if chat.messages[-1].role != "user":
         raise bad("messages", "the last one is not the user's; it is the question")
     if not chat.question.strip():

@@ -12,6 +12,8 @@ from treewright.serving.deadline import Deadline
 
 INVALID = "invalid_request_error"
 SERVER = "server_error"
+ONCE = {"x-should-retry": "false"}
+"""The OpenAI clients ask again after any 5xx: the same search would cost the same, and end so."""
 
 
 @dataclass
@@ -76,7 +78,7 @@ def late(deadline: Deadline) -> ApiFault:
     if deadline.why != "deadline":
         return draining()
     told = f"deadline_s: {deadline.seconds:g} s passed before anything was found; give more time"
-    return ApiFault(504, "deadline_exceeded", told, "deadline_s")
+    return ApiFault(504, "deadline_exceeded", told, "deadline_s", ONCE)
 
 
 def failed(failure: Failure) -> ApiFault:
@@ -85,4 +87,4 @@ def failed(failure: Failure) -> ApiFault:
         return bad("messages", failure.message, "prompt_refused")
     if failure.kind is FailureKind.UNAVAILABLE:
         return ApiFault(503, "engines_unavailable", failure.message, headers={"retry-after": "10"})
-    return ApiFault(500, "search_failed", failure.message)
+    return ApiFault(500, "search_failed", failure.message, headers=ONCE)

@@ -41,5 +41,5 @@ class Guard:
 def addressed(host: str) -> None:
     """Without keys no page elsewhere may ask, under another name of this machine."""
     name = host if host.endswith("]") else host.rpartition(":")[0] or host
-    if name not in NAMES:
+    if name.lower() not in NAMES:
         raise ApiFault(421, "misdirected_request", f"host {host[:80]!r}: ask for 127.0.0.1")

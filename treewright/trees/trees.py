@@ -17,12 +17,13 @@ from treewright.arms.graded import Graded
 from treewright.arms.solved import Solved
 from treewright.config.compose import COMMAND_LINE
 from treewright.config.config import Config
+from treewright.config.resuming import goes_on
 from treewright.errors import ConfigError, suggest
 from treewright.files.writing import make_folder
 from treewright.running.file_names import file_name
 from treewright.running.recorded import RecordedRun
 from treewright.running.replay import Known
-from treewright.running.run_folder import RunFolder, RunFolderError
+from treewright.running.run_folder import RunFolderError
 from treewright.running.tracebacks import place
 from treewright.terminal import clean
 from treewright.trees.diagram import to_dot, to_mermaid
@@ -58,7 +59,7 @@ async def show(path: Path, spelled: str, form: str) -> int:
     found = await run.read([sample])
     run.tell(found.damage)
     if not found.solved:
-        raise ConfigError(COMMAND_LINE, sample.problem.id, None, *why_none(run.folder, found))
+        raise ConfigError(COMMAND_LINE, sample.problem.id, None, *why_none(run, found))
     FORMATS[form](tree(sample.problem, found.solved[0], run.config))
     return 0
 
@@ -109,13 +110,13 @@ def tree(problem: Problem, solved: Solved, config: Config) -> Graph:
     return graph
 
 
-def why_none(folder: RunFolder, found: Known) -> tuple[str, str]:
+def why_none(run: RecordedRun, found: Known) -> tuple[str, str]:
     """Why the one problem that was replayed has no tree, and what to do."""
-    go_on = f"`treewright resume {folder.path}` goes on"
+    go_on = goes_on(run.path, run.config)
     if not found.failed:
         return "its search has not ended", go_on
     (failed,) = found.failed
-    file = place(folder.path, failed)
+    file = place(run.path, failed)
     told = failed.failure.traceback and file.is_file()
     hint = "`treewright score` tells all that failed" if failed.failure.kind.final else go_on
     return f"its search failed: {failed.failure.message}", f"{file} tells where" if told else hint
