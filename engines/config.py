@@ -161,6 +161,10 @@ class EngineConfig(ABC):
             if f.name not in self.uncounted and not is_unsaid(f, getattr(self, f.name))
         }
 
+    def named(self, model: str) -> Iterator[tuple[str, str | None, str]]:
+        """What it loads: a folder or a name on the hub, the revision that is said, its key."""
+        yield model, self.revision, "revision"
+
     def amiss(self) -> Iterator[tuple[str, str, str]]:
         """What this installation refuses of it: a key, why, and what to do."""
         yield from ()

@@ -212,6 +212,12 @@ class VllmConfig(EngineConfig):
             facts["lora"] = adapters.digest(Path(self.lora))
         return facts
 
+    def named(self, model: str) -> Iterator[tuple[str, str | None, str]]:
+        """See `EngineConfig.named`; the adapter, too."""
+        yield from super().named(model)
+        if self.lora is not None:
+            yield self.lora, self.lora_revision, "lora_revision"
+
     @property
     def abilities(self) -> frozenset[Ability]:
         """See `EngineConfig.abilities`.

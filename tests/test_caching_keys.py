@@ -104,10 +104,8 @@ def changed(part: Any, name: str, value: object) -> Any:
 
 
 def another(value: Any, models: Path, name: str) -> object:
-    if name == "model":
+    if name in ("model", "lora"):
         return str(models / "b")
-    if name == "lora":
-        return "someone/adapter"
     if isinstance(value, bool):
         return not value
     if isinstance(value, dict):
@@ -183,6 +181,15 @@ def test_what_nobody_can_know_is_not_cached(load: Load) -> None:
     )
     pinned = load(QWEN, "scorer.cache=shared", f"scorer.engine.revision={'ab' * 20}")
     assert uncached(pinned) == []
+    adapted = (
+        "scorer.cache=shared",
+        f"scorer.engine.revision={'ab' * 20}",
+        "scorer.engine.lora=a/b",
+    )
+    (told,) = uncached(load(QWEN, *adapted, "scorer.engine.lora_revision=main"))
+    assert "a/b is a name whose files may change" in told
+    assert "scorer.engine.lora_revision" in told
+    assert uncached(load(QWEN, *adapted, f"scorer.engine.lora_revision={'cd' * 20}")) == []
     stranger = replace(load(BASE, "scorer.cache=./here"), untrusted=True)
     assert "--trust" in str(identity(stranger, "scorer"))
     assert isinstance(identity(replace(stranger, untrusted=False), "scorer"), StoredPart)

@@ -362,7 +362,7 @@ def test_a_limit_that_fills_the_context_is_noted() -> None:
     config = load_config("quickstart", ["policy.sampling.max_tokens=512", "scorer.max_tokens=4000"])
     policy, scorer = notes(config)
     assert policy.startswith("policy.sampling.max_tokens 512: policy.engine.max_model_len 512")
-    assert scorer.startswith("scorer.max_tokens 4000: scorer.engine.max_model_len 2048")
+    assert scorer.startswith("scorer.max_tokens 4000: scorer.engine.max_model_len 2400")
 
 
 def test_feedback_that_the_context_has_no_room_for_is_noted() -> None:

@@ -11,7 +11,7 @@ from search.contest import AdaptiveChains
 from treewright.config.fingerprint import identity_of
 from treewright.config.keys import keys
 from treewright.config.load import config_from, to_yaml
-from treewright.config.notes import notes
+from treewright.config.notes import SIZES, notes
 from treewright.config.parts import custom_class
 from treewright.errors import ConfigError
 from written_configs import BASE, Load
@@ -82,8 +82,11 @@ def test_a_person_is_told_both_and_what_a_search_makes_of_it(load: Load) -> None
     told = [note for note in notes(load(BASE, ADAPTIVE)) if note.startswith("scorer.chains")]
     assert told == [
         "scorer.chains: from 1 to 3 for each judgement, one more while it is on the wrong side of "
-        "the 1 best of a question with a probability of 0.05 or more; tokens are counted for 3"
+        "the 1 best of a question with a probability of 0.05 or more; tokens are counted for 3",
+        f"scorer.chains: {SIZES}",
     ]
+    tree = "strategy={kind: beam, paths: 4, children: 2}"
+    assert not any(note.endswith(SIZES) for note in notes(load(BASE, ADAPTIVE, tree)))
     assert not any(note.startswith("scorer.chains") for note in notes(load(BASE)))
 
 

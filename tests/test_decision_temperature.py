@@ -13,7 +13,7 @@ from benchmarks.estimators.temperature import CERTAIN, odds
 from scorers.thinkprm_config import ThinkPrmConfig
 from treewright.cli import main as treewright
 from treewright.studies import decision_temperature
-from treewright.studies.decision_temperature import main
+from treewright.studies.decision_temperature import Fit, Fitted, Tried, main, table
 
 CONFIG = """
 name: NAME
@@ -76,6 +76,16 @@ def test_the_figures_are_a_table_for_a_person(
     told = capsys.readouterr().out
     assert told.startswith("scorer.decision_temperature: ")
     assert "| tried on test | 24 | 192 |" in told
+    assert ", by paired bootstrap over problems)." in told
+
+
+def test_the_difference_over_one_problem_has_no_interval() -> None:
+    fit = Fit(0.5, 0.1, 0.9)
+    one = Tried("test", 1, 8, 0, fit, fit, (-0.25, -0.25, -0.25))
+    told = list(table(Fitted(2.0, one, one)))
+    assert (
+        "On test dividing changes the NLL by -0.250 (one problem, which has no interval)." in told
+    )
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

@@ -54,7 +54,9 @@ def test_a_harmonic_mean_and_an_average_of_figures_by_hand() -> None:
     weights = np.ones(2)
     assert harmonic_of(half, third)(weights) == pytest.approx(0.4)
     undefined = ratio_of(np.zeros(2), np.zeros(2))
-    assert average_of([half, undefined, third])(weights) == pytest.approx(5 / 12)
+    assert average_of([half, third])(weights) == pytest.approx(5 / 12)
+    assert math.isnan(average_of([half, undefined, third])(weights))
+    assert math.isnan(average_of([])(weights))
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 import published_rows
+from benchmarks import arithmetic
 from benchmarks.arithmetic import checker
 from benchmarks.arithmetic.splits import read_split
 from benchmarks.arithmetic.structured import checker as structured_checker
 from benchmarks.arithmetic.structured.choices import offer
 from benchmarks.datasets import DATASETS, DatasetError
 from benchmarks.datasets.labelled import load_labelled
+from benchmarks.structured import option_answer
 from scorers.step_texts import untagged
 
 ROW = {"problem": "1 + 1 + 1?", "steps": ["1 + 1 = 2.", "2 + 1 = 4."]}
@@ -157,3 +159,23 @@ def test_the_embedded_labels_are_those_of_the_exact_checkers(split: str) -> None
             else:
                 labels = checker.check(problems[question], steps)
             assert each.labels.first_error == (labels.index(False) if False in labels else None)
+
+
+@pytest.mark.parametrize("split", ["test", "validation"])
+def test_the_embedded_final_answers_are_right_whatever_the_steps_are(split: str) -> None:
+    """As ProcessBench has it: a wrong step may still lead to the right answer."""
+    solved = {problem.question: problem for problem in read_split(split)}
+    choices = [earlier.offer(each, 0) for each in earlier.read_split(split)]
+    answers = {choice.question: str(choice.answer) for choice in choices}
+    folder = Path(arithmetic.__file__).parent
+    for file in (folder / "data", folder / "structured" / "data"):
+        lucky = 0
+        for row in map(json.loads, (file / f"labelled_{split}.jsonl").read_text().splitlines()):
+            question, steps = row["problem"], row["steps"]
+            if question in answers:
+                right = option_answer("".join(steps), 0) == answers[question]
+            else:
+                right = checker.is_solved(solved[question], steps)
+            assert row["final_answer_correct"] == right
+            lucky += right and row["label"] != -1
+        assert lucky

@@ -53,6 +53,7 @@ def test_a_corrupt_line_is_told_and_its_problem_has_no_result(finish: Finish) ->
         (["policy.no_answer=1", "policy.accuracy=0"], 3, "No solution gave an answer"),
         (["scorer.missing=1"], 4, "Not one verdict could be read"),
         (["strategy={kind: beam, paths: 2, children: 2}"], 3, "no independent draws"),
+        (["scorer.chains={least: 1, most: 3}"], 3, "a search of so few would have had others"),
         (
             ["strategy={kind: majority, n: 4}", "aggregate=[]", "select=[majority]"],
             3,
@@ -102,6 +103,17 @@ def test_an_imported_run_is_reported_with_costs_unknown(finish: Finish) -> None:
     told = words(page(run))
     assert "cost unknown" in told
     assert "100.0 %" in told
+
+
+def test_the_best_arm_is_right_in_so_many_of_the_problems_that_it_decided(finish: Finish) -> None:
+    """Of two solutions a verifier without error finds the right one, where it can be read."""
+    sure = ("policy.cut=0", "policy.no_answer=0", "scorer.skill=1", "scorer.missing=0.6")
+    run = finish(*sure, "strategy.n=2", "aggregate=[last]", "select=[best]", problems=12)
+    arms = json.loads((run / "metrics.json").read_text())["arms"]
+    (best,) = [each for each in arms if each["selection"] == "best" and each["n"] == 2]
+    assert 0 < best["problems"] < 12
+    told = f"is right in {100 * best['accuracy']:.1f} % of the {best['problems']} of 12 problems"
+    assert f"last+best {told} that it decided at n = 2" in words(page(run))
 
 
 def test_without_a_readable_verdict_scored_arms_have_no_number(finish: Finish) -> None:

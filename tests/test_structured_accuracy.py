@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,10 @@ from benchmarks.datasets import Sample
 from policies.structured import StructuredConfig
 from search.core import Prefix, Problem
 from treewright.cli import main
+from treewright.comparing import finished_run
+from treewright.comparing.finished_run import FinishedRun
 from treewright.errors import ConfigError
+from treewright.running.recorded import RecordedRun
 from treewright.studies import structured_accuracy
 from treewright.studies.structured_accuracy import DECISION, answer_of, token_counter
 
@@ -108,6 +112,24 @@ def test_the_table_says_the_same_for_a_person(
         "| strict: right, a rejected response is wrong | 100.0% (12 of 12) [75.8, 100.0]" in printed
     )
     assert "* leading_text: 12" in printed
+    assert "failed" not in printed
+
+
+def test_questions_that_failed_are_counted_and_in_no_figure(
+    imported: Made, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = imported(lambda choice: [right(choice)])
+
+    async def some(source: RecordedRun) -> FinishedRun:
+        found = await finished_run.read(source)
+        return replace(found, solved=found.solved[2:], failures=2)
+
+    monkeypatch.setattr(structured_accuracy, "replay", some)
+    found = told(capsys, str(run))
+    assert (found["questions"], found["failures"]) == (PROBLEMS - 2, 2)
+    assert found["first"]["strict"] == {"hits": PROBLEMS - 2, "trials": PROBLEMS - 2}
+    assert structured_accuracy.main([str(run)]) == 0
+    assert "In no figure: 2 questions that failed." in capsys.readouterr().out
 
 
 def test_the_base_is_found_on_the_validation_split_and_written_with_its_counts(

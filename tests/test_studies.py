@@ -259,6 +259,27 @@ def test_what_is_not_in_the_table_is_refused_with_what_is(
         cells(strategies, budgets)
 
 
+@pytest.mark.parametrize(
+    ("widths", "runs", "told"),
+    [
+        (
+            "n=31",
+            "best_of_n: n=30",
+            "n=31: is no number of its run's solutions; its run draws n=30",
+        ),
+        ("n=8 wave=4", "best_of_n: n=30", "is no number of its run's solutions"),
+        ("n=8", "majority: n=30", "runs.best_of_n: missing"),
+    ],
+)
+def test_no_row_is_of_more_solutions_than_its_run_draws(
+    tmp_path: Path, widths: str, runs: str, told: str
+) -> None:
+    file = tmp_path / "widths.yaml"
+    file.write_text(f"widths: {{best_of_n: {{3000: {widths}}}}}\nruns: {{{runs}}}\n")
+    with pytest.raises(ConfigError, match=told):
+        cells(["best_of_n"], [3000], widths=Widths.read(file))
+
+
 # --- The page -------------------------------------------------------------------------------------
 
 
@@ -323,6 +344,7 @@ def test_the_page_names_its_command_and_its_data_and_has_a_section_per_budget(
     assert main(ask, base) == 0
     text = Path("page.md").read_text("utf-8")
     assert f"`python -m treewright.studies.strategies {' '.join(ask)}` from 5 problems" in text
+    assert "**Candidates.** In the last table, pass@N" in text
     assert [line for line in text.splitlines() if line.startswith("## ")] == [
         "## What must hold",
         "## One solution, no search",

@@ -339,6 +339,30 @@ def test_a_verifier_that_nobody_can_read_leaves_dashes_and_says_so(
     assert "* `weighted` against `majority`: nothing to compare: all." in text
     assert "for want of a score or a grade: `min+best` 0," in text
     assert "| `min+best` | – | – | – | – | – | – |" in text
+    assert "%; the verifier's vote could not be measured." in text
+    assert "Highest of 2 arms at n = 16" in text
+
+
+def test_where_all_are_right_as_often_no_arm_alone_is_called_the_highest(
+    base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = base.with_name("other.yaml")
+    other.write_text(BASE.replace("accuracy: 0.4", "accuracy: 1.0").replace("doubles", "right"))
+    assert main(["--chains", "1"], other) == 0
+    text = capsys.readouterr().out
+    assert "picked afterwards: `first`, 100.0 % (61.0 to 100.0), and 17 others as often." in text
+    assert "in 100.0 % (0.0 points to the plain vote, not shown)." in text
+
+
+def test_where_the_first_run_has_several_chains_none_is_called_one(
+    base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--limit", "2", "--json"], base) == 0
+    assert json.loads(capsys.readouterr().out)["chains"]["chains"] == 4
+    other = base.with_name("other.yaml")
+    other.write_text(BASE.replace("skill: 0.8", "skill: 0.8, chains: 2").replace("doubles", "two"))
+    assert main(["--limit", "2", "--json"], other) == 0
+    assert json.loads(capsys.readouterr().out)["chains"] is None
 
 
 def test_a_run_without_any_solution_is_one_line(

@@ -8,10 +8,10 @@ import pytest
 from benchmarks.datasets import Dataset, Sample
 from search.budget import Budget
 from search.calls import Costs
-from search.core import Problem, Spent
+from search.core import Missing, Problem, Spent
 from test_studies import BEST, RIGHT, WRONG, marks, seen, solved
 from treewright.arms.comparison import Comparison, Verdict, compare
-from treewright.studies.cell_results import CellResult, ladder, results
+from treewright.studies.cell_results import CellResult, ladder, nearest, results
 from treewright.studies.cells import ENTRIES, WEIGHTED, cells
 from treewright.studies.choose_widths import chosen, line, quantile, widest, within_shares
 from treewright.studies.claims import Claim, searches, votes
@@ -60,6 +60,16 @@ def test_without_levels_a_search_is_held_against_best_of_n_over_all_problems() -
     assert (len(claim.ours.shares), claim.where) == (60, "all problems")
 
 
+def test_where_one_level_is_hard_it_is_named_and_not_all_problems() -> None:
+    """Levels 1 and 3: beam is held against best-of-n on the twenty of level 3."""
+    one = Levels({id: level for id, level in LEVELS.by_id.items() if level < 5})
+    rungs = {3000: ladder(seen(*rights(set())), BEST)}
+    (claim,) = searches([row("beam", set(HARD))], rungs, one)
+    assert (len(claim.ours.shares), claim.where) == (20, "level 3")
+    told = together([], {}, [claim], one)
+    assert "On level 3, beside best-of-n" in lead(told.claims, one)
+
+
 def test_votes_are_means_over_all_choices_of_the_same_draws() -> None:
     """Of four draws one is right: pass@1 0.25, the vote over all four wrong, the score right."""
     item = solved("a", (0, WRONG, 0.1), (0, WRONG, 0.1), (1, RIGHT, 0.9), (2, WRONG, 0.1))
@@ -84,6 +94,19 @@ def test_a_gain_is_held_where_it_is_large_enough_and_its_interval_lies_above_0(
     assert claim.held(replace(base, difference=gap, ci95=ci95)) is held
 
 
+def test_a_gain_without_an_interval_is_held_only_where_it_is_shown() -> None:
+    """One problem more is nothing; forty that all differ alike have no interval either."""
+    one = Levels({HARD[0]: 3})
+    rungs = {3000: ladder(seen(*rights(set())), BEST)}
+    (single,) = searches([row("beam", set(HARD))], rungs, one)
+    (compared,) = compare([(single.ours, single.theirs)])
+    assert (compared.problems, compared.difference, compared.ci95) == (1, 1.0, None)
+    assert not single.held(compared)
+    ((claim, many),) = found(set(HARD), set()).claims
+    assert many.ci95 is None
+    assert claim.held(many)
+
+
 def test_greedy_may_be_better_by_so_many_points_and_no_more() -> None:
     claim = next(votes(marks(BEST, *rights(set())), *[seen(*rights(set()))] * 2))
     (base,) = compare([(claim.ours, claim.theirs)])
@@ -100,6 +123,60 @@ def test_the_lead_calls_a_search_better_only_where_that_is_shown() -> None:
     assert "no difference is shown for beam at 3,000" in silent
     assert "may be there all the same: 40 problems do not tell." in silent
     assert "less often right are beam" in lead(found(set(), set(HARD)).claims, LEVELS)
+
+
+def test_the_lead_says_where_no_best_of_n_costs_the_same() -> None:
+    ((claim, compared),) = found(set(HARD), set()).claims
+    dear = replace(compared, cost_ratio=1.5)
+    assert lead([(claim, replace(dear, cost_ratio=1.1))], LEVELS).endswith("points).")
+    assert lead([(claim, dear)], LEVELS).endswith(
+        "Not at the same tokens as any best-of-n, but nearest to it: beam at 3,000 (× 1.50)."
+    )
+
+
+def test_the_lead_of_one_problem_is_in_the_singular_and_has_no_interval() -> None:
+    item = solved("a", (0, RIGHT, 0.9))
+    claims = list(votes(None, seen(item), seen(solved("a", (0, WRONG, 0.9)))))
+    told = together([], {}, claims, Levels({}))
+    assert lead(told.claims, told.levels) == (
+        "The vote of 1 solution is right in 100.0 % and a solution drawn by chance in 100.0 % "
+        "(0.0 points, not shown). The vote of 1 weighted by the verifier is right in 0.0 % "
+        "and the vote of 1 solution in 0.0 % (0.0 points, not shown). What is not shown may be "
+        "there all the same: 1 problem does not tell."
+    )
+
+
+def test_the_lead_says_where_accuracies_are_over_fewer_problems_than_a_table_has() -> None:
+    """Greedy is right in 1 of 4; the draws of two of these failed, and of the others 1 of 2."""
+    greedy = [solved(id, (0, RIGHT if id == "a" else WRONG, 0.9)) for id in "abcd"]
+    draws = seen(*(solved(id, (0, WRONG, 0.9)) for id in "ab"))
+    claims = list(votes(marks(BEST, *greedy), draws, draws))
+    first, second, *_ = lead(together([], {}, claims, Levels({})).claims, Levels({})).split(". ")
+    assert first == (
+        "The likeliest solution (greedy) is right in 50.0 % and a solution drawn by chance in 0.0 "
+        "% (+50.0 points, 95 % interval 0.0 to +100.0, not shown, over the 2 problems that both "
+        "decided)"
+    )
+    assert "over the" not in second
+
+
+def test_a_search_that_shares_no_decided_problem_with_best_of_n_has_nothing_to_compare() -> None:
+    blind = [solved(id, (0, RIGHT, Missing("unread"))) for id in LEVELS.by_id]
+    rungs = {3000: ladder(seen(*blind), BEST)}
+    claims = list(searches([row("beam", set(HARD))], rungs, LEVELS))
+    told = together([], {}, claims, LEVELS)
+    assert lead(told.claims, LEVELS) == (
+        "On levels 3 to 5, beside best-of-n at the same tokens: nothing to compare for beam at "
+        "3,000."
+    )
+
+
+def test_a_problem_that_failed_in_one_run_makes_no_reference_cheaper_or_dearer() -> None:
+    """`b` cost 93 and is not in the reference: over `a` alone both cost 30, at n = 1."""
+    long = solved("b", (0, RIGHT, 0.9), (0, RIGHT, 0.9), (0, RIGHT, 0.9))
+    ours = marks(BEST, solved("a", (0, RIGHT, 0.9)), long)
+    rungs = ladder(seen(solved("a", (0, WRONG, 0.1), (1, RIGHT, 0.9))), BEST)
+    assert nearest(ours, rungs).n == 1
 
 
 def test_the_page_has_a_line_for_each_claim_and_the_accuracy_on_each_level() -> None:
@@ -170,7 +247,7 @@ def test_what_a_pilot_that_was_ended_would_have_cost_is_not_taken_for_known() ->
     costs = {1: [200] * 10, 3: [600] * 10, 8: [1000] * 10}
     assert widest(costs, 800, 1, 1000) == 4
     assert widest({1: [200], 3: [1000]}, 600, 1, 1000) == 3
-    assert widest({2: [1000], 6: [1000]}, 600, 2, 1000) == 2
+    assert widest({2: [1000], 6: [1000]}, 600, 2, 1000) is None
 
 
 def test_shares_of_a_budget_are_enough_where_the_dearest_sub_search_has_its_own() -> None:
@@ -188,6 +265,26 @@ def test_chosen_widths_are_written_and_read_again(tmp_path: Any) -> None:
     assert made.runs == {"best_of_n": "n=16"}
     (tmp_path / "widths.yaml").write_text(made.yaml())
     assert Widths.read(tmp_path / "widths.yaml") == made
+
+
+def test_a_least_width_that_goes_beyond_its_budget_is_said_to(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A beam of width 1 costs 100: it is taken at 50 and at 90, and nobody calls it within them."""
+    costs = {name: {1: [100] * 10, 3: [300] * 10, 8: [800] * 10} for name in ("best_of_n", "beam")}
+    costs["best_of_n"] = {width: [10 * width] * 10 for width in (1, 3, 8)}
+    made = chosen(costs, [50, 90, 100], "on doubles")
+    assert [made.of("beam", budget) for budget in (50, 90)] == ["paths=2 children=2"] * 2
+    assert made.chosen.endswith("by a line; the least, although more do: beam at 50, 90")
+    assert "even the least width goes beyond: beam at 50, 90\n" in capsys.readouterr().err
+    assert "the least" not in chosen(costs, [100], "on doubles").chosen
+
+
+def test_a_reference_draws_as_many_as_its_widest_row_has() -> None:
+    """One search in ten is a hundred times as dear: 50 are within 500 in nine of ten, 6 of all."""
+    costs = {width: [10 * width] * 9 + [1000 * width] for width in (1, 3, 8)}
+    made = chosen({"majority": costs}, [500], "on doubles")
+    assert (made.of("majority", 500), made.runs["majority"]) == ("n=50", "n=50")
 
 
 def test_the_estimate_counts_what_is_left_only() -> None:

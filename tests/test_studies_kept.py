@@ -51,7 +51,7 @@ def test_the_same_results_make_the_same_bytes(job: Job, tmp_path: Path) -> None:
 def test_results_of_another_config_are_refused_and_stay(job: Job, tmp_path: Path) -> None:
     kept = Kept(tmp_path)
     kept.write(job, RUN)
-    with pytest.raises(StudyError, match="of another config, data, model or version"):
+    with pytest.raises(StudyError, match="of another config, data, model, version or grading"):
         kept.read(replace(job, config=replace(job.config, seed=1)))
     assert kept.read(job) == RUN
 
@@ -92,3 +92,24 @@ def test_a_page_is_made_of_kept_results_alone_and_of_budgets_that_were_run_apart
     assert main([*ask, "--budgets", "3000,6000", "--results", "kept"], base) == 0
     assert capsys.readouterr().out == together
     assert not Path("runs").exists()
+
+
+def test_results_that_were_graded_otherwise_are_refused(job: Job, tmp_path: Path) -> None:
+    """Grading is no part of a run's fingerprint, and decides what a kept answer is."""
+    kept, grading = Kept(tmp_path), job.config.grading
+    kept.write(job, RUN)
+    exact = replace(job, config=replace(job.config, grading=replace(grading, kind="exact")))
+    with pytest.raises(StudyError, match="version or grading"):
+        kept.read(exact)
+    faster = replace(grading, workers=2)
+    assert kept.read(replace(job, config=replace(job.config, grading=faster))) == RUN
+
+
+def test_results_that_do_not_say_how_they_were_graded_are_read(job: Job, tmp_path: Path) -> None:
+    kept = Kept(tmp_path)
+    kept.write(job, RUN)
+    (file,) = tmp_path.glob("*.gz")
+    header, *rest = gzip.decompress(file.read_bytes()).splitlines()
+    said = {key: value for key, value in json.loads(header).items() if key != "grading"}
+    file.write_bytes(gzip.compress(b"\n".join([json.dumps(said).encode(), *rest])))
+    assert kept.read(job) == RUN

@@ -18,9 +18,11 @@ from treewright.config.load import load_config
 from treewright.ledger import Account, Ledger
 from treewright.studies.agreement import Agreement, agreement, calls_of
 from treewright.studies.cells import WEIGHTED
+from treewright.studies.judged_again import identity as judged_again_identity
 from treewright.studies.judged_again import judged_again, sampled
 from treewright.studies.page import StudyError
 from treewright.studies.targets import targets
+from treewright.studies.timed import identity as timed_identity
 from treewright.studies.timed import timed
 from treewright.studies.tried import Tried, Verified
 from treewright.studies.verification import main, together
@@ -113,6 +115,37 @@ def test_what_was_judged_again_is_kept(base: Path, monkeypatch: pytest.MonkeyPat
     assert asyncio.run(judged_again(config, paths, 0, Path("runs/verification"))) == first
 
 
+def test_what_another_model_at_the_same_place_said_is_not_kept(base: Path) -> None:
+    """Weights that were trained anew are another verifier, whatever their folder is called."""
+    place = Path("verifier")
+    place.mkdir()
+    said = ["cluster.backend=ray", "scorer.kind=thinkprm", "scorer.model=verifier"]
+    names, clocks = set(), set()
+    for weights in ("old", "new"):
+        (place / "model.safetensors").write_text(weights)
+        config = load_config(base, said)
+        names.add(judged_again_identity(config, 0))
+        clocks.add(timed_identity({"naive": config}))
+    assert len(names) == len(clocks) == 2
+    assert judged_again_identity(config, 1) not in names
+    assert (
+        timed_identity({"naive": load_config(base, [*said, "cluster.scorer_replicas=2"])})
+        not in clocks
+    )
+
+
+def test_a_judgement_that_failed_is_asked_again(base: Path) -> None:
+    config, folder = load_config(base), Path("runs/verification")
+    path = solution("p", (0,), "a\n", "b")
+    failing = load_config(base, ["scorer.faults.fail=1.0"])
+    nothing = asyncio.run(judged_again(failing, [path], 0, folder))
+    assert list(nothing.values()) == [((), None, 0)]
+    (file,) = folder.glob("judged-*.json")
+    file.rename(folder / f"judged-{judged_again_identity(config, 0)}.json")
+    found = asyncio.run(judged_again(config, [path], 0, folder))
+    assert [len(steps) for steps, *_ in found.values()] == [2]
+
+
 # --- Ratios, targets, sentences -------------------------------------------------------------------
 
 
@@ -125,11 +158,13 @@ def account(computed: int, generated: int) -> Account:
 def tried(way: str, right: int, computed: int, generated: int, rate: float = 1.0) -> Tried:
     """Beam on ten problems, so many right, verified so."""
     items = [solved(f"{at}", (0, RIGHT if at < right else WRONG, 0.9)) for at in range(10)]
-    ledger = Ledger(account(100, 50), account(computed, generated))
+    idle = Ledger(account(0, 0), account(0, 0))
+    ledgers = dict.fromkeys(map(str, range(10)), idle)
+    ledgers["0"] = Ledger(account(100, 50), account(computed, generated))
     found: Marks = marks(WEIGHTED, *items)
     said = Agreement(100, round(rate * 100), 100, 9, 10, 8, 10)
     return Tried(
-        Trial("beam", way, None), found, ledger, 10, 0, {Origin.INCREMENTAL: 500}, (),
+        Trial("beam", way, None), found, ledgers, 0, {Origin.INCREMENTAL: 500}, (),
         None if way == NAIVE else said, None if way == NAIVE else replace(said, steps=95),
     )  # fmt: skip
 
@@ -145,6 +180,15 @@ def test_ratios_are_to_the_naive_way_and_tokens_per_problem() -> None:
     assert row.sides == (10.0, 50.0, 20.0)
     assert row.versus is not None
     assert row.versus.difference == 0.0
+
+
+def test_a_problem_that_failed_saves_nothing() -> None:
+    """Problem 1 cost 600 of 1,600 whole; its search failed in the other way, which is no saving."""
+    naive, way = tried(NAIVE, 5, 1000, 800), tried("incremental", 5, 500, 200)
+    dear = {**naive.ledgers, "1": Ledger(account(100, 50), account(600, 400))}
+    rest = {id: each for id, each in way.ledgers.items() if id != "1"}
+    row = verified(replace(naive, ledgers=dear), replace(way, ledgers=rest, failures=1)).rows[1]
+    assert (row.generated, row.computed, row.problems) == (0.25, 0.5, 9)
 
 
 @pytest.mark.parametrize(
@@ -166,7 +210,8 @@ def test_each_target_is_held_up_to_its_bound(
 
 def test_what_is_not_known_holds_no_target() -> None:
     unknown = replace(account(1, 1), prompt=None, cached=None, generated=None)
-    row = replace(tried("incremental", 5, 1, 1), ledger=Ledger(account(1, 1), unknown))
+    row = tried("incremental", 5, 1, 1)
+    row = replace(row, ledgers={**row.ledgers, "1": Ledger(account(1, 1), unknown)})
     found = targets(verified(tried(NAIVE, 5, 1000, 800), row))
     assert [target.held for target in found][:2] == [None, None]
 

@@ -263,7 +263,7 @@ def test_a_dry_run_sums_what_is_left_to_generate(capsys: pytest.CaptureFixture[s
     plan = json.loads(capsys.readouterr().out)
     assert (len(plan["cells"]), len(plan["generations"])) == (48, 3)
     # Thrice: going on, whole where that cannot be read, and once again.
-    assert plan["generations"][0]["tokens"] == 2 * 16 * (256 + 3 * 1701)
+    assert plan["generations"][0]["tokens"] == 2 * 16 * (256 + 3 * 1901)
     assert plan["tokens"] == sum(each["tokens"] for each in plan["generations"])
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from swept_doubles import error, sweeping, watched
+from scorers.scripted import ScriptedScorerConfig
+from swept_doubles import BASE, error, sweeping, watched
 from treewright.arms.arm import Arm
 from treewright.arms.comparison import Comparison, Side, Verdict
 from treewright.arms.measured import Measured
@@ -53,6 +54,46 @@ def test_every_other_arm_is_held_against_the_cell_that_the_sweep_names(
     assert gaps == pytest.approx([arms[cell] - arms[3] for cell in (1, 2, 4)])
 
 
+def test_cells_of_one_run_that_are_graded_otherwise_have_differences_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As numbers 3 is 3.0, as texts it is not: by `exact` no answer is right."""
+    sweeping(tmp_path, monkeypatch)(
+        "{grid: {grading.kind: [numeric, exact], select: [first, majority]}, against: 2}"
+    )
+    rows = (json.dumps({"problem": f"{at} + 1?", "answer": f"{at + 1}.0"}) for at in range(8))
+    Path("data.jsonl").write_text("\n".join(rows))
+    assert main(["sweep", "sweep.yaml"]) == 0
+    found: dict[str, Any] = json.loads(Path("runs/swept/sweep.json").read_text())
+    assert found["generations"] == 1
+    arms = {cell["cell"]: cell["arms"][0]["accuracy"] for cell in found["cells"]}
+    assert arms[2] > 0
+    assert arms[3] == arms[4] == 0
+    gaps = {row["cell"]: row["difference"] for row in found["differences"]}
+    assert gaps == pytest.approx({at: arms[at] - arms[2] for at in (1, 3, 4)})
+    printed = capsys.readouterr().out.splitlines()
+    (strict,) = [line.split() for line in printed if line.split()[:2] == ["4", "exact"]]
+    assert f"{-100 * arms[2]:.1f}" in strict
+
+
+def test_the_sentence_has_the_references_own_accuracy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A difference is over fewer problems where the other arm lacks a score."""
+    sweeping(tmp_path, monkeypatch)("{grid: {select: [first, best]}, against: 1}")
+    Path("config.yaml").write_text(BASE.replace("n: 4", "n: 1") + "aggregate: [last]\n")
+    unread = ScriptedScorerConfig(missing=0.4)
+    monkeypatch.setattr("swept_doubles.ScriptedScorerConfig", lambda: unread)
+    assert main(["sweep", "sweep.yaml"]) == 0
+    found: dict[str, Any] = json.loads(Path("runs/swept/sweep.json").read_text())
+    (row,) = found["differences"]
+    own = found["cells"][0]["arms"][0]["accuracy"]
+    assert row["problems"] < 8
+    assert row["theirs"]["accuracy"] != own
+    told = f"Against cell 1 (best_of_n, first: {100 * own:.1f} %), cell 2"
+    assert told in capsys.readouterr().out
+
+
 def test_a_sweep_without_a_reference_says_nothing_of_differences() -> None:
     cells = load_cells("sweep.yaml", ["sweep.against=null"])
     assert not any(cell.reference for cell in cells)
@@ -68,7 +109,7 @@ def test_a_reference_that_is_no_cell_is_refused(
 
 
 def held(cell: int, found: Comparison) -> Held:
-    return Held(cell, 3, 1, f"arm {cell}", "reference", found)
+    return Held(cell, 3, (1, f"arm {cell}", "", ""), f"arm {cell}", "reference: 50.0 %", found)
 
 
 def test_the_conclusion_says_better_only_of_what_is_shown() -> None:

@@ -118,7 +118,7 @@ def test_the_fingerprint_of_the_quickstart_is_the_one_that_its_runs_have() -> No
     known = identity_of(load_config("quickstart"), "data")
     pinned = {key: each for key, each in known.items() if not key.startswith("versions.")}
     pinned = {key: each for key, each in pinned.items() if not key.endswith(".model")}
-    assert sha256(repr(sorted(pinned.items())).encode()).hexdigest()[:16] == "c04ffcc201a88f34"
+    assert sha256(repr(sorted(pinned.items())).encode()).hexdigest()[:16] == "cee05295175b2f7c"
 
 
 def test_a_scripted_engine_needs_no_vllm_and_may_share_the_process() -> None:

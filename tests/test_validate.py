@@ -185,7 +185,7 @@ def test_what_one_side_generates_is_told_beside_the_unknown(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     told = lines(capsys, "quickstart", "policy={kind: remote:Http}", "dataset.limit=1")
-    known = "and at most 54,432 tokens beside it"
+    known = "and at most 60,832 tokens beside it"
     assert told["generates"] == f"unknown: remote:Http says nothing of its tokens, {known}"
 
 

@@ -150,6 +150,20 @@ def test_what_is_complete_is_not_asked_again_and_what_is_lost_is(
     assert sorted(again) == sorted(lines)
 
 
+@pytest.mark.usefixtures("folder")
+def test_what_a_complete_one_has_lost_is_told_and_asked_again(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    first = found(capsys, "good.yaml")
+    lines = journal(first).read_bytes().splitlines(keepends=True)
+    journal(first).write_bytes(b"".join([*lines[:5], lines[5][:-9] + b"#" * 8 + b"\n", *lines[6:]]))
+    code, out, err = told(capsys, "good.yaml", "--data", "rows.jsonl", "--json")
+    assert (code, json.loads(out)) == (0, first)
+    assert "1 corrupt line" in err
+    assert lines[5] in journal(first).read_bytes().splitlines(keepends=True)
+    assert Path(first["scorers"][0]["folder"], "STATUS").read_text() == "complete\n"
+
+
 def test_a_killed_verification_goes_on_where_it_was(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -249,6 +263,10 @@ def test_judgements_are_had_from_a_cache_and_cost_what_they_cost_when_made(
 FAULTS = [
     (["good.yaml", "scorer.outcome_only=true"], "scorer.outcome_only: judges finished solutions"),
     (["good.yaml", "scorer={kind: none}", "aggregate=[]", "select=[first]"], "judges nothing"),
+    (
+        ["good.yaml", "scorer={kind: confidence}", "policy.confidence=20"],
+        "these solutions have none",
+    ),
     (["scorer.skill=1"], "CONFIG: is missing"),
     (["good.yaml", "--data", "rows.jsonl", "--fit", "test", "--split", "test"], "leaves nothing"),
     (["good.yaml", "--data", "absent.jsonl"], "absent.jsonl: no such file"),

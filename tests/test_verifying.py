@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.datasets.labelled import LabelledSolution
 from benchmarks.datasets.samples import StepLabels
+from benchmarks.estimators.clusters import Estimate
 from benchmarks.estimators.first_errors import NO_ERROR, UNREAD
 from search.core import Judgement, Missing, Problem, Spent, StepVerdict, VerdictStatus
 from treewright.verifying.figures import measure
@@ -86,6 +87,21 @@ def test_the_figures_of_a_few_solutions_by_hand() -> None:
     assert values["tokens"] == 12
     assert (found.counts.unread, found.counts.judged_steps) == (2, 7)
     assert dict(found.counts.reasons) == {"cut": 1}
+
+
+def test_an_average_over_subsets_is_of_the_same_subsets_in_every_resample() -> None:
+    """One that a resample leaves with one kind of solutions has no F1: no reason to go without."""
+    few = [judged(f"a{at}", at % 2 or None, 0.9, 0.8, subset="a") for at in range(4)]
+    many = [
+        judged(f"b{at}", at % 2 or None, 0.9, 0.2 if at % 2 else 0.8, subset="b")
+        for at in range(40)
+    ]
+    alone = [judged(f"c{at}", None, 0.9, subset="c") for at in range(4)]
+    found = measure([*few, *many, *alone]).estimates
+    assert found["subset a f1"] == Estimate(0.0)
+    assert found["subset b f1"] == Estimate(1.0, (1.0, 1.0))
+    assert found["subset c f1"] == Estimate(None)
+    assert found["f1"] == Estimate(0.5)  # no resample of it is 1, the F1 of b alone
 
 
 def test_tokens_that_nobody_counted_are_unknown() -> None:

@@ -20,6 +20,7 @@ from benchmarks.arithmetic.structured import checker as structured_checker
 from benchmarks.arithmetic.structured import sampling as structured_sampling
 from benchmarks.arithmetic.structured.choices import offer
 from benchmarks.arithmetic.structured.responses import read_steps, split_steps
+from benchmarks.structured import option_answer
 from search.structured_protocol import ResponseFormat, read_response
 
 HOME = Path(__file__).parent
@@ -43,7 +44,7 @@ def write_row(
     solved: bool,
     generator: str,
 ) -> Row:
-    """Returns a row in the schema of ProcessBench."""
+    """Returns a row in the schema of ProcessBench; `solved`: its answer is right, however found."""
     wrong = first_error(labels)
     return {
         "id": name,
@@ -84,8 +85,8 @@ def choices_rows(split: str) -> Iterator[Row]:
         if read_response(text, RULES, lambda said: len(tokenizer.encode(said))).valid:
             labels = structured_checker.check(choice, read_steps(choice, text))
             name = f"{choice.problem.id}-{number % SAMPLES}"
+            solved = option_answer(text, 0) == str(choice.answer)
             steps = split_steps(text)
-            solved = labels == [True] * len(steps)
             row = write_row(name, choice.question, steps, labels, solved, "structured/policy")
             yield {**row, "level": level_of[choice.problem.id]}
 

@@ -46,13 +46,8 @@ def harmonic_of(one: Statistic, other: Statistic) -> Statistic:
 
 
 def average_of(statistics: Sequence[Statistic]) -> Statistic:
-    """The mean of those figures that are defined."""
-
-    def statistic(weights: Floats) -> float:
-        found = [value for each in statistics if not math.isnan(value := each(weights))]
-        return divided(sum(found), len(found))
-
-    return statistic
+    """The mean of figures; NaN where one of them is not defined."""
+    return lambda weights: divided(sum(each(weights) for each in statistics), len(statistics))
 
 
 def auroc_of(scores: Floats, right: Bools) -> Statistic:

@@ -12,7 +12,7 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-from engines.traits import traits_of
+from engines.traits import Traits, traits_of
 from search.checks import CACHES
 from search.custom import is_import_path
 from treewright.caching.store import StoredPart
@@ -68,14 +68,22 @@ def why_not(config: Config, section: str) -> str:
         return "its model runs elsewhere, so nobody knows which one it is"
     if not traits.repeatable:
         return "its traits do not say that it is repeatable"
-    if traits.model and not Path(traits.model).is_dir():
-        revision = (traits.engine.revision if traits.engine else None) or ""
-        if not COMMIT.fullmatch(revision):
+    for name, revision, key in loaded(traits):
+        if not Path(name).is_dir() and not COMMIT.fullmatch(revision or ""):
             return (
-                f"{traits.model} is a name whose files may change: say its commit, 40 hexadecimal "
-                f"digits, in {section}.engine.revision, or give its folder"
+                f"{name} is a name whose files may change: say its commit, 40 hexadecimal "
+                f"digits, in {section}.engine.{key}, or give its folder"
             )
     return ""
+
+
+def loaded(traits: Traits) -> list[tuple[str, str | None, str]]:
+    """See `EngineConfig.named`; of a part with a model and no engine, that model."""
+    if not traits.model:
+        return []
+    if traits.engine is None:
+        return [(traits.model, None, "revision")]
+    return list(traits.engine.named(traits.model))
 
 
 def is_own(part: StoredPart) -> bool:

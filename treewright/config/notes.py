@@ -14,6 +14,12 @@ from treewright.config.checks import scoring, unjudged
 from treewright.config.config import Config
 from treewright.config.kinds import kind_of, sides
 
+SIZES = (
+    "chains are added where the choice among all candidates is contested: figures of fewer of them "
+    "are with these chains, and a search of so few would have had others"
+)
+"""What adaptive chains make of the sizes in a table."""
+
 
 def notes(config: Config) -> list[str]:
     """One line each."""
@@ -108,6 +114,8 @@ def _chains(config: Config) -> Iterator[str]:
         f"it is on the wrong side of {cut} with a probability of {chains.until:g} or more; "
         f"tokens are counted for {chains.most}"
     )
+    if config.strategy.candidates > 1 and Declared.of(config.strategy).draws_independently:
+        yield f"scorer.chains: {SIZES}"
 
 
 def _engines(config: Config) -> Iterator[str]:

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from benchmarks.grading import Outcome
+from engines.traits import contest_of
 from search.wording import counted
 from treewright.arms.comparison import Comparison
 from treewright.arms.graded_run import Curve
 from treewright.arms.standing import Standing, standings
 from treewright.config.fingerprint import differences, identity_of
+from treewright.config.notes import SIZES
 from treewright.config.steering import strategy_told
 from treewright.ledger import Ledger
 from treewright.report import charts
@@ -118,12 +120,20 @@ def notes(reading: ReportedRun, judged: Verifier | None) -> list[str]:
             "Its solutions are no independent draws, so a part of them is no smaller search: "
             "figures are for all of them only."
         )
+    elif reading.largest > 1 and not reading.unjudged and has_contest(reading):
+        told.append(f"{SIZES[0].upper()}{SIZES[1:]}.")
     limits = sum(case.exhausted is not None for case in cases)
     if limits:
         told.append(
             f"{counted(limits, 'search', 'es')} ended at a limit before it ended by itself."
         )
     return told
+
+
+def has_contest(reading: ReportedRun) -> bool:
+    """Whether chains were added to its judgements where they mattered."""
+    config = reading.source.config
+    return contest_of(config.scorer, config.strategy) is not None
 
 
 def ungraded(reading: ReportedRun) -> list[str]:

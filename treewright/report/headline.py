@@ -31,8 +31,11 @@ def summary(reading: ReportedRun, found: Sequence[Curve], placed: Sequence[Stand
         return "There is no accuracy to report."
     top, problems = found[best].figures, len(reading.cases)
     cost = "" if top.tokens is None else f", for {amount(top.tokens)} tokens per problem"
+    over = counted(problems, "problem")
+    if (decided := round(top.problems)) < problems:
+        over = f"the {decided:,} of {over} that it decided"
     told = [
-        f"{top.arm} is right in {percent(top.accuracy)} % of {counted(problems, 'problem')} "
+        f"{top.arm} is right in {percent(top.accuracy)} % of {over} "
         f"at n = {top.n} (95 % CI {ends(top.ci95)}){cost}."
     ]
     if problems > 1:

@@ -69,8 +69,11 @@ async def study(options: argparse.Namespace) -> None:
 
 
 def several(options: argparse.Namespace, config: Config) -> list[Config]:
-    """The run with several chains; none where one is asked for, or the scorer writes no chains."""
-    if options.chains == 1 or not hasattr(config.scorer, "chains"):
+    """The run with several chains; none where one is asked for, or the scorer writes not just one.
+
+    What is compared is several chains with one.
+    """
+    if options.chains == 1 or getattr(config.scorer, "chains", None) != 1:
         return []
     assert isinstance(config.strategy, BestOfN)
     said = [

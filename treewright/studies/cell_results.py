@@ -150,11 +150,20 @@ def nearest(marks: Marks, rungs: Sequence[Marks]) -> Marks:
 
     Raises `StudyError` where they have no decided problem in common.
     """
-    alike = [some(rung, marks.shares.keys()) for rung in rungs]
-    found = min(alike, key=lambda rung: abs(spent(rung) - spent(marks)))
+    found = closest(marks, rungs)
     if not marks.right.keys() & found.right.keys():
         raise StudyError("a strategy and its reference have no decided problem in common")
     return found
+
+
+def closest(marks: Marks, rungs: Sequence[Marks]) -> Marks:
+    """The same without looking at what was decided.
+
+    Costs are over the problems that both have: one that failed in one run is in neither.
+    """
+    alike = [some(rung, marks.shares.keys()) for rung in rungs]
+    ours = spent(some(marks, alike[0].shares.keys()))
+    return min(alike, key=lambda rung: abs(spent(rung) - ours))
 
 
 def same_cost(found: Comparison) -> bool:

@@ -108,8 +108,8 @@ def _of(
     entry = ENTRIES[name]
     for budget in budgets if entry.width else (0,):
         width = known.of(name, budget) if entry.width else ""
-        run = known.runs.get(name, "")
-        draws = int(width.removeprefix("n=")) if run else None
+        run = known.run(name) if name in REFERENCES else ""
+        draws = known.draws(name, width, run) if run else None
         limit = 0 if run else budget
         said = overrides(name, run or width, limit, f"strategies-{name}-{limit or 'all'}")
         said += ["strategy.budget.hard=true"] if limit else []

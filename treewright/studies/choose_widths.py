@@ -107,18 +107,27 @@ def within_shares(costs: Costs, entry: Entry, width: int) -> int | None:
 
 
 def chosen(costs: Mapping[str, ByWidth], budgets: Sequence[int], data: str) -> Widths:
-    """Of what searches cost at each width that was tried, by strategy."""
-    widths, runs, most = {}, {}, SPARE * max(budgets)
+    """Of what searches cost at each width that was tried, by strategy.
+
+    Where even the least width is too wide it is taken all the same, and that is said.
+    """
+    widths, runs, most, beyond = {}, {}, SPARE * max(budgets), list[str]()
     for name, by_width in costs.items():
         entry = ENTRIES[name]
         found = {each: widest(by_width, each, entry.least, most) for each in budgets}
-        widths[name] = {budget: entry.at(width) for budget, width in found.items()}
+        widths[name] = {budget: entry.at(width or entry.least) for budget, width in found.items()}
+        if none := [whole(budget) for budget, width in found.items() if width is None]:
+            beyond.append(f"{name} at {', '.join(none)}")
         if name in REFERENCES:
-            runs[name] = entry.at(max(FEWEST, drawn(by_width, most)))
+            taken = [width for width in found.values() if width is not None]
+            runs[name] = entry.at(max(FEWEST, drawn(by_width, most), *taken))
     told = (
         f"{data}: the widest at which at most {BEYOND:.0%} of the searches go beyond the budget, "
         f"of {counted(len(TRIED), 'width')} and between them by a line"
     )
+    if beyond:
+        told += f"; the least, although more do: {', '.join(beyond)}"
+        print(f"even the least width goes beyond: {', '.join(beyond)}", file=sys.stderr)
     return Widths(told, widths, runs)
 
 
@@ -128,8 +137,8 @@ def quantile(costs: Sequence[int]) -> float:
     return ordered[max(0, math.ceil((1 - BEYOND) * len(ordered)) - 1)]
 
 
-def widest(by_width: ByWidth, budget: int, least: int, most: float) -> int:
-    """The widest whose `quantile` is within the budget; `least` where none is.
+def widest(by_width: ByWidth, budget: int, least: int, most: float) -> int | None:
+    """The widest whose `quantile` is within the budget; None where even `least` is not.
 
     Searches that reach `most` were ended there: what that width costs is not known, and the line
     goes on from narrower ones. No width costs nothing.
@@ -138,9 +147,7 @@ def widest(by_width: ByWidth, budget: int, least: int, most: float) -> int:
     points = [(0, 0.0), *sorted((width, cost) for width, cost in known.items() if cost < most)]
     tried = range(least, WIDEST * least) if len(points) > 1 else ()
     within = [width for width in tried if line(points, width) <= budget]
-    if not within:
-        print(f"budget {whole(budget)}: even the least width goes beyond it", file=sys.stderr)
-    return max(within, default=least)
+    return max(within, default=None)
 
 
 def drawn(by_width: ByWidth, budget: float) -> int:

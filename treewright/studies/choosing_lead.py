@@ -23,9 +23,12 @@ def _votes(found: Choosing, rows: Sequence[HeldArm]) -> str:
     judged = by_name["history.last+weighted"].figures.accuracy
     beside = {(str(row.arm), row.n): row for row in rows if row.against is Against.MAJORITY}
     told = beside.get(("history.last+weighted", largest))
+    one, many = f"One solution is right in {percent(single)} %", f"a vote over {largest} in"
+    if judged is None:
+        return f"{one} and {many} {percent(vote)} %; the verifier's vote could not be measured."
     return (
-        f"One solution is right in {percent(single)} %, a vote over {largest} in {percent(vote)} % "
-        f"and the verifier's weighted vote over the same ones in {percent(judged)} %{_gap(told)}."
+        f"{one}, {many} {percent(vote)} % and the verifier's weighted vote over the same ones in "
+        f"{percent(judged)} %{_gap(told)}."
     )
 
 
@@ -33,8 +36,8 @@ def _gap(row: HeldArm | None) -> str:
     if row is None or row.found.difference is None:
         return ""
     word = "shown" if row.found.shown else "not shown"
-    ends = points_interval(row.found.ci95)
-    return f" ({points(row.found.difference)} points to the plain vote, {ends}, {word})"
+    ends = f", {points_interval(row.found.ci95)}" if row.found.ci95 else ""
+    return f" ({points(row.found.difference)} points to the plain vote{ends}, {word})"
 
 
 def _harm(rows: Sequence[HeldArm]) -> Iterator[str]:

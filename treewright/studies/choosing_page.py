@@ -88,13 +88,18 @@ def page(
 
 def headline(found: Choosing) -> str:
     """The most accurate arm over all candidates, and the oracle."""
-    top = max((curve.figures for curve in found.curves), key=lambda each: each.accuracy or 0.0)
-    best = f"`{top.arm}`, {percent(top.accuracy)} % ({ends(top.ci95)})"
+    known = [
+        each for each in (curve.figures for curve in found.curves) if each.accuracy is not None
+    ]
     ceiling = found.run.oracle([found.run.largest])
     any_right = f" Any of them is right in {percent(ceiling[0][1])} %." if ceiling else ""
-    return (
-        f"Highest of {len(found.curves)} arms at n = {top.n}, picked afterwards: {best}.{any_right}"
-    )
+    if not known:
+        return f"No arm could be decided.{any_right}"
+    top = max(known, key=lambda each: each.accuracy or 0.0)
+    alike = sum(each.accuracy == top.accuracy for each in known) - 1
+    others = f", and {counted(alike, 'other')} as often" if alike else ""
+    best = f"`{top.arm}`, {percent(top.accuracy)} % ({ends(top.ci95)}){others}"
+    return f"Highest of {len(known)} arms at n = {top.n}, picked afterwards: {best}.{any_right}"
 
 
 def left_out(found: Choosing) -> Iterator[str]:

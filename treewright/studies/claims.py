@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from treewright.arms.arm import Arm
-from treewright.arms.comparison import Comparison
+from treewright.arms.comparison import Comparison, Verdict
 from treewright.arms.marks import Marks
-from treewright.studies.cell_results import SAME, CellResult, graded, nearest, some
+from treewright.studies.cell_results import SAME, CellResult, closest, graded, some
 from treewright.studies.cells import WEIGHTED
 from treewright.studies.levels import Levels
 from treewright.studies.seen import Seen
@@ -46,7 +46,8 @@ class Claim:
     def held(self, found: Comparison) -> bool:
         """Whether it is so: a gain only where its 95 % interval lies above 0.
 
-        A search's gain counts only where it cost no more than its reference, give or take `SAME`.
+        Where all problems differ alike there is no interval, and it must be shown. A search's gain
+        counts only where it cost no more than its reference, give or take `SAME`.
         """
         gap = found.difference
         dear = found.cost_ratio is None or found.cost_ratio > 1 + SAME
@@ -54,7 +55,7 @@ class Claim:
             return False
         if self.at_most is not None:
             return 100 * gap <= self.at_most
-        above = found.ci95[0] > 0 if found.ci95 else gap > 0
+        above = found.ci95[0] > 0 if found.ci95 else found.verdict is Verdict.BETTER
         return above and 100 * gap >= (self.at_least or 0.0)
 
 
@@ -89,7 +90,7 @@ def searches(
             hard = some(each.marks, levels.hard) if levels.known else each.marks
             if not hard.right:
                 continue
-            theirs = nearest(hard, ladders[cell.budget])
+            theirs = closest(hard, ladders[cell.budget])
             name = f"{cell.strategy} − best-of-n"
             yield Claim(
                 name, hard, theirs, levels.told,

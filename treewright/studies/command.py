@@ -193,7 +193,8 @@ def described(job: Job) -> str:
     config, data = job.config, job.config.dataset
     models = [traits_of(side).model or "a double" for side in (config.policy, config.scorer)]
     return (
-        f"{len(job.dataset.samples)} problems of {data.name or data.path}, split {data.split}; "
+        f"{counted(len(job.dataset.samples), 'problem')} of {data.name or data.path}, "
+        f"split {data.split}; "
         f"policy {_shown(models[0])}, verifier {_shown(models[1])}, seed {config.seed}"
     )
 

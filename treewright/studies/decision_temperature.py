@@ -205,10 +205,9 @@ def table(found: Fitted) -> Iterator[str]:
         ],
     )
     mean, low, high = (signed(value, 3) for value in found.test.nll_difference)
-    yield (
-        f"On {found.test.split} dividing changes the NLL by {mean} ({low} to {high}), by paired "
-        "bootstrap over problems."
-    )
+    ends = f"{low} to {high}, by paired bootstrap over problems"
+    known = ends if found.test.problems > 1 else "one problem, which has no interval"
+    yield f"On {found.test.split} dividing changes the NLL by {mean} ({known})."
     if certain := found.validation.certain + found.test.certain:
         yield f"{counted(certain, 'solution')} judged 0 or 1: their log-odds are taken as ±36.7."
     yield "A run keeps the probabilities that it recorded: set the key, and run anew."

@@ -34,22 +34,23 @@ of best-of-n and majority are held to it one by one. A width is the same for all
 ones cost more than short ones under every strategy. `tokens` are those spent within the budget, in
 the mean (policy + verifier).
 
-**Answers.** How a strategy answers was fixed before any result was seen. The last two columns of
-the first table are differences in points to best-of-n (the verifier's weighted vote) and to
+**Answers.** How a strategy answers was fixed before any result was seen. The columns with a minus
+are differences in points to best-of-n (the verifier's weighted vote) and to
 majority, over the same problems and under the same budget, with 95 % intervals by paired bootstrap.
 Each row is compared with the n that costs what the row really spent; † marks a row that cost over
 {same} more or less than its reference all the same. **Bold** is shown: p < 0.05 by McNemar's exact
 or a randomisation test, after Holm over all {family} differences of this page.
 
-**Candidates.** In the second table, pass@N is the share of problems with a right candidate; beside
+**Candidates.** In the last table, pass@N is the share of problems with a right candidate; beside
 it how many candidates and different answers a problem has, and how many different steps were drawn
 for it, pruned ones too (steps of the same text at the same depth are one).
 """
 MEANT = """
 What the domain is meant to show. `pass@1` is the mean over all draws; a vote over 16 is the mean
 over all choices of 16. The interval is of each difference alone, p is after Holm over the page. A
-gain is held where it is large enough, its interval lies above 0 and, of a search, it cost at most
-{same} more than its reference.
+gain is held where it is large enough, its interval lies above 0 (where all problems differ alike
+there is none, and the gain must be shown) and, of a search, it cost at most {same} more than its
+reference.
 """
 
 

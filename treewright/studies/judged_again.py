@@ -17,6 +17,7 @@ from search.seeds import call_seed
 from treewright.arms.solved import Solved
 from treewright.cluster.cluster import Ports, open_cluster
 from treewright.config.config import Config
+from treewright.config.fingerprint import part_identity
 from treewright.files.reading import read_json
 from treewright.files.writing import write_text
 from treewright.studies.agreement import Calls, calls_of
@@ -60,8 +61,7 @@ async def judged_again(
     and `StudyError` for a file that is none.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    identity = blake2b(repr((config.scorer, config.seed, again)).encode(), digest_size=6)
-    name = f"judged-{identity.hexdigest()}.json"
+    name = f"judged-{identity(config, again)}.json"
     kept = recorded(folder, name)
     by_content = {content(path): path for path in paths}
     left = [path for key, path in by_content.items() if key not in kept]
@@ -76,11 +76,20 @@ async def judged_again(
     return {key: kept[key] for key in by_content}
 
 
+def identity(config: Config, again: int) -> str:
+    """What tells these judgements from others: the scorer, its model by content, and the seed."""
+    facts = part_identity(config, "scorer"), config.seed, again
+    return blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=6).hexdigest()
+
+
 def recorded(folder: Path, name: str) -> dict[str, Calls]:
-    """What was judged before; nothing where there is no such file."""
+    """What was judged before; nothing where there is no such file.
+
+    What failed says nothing of a path, and is not among it: it is asked again.
+    """
     try:
-        known = read_json(folder, name, LARGEST)
-        return {key: (tuple(steps), prefix, own) for key, (steps, prefix, own) in known.items()}
+        known = read_json(folder, name, LARGEST).items()
+        return {key: (tuple(steps), prefix, own) for key, (steps, prefix, own) in known if steps}
     except FileNotFoundError:
         return {}
     except (ValueError, TypeError, AttributeError) as error:

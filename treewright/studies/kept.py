@@ -11,13 +11,14 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from benchmarks.grading import Outcome
 from search.core import Missing, Score
 from treewright.arms.graded import Graded
+from treewright.comparing.pairing import ONLY_SPEED
 from treewright.config.fingerprint import fingerprint
 from treewright.files.writing import write_bytes
 from treewright.running.job import Job
@@ -47,14 +48,17 @@ class Kept:
     def read(self, job: Job) -> SeenRun | None:
         """What is kept of this very run, None where nothing is.
 
-        Raises `StudyError` for what is of another config, data or models, and for a damaged file.
+        Raises `StudyError` for what is of another config, data or models, and for a damaged file. A
+        file that does not say how it was graded is taken as it is: earlier versions wrote none.
         """
         path = self._path(job)
         if path is None or not path.exists():
             return None
         try:
             header, *problems = _lines(path)
-            same = header["fingerprint"] == fingerprint(job.config, job.dataset.digest)
+            said = _identity(job)
+            same = header["fingerprint"] == said["fingerprint"]
+            same = same and header.get("grading", said["grading"]) == said["grading"]
             run = SeenRun([_seen(each) for each in problems], int(header["failures"]))
         except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
             raise StudyError(
@@ -62,8 +66,8 @@ class Kept:
             ) from error
         if not same:
             raise StudyError(
-                f"{path}: is of another config, data, model or version: name another folder, or "
-                "remove it"
+                f"{path}: is of another config, data, model, version or grading: name another "
+                "folder, or remove it"
             )
         return run
 
@@ -72,8 +76,7 @@ class Kept:
         path = self._path(job)
         if path is None:
             return
-        said = {"fingerprint": fingerprint(job.config, job.dataset.digest)}
-        header = {"run": job.config.name, **said, "failures": run.failures}
+        header = {"run": job.config.name, **_identity(job), "failures": run.failures}
         lines = [header, *(_fields(each) for each in run.problems)]
         text = "".join(json.dumps(each, separators=(",", ":")) + "\n" for each in lines)
         try:
@@ -84,6 +87,16 @@ class Kept:
 
     def _path(self, job: Job) -> Path | None:
         return None if self.folder is None else self.folder / f"{job.config.name}{SUFFIX}"
+
+
+def _identity(job: Job) -> dict[str, str]:
+    """What tells this run's results from others: what was asked, and how it was graded."""
+    grading = job.config.grading
+    rules = {f.name: getattr(grading, f.name) for f in fields(grading) if f.name not in ONLY_SPEED}
+    return {
+        "fingerprint": fingerprint(job.config, job.dataset.digest),
+        "grading": json.dumps(rules, sort_keys=True),
+    }
 
 
 def _lines(path: Path) -> Iterator[Fields]:

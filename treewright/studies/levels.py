@@ -43,9 +43,11 @@ class Levels:
 
     @property
     def told(self) -> str:
-        """`levels 3 to 5`; `all levels` where there are none to tell apart."""
+        """Which are hard: `levels 3 to 5`, `level 3`; `all problems` where no level says so."""
         hard = [level for level in self.known if level >= HARD]
-        return f"levels {hard[0]} to {hard[-1]}" if len(hard) > 1 else "all problems"
+        if not hard:
+            return "all problems"
+        return f"levels {hard[0]} to {hard[-1]}" if len(hard) > 1 else f"level {hard[0]}"
 
 
 def _level(value: object) -> int | None:

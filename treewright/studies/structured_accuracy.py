@@ -28,7 +28,7 @@ from engines.tokenizer import HfTokenizer, TokenizerError
 from policies.structured import StructuredConfig
 from search.core import Prefix, StopReason
 from search.structured_protocol import CountTokens, ResponseFormat
-from search.wording import interval, percent
+from search.wording import counted, interval, percent
 from treewright.comparing.finished_run import read as replay
 from treewright.errors import ConfigError
 from treewright.running.recorded import RecordedRun
@@ -45,12 +45,14 @@ ENDED = (StopReason.EOS, StopReason.INVALID)
 class Responses:
     """The responses of a run to each question, in the order of its candidates.
 
-    `lengths_checked` says whether the policy's tokenizer was at hand.
+    `count_tokens`: None where the policy's tokenizer was not at hand. `failures`: questions without
+    a result, which are in no figure.
     """
 
     recorded: RecordedRun
     answered: tuple[tuple[Answered, ...], ...]
     count_tokens: CountTokens | None
+    failures: int = 0
 
     @property
     def first(self) -> list[Answered]:
@@ -81,16 +83,17 @@ async def read(path: Path) -> Responses:
     if grading != "option":
         hint = "multiple choice is graded with kind option"
         raise ConfigError(str(path), "grading.kind", grading, "has no structured responses", hint)
-    solved = (await replay(recorded)).solved
+    finished = await replay(recorded)
     samples = {sample.problem.id: sample for sample in recorded.dataset.samples}
     answered = tuple(
         tuple(
             answer_of(samples[item.problem_id], each.path, path)
             for each in item.search.result.candidates
         )
-        for item in solved
+        for item in finished.solved
     )
-    return Responses(recorded, answered, token_counter(recorded.config.policy))
+    counter = token_counter(recorded.config.policy)
+    return Responses(recorded, answered, counter, finished.failures)
 
 
 def answer_of(sample: Sample, response: Prefix, run: Path) -> Answered:
@@ -147,6 +150,9 @@ def table(responses: Responses) -> Iterator[str]:
     yield from (f"* {reason}: {count}" for reason, count in every.reasons.items())
     if not every.reasons:
         yield "* none"
+    if responses.failures:
+        yield ""
+        yield f"In no figure: {counted(responses.failures, 'question')} that failed."
 
 
 MEANINGS: Mapping[str, str] = {
@@ -173,6 +179,7 @@ def figures(responses: Responses) -> dict[str, object]:
     """The same as one JSON object."""
     return {
         "questions": len(responses.answered),
+        "failures": responses.failures,
         "lengths_checked": responses.count_tokens is not None,
         "first": asdict(responses.accuracies(responses.first)),
         "all": asdict(responses.accuracies(responses.all)),

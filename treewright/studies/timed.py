@@ -6,10 +6,12 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from hashlib import blake2b
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from treewright.config.config import Config
+from treewright.config.fingerprint import part_identity
 from treewright.files.reading import read_json
 from treewright.files.writing import write_text
 from treewright.running.job import Job
@@ -34,9 +36,17 @@ async def timed(configs: Mapping[str, Config], times: int, folder: Path) -> dict
 
 
 def identity(configs: Mapping[str, Config]) -> str:
-    """What tells these measurements from others."""
-    return repr(sorted((name, repr(config.dataset), repr(config.policy), repr(config.scorer),
-                        repr(config.strategy)) for name, config in configs.items()))  # fmt: skip
+    """What tells these measurements from others: all but a config's name and place counts."""
+    return blake2b(
+        repr(sorted((name, _facts(config)) for name, config in configs.items())).encode(),
+        digest_size=16,
+    ).hexdigest()
+
+
+def _facts(config: Config) -> tuple[str, ...]:
+    parts = config.dataset, config.policy, config.scorer, config.strategy, config.cluster
+    models = [part_identity(config, section) for section in ("policy", "scorer")]
+    return tuple(map(repr, (config.seed, *parts, *models)))
 
 
 def recorded(folder: Path, configs: Mapping[str, Config]) -> dict[str, list[float]]:

@@ -9,7 +9,7 @@ from statistics import median
 from search.core import Origin
 from treewright.arms.comparison import Comparison
 from treewright.arms.marks import Marks
-from treewright.ledger import Account, Ledger
+from treewright.ledger import Account, Ledger, summed
 from treewright.studies.agreement import Agreement
 from treewright.studies.judged_again import Sampled
 from treewright.studies.ways import NAIVE, Trial
@@ -19,27 +19,34 @@ from treewright.studies.ways import NAIVE, Trial
 class Tried:
     """A trial and its figures; none of one that was skipped.
 
-    `ledger` is over `problems`, `naive` that of the naive way. `origins` counts judgements by how
-    they came about. `sampled`: judgements that were not made whole. `agreement`: theirs with whole
-    ones; `itself`: of whole ones with whole ones of another seed, on the same paths. `versus`: its
-    accuracy against the naive way's.
+    `ledgers`: of each problem with a result by its id; `naive`: those of the naive way. `origins`
+    counts judgements by how they came about. `sampled`: judgements that were not made whole.
+    `agreement`: theirs with whole ones; `itself`: of whole ones with whole ones of another seed, on
+    the same paths. `versus`: its accuracy against the naive way's.
     """
 
     trial: Trial
     marks: Marks | None = None
-    ledger: Ledger | None = None
-    problems: int = 0
+    ledgers: Mapping[str, Ledger] = field(default_factory=dict)
     failures: int = 0
     origins: Mapping[Origin, int] = field(default_factory=dict)
     sampled: Sequence[Sampled] = ()
     agreement: Agreement | None = None
     itself: Agreement | None = None
     versus: Comparison | None = None
-    naive: Ledger | None = None
+    naive: Mapping[str, Ledger] = field(default_factory=dict)
+
+    @property
+    def problems(self) -> int:
+        """How many have a result."""
+        return len(self.ledgers)
 
     @property
     def generated(self) -> float | None:
-        """Tokens that the verifier wrote, as a ratio to the naive way; None where unknown."""
+        """Tokens that the verifier wrote, as a ratio to the naive way; None where unknown.
+
+        Over the problems that both have a result of.
+        """
         return self._ratio(lambda side: side.generated)
 
     @property
@@ -48,18 +55,19 @@ class Tried:
         return self._ratio(computed)
 
     def _ratio(self, of: Callable[[Account], int | None]) -> float | None:
-        if self.ledger is None or self.naive is None:
-            return None
-        ours, theirs = of(self.ledger.verifier), of(self.naive.verifier)
+        both = self.ledgers.keys() & self.naive.keys()
+        ours, theirs = (
+            of(summed([side[id].verifier for id in both])) for side in (self.ledgers, self.naive)
+        )
         return ours / theirs if ours is not None and theirs else None
 
     @property
     def sides(self) -> tuple[float | None, float | None, float | None]:
         """Per problem: policy's computed tokens, the verifier's, and those that it generated."""
-        if self.ledger is None or not self.problems:
+        if not self.problems:
             return None, None, None
-        verifier = self.ledger.verifier
-        told = (computed(self.ledger.policy), computed(verifier), verifier.generated)
+        whole = Ledger.sum(list(self.ledgers.values()))
+        told = (computed(whole.policy), computed(whole.verifier), whole.verifier.generated)
         policy, all_of_it, written = (
             None if each is None else each / self.problems for each in told
         )

@@ -80,10 +80,10 @@ async def measured(trial: Trial, jobs: Sequence[Job], again: int) -> Tried:
     marks = run.first(WEIGHTED, run.largest)
     if not marks.right:
         raise StudyError(f"{trial.config.name}: no answer could be decided")
-    ledger = Ledger.of([item.search for item in solved])
+    ledgers = {item.problem_id: Ledger.of([item.search]) for item in solved}
     origins = [each.origin for item in solved for each in item.search.judgements.values()]
     counts = {origin: origins.count(origin) for origin in dict.fromkeys(origins)}
-    return Tried(trial, marks, ledger, len(solved), failures, counts, tuple(sampled(solved, again)))
+    return Tried(trial, marks, ledgers, failures, counts, tuple(sampled(solved, again)))
 
 
 async def agreed(rows: Sequence[Tried], options: argparse.Namespace, folder: Path) -> list[Tried]:
@@ -118,7 +118,7 @@ def together(rows: Sequence[Tried]) -> tuple[Tried, ...]:
     }
     found = dict(zip(pairs, compare([(a, b) for a, b in pairs.values() if a and b]), strict=True))
     return tuple(
-        replace(row, versus=found.get(at), naive=naive[row.trial.strategy].ledger)
+        replace(row, versus=found.get(at), naive=naive[row.trial.strategy].ledgers)
         for at, row in enumerate(rows)
     )
 

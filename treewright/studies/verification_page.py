@@ -38,7 +38,8 @@ TOLD = """
 Accuracy is that of the verifier's weighted vote over what a search returns. Tokens are per problem:
 `policy` and `verifier` count what went through each model, prompt tokens that its run's own prefix
 cache did not hold and generated ones; `of it generated` are those that the verifier wrote. The two
-ratios are to the naive way of the same strategy. `− naive` is the difference of accuracy in points
+ratios are to the naive way of the same strategy, over the problems that both ways have a result of.
+`− naive` is the difference of accuracy in points
 over the same problems, with its 95 % interval by paired bootstrap; **bold** is shown: p < 0.05 by
 McNemar's exact test, after Holm over all {family} differences of this page.
 """

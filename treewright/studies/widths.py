@@ -6,6 +6,7 @@ all problems, so a long one costs more than a short one, under every strategy.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from treewright.errors import ConfigError, suggest
 SHIPPED = Path(__file__).with_name("strategies_widths.yaml")
 BUDGETS = (3000, 6000, 12_000)
 """Tokens per problem that widths are chosen for."""
+DRAWN = re.compile(r"n=([0-9]{1,9})")
 NOTE = """# How wide each strategy is at each budget of `python -m treewright.studies.strategies`.
 # `python -m treewright.studies.choose_widths` writes such a file.
 """
@@ -46,6 +48,22 @@ class Widths:
         if budget not in known:
             raise not_in_table("--budgets", budget, map(str, known))
         return known[budget]
+
+    def run(self, strategy: str) -> str:
+        """Of a strategy that draws. Raises `ConfigError` where none is known."""
+        if strategy not in self.runs:
+            hint = "choose_widths writes how many solutions its one run draws"
+            raise ConfigError("command line", f"--widths runs.{strategy}", None, "missing", hint)
+        return self.runs[strategy]
+
+    def draws(self, strategy: str, width: str, run: str) -> int:
+        """How many of its run's solutions such a width is. Raises `ConfigError` for more."""
+        found = [DRAWN.fullmatch(said) for said in (width, run)]
+        some, all_of_them = (int(each[1]) if each else 0 for each in found)
+        if not 0 < some <= all_of_them:
+            problem, hint = "is no number of its run's solutions", f"its run draws {run}"
+            raise ConfigError("command line", f"--widths {strategy}", width, problem, hint)
+        return some
 
     def yaml(self) -> str:
         """As a file."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from search.wording import counted, number, percent, points, points_interval
+from treewright.arms.arm import Arm
 from treewright.arms.comparison import Comparison, compare
 from treewright.arms.marks import Marks
 from treewright.config.kinds import kind_of
@@ -14,18 +16,21 @@ from treewright.sweeping.shared_run import Figures, SharedRun
 
 TOLD = 4
 """Differences that are told one by one."""
+Reading: TypeAlias = tuple[int, str, str, str]
+"""The number of a run, an arm, and by which rules its answers are graded and scored."""
 
 
 @dataclass(frozen=True)
 class Held:
     """An arm of a cell against that of the cell which all are held against, by their numbers.
 
-    `run`: the number of the run that the cell is read from. `name`: strategy and arm, in words.
+    `reading`: what tells our figures from others. `name`: strategy and arm, in words; `reference`
+    likewise, with its accuracy over all its problems, as the table has it.
     """
 
     ours: int
     theirs: int
-    run: int
+    reading: Reading
     name: str
     reference: str
     found: Comparison
@@ -34,7 +39,7 @@ class Held:
 def held_against(figures: Iterable[tuple[SharedRun, Cell, Figures]]) -> list[Held]:
     """Every arm against the reference, as one family; none where no cell is one.
 
-    Each arm of each run is there once, under the first cell that reports it. The reference is the
+    Each reading of a run is there once, under the first cell that reports it. The reference is the
     last arm of its cell: what is chosen by a score stands behind what is not.
     """
     listed = list(figures)
@@ -48,24 +53,32 @@ def held_against(figures: Iterable[tuple[SharedRun, Cell, Figures]]) -> list[Hel
     )
     if reference is None:
         return []
-    ours = list(_others(listed, reference[0].number, reference[2]))
-    pairs = [(marks, reference[2]) for _, _, marks in ours]
+    run, chosen, theirs = reference
+    ours = list(_others(listed, reading(run, chosen, theirs.arm)))
+    found = compare([(marks, theirs) for _, _, marks in ours])
+    name = f"{named(chosen, theirs)}: {percent(theirs.figures.accuracy)} %"
     return [
-        Held(cell.number, reference[1].number, run.number, named(cell, marks),
-             named(reference[1], reference[2]), found)
-        for (run, cell, marks), found in zip(ours, compare(pairs), strict=True)
-    ]  # fmt: skip
+        Held(cell.number, chosen.number, own, named(cell, marks), name, each)
+        for (own, cell, marks), each in zip(ours, found, strict=True)
+    ]
 
 
 def _others(
-    listed: Sequence[tuple[SharedRun, Cell, Figures]], run: int, marks: Marks
-) -> Iterator[tuple[SharedRun, Cell, Marks]]:
-    seen = {(run, marks.arm)}
-    for each, cell, figures in listed:
-        for mark in figures.marks:
-            if (each.number, mark.arm) not in seen:
-                seen.add((each.number, mark.arm))
-                yield each, cell, mark
+    listed: Sequence[tuple[SharedRun, Cell, Figures]], reference: Reading
+) -> Iterator[tuple[Reading, Cell, Marks]]:
+    seen = {reference}
+    for run, cell, figures in listed:
+        for marks in figures.marks:
+            own = reading(run, cell, marks.arm)
+            if own not in seen:
+                seen.add(own)
+                yield own, cell, marks
+
+
+def reading(run: SharedRun, cell: Cell, arm: Arm) -> Reading:
+    """What decides an arm's figures in a cell: others that say the same have the same."""
+    missing = str(cell.config.missing) if arm.aggregation else ""
+    return run.number, str(arm), repr(cell.config.grading), missing
 
 
 def named(cell: Cell, marks: Marks) -> str:
@@ -82,16 +95,15 @@ def conclusion(held: Sequence[Held]) -> str:
         key=lambda each: -abs(each.found.difference or 0),
     )
     parts = [told(each) for each in shown[:TOLD]]
-    if len(shown) > TOLD:
-        parts.append(f"{len(shown) - TOLD} more differ")
+    if more := len(shown[TOLD:]):
+        parts.append(f"{more} more {'differs' if more == 1 else 'differ'}")
     silent = [each for each in held if not each.found.shown]
     if len(silent) > TOLD:
         parts.append(f"{len(silent)} others are not shown to differ")
     else:
         parts += [told(each) for each in silent]
     first = held[0]
-    accuracy = percent(first.found.theirs.figures.accuracy)
-    return f"Against cell {first.theirs} ({first.reference}: {accuracy} %), {'; '.join(parts)}."
+    return f"Against cell {first.theirs} ({first.reference}), {'; '.join(parts)}."
 
 
 def told(each: Held) -> str:

@@ -17,7 +17,7 @@ from treewright.config.steering import strategy_told
 from treewright.hiding import hide
 from treewright.running.series import by_engines
 from treewright.running.table import left_out, without_answer
-from treewright.sweeping.held_against import conclusion, held_against
+from treewright.sweeping.held_against import conclusion, held_against, reading
 from treewright.sweeping.index import Index
 from treewright.sweeping.plan import SweepPlan
 from treewright.sweeping.shared_run import SharedRun
@@ -65,7 +65,8 @@ def print_results(index: Index) -> None:
     steers = ["steered by"] if any(map(steering, index.runs)) else []
     columns = Place.SWEEP.columns
     held = held_against(index.figures())
-    against = {(each.run, each.found.ours.arm): each.found for each in held}
+    against = {each.reading: each.found for each in held}
+    sources = {cell.number: (run, cell) for run in index.runs for cell in run.cells}
     figures = ["arm", *(column.narrow or column.heading for column in columns)]
     figures += [f"− cell {held[0].theirs}", "95 % CI of that"] if held else []
     table = _table(["cells", *keys], [*steers, *figures, "run"])
@@ -73,7 +74,7 @@ def print_results(index: Index) -> None:
     for (number, values, arm), cells in same_arms(index, keys).items():
         told = [str(arm.arm), *(column.text(arm) for column in columns)]
         if held:
-            found = against.get((number, str(arm.arm)))
+            found = against.get(reading(*sources[cells[0]], arm.arm))
             told += [points(found.difference), points_interval(found.ci95)] if found else [DASH] * 2
         by = [steered[number]] if steers else []
         _row(table, [", ".join(map(str, cells)), *values, *by, *told, number])

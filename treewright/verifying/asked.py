@@ -141,6 +141,9 @@ def _check_judges(config: Config) -> None:
         Judges.OUTCOME: "judges finished solutions as a whole, not their steps",
         Judges.NOTHING: "judges nothing",
     }
-    if problem := problems.get(traits.judges):
+    problem = problems.get(traits.judges)
+    if traits.by_sureness and not traits.within:
+        problem = "judges by the log-probabilities of a policy, and these solutions have none"
+    if problem:
         key, hint = f"scorer.{traits.judges_key}", "take one that judges steps, as kind thinkprm"
         raise ConfigError(config.name, key, None, problem, hint)

@@ -125,8 +125,13 @@ def first_below(said: Floats, threshold: float) -> Ints:
 
 
 def average_f1(table: JudgedTable) -> Statistic:
-    """ProcessBench's F1 of each subset, averaged over them."""
-    return average_of([subset["f1"] for subset in by_subset(table).values()])
+    """ProcessBench's F1 of each subset that has one, averaged over them.
+
+    A resample in which one of these has none has no average: that of the others is another figure.
+    """
+    ones = np.ones(len(table.labels))
+    found = [subset["f1"] for subset in by_subset(table).values()]
+    return average_of([f1 for f1 in found if not np.isnan(f1(ones))])
 
 
 def by_subset(table: JudgedTable) -> dict[str, dict[str, Statistic]]:

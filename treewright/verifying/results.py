@@ -115,12 +115,14 @@ class Results:
 async def known_of(verification: Verification) -> Known:
     """All judgements of a verification that has begun, those that are missing made now.
 
-    Of a complete one its journal is read, and nothing is written.
+    Of a complete one its journal is read, and nothing is written, unless that has lost some.
     """
-    if not verification.complete:
-        return await finish(verification)
-    with Journal.open(verification.run.journal, readonly=True) as journal:
-        return await recorded(verification, journal)
+    if verification.complete:
+        with Journal.open(verification.run.journal, readonly=True) as journal:
+            known = await recorded(verification, journal)
+        if not known.pending:
+            return known
+    return await finish(verification)
 
 
 def told(estimate: Estimate) -> dict[str, Any]:
