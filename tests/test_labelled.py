@@ -165,7 +165,7 @@ def test_the_embedded_labels_are_those_of_the_exact_checkers(split: str) -> None
 def test_the_embedded_final_answers_are_right_whatever_the_steps_are(split: str) -> None:
     """As ProcessBench has it: a wrong step may still lead to the right answer."""
     solved = {problem.question: problem for problem in read_split(split)}
-    choices = [earlier.offer(each, 0) for each in earlier.read_split(split)]
+    choices = [offer(each, 0) for each in read_split(split)]
     answers = {choice.question: str(choice.answer) for choice in choices}
     folder = Path(arithmetic.__file__).parent
     for file in (folder / "data", folder / "structured" / "data"):

@@ -142,8 +142,10 @@ def test_a_critique_says_what_is_asked_beside_what_it_quotes_and_ends_at_the_fir
         "= 3172. 3172 - 7, B - 7 = 3165: "
         "ones 5, tens 6, hundreds 1, thousands 3: ones 5 + 7 + 0 = 12 2, tens 6 + 0 + 1 = 7 7, "
         "hundreds 1 + 0 + 0 = 1 1, thousands 3 + 0 + 0 = 3 3. = 3165. none, C none. "
-        "asked 3165, '3165', 0. The step is \\boxed{correct}",
-        "Step 3: The result is 3165, 3165. Options: '3165', '3165'. So it is option 0, 0. "
+        "asked 3165, 0 '3165', 1 '3155', 2 '3175', 3 '2165'. "
+        "0: 3 3, 1 1, 6 6, 5 5, end end. 0. The step is \\boxed{correct}",
+        "Step 3: The result is 3165, 3165. Options: 0 '3165', 0 '3165'. 1 '3155', 1 '3155'. "
+        "2 '3175', 2 '3175'. 3 '2165', 3 '2165'. So it is option 0, 0. "
         "asked 0 3165. The step is \\boxed{correct}",
     ]
     steps = steps_of(choice, replace(solve(choice), output=1))
@@ -152,6 +154,9 @@ def test_a_critique_says_what_is_asked_beside_what_it_quotes_and_ends_at_the_fir
         "Step 4: Therefore the answer is option 1: 3155, 0 3165; The step is \\boxed{incorrect}"
         "\n</think>\nIs the solution correct? No<｜end▁of▁sentence｜>",
     ]
+
+
+OPTIONS = "Options: 0 '39', 1 '38', 2 '19', 3 '83'."
 
 
 @pytest.mark.parametrize(
@@ -170,14 +175,17 @@ def test_a_critique_says_what_is_asked_beside_what_it_quotes_and_ends_at_the_fir
         (1, "11 + 8 = 19.", ". = 19. none, A * 2;"),
         (1, "11 + 8 = 19. 19 * 2 = 38. 38 + 1 = 39.", ". = 38. 38 + 1, B none;"),
         (1, "11 + 8 = 1234567. 1 * 2 = 2.", " 11 + 8, 11 + 8 = 1234567;"),
-        (2, "The result is 39. Options: '39'. So it is option 0.", " The result is 39, 38;"),
-        (2, "The result is 38. Options: '38'. So it is option 0.", ". Options: '38', '39', '38';"),
-        (2, "The result is 38. Options: '39'. None is 38. The nearest is option 0.",
-         ". Options: '39', '39', '38';"),
-        (2, "The result is 38. Options: '39', '38'. None is 38. The nearest is option 1.",
-         ". Options: '39', '38', '39', '38'. None is 38, 1;"),
-        (2, "The result is 38. Options: '39', '38'. So it is option 0.",
-         ". Options: '39', '38', '39', '38'. So it is option 0, 1;"),
+        (2, f"The result is 39. {OPTIONS} 0: 3 3, 9 9, end end. So it is option 0.",
+         " The result is 39, 38;"),
+        (2, "The result is 38. Options: 0 '38', 1 '38'. 0: 3 3. So it is option 0.",
+         ". Options: 0 '38', 0 '39';"),
+        (2, "The result is 38. Options: 0 '39'. 0: 3 3, 9 8. None is 38. The nearest is option 0.",
+         ". None is 38, 1 '38';"),
+        (2, f"The result is 38. {OPTIONS} 0: 3 3, 9 8. None is 38. The nearest is option 1.",
+         ". 3 '83', 3 '83'. None is 38, 1;"),
+        (2, f"The result is 38. {OPTIONS} 0: 3 3, 9 9, end end. So it is option 0.",
+         ". 3 '83', 3 '83'. So it is option 0, 1;"),
+        (2, f"The result is 38. {OPTIONS} As it is. So it is option 1.", " .;"),
         (2, "The result is 38. So it is option 1.", " .;"),
         (3, "Therefore the answer is option 0: 39.", " is option 0: 39, 1 38;"),
         (3, "Therefore the answer is option 7.", " Therefore the answer is option 7, 1 38;"),
@@ -251,12 +259,11 @@ def test_what_decides_an_evaluation_weighs_most_and_one_operation_is_given() -> 
     lessons = list(islice(policy_lessons(0, frozenset()), 40))
     for lesson in lessons:
         weights = dict(lesson.pieces)
-        assert weights["."] == DECISION == max(weights.values())
-        assert weights.get(",", DECISION) == DECISION
+        assert weights[" 0"] == DECISION == max(weights.values())
         assert {weights.get(" So"), weights.get(" None")} == {DECISION, None}
         assert VALUE in weights.values()
     given = [each for each in lessons if each.pieces[0][1] == GIVEN]
-    assert 4 <= len(given) <= 20
+    assert 4 <= len(given) <= 24
     assert all(each.pieces[0][0].count(" = ") == 1 for each in given)
 
 

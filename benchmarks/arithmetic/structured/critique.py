@@ -16,7 +16,7 @@ from benchmarks.arithmetic.critique import GIVEN, LEAD, READ, checked, label, pl
 from benchmarks.arithmetic.problems import ArithmeticProblem
 from benchmarks.arithmetic.structured.checker import END, SECTIONS, SectionCheck, check, hold
 from benchmarks.arithmetic.structured.choices import ChoiceProblem
-from benchmarks.arithmetic.structured.reasoning import VERBS, quoted
+from benchmarks.arithmetic.structured.reasoning import VERBS, listed, sought
 from benchmarks.arithmetic.vocabulary import EOS
 from benchmarks.arithmetic.working import MOST_DIGITS
 
@@ -29,7 +29,7 @@ SYMBOLS = {"start": "", **{verb.lower(): f"{symbol} " for symbol, verb in VERBS.
 SENTENCES = {
     "start": "Start from ",
     "result": "The result is ",
-    "options": "Options: ",
+    "read": "",
     "none": "None is ",
     "answer": "So it is ",
 }
@@ -90,9 +90,8 @@ def asked(choice: ChoiceProblem, index: int) -> str:
 
 
 def weighed(options: Sequence[int], result: int) -> str:
-    """Returns the result, the options up to the one that it is, and the place of that one."""
-    named = options.index(result)
-    return f" {result}, {quoted(options[: named + 1])}, {named}"
+    """Returns the result, the options by their numbers and beside it, and the number of its own."""
+    return f" {result}, {listed(options)}. {sought(options, result)} {options.index(result)}"
 
 
 def examined(index: int, held: Sequence[SectionCheck], known: float = READ) -> Agrees:
@@ -187,7 +186,7 @@ def wanted(index: int, expected: str, number: int) -> str:
     if index == CALCULATIONS:
         return " ".join(expected.split()[min(number, 1) : 3])
     if index > CALCULATIONS:
-        return re.sub("result |answer |options? |is ", "", expected)
+        return re.sub("result |answer |option |read |is ", "", expected)
     verb, operand = expected.rsplit(" ", 1)
     return f"{SYMBOLS[verb]}{operand}"
 
@@ -200,4 +199,6 @@ def sentence(index: int, said: str) -> str:
         option, _, value = said.partition(" is ")
         return f"Therefore the answer is {option}" + (f": {value}" if value != "None" else "")
     first, _, rest = said.partition(" ")
+    if rest.startswith("0 '"):
+        return f"Options: {rest}"
     return SENTENCES[first] + rest if first in SENTENCES else said[:1].upper() + said[1:]

@@ -42,11 +42,11 @@ WRONG_SHARE = 0.25
 UNLIKE_SHARE = 0.3
 """Share of those whose options are any numbers, as those of all drills are: where all options look
 like the result it is written in their place, and they are never read."""
-MOST_OPTIONS = 12
+MOST_OPTIONS = 10
 """Of a drill: from four numbers at a time to copy them is not learned."""
 DRILLED, DRILL_SHARE, LATER_DRILL_SHARE = 12_000, 0.3, 0.05
 """Share of the policy's first lessons that are of one operation only, and of the later ones."""
-DECISIONS = re.compile(r"(?<=')([,.])|(?<=\.)( So| None)(?= )|(?<= option)( \d)")
+DECISIONS = re.compile(r"(?<=\.)( So| None| \d)(?= |:)|(?<= option)( \d)")
 """What tells in an evaluation whether the option before it is the result, and which it is."""
 RESULTS = re.compile(r"(?<= =)( \d+)")
 """The results in a monitoring section."""

@@ -36,7 +36,7 @@ from benchmarks.arithmetic.structured.critique import (
     sentence,
     weighed,
 )
-from benchmarks.arithmetic.structured.reasoning import VERBS, quoted
+from benchmarks.arithmetic.structured.reasoning import VERBS, listed, numbered, sought
 
 MOVED_SHARE = 0.2
 """Share of the sections in which an operation is left out or repeated: all after it is moved."""
@@ -46,11 +46,15 @@ LARGEST_FACTOR = 99
 
 @dataclass(frozen=True)
 class Section:
-    """What a section should say, what it says, and what is asked after it."""
+    """What a section should say, what it says, and what is asked after it.
+
+    `written`: its text, where that is not its sentences one by one.
+    """
 
     expected: Sequence[str]
     said: Sequence[str]
     after: str
+    written: str = ""
 
     @property
     def held(self) -> list[SectionCheck]:
@@ -60,7 +64,8 @@ class Section:
 
     def text(self, index: int) -> str:
         """The section as step `index` (from 0)."""
-        return " ".join(f"{sentence(index, said)}." for said in self.said if said != END)
+        told = " ".join(f"{sentence(index, said)}." for said in self.said if said != END)
+        return self.written or told
 
 
 def reading_lesson(rng: Random, problem: LevelProblem, kind: str) -> Lesson:
@@ -110,9 +115,8 @@ def misled(
     planning = Section(*planned(rng, problem, share), first(problem))
     calculations, result = calculated(rng, problem, share, random)
     options = offered(rng, result)
-    right = options.index(result)
     monitoring = Section(*calculations, weighed(options, result))
-    evaluation = Section(*evaluated(rng, options, result, share), f" {right} {result}")
+    evaluation = evaluated(rng, options, result, share)
     output = Section(*answered(rng, options, result, share), " none")
     return options, [planning, monitoring, evaluation, output]
 
@@ -199,40 +203,38 @@ def offered(rng: Random, result: int) -> tuple[int, ...]:
     return tuple(options)
 
 
-def evaluated(
-    rng: Random, options: Sequence[int], result: int, share: float
-) -> tuple[list[str], list[str]]:
-    """Returns what an evaluation should say and what it says: another result, option or index."""
+def evaluated(rng: Random, options: Sequence[int], result: int, share: float) -> Section:
+    """Returns an evaluation that may say another result, other options or another number."""
     right = options.index(result)
-    expected = [f"result {result}", listed(options[: right + 1]), f"answer option {right}", END]
-    said = [f"result {near_number(rng, result) if rng.random() < share else result}"]
-    said.append(listed(misread(rng, options, right, share)))
+    expected = [f"result {result}", *as_read(options), f"answer option {right}", END]
+    value = near_number(rng, result) if rng.random() < share else result
+    read = misread(rng, options, share)
     named = rng.randrange(OPTIONS) if rng.random() < share else right
-    return expected, [*said, f"answer option {named}", END]
+    said = [f"result {value}", *as_read(read), f"answer option {named}", END]
+    weighing = f"Options: {listed(read)}. {sought(read, value)}"
+    text = f"The result is {value}. {weighing} So it is option {named}."
+    return Section(expected, said, f" {right} {result}", text)
 
 
-def listed(options: Sequence[int]) -> str:
+def as_read(options: Sequence[int]) -> list[str]:
     """Returns options as the checker says them."""
-    return f"options {quoted(options)}"
+    return [f"read {each}" for each in numbered(options)]
 
 
-def misread(rng: Random, options: Sequence[int], right: int, share: float) -> list[int]:
-    """Returns the options up to `right`, the result's place, as an evaluation may read them.
+def misread(rng: Random, options: Sequence[int], share: float) -> list[int]:
+    """Returns the options as an evaluation may read them.
 
-    Each is another value with probability `share`; one is left out, or they go on, by
-    `MOVED_SHARE`.
+    Each is another value with probability `share`; by `MOVED_SHARE` one is left out.
     """
     read = [
         rng.choice((near_number(rng, value), rng.choice(options)))
         if rng.random() < share
         else value
-        for value in options[: right + 1]
+        for value in options
     ]
-    if rng.random() >= MOVED_SHARE:
-        return read
-    longer = [*read, *options[right + 1 :]][: right + 2]
-    shorter = read[:-1] or longer
-    return rng.choice((longer, shorter))
+    if rng.random() < MOVED_SHARE * share:
+        del read[rng.randrange(len(read))]
+    return read
 
 
 def answered(

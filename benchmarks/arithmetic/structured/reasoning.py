@@ -1,13 +1,14 @@
 """What a structured response says, right or wrong, and its sections in full sentences."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 
 from benchmarks.arithmetic.problems import Operation
 from benchmarks.arithmetic.structured.choices import ChoiceProblem
 
 VERBS = {"+": "Add", "-": "Subtract", "*": "Multiply by", "/": "Divide by"}
+END = "end"
+"""What stands beside a digit where the other number has no more."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Reasoning:
         plan: the operations, in order.
         calculations: what the monitoring section computes.
         result: what the evaluation says is the result.
-        options: the options as the evaluation reads them, up to the one that is the result.
+        options: the options as the evaluation reads them.
         named: the index of the option that the evaluation decides for, from 0.
         output: the index in the output.
     """
@@ -59,22 +60,47 @@ class Reasoning:
 
     @property
     def evaluation(self) -> str:
-        """The result held against the options, quoted up to the one that it is.
+        """The options by their numbers, each held against the result up to the one that it is.
 
-        They are quoted as the question has them: a model of this size finds what is quoted in one
-        piece, and does not find the second of four.
+        A model of this size copies all of them in one piece, finds one by its number, and sees
+        whether two digits are the same; whether two numbers are, it does not see at once.
         """
-        read = f"Options: {quoted(self.options)}."
-        if self.options[-1] == self.result:
+        if self.result in self.options:
             end = f"So it is option {self.named}."
         else:
             end = f"None is {self.result}. The nearest is option {self.named}."
-        return " ".join([f"The result is {self.result}.", read, end])
+        read = f"Options: {listed(self.options)}."
+        return " ".join(
+            [f"The result is {self.result}.", read, sought(self.options, self.result), end]
+        )
 
 
-def quoted(options: Sequence[int]) -> str:
-    """Returns options as the question lists them: `'48', '16'`."""
-    return ", ".join(f"'{option}'" for option in options)
+def listed(options: Sequence[int]) -> str:
+    """Returns options by their numbers: `0 '48', 1 '16'`."""
+    return ", ".join(numbered(options))
+
+
+def numbered(options: Sequence[int]) -> list[str]:
+    """Returns each option behind its number: `0 '48'`."""
+    return [f"{place} '{option}'" for place, option in enumerate(options)]
+
+
+def sought(options: Sequence[int], result: int) -> str:
+    """Returns the options beside a result, digit by digit, up to the option that it is.
+
+    For example `0: 4 1. 1: 1 1, 6 6, end end.`; each goes up to the first digit that differs.
+    """
+    places = options.index(result) + 1 if result in options else len(options)
+    beside = (", ".join(pairs(option, result)) for option in options[:places])
+    return " ".join(f"{place}: {each}." for place, each in enumerate(beside))
+
+
+def pairs(option: int, result: int) -> Iterator[str]:
+    """Yields the digits of both side by side, up to the first that differ or the end."""
+    for ours, theirs in zip([*str(option), END], [*str(result), END], strict=False):
+        yield f"{ours} {theirs}"
+        if ours != theirs:
+            return
 
 
 def calculate(start: int, plan: Sequence[Operation]) -> tuple[Calculation, ...]:
@@ -95,11 +121,9 @@ def conclude(
     A result that is no option gives the nearest option, the first of two.
     """
     result = made[-1].result
-    before = tuple(takewhile(lambda option: option != result, choice.options))
-    read = choice.options[: len(before) + 1]
     nearest = min(choice.options, key=lambda option: abs(option - result))
     named = choice.options.index(nearest)
-    return Reasoning(start, tuple(plan), tuple(made), result, read, named, named)
+    return Reasoning(start, tuple(plan), tuple(made), result, choice.options, named, named)
 
 
 def solve(choice: ChoiceProblem) -> Reasoning:
