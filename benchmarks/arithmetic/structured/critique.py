@@ -14,9 +14,9 @@ from benchmarks.arithmetic.checker import read_claim
 from benchmarks.arithmetic.corpus import DECISIVE, PLAIN, Piece
 from benchmarks.arithmetic.critique import GIVEN, LEAD, READ, checked, label, plan, told, verdict
 from benchmarks.arithmetic.problems import ArithmeticProblem
-from benchmarks.arithmetic.structured.checker import END, SECTIONS, SectionCheck, check, hold
+from benchmarks.arithmetic.structured.checker import SECTIONS, SectionCheck, check, hold
 from benchmarks.arithmetic.structured.choices import ChoiceProblem
-from benchmarks.arithmetic.structured.reasoning import VERBS, listed, sought
+from benchmarks.arithmetic.structured.reasoning import END, VERBS, listed, sought
 from benchmarks.arithmetic.vocabulary import EOS
 from benchmarks.arithmetic.working import MOST_DIGITS
 

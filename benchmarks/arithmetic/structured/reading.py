@@ -26,7 +26,7 @@ from benchmarks.arithmetic.reading import (
     near_number,
     shown,
 )
-from benchmarks.arithmetic.structured.checker import END, SectionCheck
+from benchmarks.arithmetic.structured.checker import SectionCheck
 from benchmarks.arithmetic.structured.choices import OPTIONS, ChoiceProblem
 from benchmarks.arithmetic.structured.critique import (
     agreement,
@@ -36,7 +36,7 @@ from benchmarks.arithmetic.structured.critique import (
     sentence,
     weighed,
 )
-from benchmarks.arithmetic.structured.reasoning import VERBS, listed, numbered, sought
+from benchmarks.arithmetic.structured.reasoning import END, VERBS, listed, numbered, sought
 
 MOVED_SHARE = 0.2
 """Share of the sections in which an operation is left out or repeated: all after it is moved."""
