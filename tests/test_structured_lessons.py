@@ -142,10 +142,10 @@ def test_a_critique_says_what_is_asked_beside_what_it_quotes_and_ends_at_the_fir
         "= 3172. 3172 - 7, B - 7 = 3165: "
         "ones 5, tens 6, hundreds 1, thousands 3: ones 5 + 7 + 0 = 12 2, tens 6 + 0 + 1 = 7 7, "
         "hundreds 1 + 0 + 0 = 1 1, thousands 3 + 0 + 0 = 3 3. = 3165. none, C none. "
-        "asked 3165, 0 '3165', 1 '3155', 2 '3175', 3 '2165'. "
-        "0: 3 3, 1 1, 6 6, 5 5, end end. 0. The step is \\boxed{correct}",
-        "Step 3: The result is 3165, 3165. Options: 0 '3165', 0 '3165'. 1 '3155', 1 '3155'. "
-        "2 '3175', 2 '3175'. 3 '2165', 3 '2165'. So it is option 0, 0. "
+        "asked 3165, A '3165', B '3155', C '3175', D '2165'. "
+        "A '3165' 3 3, 1 1, 6 6, 5 5. A, 0. The step is \\boxed{correct}",
+        "Step 3: The result is 3165, 3165. Options: A '3165', A '3165'. B '3155', B '3155'. "
+        "C '3175', C '3175'. D '2165', D '2165'. So it is A, option 0, A, 0. "
         "asked 0 3165. The step is \\boxed{correct}",
     ]
     steps = steps_of(choice, replace(solve(choice), output=1))
@@ -156,7 +156,7 @@ def test_a_critique_says_what_is_asked_beside_what_it_quotes_and_ends_at_the_fir
     ]
 
 
-OPTIONS = "Options: 0 '39', 1 '38', 2 '19', 3 '83'."
+OPTIONS = "Options: A '39', B '38', C '19', D '83'."
 
 
 @pytest.mark.parametrize(
@@ -175,18 +175,20 @@ OPTIONS = "Options: 0 '39', 1 '38', 2 '19', 3 '83'."
         (1, "11 + 8 = 19.", ". = 19. none, A * 2;"),
         (1, "11 + 8 = 19. 19 * 2 = 38. 38 + 1 = 39.", ". = 38. 38 + 1, B none;"),
         (1, "11 + 8 = 1234567. 1 * 2 = 2.", " 11 + 8, 11 + 8 = 1234567;"),
-        (2, f"The result is 39. {OPTIONS} 0: 3 3, 9 9, end end. So it is option 0.",
+        (2, f"The result is 39. {OPTIONS} A '39' 3 3, 9 9. So it is A, option 0.",
          " The result is 39, 38;"),
-        (2, "The result is 38. Options: 0 '38', 1 '38'. 0: 3 3. So it is option 0.",
-         ". Options: 0 '38', 0 '39';"),
-        (2, "The result is 38. Options: 0 '39'. 0: 3 3, 9 8. None is 38. The nearest is option 0.",
-         ". None is 38, 1 '38';"),
-        (2, f"The result is 38. {OPTIONS} 0: 3 3, 9 8. None is 38. The nearest is option 1.",
-         ". 3 '83', 3 '83'. None is 38, 1;"),
-        (2, f"The result is 38. {OPTIONS} 0: 3 3, 9 9, end end. So it is option 0.",
-         ". 3 '83', 3 '83'. So it is option 0, 1;"),
-        (2, f"The result is 38. {OPTIONS} As it is. So it is option 1.", " .;"),
-        (2, "The result is 38. So it is option 1.", " .;"),
+        (2, "The result is 38. Options: A '38', B '38'. A '38' 3 3. So it is A, option 0.",
+         ". Options: A '38', A '39';"),
+        (2, "The result is 38. Options: A '39'. A '39' 3 3, 9 8 no. "
+         "None is 38. The nearest is A, option 0.", ". None is 38, B '38';"),
+        (2, f"The result is 38. {OPTIONS} A '39' 3 3, 9 8 no. None is 38. "
+         "The nearest is B, option 1.", ". D '83', D '83'. None is 38, B, 1;"),
+        (2, f"The result is 38. {OPTIONS} A '38' 3 3, 8 8. So it is A, option 0.",
+         ". D '83', D '83'. So it is A, option 0, B, 1;"),
+        (2, f"The result is 38. {OPTIONS} As it is. So it is B, option 1.", " .;"),
+        (2, f"The result is 38. {OPTIONS} A '39' 3 3, 9 8 no. So it is B, option 0.",
+         ". So it is B, option 0, B, 1;"),
+        (2, "The result is 38. So it is B, option 1.", " .;"),
         (3, "Therefore the answer is option 0: 39.", " is option 0: 39, 1 38;"),
         (3, "Therefore the answer is option 7.", " Therefore the answer is option 7, 1 38;"),
         (4, "It is so.", " .;"),
@@ -259,7 +261,7 @@ def test_what_decides_an_evaluation_weighs_most_and_one_operation_is_given() -> 
     lessons = list(islice(policy_lessons(0, frozenset()), 40))
     for lesson in lessons:
         weights = dict(lesson.pieces)
-        assert weights[" 0"] == DECISION == max(weights.values())
+        assert weights[" A"] == DECISION == max(weights.values())
         assert {weights.get(" So"), weights.get(" None")} == {DECISION, None}
         assert VALUE in weights.values()
     given = [each for each in lessons if each.pieces[0][1] == GIVEN]

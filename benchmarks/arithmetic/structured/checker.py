@@ -9,18 +9,28 @@ from dataclasses import dataclass
 
 from benchmarks.arithmetic.problems import Operation
 from benchmarks.arithmetic.structured.choices import ChoiceProblem
-from benchmarks.arithmetic.structured.reasoning import END, VERBS, Calculation, numbered, solve
+from benchmarks.arithmetic.structured.reasoning import (
+    END,
+    LETTERS,
+    VERBS,
+    Calculation,
+    decided,
+    lettered,
+    solve,
+)
 
 NUMBER = r"(-?\d{1,9})"
 START = re.compile(rf"Start from {NUMBER}\.")
 PLANNED = re.compile(r"(Add|Subtract|Multiply by|Divide by) (\d{1,9})\.")
 CALCULATED = re.compile(rf"{NUMBER} ([+*/-]) (\d{{1,9}}) = {NUMBER}\.")
 RESULT = re.compile(rf"The result is {NUMBER}\.")
-OPTION = r"\d{1,2} '-?\d{1,9}'"
+OPTION = rf"[{LETTERS}] '-?\d{{1,9}}'"
 READ = re.compile(rf"Options: ({OPTION}(?:, {OPTION})*)\.")
 DIGIT = rf"(?:\d|-|{END})"
-SOUGHT = re.compile(rf"\d{{1,2}}: {DIGIT} {DIGIT}(?:, {DIGIT} {DIGIT})*\.")
-NAMED = re.compile(rf"(?:So it is|None is {NUMBER}\. The nearest is) option (\d{{1,2}})\.")
+BESIDE = rf"{DIGIT} {DIGIT}(?: no)?"
+SOUGHT = re.compile(rf"{OPTION} {BESIDE}(?:, {BESIDE})*\.")
+DECIDED = rf"([{LETTERS}], option \d{{1,2}})"
+NAMED = re.compile(rf"(?:So it is|None is {NUMBER}\. The nearest is) {DECIDED}\.")
 ANSWER = re.compile(rf"Therefore the answer is option (\d{{1,2}})(?:: {NUMBER})?\.")
 SYMBOLS = {verb: symbol for symbol, verb in VERBS.items()}
 
@@ -88,8 +98,8 @@ def _calculated(choice: ChoiceProblem) -> list[str]:
 
 def _evaluated(choice: ChoiceProblem) -> list[str]:
     right = solve(choice)
-    read = (f"read {each}" for each in numbered(right.options))
-    return [f"result {right.result}", *read, f"answer option {right.named}"]
+    read = (f"read {each}" for each in lettered(right.options))
+    return [f"result {right.result}", *read, f"answer {decided(right.named)}"]
 
 
 def _answered(choice: ChoiceProblem) -> list[str]:
@@ -124,7 +134,7 @@ def _read_evaluated(text: str) -> list[str] | None:
         return None
     nearest = [] if named[1] is None else [f"none {named[1]}"]
     options = (f"read {each}" for each in read[1].split(", "))
-    return [f"result {result[1]}", *options, *nearest, f"answer option {named[2]}"]
+    return [f"result {result[1]}", *options, *nearest, f"answer {named[2]}"]
 
 
 def _read_answered(text: str) -> list[str] | None:

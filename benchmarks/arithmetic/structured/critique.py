@@ -2,7 +2,7 @@
 
 As the plain critique it first reads the problem into a numbered plan, and says what is asked of a
 section before it is read. What a section says is quoted behind what stands before it in the prompt,
-as a model of this size finds it there; what is asked stands beside it, found by its number.
+as a model of this size finds it there; what is asked stands beside it, found by its place.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from benchmarks.arithmetic.critique import GIVEN, LEAD, READ, checked, label, pl
 from benchmarks.arithmetic.problems import ArithmeticProblem
 from benchmarks.arithmetic.structured.checker import SECTIONS, SectionCheck, check, hold
 from benchmarks.arithmetic.structured.choices import ChoiceProblem
-from benchmarks.arithmetic.structured.reasoning import END, VERBS, listed, sought
+from benchmarks.arithmetic.structured.reasoning import END, VERBS, decided, listed, sought
 from benchmarks.arithmetic.vocabulary import EOS
 from benchmarks.arithmetic.working import MOST_DIGITS
 
@@ -90,8 +90,9 @@ def asked(choice: ChoiceProblem, index: int) -> str:
 
 
 def weighed(options: Sequence[int], result: int) -> str:
-    """Returns the result, the options by their numbers and beside it, and the number of its own."""
-    return f" {result}, {listed(options)}. {sought(options, result)} {options.index(result)}"
+    """Returns the result, the options by letters and beside it, and which of them it is."""
+    found = _short(decided(options.index(result)))
+    return f" {result}, {listed(options)}. {sought(options, result)} {found}"
 
 
 def examined(index: int, held: Sequence[SectionCheck], known: float = READ) -> Agrees:
@@ -186,9 +187,13 @@ def wanted(index: int, expected: str, number: int) -> str:
     if index == CALCULATIONS:
         return " ".join(expected.split()[min(number, 1) : 3])
     if index > CALCULATIONS:
-        return re.sub("result |answer |option |read |is ", "", expected)
+        return _short(expected)
     verb, operand = expected.rsplit(" ", 1)
     return f"{SYMBOLS[verb]}{operand}"
+
+
+def _short(expected: str) -> str:
+    return re.sub("result |answer |option |read |is ", "", expected)
 
 
 def sentence(index: int, said: str) -> str:
@@ -199,6 +204,6 @@ def sentence(index: int, said: str) -> str:
         option, _, value = said.partition(" is ")
         return f"Therefore the answer is {option}" + (f": {value}" if value != "None" else "")
     first, _, rest = said.partition(" ")
-    if rest.startswith("0 '"):
+    if rest.startswith("A '"):
         return f"Options: {rest}"
     return SENTENCES[first] + rest if first in SENTENCES else said[:1].upper() + said[1:]

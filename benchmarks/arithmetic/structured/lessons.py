@@ -27,7 +27,7 @@ from benchmarks.arithmetic.structured.choices import (
 from benchmarks.arithmetic.structured.critique import critique
 from benchmarks.arithmetic.structured.errors import corrupt
 from benchmarks.arithmetic.structured.reading import reading_lesson
-from benchmarks.arithmetic.structured.reasoning import solve
+from benchmarks.arithmetic.structured.reasoning import LETTERS, solve
 from benchmarks.arithmetic.structured.responses import (
     Response,
     break_format,
@@ -42,11 +42,11 @@ WRONG_SHARE = 0.25
 UNLIKE_SHARE = 0.3
 """Share of those whose options are any numbers, as those of all drills are: where all options look
 like the result it is written in their place, and they are never read."""
-MOST_OPTIONS = 10
+MOST_OPTIONS = len(LETTERS)
 """Of a drill: from four numbers at a time to copy them is not learned."""
-DRILLED, DRILL_SHARE, LATER_DRILL_SHARE = 12_000, 0.3, 0.05
+DRILLED, DRILL_SHARE, LATER_DRILL_SHARE = 30_000, 0.4, 0.1
 """Share of the policy's first lessons that are of one operation only, and of the later ones."""
-DECISIONS = re.compile(r"(?<=\.)( So| None| \d)(?= |:)|(?<= option)( \d)")
+DECISIONS = re.compile(rf"(?<=\.)( So| None| [{LETTERS}])(?= )|(?<= option)( \d)")
 """What tells in an evaluation whether the option before it is the result, and which it is."""
 RESULTS = re.compile(r"(?<= =)( \d+)")
 """The results in a monitoring section."""

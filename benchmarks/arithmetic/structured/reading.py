@@ -36,7 +36,14 @@ from benchmarks.arithmetic.structured.critique import (
     sentence,
     weighed,
 )
-from benchmarks.arithmetic.structured.reasoning import END, VERBS, listed, numbered, sought
+from benchmarks.arithmetic.structured.reasoning import (
+    END,
+    VERBS,
+    decided,
+    lettered,
+    listed,
+    sought,
+)
 
 MOVED_SHARE = 0.2
 """Share of the sections in which an operation is left out or repeated: all after it is moved."""
@@ -206,19 +213,19 @@ def offered(rng: Random, result: int) -> tuple[int, ...]:
 def evaluated(rng: Random, options: Sequence[int], result: int, share: float) -> Section:
     """Returns an evaluation that may say another result, other options or another number."""
     right = options.index(result)
-    expected = [f"result {result}", *as_read(options), f"answer option {right}", END]
+    expected = [f"result {result}", *as_read(options), f"answer {decided(right)}", END]
     value = near_number(rng, result) if rng.random() < share else result
     read = misread(rng, options, share)
     named = rng.randrange(OPTIONS) if rng.random() < share else right
-    said = [f"result {value}", *as_read(read), f"answer option {named}", END]
+    said = [f"result {value}", *as_read(read), f"answer {decided(named)}", END]
     weighing = f"Options: {listed(read)}. {sought(read, value)}"
-    text = f"The result is {value}. {weighing} So it is option {named}."
+    text = f"The result is {value}. {weighing} So it is {decided(named)}."
     return Section(expected, said, f" {right} {result}", text)
 
 
 def as_read(options: Sequence[int]) -> list[str]:
     """Returns options as the checker says them."""
-    return [f"read {each}" for each in numbered(options)]
+    return [f"read {each}" for each in lettered(options)]
 
 
 def misread(rng: Random, options: Sequence[int], share: float) -> list[int]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from benchmarks.arithmetic.problems import Operation
 from benchmarks.arithmetic.structured.choices import ChoiceProblem
@@ -9,6 +10,8 @@ from benchmarks.arithmetic.structured.choices import ChoiceProblem
 VERBS = {"+": "Add", "-": "Subtract", "*": "Multiply by", "/": "Divide by"}
 END = "end"
 """What stands beside a digit where the other number has no more."""
+LETTERS = "ABCDEFGHIJ"
+"""Of the options in their order: their numbers would stand among digits, and not be found there."""
 
 
 @dataclass(frozen=True)
@@ -60,47 +63,56 @@ class Reasoning:
 
     @property
     def evaluation(self) -> str:
-        """The options by their numbers, each held against the result up to the one that it is.
+        """The options by letters, each held against the result up to the one that it is.
 
-        A model of this size copies all of them in one piece, finds one by its number, and sees
+        A model of this size copies all of them in one piece, finds one by its letter, and sees
         whether two digits are the same; whether two numbers are, it does not see at once.
         """
         if self.result in self.options:
-            end = f"So it is option {self.named}."
+            end = f"So it is {decided(self.named)}."
         else:
-            end = f"None is {self.result}. The nearest is option {self.named}."
+            end = f"None is {self.result}. The nearest is {decided(self.named)}."
         read = f"Options: {listed(self.options)}."
         return " ".join(
             [f"The result is {self.result}.", read, sought(self.options, self.result), end]
         )
 
 
+def decided(named: int) -> str:
+    """Returns an option as a decision names it: `C, option 2`."""
+    return f"{LETTERS[named]}, option {named}"
+
+
 def listed(options: Sequence[int]) -> str:
-    """Returns options by their numbers: `0 '48', 1 '16'`."""
-    return ", ".join(numbered(options))
+    """Returns options by letters: `A '48', B '16'`."""
+    return ", ".join(lettered(options))
 
 
-def numbered(options: Sequence[int]) -> list[str]:
-    """Returns each option behind its number: `0 '48'`."""
-    return [f"{place} '{option}'" for place, option in enumerate(options)]
+def lettered(options: Sequence[int]) -> list[str]:
+    """Returns each option behind its letter: `A '48'`."""
+    return [f"{letter} '{option}'" for letter, option in zip(LETTERS, options, strict=False)]
 
 
 def sought(options: Sequence[int], result: int) -> str:
     """Returns the options beside a result, digit by digit, up to the option that it is.
 
-    For example `0: 4 1. 1: 1 1, 6 6, end end.`; each goes up to the first digit that differs.
+    For example `A '48' 4 1 no, 8 6 no. B '16' 1 1, 6 6.`
     """
     places = options.index(result) + 1 if result in options else len(options)
-    beside = (", ".join(pairs(option, result)) for option in options[:places])
-    return " ".join(f"{place}: {each}." for place, each in enumerate(beside))
+    told = zip(lettered(options[:places]), options, strict=False)
+    return " ".join(f"{each} {', '.join(pairs(option, result))}." for each, option in told)
 
 
 def pairs(option: int, result: int) -> Iterator[str]:
-    """Yields the digits of both side by side, up to the first that differ or the end."""
-    for ours, theirs in zip([*str(option), END], [*str(result), END], strict=False):
-        yield f"{ours} {theirs}"
-        if ours != theirs:
-            return
+    """Yields all digits of both side by side, marked from the first that differ.
+
+    That all are told, and that the mark is carried on, makes each a matter of what stands just
+    before it: neither how far two numbers agree nor whether one of many differs is learned.
+    """
+    mark = ""
+    for ours, theirs in zip_longest(str(option), str(result), fillvalue=END):
+        mark = mark if ours == theirs else " no"
+        yield f"{ours} {theirs}{mark}"
 
 
 def calculate(start: int, plan: Sequence[Operation]) -> tuple[Calculation, ...]:

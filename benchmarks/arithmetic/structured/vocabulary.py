@@ -15,7 +15,7 @@ WORDS = f"""
 {SYSTEM} {PROMPT_TEMPLATE.replace("{question}", "")}
 Provided options
 Start from Add Subtract Multiply Divide by result Options option So it None nearest
-add subtract multiply divide start end none
+add subtract multiply divide start end none no A B C D E F G H I J
 Let us plan Now compute This check correctness It Therefore
 """
 """Those of the critique are words too."""
