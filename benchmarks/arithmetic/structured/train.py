@@ -31,7 +31,7 @@ from benchmarks.structured import option_answer
 
 HOME = Path(__file__).parent
 POLICY = Schedule(steps=12_000, tokens=1536, rate=1.8e-3)
-VERIFIER = Schedule(steps=8000, tokens=2048, rate=1.8e-3)
+VERIFIER = Schedule(steps=10_000, tokens=2048, rate=1.8e-3)
 JUDGED_EVERY = 3
 """Lines between two with the verifier's figures: about six minutes."""
 SAMPLES = 4_000
