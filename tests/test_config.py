@@ -143,6 +143,23 @@ def test_a_shipped_config_can_be_extended_by_name(tmp_path: Path) -> None:
     assert (mine.seed, mine.policy) == (5, shipped.policy)
 
 
+@pytest.mark.parametrize("said", ["quickstart", "own.yaml"])
+def test_a_folder_of_runs_does_not_hide_a_shipped_config(
+    said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "quickstart").mkdir()
+    (tmp_path / "own.yaml").write_text("extends: quickstart\n")
+    monkeypatch.chdir(tmp_path)
+    assert load_config(said).name == "quickstart"
+
+
+def test_extends_of_a_folder_elsewhere_says_that_it_is_one(tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "own.yaml").write_text("extends: parts\n")
+    with pytest.raises(ConfigError, match=r"/parts is a directory"):
+        load_config(tmp_path / "own.yaml")
+
+
 def test_a_cycle_of_extends_names_the_chain(tmp_path: Path) -> None:
     for name, base in (("a", "b"), ("b", "c"), ("c", "a")):
         (tmp_path / f"{name}.yaml").write_text(f"extends: {base}.yaml\n")

@@ -186,9 +186,10 @@ class _Files:
     def _base(self, base: Node, path: Path, chain: tuple[Path, ...]) -> Node:
         name = str(base.value)
         beside = path.parent / name
-        file = beside if exists(beside) else find_config(name)
+        file = beside if exists(beside) and not beside.is_dir() else find_config(name)
         if not exists(file) or file.is_dir():
-            problem = f"{beside} is a directory" if exists(file) else f"no such file: {beside}"
+            found = beside if exists(beside) else file
+            problem = f"{found} is a directory" if exists(found) else f"no such file: {beside}"
             hint = "extends is relative to the file that says it, or names a shipped config"
             raise ConfigError(base.where, "extends", name, problem, hint)
         if file.resolve() in chain:

@@ -67,11 +67,14 @@ def configs() -> dict[str, Path]:
 def find_config(given: str) -> Path:
     """The file that a command line means: a path, a run, or the name of a shipped config.
 
-    A path that does not exist is returned as it is: who reads it reports it.
+    A folder of that name is not meant, as one of runs may have it. A path that does not exist is
+    returned as it is: who reads it reports it.
     """
     path = Path(given).expanduser()
-    if exists(path):
-        return path / "config.yaml" if is_run(path) else path
+    if exists(path) and is_run(path):
+        return path / "config.yaml"
+    if exists(path) and not path.is_dir():
+        return path
     bare = path.parent.as_posix() in (".", "configs") and path.suffix in ("", ".yaml")
     return configs().get(path.stem, path) if bare else path
 
