@@ -63,9 +63,6 @@ STAGES = (
     Stage(0, (0.0, 0.02, 0.03, 0.0, 0.0, 0.20, 0.75), (2, 2.5, 2.5, 1.6, 1.2), sampled=True),
 )
 """As of the plain verifier, reading first; it knows columns and plans from there."""
-POLISH = (Stage(0, (0.02, 0.03, 0.05, 0.02, 0.06, 0.22, 0.60), (1, 2, 3, 3, 2), sampled=True),)
-"""At last the long problems, in which one item in many is misread: where a value stands twice in a
-response, what follows the other one is read."""
 
 
 def policy_lessons(seed: int, exclude: frozenset[str]) -> Iterator[Lesson]:
@@ -130,17 +127,14 @@ def valued(values: re.Pattern[str], weight: float, text: str) -> Iterator[Piece]
 
 
 def verifier_lessons(
-    seed: int,
-    exclude: frozenset[str],
-    written: Callable[[], Sequence[Response]],
-    stages: Sequence[Stage] = STAGES,
+    seed: int, exclude: frozenset[str], written: Callable[[], Sequence[Response]]
 ) -> Iterator[Lesson]:
     """Yields verifier lessons without end, by stages; `written` gives the policy's responses."""
     rng = Random(seed)
-    for stage in stages:
+    for stage in STAGES:
         responses = [each for each in written() if read_steps(*each)] if stage.sampled else []
         count = 0
-        while stage is stages[-1] or count < stage.lessons:
+        while stage is STAGES[-1] or count < stage.lessons:
             yield staged(rng, stage, exclude, responses)
             count += 1
 

@@ -11,31 +11,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
-from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from benchmarks.arithmetic.learning import (
-    Schedule,
-    batches,
-    kept,
-    learn,
-    load_checkpoint,
-    widened,
-)
+from benchmarks.arithmetic.learning import Schedule, batches, learn, load_checkpoint, widened
 from benchmarks.arithmetic.muon import Muon
 from benchmarks.arithmetic.problems import problems
 from benchmarks.arithmetic.splits import held_out_keys, read_split
 from benchmarks.arithmetic.structured.choices import offer
 from benchmarks.arithmetic.structured.evaluate import TEMPERATURE, verifier_scores
-from benchmarks.arithmetic.structured.lessons import (
-    POLISH,
-    STAGES,
-    policy_lessons,
-    verifier_lessons,
-)
+from benchmarks.arithmetic.structured.lessons import policy_lessons, verifier_lessons
 from benchmarks.arithmetic.structured.responses import Response
 from benchmarks.arithmetic.structured.sampling import draw, judge
 from benchmarks.arithmetic.structured.vocabulary import build_structured_tokenizer
@@ -46,8 +32,6 @@ from benchmarks.structured import option_answer
 HOME = Path(__file__).parent
 POLICY = Schedule(steps=12_000, tokens=1536, rate=1.8e-3)
 VERIFIER = Schedule(steps=10_000, tokens=2048, rate=1.8e-3)
-SLOWER = 0.4
-"""How long and how fast the verifier learns by `POLISH`, relative to what comes before."""
 JUDGED_EVERY = 3
 """Lines between two with the verifier's figures: about six minutes."""
 SAMPLES = 4_000
@@ -86,7 +70,6 @@ def train_verifier(
     excluded = held_out_keys()
     writer = load_checkpoint(policy)
 
-    @cache
     def written() -> Sequence[Response]:
         print(f"sampling {samples} responses of {policy}", flush=True)
         drawn = [offer(problem, seed) for problem in islice(problems(seed + 1, excluded), samples)]
@@ -99,15 +82,10 @@ def train_verifier(
         figures = verifier_scores(watched, judge(model, tokenizer, watched))
         return f"step F1 {figures['step_f1']:.2f} unreadable {figures['unreadable']:.2f}"
 
-    shown = keeping(rarely(watch, JUDGED_EVERY), tokenizer, out)
-    steps, rate = int(schedule.steps * SLOWER), schedule.rate * SLOWER
-    plans = ((schedule, STAGES), (replace(schedule, steps=steps, rate=rate), POLISH))
-    begun = kept(out)["part"] if schedule.resume else 0
-    for part, (plan, stages) in list(enumerate(plans))[begun:]:
-        plan = replace(plan, resume=schedule.resume and part == begun)
-        lessons = verifier_lessons(seed + part, excluded, written, stages)
-        stream = batches(tokenizer, lessons, plan.tokens, seed)
-        learn(model, stream, plan, shown, EVERY, Muon(model, plan.rate), out, part=part)
+    lessons = verifier_lessons(seed, excluded, written)
+    stream = batches(tokenizer, lessons, schedule.tokens, seed)
+    kept = keeping(rarely(watch, JUDGED_EVERY), tokenizer, out)
+    learn(model, stream, schedule, kept, EVERY, Muon(model, schedule.rate), out)
     return model
 
 
