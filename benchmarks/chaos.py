@@ -103,14 +103,14 @@ class Box:
 
 
 @contextmanager
-def box(client_port: int | None = None) -> Iterator[Box]:
+def box(client_port: int | None = None, others: int = 2) -> Iterator[Box]:
     """Start it, and stop it at the end of the block. Ray's client server is at `client_port`."""
     load_ray(None)  # it listens on loopback
     head = {**NODE, **STORE, "ray_client_server_port": client_port}
     made = import_module("ray.cluster_utils").Cluster(True, head_node_args=head)
     found = Box(made)
     try:
-        found.others += [made.add_node(**NODE, **STORE) for _ in range(2)]
+        found.others += [made.add_node(**NODE, **STORE) for _ in range(others)]
         yield found
     finally:
         made.shutdown()

@@ -111,7 +111,7 @@ def test_a_head_that_dies_ends_the_session_by_a_line_and_another_cluster_goes_on
     assert ended(run, process) not in (0, 1), run.said()
     assert "treewright resume" in run.said()
     assert run.run is not None
-    with box() as another:
+    with box(others=0) as another:
         words = [sys.executable, "-m", "treewright.cli", "resume", str(run.run)]
         words += [f"cluster.address={another.cluster.address}"]
         resumed = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120)

@@ -10,9 +10,10 @@ import pytest
 
 import published_rows
 from benchmarks import arithmetic
-from benchmarks.arithmetic import checker, earlier
+from benchmarks.arithmetic import checker
 from benchmarks.arithmetic.splits import read_split
 from benchmarks.arithmetic.structured import checker as structured_checker
+from benchmarks.arithmetic.structured.choices import offer
 from benchmarks.datasets import DATASETS, DatasetError
 from benchmarks.datasets.labelled import load_labelled
 from benchmarks.structured import option_answer
@@ -145,14 +146,14 @@ def test_by_name_all_splits_of_processbench_are_asked_for_and_offline_is_told() 
 @pytest.mark.parametrize("split", ["test", "validation"])
 def test_the_embedded_labels_are_those_of_the_exact_checkers(split: str) -> None:
     problems = {problem.question: problem for problem in read_split(split)}
-    offered = [earlier.offer(each, 0) for each in earlier.read_split(split)]
+    offered = [offer(each, 0) for each in read_split(split)]
     choices = {choice.question: choice for choice in offered}
-    for name in ("arithmetic_choices_steps", "arithmetic_levels_steps"):
+    for name in ("arithmetic_levels_choices_steps", "arithmetic_levels_steps"):
         data = load_labelled(name, [split])
         assert len(data.solutions) == DATASETS[name].rows[split]
         for each in data.solutions:
             question, steps = each.labels.problem.question, list(each.labels.steps)
-            if name == "arithmetic_choices_steps":
+            if name == "arithmetic_levels_choices_steps":
                 shown = untagged(question, steps, 0)
                 labels = structured_checker.check(choices[question], shown)
             else:
@@ -164,7 +165,7 @@ def test_the_embedded_labels_are_those_of_the_exact_checkers(split: str) -> None
 def test_the_embedded_final_answers_are_right_whatever_the_steps_are(split: str) -> None:
     """As ProcessBench has it: a wrong step may still lead to the right answer."""
     solved = {problem.question: problem for problem in read_split(split)}
-    choices = [earlier.offer(each, 0) for each in earlier.read_split(split)]
+    choices = [offer(each, 0) for each in read_split(split)]
     answers = {choice.question: str(choice.answer) for choice in choices}
     folder = Path(arithmetic.__file__).parent
     for file in (folder / "data", folder / "structured" / "data"):

@@ -19,7 +19,7 @@ from benchmarks.arithmetic.structured.checker import check, hold
 from benchmarks.arithmetic.structured.choices import ChoiceProblem, offer, offer_wrong
 from benchmarks.arithmetic.structured.errors import corrupt, wrong_calculation
 from benchmarks.arithmetic.structured.lessons import judgement
-from benchmarks.arithmetic.structured.reasoning import Reasoning, solve
+from benchmarks.arithmetic.structured.reasoning import Reasoning, decided, solve, sought
 from benchmarks.arithmetic.structured.responses import (
     MALFORMED,
     Sections,
@@ -97,9 +97,22 @@ def test_where_all_options_are_wrong_the_right_response_says_so(seed: int) -> No
     assert choice.problem.answer not in choice.options
     said = solve(choice)
     assert (
-        f"None is {choice.problem.answer}. The nearest is option {said.named}." in said.evaluation
+        f"None is {choice.problem.answer}. The nearest is {decided(said.named)}." in said.evaluation
     )
     assert all(each.result == each.operation.apply(each.value) for each in said.calculations)
+
+
+@pytest.mark.parametrize(
+    ("result", "told"),
+    [
+        (133, "A '103' 1 1, 0 3 no, 3 3 no. "
+              "B '33' 3 1 no, 3 3 no, end 3 no. C '133' 1 1, 3 3, 3 3."),
+        (13, "A '103' 1 1, 0 3 no, 3 end no. B '33' 3 1 no, 3 3 no. C '133' 1 1, 3 3, 3 end no."),
+        (103, "A '103' 1 1, 0 0, 3 3."),
+    ],
+)  # fmt: skip
+def test_options_are_held_against_the_result_digit_by_digit(result: int, told: str) -> None:
+    assert sought((103, 33, 133), result) == told
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
@@ -265,7 +278,7 @@ def test_the_policys_prompt_is_that_of_its_chat_template_and_of_the_config() -> 
 def test_the_verifiers_prompt_is_the_one_that_is_served() -> None:
     steps = read_steps(CHOICE, write_response(solve(CHOICE)))
     verifier = HfTokenizer(build_structured_tokenizer("verifier"))
-    served = VerifierPrompt(verifier, "verify_step", "it").ids(CHOICE.question, steps)
+    served = VerifierPrompt(verifier, "none", "it").ids(CHOICE.question, steps)
     lesson = judgement(CHOICE, steps)
     written = lesson.prompt + "".join(text for text, _ in lesson.pieces)
     assert written.startswith(verifier.decode(served))

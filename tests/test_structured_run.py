@@ -16,8 +16,9 @@ SWEEP = f"""
 extends: structured_arithmetic
 dataset: {{limit: {PROBLEMS}}}
 sweep:
-  grid:
+  zip:
     strategy: [{{kind: best_of_n, n: 4}}, {{kind: beam, paths: 8, children: 2}}]
+    policy.sampling.temperature: [0.9, 1.4]   # at 0.9 hardly any section breaks the format
 """
 LIMIT_S = 480.0
 
@@ -71,7 +72,7 @@ def test_a_run_is_right_sometimes_and_judges_each_section(whole: Path) -> None:
     first = next(arm for arm in measured["arms"] if arm["selection"] == "first")
     assert 0 < first["accuracy"] < 1
     judged = [record for record in records(whole) if record["kind"] == "scorer"]
-    assert len(judged) >= PROBLEMS * 3
+    assert len(judged) >= PROBLEMS  # equal responses to a problem are judged once
 
 
 @pytest.mark.engine

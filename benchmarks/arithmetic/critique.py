@@ -161,10 +161,10 @@ def compared(asked: Sequence[str], claim: Claim | None) -> Generator[Piece, None
     return fits
 
 
-def checked(claim: Claim | None) -> Iterator[Piece]:
-    """Yields the digits of a claimed result, then its check, column by column."""
+def checked(claim: Claim | None, begin: str = ";") -> Iterator[Piece]:
+    """Yields the digits of a claimed result, a mark, then its check, column by column."""
     assert claim is not None
-    yield f"{by_place(claim.result)};", READ
+    yield f"{by_place(claim.result)}{begin}", READ
     mark = ""
     for equations, total, expected in columns(claim.operation, claim.value, claim.result):
         if mark:

@@ -8,8 +8,6 @@ which some steps slip.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -17,7 +15,6 @@ from benchmarks.arithmetic.errors import OutOfRangeError, wrong_operand
 from benchmarks.arithmetic.problems import ArithmeticProblem, Operation
 from benchmarks.arithmetic.structured.choices import OPTIONS, ChoiceProblem
 
-FOLDER = Path(__file__).parent / "data"
 SLIP_RATE = 0.2
 """Share of wrong steps in the solutions whose results are the wrong options."""
 SLIPS = {"arithmetic": 5, "operand": 3, "skip": 2}
@@ -30,15 +27,6 @@ def problem_of(row: Mapping[str, Any]) -> ArithmeticProblem:
     """Returns the problem of a row; its operations are texts as `*5`."""
     operations = tuple(Operation(each[0], int(each[1:])) for each in row["operations"])
     return ArithmeticProblem(row["kind"], row["start"], operations, row["problem"])
-
-
-@cache
-def read_split(split: str) -> tuple[ArithmeticProblem, ...]:
-    """Returns the problems of `train`, `validation` or `test` in file order."""
-    from pyarrow import parquet
-
-    rows = parquet.read_table(FOLDER / f"earlier_{split}.parquet").to_pylist()
-    return tuple(map(problem_of, rows))
 
 
 def offer(problem: ArithmeticProblem, seed: int) -> ChoiceProblem:

@@ -11,13 +11,14 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.arithmetic import checker, earlier
+from benchmarks.arithmetic import checker
 from benchmarks.arithmetic.learning import load_checkpoint
 from benchmarks.arithmetic.sampling import draw
 from benchmarks.arithmetic.scores import first_error
 from benchmarks.arithmetic.splits import read_split
 from benchmarks.arithmetic.structured import checker as structured_checker
 from benchmarks.arithmetic.structured import sampling as structured_sampling
+from benchmarks.arithmetic.structured.choices import offer
 from benchmarks.arithmetic.structured.responses import read_steps, split_steps
 from benchmarks.structured import option_answer
 from search.structured_protocol import ResponseFormat, read_response
@@ -72,9 +73,11 @@ def levels_rows(split: str) -> Iterator[Row]:
 def choices_rows(split: str) -> Iterator[Row]:
     """Yields responses of the structured policy that keep its format: no other is ever judged.
 
-    Steps are as it wrote them, with their tags.
+    Each has its problem's level. Steps are as the policy wrote them, with their tags.
     """
-    problems = [earlier.offer(each, 0) for each in earlier.read_split(split)[: SIZES[split]]]
+    drawn = read_split(split)[: SIZES[split]]
+    level_of = {problem.id: problem.level for problem in drawn}
+    problems = [offer(problem, 0) for problem in drawn]
     asked = [choice for choice in problems for _ in range(SAMPLES)]
     model, tokenizer = load_checkpoint(HOME / "structured" / "policy")
     written = structured_sampling.draw(model, tokenizer, asked, 1.0, SEED)
@@ -84,12 +87,13 @@ def choices_rows(split: str) -> Iterator[Row]:
             name = f"{choice.problem.id}-{number % SAMPLES}"
             solved = option_answer(text, 0) == str(choice.answer)
             steps = split_steps(text)
-            yield write_row(name, choice.question, steps, labels, solved, "structured/policy")
+            row = write_row(name, choice.question, steps, labels, solved, "structured/policy")
+            yield {**row, "level": level_of[choice.problem.id]}
 
 
 DOMAINS: Mapping[str, tuple[Path, Callable[[str], Iterator[Row]]]] = {
     "arithmetic_levels": (HOME / "data", levels_rows),
-    "arithmetic_choices": (HOME / "structured" / "data", choices_rows),
+    "arithmetic_levels_choices": (HOME / "structured" / "data", choices_rows),
 }
 """By name of the problems: where the files are, and what makes their rows."""
 

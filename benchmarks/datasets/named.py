@@ -145,8 +145,8 @@ DATASETS: Mapping[str, NamedDataset] = {
     "arithmetic_levels_steps": _labelled(
         "arithmetic_levels", "arithmetic/data", {"test": 240, "validation": 120}
     ),
-    "arithmetic_choices_steps": _labelled(
-        "arithmetic_choices", "arithmetic/structured/data", {"test": 233, "validation": 117}
+    "arithmetic_levels_choices_steps": _labelled(
+        "arithmetic_levels_choices", "arithmetic/structured/data", {"test": 239, "validation": 120}
     ),
     "math500": NamedDataset(
         "MATH-500, competition mathematics: the test problems that PRM800K held out",

@@ -9,18 +9,30 @@ from dataclasses import dataclass
 
 from benchmarks.arithmetic.problems import Operation
 from benchmarks.arithmetic.structured.choices import ChoiceProblem
-from benchmarks.arithmetic.structured.reasoning import VERBS, Calculation, solve
+from benchmarks.arithmetic.structured.reasoning import (
+    END,
+    LETTERS,
+    VERBS,
+    Calculation,
+    decided,
+    lettered,
+    solve,
+)
 
 NUMBER = r"(-?\d{1,9})"
 START = re.compile(rf"Start from {NUMBER}\.")
 PLANNED = re.compile(r"(Add|Subtract|Multiply by|Divide by) (\d{1,9})\.")
 CALCULATED = re.compile(rf"{NUMBER} ([+*/-]) (\d{{1,9}}) = {NUMBER}\.")
 RESULT = re.compile(rf"The result is {NUMBER}\.")
-READ = re.compile(rf"Option (\d) is {NUMBER}\.")
-NAMED = re.compile(rf"(?:So it is|None is {NUMBER}\. The nearest is) option (\d)\.")
+OPTION = rf"[{LETTERS}] '-?\d{{1,9}}'"
+READ = re.compile(rf"Options: ({OPTION}(?:, {OPTION})*)\.")
+DIGIT = rf"(?:\d|-|{END})"
+BESIDE = rf"{DIGIT} {DIGIT}(?: no)?"
+SOUGHT = re.compile(rf"{OPTION} {BESIDE}(?:, {BESIDE})*\.")
+DECIDED = rf"([{LETTERS}], option \d{{1,2}})"
+NAMED = re.compile(rf"(?:So it is|None is {NUMBER}\. The nearest is) {DECIDED}\.")
 ANSWER = re.compile(rf"Therefore the answer is option (\d{{1,2}})(?:: {NUMBER})?\.")
 SYMBOLS = {verb: symbol for symbol, verb in VERBS.items()}
-END = "end"
 
 
 @dataclass(frozen=True)
@@ -86,8 +98,8 @@ def _calculated(choice: ChoiceProblem) -> list[str]:
 
 def _evaluated(choice: ChoiceProblem) -> list[str]:
     right = solve(choice)
-    read = [f"option {index} is {option}" for index, option in enumerate(right.options)]
-    return [f"result {right.result}", *read, f"answer option {right.named}"]
+    read = (f"read {each}" for each in lettered(right.options))
+    return [f"result {right.result}", *read, f"answer {decided(right.named)}"]
 
 
 def _answered(choice: ChoiceProblem) -> list[str]:
@@ -112,14 +124,17 @@ def _read_calculated(text: str) -> list[str] | None:
 
 
 def _read_evaluated(text: str) -> list[str] | None:
+    """How the options were held against the result claims nothing: what it led to is named."""
     result, named = RESULT.match(text), NAMED.search(text)
     if result is None or named is None or text[named.end() :].strip():
         return None
-    if not _is_run(READ, text[result.end() : named.start()]):
+    between = text[result.end() : named.start()].strip()
+    read = READ.match(between)
+    if read is None or not _is_run(SOUGHT, between[read.end() :]):
         return None
-    read = [f"option {index} is {option}" for index, option in READ.findall(text)]
     nearest = [] if named[1] is None else [f"none {named[1]}"]
-    return [f"result {result[1]}", *read, *nearest, f"answer option {named[2]}"]
+    options = (f"read {each}" for each in read[1].split(", "))
+    return [f"result {result[1]}", *options, *nearest, f"answer {named[2]}"]
 
 
 def _read_answered(text: str) -> list[str] | None:

@@ -100,10 +100,9 @@ def wrong_evaluation(rng: Random, choice: ChoiceProblem) -> Reasoning:
 
 def misjudge(rng: Random, reasoning: Reasoning) -> Reasoning:
     """Returns the reasoning with an option misread as the result, or with another one named."""
-    read = len(reasoning.options)
-    if read > 1 and rng.random() < 0.5:
-        at = rng.randrange(read - 1)
-        options = (*reasoning.options[:at], reasoning.result)
+    if reasoning.named and rng.random() < 0.5:
+        at = rng.randrange(reasoning.named)
+        options = (*reasoning.options[:at], reasoning.result, *reasoning.options[at + 1 :])
         return replace(reasoning, options=options, named=at, output=at)
     named = rng.choice([index for index in range(4) if index != reasoning.named])
     return replace(reasoning, named=named, output=named)

@@ -14,8 +14,8 @@ SYSTEM = "Plan, monitor and evaluate in tags, then output the number of the righ
 WORDS = f"""
 {SYSTEM} {PROMPT_TEMPLATE.replace("{question}", "")}
 Provided options
-Start from Add Subtract Multiply Divide by result Option option So it None nearest
-add subtract multiply divide start end none
+Start from Add Subtract Multiply Divide by result Options option So it None nearest
+add subtract multiply divide start end none no A B C D E F G H I J
 Let us plan Now compute This check correctness It Therefore
 """
 """Those of the critique are words too."""
