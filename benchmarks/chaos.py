@@ -99,7 +99,12 @@ class Box:
         node = self.others.pop(at)
         os.kill(pid(node), signal.SIGKILL)
         self.cluster.remove_node(node, allow_graceful=False)
-        self.others.append(self.cluster.add_node(**NODE, **STORE))
+        self.others.append(self.added())
+
+    def added(self) -> Any:
+        """A new node."""
+        in_time = import_module("treewright.cluster.connection").in_time
+        return in_time(lambda: self.cluster.add_node(**NODE, **STORE))
 
 
 @contextmanager
@@ -107,10 +112,11 @@ def box(client_port: int | None = None, others: int = 2) -> Iterator[Box]:
     """Start it, and stop it at the end of the block. Ray's client server is at `client_port`."""
     load_ray(None)  # it listens on loopback
     head = {**NODE, **STORE, "ray_client_server_port": client_port}
-    made = import_module("ray.cluster_utils").Cluster(True, head_node_args=head)
+    in_time = import_module("treewright.cluster.connection").in_time
+    made = in_time(lambda: import_module("ray.cluster_utils").Cluster(True, head_node_args=head))
     found = Box(made)
     try:
-        found.others += [made.add_node(**NODE, **STORE) for _ in range(others)]
+        found.others += [found.added() for _ in range(others)]
         yield found
     finally:
         made.shutdown()

@@ -419,6 +419,27 @@ def test_a_ray_that_is_up_too_late_is_told_in_one_line(monkeypatch: pytest.Monke
     run(work())
 
 
+@pytest.mark.parametrize(
+    ("said", "tries"), [("The current node timed out during startup. …", 2), ("no such option", 1)]
+)
+def test_a_node_that_is_up_too_late_is_started_once_more(said: str, tries: int) -> None:
+    load_ray(None)
+    in_time = import_module("treewright.cluster.connection").in_time
+    replies = [Exception(said), Exception(said), "up"]
+    with pytest.raises(Exception, match=said):
+        in_time(lambda: raised(replies.pop(0)))
+    assert len(replies) == 3 - tries
+    if tries == 2:
+        replies.insert(0, Exception(said))
+        assert in_time(lambda: raised(replies.pop(0))) == "up"
+
+
+def raised(reply: object) -> object:
+    if isinstance(reply, Exception):
+        raise reply
+    return reply
+
+
 def test_importing_the_cluster_does_not_import_ray(root: Path) -> None:
     modules = "treewright.cluster.cluster, treewright.journal.journal"
     code = f"import sys, {modules}; sys.exit('ray' in sys.modules)"

@@ -8,6 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Coroutine, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +68,12 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     utils = importlib.import_module("ray.cluster_utils")
     common = {"node_ip_address": "127.0.0.1", "include_dashboard": False, "num_cpus": 1}
     size = {"object_store_memory": 100 * 2**20}
-    found = utils.Cluster(True, head_node_args={**common, **size, "num_gpus": 2})
+    in_time = importlib.import_module("treewright.cluster.connection").in_time
+    head = {**common, **size, "num_gpus": 2}
+    found = in_time(lambda: utils.Cluster(True, head_node_args=head))
     try:
-        found.add_node(**common, **size, num_gpus=4)
-        found.add_node(**common, **size, num_gpus=4, labels={"zone": "b"}, resources={"fast": 1})
+        for own in ({}, {"labels": {"zone": "b"}, "resources": {"fast": 1}}):
+            in_time(partial(found.add_node, **common, **size, num_gpus=4, **own))
         yield found
     finally:
         found.shutdown()

@@ -13,10 +13,10 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import ray
 from ray._private.state import state
@@ -26,11 +26,14 @@ from search.ports import one_line
 from treewright.cluster.address import CLIENT, ConnectionRefused, check_reachable, ray_address
 from treewright.cluster.placement import Node
 
+T = TypeVar("T")
 OBJECT_STORE_BYTES = 100 * 2**20
 """Calls and replies are small and travel inline: the object store stays empty."""
 OF_A_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 """Where `ray job submit` leaves the runtime environment of a job."""
 PACKAGES = ("search", "engines", "policies", "scorers", "benchmarks", "treewright")
+LATE, TRIES = "timed out during startup", 2
+"""Of a node that was not up within the 30 s that Ray gives it, which a busy machine may need."""
 ITS_TOKEN = "if that cluster asks for a token, ~/.ray/auth_token here must be its own"
 """What may be amiss where Ray's client is answered by silence."""
 QUIET = {"log_to_driver": False, "logging_level": logging.ERROR}
@@ -146,20 +149,29 @@ def start(cpus: float) -> None:
     """Start a Ray on this machine; its workers have this environment."""
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = python_path()
+    options = {"num_cpus": max(1, round(cpus)), "object_store_memory": OBJECT_STORE_BYTES, **QUIET}
+    here = {"address": "local", "_node_ip_address": "127.0.0.1", "include_dashboard": False}
     try:
-        ray.init(
-            address="local",
-            num_cpus=max(1, round(cpus)),
-            include_dashboard=False,
-            object_store_memory=OBJECT_STORE_BYTES,
-            _node_ip_address="127.0.0.1",
-            **QUIET,
-        )
+        in_time(lambda: ray.init(**here, **options))
     finally:
         if before is None:
             del os.environ["PYTHONPATH"]
         else:
             os.environ["PYTHONPATH"] = before
+
+
+def in_time(node: Callable[[], T]) -> T:
+    """What this makes of a new node of Ray; one that is up too late is started once more.
+
+    Processes of the late one end with this process.
+    """
+    for _ in range(TRIES - 1):
+        try:
+            return node()
+        except Exception as error:
+            if LATE not in str(error):
+                raise
+    return node()
 
 
 def code() -> list[str]:
