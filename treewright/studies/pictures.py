@@ -39,7 +39,7 @@ def draw(output: Path | None, plots: Sequence[Plot]) -> list[str]:
                 axes.set_position(AREA)
                 axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=8)
                 picture = folder / f"{plot.id}.png"
-                figure.savefig(picture, dpi=DPI, metadata={"Software": None})
+                figure.savefig(picture, dpi=DPI, bbox_inches="tight", metadata={"Software": None})
     except OSError as error:
         raise StudyError(f"{folder}: cannot be written: {error.strerror}") from error
     return [line for plot in plots for line in _shown(plot, folder.name)]
