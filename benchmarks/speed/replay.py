@@ -125,6 +125,9 @@ def rows(config: Config, repeats: int) -> list[ReplayRow]:
         if not search_first:
             run = searched(config)
         made.append(row(config, repeat, "search" if search_first else "raw", run, asked, found))
+        told = f"{config.dataset.limit} problems, round {repeat + 1} of {repeats}: "
+        print(f"{told}{made[-1].pipelined:.3f} pipelined, {made[-1].two_batches:.3f} two batches",
+              file=sys.stderr, flush=True)  # fmt: skip
     return made
 
 
