@@ -47,6 +47,7 @@ settings.register_profile("treewright", parent=settings(), deadline=None)
 settings.load_profile("treewright")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups at the same time
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Group the tests for several processes: what starts Ray or an engine together, and first.
 

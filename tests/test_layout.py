@@ -1,5 +1,6 @@
 """The flat layout and its guards: every package name means this repository, and nothing else."""
 
+import os
 import re
 import subprocess
 import sys
@@ -45,6 +46,12 @@ def test_every_folder_with_modules_is_a_regular_package(root: Path, package: str
 def test_no_module_is_named_like_one_of_the_standard_library(root: Path, package: str) -> None:
     modules = {path.stem for path in (root / package).rglob("*.py")} - {"__init__", "__main__"}
     assert modules & sys.stdlib_module_names == set()
+
+
+@pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="of several processes")
+def test_tests_of_a_file_go_to_one_process(request: pytest.FixtureRequest) -> None:
+    """What a file prepares is made once, and no two engines are tested at a time."""
+    assert request.node.nodeid.endswith("@test_layout")
 
 
 def test_tests_are_no_package(root: Path) -> None:
