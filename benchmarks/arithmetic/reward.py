@@ -28,8 +28,8 @@ from scorers.prm_families import QWEN_TAG
 UNLABELLED, INCORRECT, CORRECT = 0.0, 1.0, 2.0
 """Stands on a tag, where a lesson of a language model has a weight: the label of the step."""
 DIFFERS, AGREES = 3.0, 4.0
-"""Stands on each token of a step: whether the step so far is what a right one says. From labels on
-tags alone the same is learned, in several times as many batches."""
+"""Stands on each token of a step: whether the step so far is what a right one says. With labels
+on tags alone the model learned how hard a step is, and hardly anything of its result."""
 MARKED_SHARE = 0.5
 """Share of the lessons whose steps begin with `Step 1:`, as they do in a search."""
 SAMPLED_SHARE = 0.5
