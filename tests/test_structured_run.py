@@ -73,6 +73,8 @@ def test_a_run_is_right_sometimes_and_judges_each_section(whole: Path) -> None:
     assert 0 < first["accuracy"] < 1
     judged = [record for record in records(whole) if record["kind"] == "scorer"]
     assert len(judged) >= PROBLEMS  # equal responses to a problem are judged once
+    verdicts = [len(record["data"]["judgement"]["verdicts"]) for record in judged]
+    assert set(verdicts) == {4}  # planning, monitoring, evaluation, output
 
 
 @pytest.mark.engine
