@@ -115,3 +115,20 @@ def test_a_node_that_cannot_be_seen_from_here_is_not_taken_for_dead() -> None:
             await node.open()
 
     run(work())
+
+
+def test_a_head_that_just_went_is_waited_for_before_it_is_known_to_be_lost() -> None:
+    async def work() -> None:
+        async with listening() as head:
+            sentinel = Sentinel({"the head": head.address}, dict, lambda line: None)
+            assert await sentinel.answers()
+            await head.close()
+            assert not sentinel.lost  # nobody has watched
+            assert not await sentinel.answers()
+            waiting = asyncio.ensure_future(sentinel.there())
+            await asyncio.sleep(0.1)
+            assert not waiting.done()
+            await head.open()
+            await waiting
+
+    run(work())

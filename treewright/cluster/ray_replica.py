@@ -92,7 +92,6 @@ class RayReplica:
 
     async def prepare(self) -> str | None:
         """See `Replica.prepare`. As long as there is no room for it, it waits, and tells so."""
-        await self._sentinel.there()
         self._seat = seat = self._seats.take()
         self._gpus = seat.gpus
         self._place = place = await self._begun(seat)
@@ -108,6 +107,7 @@ class RayReplica:
         """
         tries = 0
         while True:
+            await self._sentinel.there()  # Ray, asked without its head, would block
             self._actor = self._made(seat)
             try:
                 return await self._placed(self._actor.place.remote(), seat)
@@ -236,14 +236,14 @@ class RayReplica:
 
     async def _close(self, actor: Any) -> None:
         try:
-            if self._place is not None and not self._sentinel.lost:
+            if self._place is not None and await self._sentinel.answers():
                 async with asyncio.timeout(CLOSE_S):
                     closed = _result(actor.close.remote())
                     await self._sentinel.unless_gone(self._place.node, closed)
         except (RayError, NodeGone, TimeoutError):
             pass  # dead, or as good as dead
         finally:
-            if not self._sentinel.lost:  # Ray, asked without its head, would block
+            if await self._sentinel.answers():
                 ray.kill(actor)
 
     async def _unless_gone(self, answer: Any) -> Any:

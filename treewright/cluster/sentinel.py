@@ -85,12 +85,21 @@ class Sentinel:
 
     @property
     def lost(self) -> bool:
-        """Whether what is vital does not answer: then Ray must not be asked, it would block."""
+        """Whether what is vital is known not to answer: Ray must not be asked, it would block."""
         return not self._there.is_set()
+
+    async def answers(self) -> bool:
+        """Whether all that is vital answers now: it may be gone for seconds before it is `lost`."""
+        if self.lost:
+            return False
+        told = await asyncio.gather(*map(ask, self._vital.values()))
+        return all(answer is Answer.YES for answer in told)
 
     async def there(self) -> None:
         """Wait until all that is vital answers."""
-        await self._there.wait()
+        while not await self.answers():
+            await asyncio.sleep(EVERY_S)
+            await self._there.wait()
 
     async def watch(self, node: str) -> None:
         """A replica is on this node from now on."""
