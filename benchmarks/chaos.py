@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -41,8 +41,14 @@ from treewright.cluster.cluster import load_ray
 from treewright.journal.journal import Journal
 from treewright.running.memory import JournalMemory
 
-NODE = {"node_ip_address": "127.0.0.1", "include_dashboard": False, "num_cpus": 4}
-STORE = {"object_store_memory": 100 * 2**20}
+NODE = {
+    "node_ip_address": "127.0.0.1",
+    "include_dashboard": False,
+    "num_cpus": 2,
+    "object_store_memory": 100 * 2**20,
+}
+PLAIN: Mapping[str, Any] = {}
+"""A node with nothing of its own."""
 ROOT = Path(__file__).resolve().parents[1]
 LONGEST_S = 900.0
 """A run that is not done by then is one that does not end."""
@@ -84,7 +90,7 @@ class ChaosRow:
 
 @dataclass
 class Box:
-    """A Ray of three nodes on this machine. The first is the head, which is never killed."""
+    """A Ray of some nodes on this machine. The first is the head, which is never killed."""
 
     cluster: Any
     others: list[Any] = field(default_factory=list)
@@ -95,28 +101,30 @@ class Box:
         return [(number, parent) for number, parent in actors() if parent in raylets]
 
     def kill_node(self, at: int) -> None:
-        """Kill the Ray of a node, this one of `others`, and bring another node."""
+        """Kill the Ray of a node, this one of `others`, and bring another, plain one."""
         node = self.others.pop(at)
         os.kill(pid(node), signal.SIGKILL)
         self.cluster.remove_node(node, allow_graceful=False)
         self.others.append(self.added())
 
-    def added(self) -> Any:
-        """A new node."""
+    def added(self, **own: Any) -> Any:
+        """A new node, with what it has of its own."""
         in_time = import_module("treewright.cluster.connection").in_time
-        return in_time(lambda: self.cluster.add_node(**NODE, **STORE))
+        return in_time(lambda: self.cluster.add_node(**NODE, **own))
 
 
 @contextmanager
-def box(client_port: int | None = None, others: int = 2) -> Iterator[Box]:
-    """Start it, and stop it at the end of the block. Ray's client server is at `client_port`."""
+def box(
+    head: Mapping[str, Any] = PLAIN, others: Sequence[Mapping[str, Any]] = (PLAIN, PLAIN)
+) -> Iterator[Box]:
+    """Start it, each node with what it has of its own, and stop it at the end of the block."""
     load_ray(None)  # it listens on loopback
-    head = {**NODE, **STORE, "ray_client_server_port": client_port}
     in_time = import_module("treewright.cluster.connection").in_time
-    made = in_time(lambda: import_module("ray.cluster_utils").Cluster(True, head_node_args=head))
+    cluster = import_module("ray.cluster_utils").Cluster
+    made = in_time(lambda: cluster(True, head_node_args={**NODE, **head}))
     found = Box(made)
     try:
-        found.others += [found.added() for _ in range(others)]
+        found.others += [found.added(**own) for own in others]
         yield found
     finally:
         made.shutdown()
@@ -141,16 +149,27 @@ class Driven:
     """A run in a folder, and the process that works on it."""
 
     def __init__(
-        self, folder: Path, seed: int, address: str | None, *, engines: bool = False
+        self,
+        folder: Path,
+        seed: int,
+        address: str | None,
+        *,
+        problems: int = 24,
+        engines: bool = False,
     ) -> None:
-        """Takes the run of `CONFIG` in this process or on that Ray, or that of `ENGINES`."""
+        """Takes the run of `CONFIG` in this process or on that Ray, or that of `ENGINES`.
+
+        `problems`: how many the former has.
+        """
         folder.mkdir(parents=True)
         self.folder, self.sessions = folder, 0
         if engines:
             where = (f"seed={seed}", f"output_dir={folder / 'runs'}", f"cluster.address={address}")
             self.words = [*ENGINES, *where, "cluster.backend=ray"]
             return
-        rows = [{"id": f"p{n}", "problem": f"{n} + {n}?", "answer": str(2 * n)} for n in range(24)]
+        rows = [
+            {"id": f"p{n}", "problem": f"{n} + {n}?", "answer": str(2 * n)} for n in range(problems)
+        ]
         (folder / "data.jsonl").write_text("\n".join(map(json.dumps, rows)))
         backend = "ray" if address else "inline"
         told = {"seed": seed, "output": folder / "runs", "data": folder / "data.jsonl"}

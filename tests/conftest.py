@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
+import warnings
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +20,7 @@ import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
+    from benchmarks.chaos import Box
     from compared_runs import Made, Run, Said, Verb
     from engines.tokenizer import HfTokenizer
     from hostile_runs import Bench
@@ -183,6 +187,36 @@ def arrived(at: Bench) -> Path:
     """The run on the bench of the file, as it arrived."""
     (folder,) = (at.folder / "runs" / "doubles").iterdir()
     return folder
+
+
+# --- A Ray of three nodes -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def client() -> str:
+    """Where the client server of that Ray listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"ray://127.0.0.1:{probe.getsockname()[1]}"
+
+
+@pytest.fixture(scope="session")
+def three_nodes(client: str) -> Iterator[Box]:
+    """Real raylets with 2, 4 and 4 GPUs that are counters; the last is in zone b.
+
+    One for all files, as its start takes as long as some tests. Who kills one of its nodes comes
+    last: see `test_cluster_that_dies.py`.
+    """
+    from benchmarks.chaos import box
+
+    four = {"num_gpus": 4}
+    zone = {**four, "labels": {"zone": "b"}, "resources": {"fast": 1}}
+    head = {"num_gpus": 2, "ray_client_server_port": int(client.rpartition(":")[2])}
+    with ExitStack() as stack:
+        with warnings.catch_warnings():  # Ray leaves logs to be closed by whoever collects them
+            warnings.simplefilter("ignore", ResourceWarning)
+            found = stack.enter_context(box(head, [four, zone]))
+        yield found
 
 
 # --- Runs that are compared -----------------------------------------------------------------------

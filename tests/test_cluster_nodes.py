@@ -1,19 +1,18 @@
 """Placement and connection on a Ray of three nodes: real raylets on this machine, GPUs that are
-counters. One cluster for the whole file."""
+counters."""
 
 import asyncio
 import importlib
 import json
 import socket
-import sys
 import time
 from collections.abc import Coroutine, Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks.chaos import Box
 from engines.vllm_config import VllmConfig
 from policies.scripted import ScriptedPolicyConfig
 from scorers.scripted import ScriptedScorerConfig
@@ -59,25 +58,13 @@ async def build(config):
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Nodes with 2, 4 and 4 GPUs; the last is in zone b."""
+def cluster(three_nodes: Box, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Nodes with 2, 4 and 4 GPUs, the last in zone b; and a port that can be imported."""
     folder = tmp_path_factory.mktemp("ports")
     (folder / "seen_port.py").write_text(PORT)
-    sys.path.insert(0, str(folder))
-    load_ray(None)  # it listens on loopback
-    utils = importlib.import_module("ray.cluster_utils")
-    common = {"node_ip_address": "127.0.0.1", "include_dashboard": False, "num_cpus": 1}
-    size = {"object_store_memory": 100 * 2**20}
-    in_time = importlib.import_module("treewright.cluster.connection").in_time
-    head = {**common, **size, "num_gpus": 2}
-    found = in_time(lambda: utils.Cluster(True, head_node_args=head))
-    try:
-        for own in ({}, {"labels": {"zone": "b"}, "resources": {"fast": 1}}):
-            in_time(partial(found.add_node, **common, **size, num_gpus=4, **own))
-        yield found
-    finally:
-        found.shutdown()
-        sys.path.remove(str(folder))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        yield three_nodes.cluster
 
 
 def seen(**engine: Any) -> Any:
