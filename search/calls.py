@@ -72,6 +72,19 @@ class Costs:
         return Spending(total(self.policy.values()), total(self.verifier.values()))
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A judgement that a path was given, and what it could go on from.
+
+    `chains`: of how many chains it is where some were added, else 0.
+    """
+
+    path: Prefix
+    judgement: Judgement
+    earlier: Earlier | None
+    chains: int = 0
+
+
 class Calls:
     """Asks the ports for one search."""
 
@@ -83,13 +96,11 @@ class Calls:
         self.paths: dict[str, Prefix] = {}
         self.asked: dict[str, PolicyCall] = {}
         """By the id of a drawn path, the call that drew it."""
-        self.order: list[PolicyCall | Prefix] = []
-        """What was answered, in its order: each draw, and each path that was judged, once."""
+        self.order: list[PolicyCall | Given] = []
+        """What was answered, in its order: each draw, and each judgement, with each chain anew."""
         self.judgements: dict[str, Judgement] = {}
         self.earlier: dict[str, Prefix] = {}
         """By the id of a judged path, the one whose judgement its own could go on from."""
-        self.chains: dict[str, int] = {}
-        """By the id of a path that was judged by further chains, how many were written in all."""
         self.failures: dict[str, Failure] = {}
         self._drawn: dict[str, Spent] = {}
         self._draws: dict[Place, tuple[str, asyncio.Future[PolicyReply]]] = {}
@@ -184,25 +195,19 @@ class Calls:
 
     def judged(self, wanted: Wanted, key: str, answer: Answer, charged: Charged) -> ScorerReply:
         """Take in an answer; the reply as the flow pays for it."""
-        (path, _, further), (reply, failure) = wanted, answer
-        id = path.id
-        if further:
-            self.judgements[id], self.chains[id] = reply.judgement, further.drawn + 1
-        else:
-            self._judge(path, reply.judgement)
+        (path, earlier, further), (reply, failure) = wanted, answer
+        given = Given(path, reply.judgement, earlier, further.drawn + 1 if further else 0)
+        if self.judgements.get(path.id) is not given.judgement:
+            self.judgements[path.id] = given.judgement
+            self.order.append(given)
         if failure:
-            self.failures[id] = failure
+            self.failures[path.id] = failure
         spent = charge(key, reply.spent, charged)
         return reply if spent is reply.spent else ScorerReply(reply.judgement, spent)
 
     def name(self, path: Prefix, earlier: Earlier | None) -> str:
         """What a judgement is about: paths of one name share it."""
         return scorer_key(ScorerCall(path, 0, earlier=earlier))
-
-    def _judge(self, path: Prefix, judgement: Judgement) -> None:
-        if self.judgements.get(path.id) is not judgement:
-            self.order.append(path)
-        self.judgements[path.id] = judgement
 
     def _answer(self, key: str, digest: str, call: ScorerCall) -> asyncio.Future[Answer]:
         recalled = self.memory.recall(key, digest, call)

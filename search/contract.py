@@ -17,6 +17,7 @@ from search.core import (
     is_probability,
 )
 from search.limit import LimitReached
+from search.ports import Earlier
 from search.questions import Clock, Extend, Fork, Grow, Judge, Until
 
 MOST = 2**20
@@ -135,10 +136,11 @@ def _check_paths(paths: Any) -> None:
 def _check_earlier(question: Judge) -> None:
     _check_type("asked with earlier", question.earlier, tuple | None)
     if question.earlier is not None:
-        _check_paths(tuple(path for path in question.earlier if path is not None))
+        for each in question.earlier:
+            _check_type("asked with earlier", each, Earlier | None)
         if len(question.earlier) != len(question.paths):
             raise StrategyError(
-                f"the strategy asked with {len(question.earlier)} earlier paths for "
+                f"the strategy asked with {len(question.earlier)} earlier judgements for "
                 f"{len(question.paths)}; leave it out"
             )
 

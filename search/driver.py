@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from search.calls import Answer, Asked, Calls, Costs, charge
+from search.calls import Answer, Asked, Calls, Costs, Given, charge
 from search.contest import Contest
 from search.contract import (
     StrategyError,
@@ -71,10 +71,9 @@ class Searched:
     """What a finished search leaves.
 
     Its result; by path id what each path cost, every path that was drawn, why the scorer gave no
-    reply for it, how it was judged, the call that drew it, the path from whose judgement that of it
-    could go on, and how many chains were written for it where some were added; and all that was
-    answered, each draw and each judged path, in the order in which it was. (A path that the scorer
-    refuses as invalid has a reply: it is Missing.)
+    reply for it, how it was judged, the call that drew it, and the path from whose judgement that
+    of it could go on; and all that was answered, each draw and each judgement, in the order in
+    which it was. (A path that the scorer refuses as invalid has a reply: it is Missing.)
     """
 
     result: Result
@@ -84,8 +83,7 @@ class Searched:
     judgements: dict[str, Judgement] = field(default_factory=dict)
     asked: dict[str, PolicyCall] = field(default_factory=dict)
     earlier: dict[str, Prefix] = field(default_factory=dict)
-    chains: dict[str, int] = field(default_factory=dict)
-    order: Sequence[PolicyCall | Prefix] = field(default=(), repr=False, compare=False)
+    order: Sequence[PolicyCall | Given] = field(default=(), repr=False, compare=False)
 
 
 async def drive(
@@ -118,7 +116,7 @@ async def drive(
         for place in candidate.path.line:
             ranks.setdefault(place, rank)
     costs = calls.costs(ranks)
-    drawn = calls.paths, calls.failures, calls.judgements, calls.asked, calls.earlier, calls.chains
+    drawn = calls.paths, calls.failures, calls.judgements, calls.asked, calls.earlier
     return Searched(result, costs, *drawn, calls.order)
 
 
@@ -204,14 +202,7 @@ class _Search:
         """What the judgement of each path may go on from."""
         if question.earlier is None:
             return list(map(history.earlier, question.paths))
-        return [None if path is None else self.judged(path) for path in question.earlier]
-
-    def judged(self, path: Prefix) -> Earlier:
-        """How a path was judged. Raises `StrategyError` where it was not."""
-        judgement = self.calls.judgements.get(path.id)
-        if judgement is None:
-            raise StrategyError(f"the strategy goes on from path {path.id!r}, which was not judged")
-        return Earlier(path, judgement)
+        return question.earlier
 
     async def grow(self, question: Grow, history: FlowHistory) -> Grown:
         charged = history.charged

@@ -11,9 +11,12 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import cache
-from typing import Any, Protocol, Self, TypeAlias, get_type_hints
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias, get_type_hints
 
 from search.core import Feedback, Judgement, Prefix, Problem, Result, Spending
+
+if TYPE_CHECKING:
+    from search.ports import Earlier
 
 
 class Until(StrEnum):
@@ -55,13 +58,13 @@ class Extended:
 class Judge:
     """Judge every step of each path.
 
-    `earlier[i]`, for a replay: the judged path whose verification that of `paths[i]` may go on
-    from, or none. A strategy leaves it to the driver, which looks for the nearest. `chains[i]`, for
-    a replay too: of how many verification chains that judgement was, 0 for as many as any.
+    `earlier[i]`, for a replay: the judgement that that of `paths[i]` may go on from, or none. A
+    strategy leaves it to the driver, which looks for the nearest. `chains[i]`, for a replay too: of
+    how many verification chains that judgement was, 0 for as many as any.
     """
 
     paths: tuple[Prefix, ...]
-    earlier: tuple[Prefix | None, ...] | None = None
+    earlier: tuple[Earlier | None, ...] | None = None
     chains: tuple[int, ...] | None = None
 
 

@@ -145,8 +145,9 @@ def test_further_chains_count_and_never_make_a_number_of_what_is_missing(
     assert ledger.verifier.generated == ports.spent.verifier.generated
     assert ledger.verifier.calls == ports.spent.verifier.calls
     assert len(set(ports.judged)) == len(ports.judged)
-    for id, judgement in searched.judgements.items():
-        assert searched.chains.get(id, 1) <= ADAPTIVE.most
+    for event in searched.order:
+        assert isinstance(event, PolicyCall) or event.chains <= ADAPTIVE.most
+    for judgement in searched.judgements.values():
         if isinstance(judgement.prefix, Missing):
             assert judgement.chains == 0
 

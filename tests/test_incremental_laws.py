@@ -19,12 +19,12 @@ from engines.traits import contest_of
 from policies.scripted import ScriptedPolicy, ScriptedPolicyConfig
 from scorers.scripted import ScriptedScorerConfig
 from scorers.thinkprm import ThinkPrm
-from search.contest import AdaptiveChains
-from search.core import Candidate, Missing, Origin, Result, Score
+from search.contest import AdaptiveChains, Contest
+from search.core import Candidate, Missing, Origin, Prefix, Problem, Result, Score
 from search.driver import Searched, drive
 from search.memory import DictMemory
 from search.ports import Failure, PolicyCall, PolicyReply, ScorerCall, ScorerReply
-from search.questions import Flow
+from search.questions import Flow, extend, grow, judge
 from search.strategies import strategy_class
 from treewright.journal.codec import decode_scorer_reply, encode_scorer_reply
 from treewright.journal.results import encode_result, search_again
@@ -202,6 +202,42 @@ def test_no_judgement_is_counted_as_another(kind: str, data: st.DataObject, mode
     for id in searched.earlier:
         if searched.judgements[id].origin is Origin.INHERITED:
             assert searched.judgements[id].chains == 0
+
+
+def judged_twice(problem: Problem) -> Flow:
+    """A path, then a child of it, then the path again beside others, then another child."""
+    (paths,) = yield from extend([Prefix.start(problem)], 3)
+    yield from judge(paths[:1])
+    yield from grow(paths[:1], 2)
+    yield from judge(paths)
+    grown = yield from grow(paths[:1], 1, first=2)
+    ((child,),) = grown.children
+    return Result((Candidate(child, grown.judgements[0][0]),))
+
+
+def test_what_went_on_from_fewer_chains_does_so_again_by_its_record() -> None:
+    """A strategy of one's own may ask so; it is replayed without its code."""
+    chains = AdaptiveChains(1, 3, 0.05)
+    which = 0
+    for seed in range(8):
+        policy = ScriptedPolicyConfig(accuracy=0.6, steps=3, step_tokens=1)
+        case = Case(strategy_class("beam")(), f"{seed} + 1?", 99, policy, ScriptedScorerConfig())
+
+        def searched(
+            flow: Flow, memory: DictMemory, closed: Collection[str], case: Case = case
+        ) -> Searched:
+            scorer, _ = careful(odd=9, incremental=True, chains=chains)
+            ports, contest = Watched(case, scorer, closed), Contest(chains, keeps=1)
+            how: dict[str, Any] = {"goes_on": True, "contest": contest}
+            return await_it(drive(flow, ports, ports, memory, RUN_SEED, float, **how))
+
+        memory = DictMemory()
+        live = searched(judged_twice(case.problem), memory, ())
+        told = json.loads(json.dumps(encode_result(live)))
+        again = searched(search_again(told, case.problem), memory, set(memory.replies))
+        assert (again.result, again.judgements) == (live.result, live.judgements)
+        which += sum("which" in event for event in told["asked"])
+    assert which, "in none of them more chains were added"
 
 
 GOING_ON = ["beam", "dvts", "rebase", "particles", "mcts", "best_first", "backtrack"]

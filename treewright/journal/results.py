@@ -6,19 +6,21 @@ is asked again in its order, the journal answers, and each answer is held to the
 
 A path that was asked about is told as `[place, of, length]`: its place in the tree, and the first
 `length` steps of the path `of` that was drawn before; or with its own steps in place of the two.
-So is, as `earlier`, the path whose judgement another one could go on from. `chains` says how many
-were written for a judgement where some were added.
+So is, as `earlier`, the path whose judgement another one could go on from; `which` of its
+judgements that was, from 0, is said where it was not its latest. `chains` says how many were
+written for a judgement where some were added: that of fewer stands before it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
+from search.calls import Given
 from search.core import Candidate, Feedback, Judgement, Prefix, Problem, Pruned, Result
 from search.driver import Searched
 from search.limit import LimitReached
-from search.ports import PolicyCall
+from search.ports import Earlier, PolicyCall
 from search.questions import Flow, Judge, Until, extend
 from treewright.journal import checking
 from treewright.journal.codec import (
@@ -49,6 +51,7 @@ class ResultError(ValueError):
 def encode_result(searched: Searched) -> Json:
     """What the record holds."""
     drawn: dict[str, Prefix] = {}
+    given: dict[str, list[Judgement]] = {}
     asked: list[Json] = []
     for event in searched.order:
         if isinstance(event, PolicyCall):
@@ -56,7 +59,8 @@ def encode_result(searched: Searched) -> Json:
             child = searched.paths[_child_id(event)]
             drawn[child.id] = child
         else:
-            asked.append(_judge(event, drawn, searched))
+            asked.append(_judge(event, drawn, given))
+            given.setdefault(event.path.id, []).append(event.judgement)
     result = searched.result
     return {
         "asked": asked,
@@ -71,7 +75,7 @@ def check_result(data: Json) -> None:
     checking.fields(data, "asked", "candidates", "pruned", "exhausted")
     for event in checking.items(data["asked"], "asked"):
         if isinstance(event, dict) and "judge" in event:
-            checking.fields(event, "judge", optional=("earlier", "chains"))
+            checking.fields(event, "judge", optional=("earlier", "which", "chains"))
         else:
             checking.fields(event, "draw", "child", "until", "greedy", "feedback")
     for candidate in checking.items(data["candidates"], "candidates"):
@@ -94,7 +98,7 @@ class _Again:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.drawn: dict[str, Prefix] = {}
-        self.judged: dict[str, Judgement] = {}
+        self.judged: dict[str, list[Judgement]] = {}
 
     def flow(self, data: Json) -> Flow:
         for event in data["asked"]:
@@ -130,16 +134,26 @@ class _Again:
 
     def judge(self, event: Json) -> Generator[Any, Any, None]:
         path = self.path(event["judge"])
-        earlier = self.path(event["earlier"]) if "earlier" in event else None
-        if earlier is not None and earlier.id not in self.judged:
-            raise ValueError(f"path {checking.shown(earlier.id)} was not judged before")
+        earlier = self.earlier(event) if "earlier" in event else None
         chains = checking.count(event.get("chains", 0), "chains", MOST_CHAINS)
 
         def asking() -> Generator[Any, Any, None]:
             reply = yield Judge((path,), (earlier,), (chains,))
-            (self.judged[path.id],) = reply.judgements
+            self.judged.setdefault(path.id, []).extend(reply.judgements)
 
         return asking()
+
+    def earlier(self, event: Json) -> Earlier:
+        path = self.path(event["earlier"])
+        which = checking.count(event["which"], "which") if "which" in event else None
+        return Earlier(path, self.given(path.id, which))
+
+    def given(self, id: str, which: int | None = None) -> Judgement:
+        """The judgement of a path, the latest where nothing else is said."""
+        known = self.judged.get(id, [])
+        if len(known) <= (which or 0):
+            raise ValueError(f"path {checking.shown(id)} was not judged before, or not so often")
+        return known[-1 if which is None else which]
 
     def path(self, told: Any) -> Prefix:
         place, *whence = checking.items(told, "a path")
@@ -175,9 +189,7 @@ class _Again:
     def judgement(self, told: Any, id: str) -> Judgement | None:
         if told is not SAME:
             return None if told is None else decode_judgement(told)
-        if id not in self.judged:
-            raise ValueError(f"path {checking.shown(id)} was not judged before")
-        return self.judged[id]
+        return self.given(id)
 
     def candidate(self, told: Json) -> Candidate:
         path = self.known(told["path"])
@@ -205,12 +217,20 @@ def _draw(call: PolicyCall, drawn: Mapping[str, Prefix], searched: Searched) -> 
     }
 
 
-def _judge(path: Prefix, drawn: Mapping[str, Prefix], searched: Searched) -> Json:
-    earlier = searched.earlier.get(path.id)
-    told: Json = {} if earlier is None else {"earlier": _place(earlier, drawn)}
-    if path.id in searched.chains:
-        told["chains"] = searched.chains[path.id]
-    return {"judge": _place(path, drawn), **told}
+def _judge(
+    event: Given, drawn: Mapping[str, Prefix], given: Mapping[str, Sequence[Judgement]]
+) -> Json:
+    told: Json = {"judge": _place(event.path, drawn)}
+    if event.earlier:
+        known = given.get(event.earlier.path.id, ())
+        same = (n for n, each in enumerate(known) if each is event.earlier.judgement)
+        which = next(same, len(known))
+        told["earlier"] = _place(event.earlier.path, drawn)
+        if which < len(known) - 1:
+            told["which"] = which
+    if event.chains:
+        told["chains"] = event.chains
+    return told
 
 
 def _place(path: Prefix, drawn: Mapping[str, Prefix]) -> list[Any]:
