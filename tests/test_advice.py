@@ -52,6 +52,17 @@ def test_a_replica_of_four_gpus_is_worth_four_of_one() -> None:
     assert found.speed == pytest.approx(0.95 / 0.8)
 
 
+def test_a_side_that_computes_elsewhere_has_no_gpu_to_give() -> None:
+    # Four policies of an API: 2 + 4 would need two more GPUs. Work 1.24 and 1.94: 4 + 6 fits 3.09.
+    assert advice(*sides(4, 0.31, 2, 0.97, (0, 1))) == (
+        "the verifier is busy 97 %, the policy 31 %: 4 + 6, 4 more replicas, would be about "
+        "3.0 × as fast"
+    )
+    assert advice(*sides(2, 0.31, 2, 0.97, (0, 0))) == (  # neither has any: replicas count
+        "the verifier is busy 97 %, the policy 31 %: 1 + 3 would be about 1.5 × as fast"
+    )
+
+
 @pytest.mark.parametrize(
     ("load", "shared", "told"),
     [

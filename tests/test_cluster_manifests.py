@@ -1,7 +1,10 @@
 """The manifests and scripts for clusters: their syntax, and that they say what exists."""
 
+import os
 import re
+import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -48,3 +51,39 @@ def test_what_is_run_there_exists(name: str, folder: Path, root: Path) -> None:
     keys = set(re.findall(r"cluster\.(\w+)=", text))
     assert keys
     assert keys <= set(ClusterConfig.__dataclass_fields__)
+
+
+RUN = """#!/bin/bash
+# Ends at the first SIGTERM, or only at the second.
+left=$1
+trap 'left=$((left - 1)); [ "$left" -gt 0 ] || exit 130' TERM
+echo begun > begun
+while true; do sleep 0.05; done
+"""
+
+
+@pytest.mark.parametrize("terms", [1, 2])
+def test_a_slurm_job_whose_time_ends_is_requeued(folder: Path, tmp_path: Path, terms: int) -> None:
+    """A run that has not ended when a second SIGTERM comes is aborted, and goes on later too."""
+    stubs = {
+        "treewright": RUN,
+        "srun": "#!/bin/bash\necho 127.0.0.1\n",
+        "scontrol": '#!/bin/bash\n[ "$1" = show ] && echo here || echo "$@" > requeued\n',
+        "python": "#!/bin/bash\n",
+    }
+    for name, text in stubs.items():
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    job = {"SLURM_JOB_NODELIST": "here", "SLURM_JOB_ID": "7", "SLURM_JOB_NUM_NODES": "1"}
+    environment = {**os.environ, **job, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    words = ["bash", str(folder / "slurm.sbatch"), str(terms)]
+    with subprocess.Popen(words, cwd=tmp_path, env=environment) as process:
+        ends = time.monotonic() + 60
+        while not (tmp_path / "begun").exists():
+            assert time.monotonic() < ends, "the run did not begin"
+            time.sleep(0.02)
+        for _ in range(terms):
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.5)
+        assert process.wait(60) == 130
+    assert (tmp_path / "requeued").read_text() == "requeue 7\n"

@@ -197,6 +197,23 @@ def test_labels_and_resources_of_a_node_are_asked_for() -> None:
     assert scorer.labels == {}
 
 
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"policy_replicas": 2, "scorer_replicas": 2},  # dealt out: too few GPUs
+        {"policy_gpus": 0.5, "scorer_gpus": 0.5},
+        {"elastic": True},
+    ],
+)
+def test_replicas_that_share_a_gpu_may_not_ask_for_different_nodes(how: dict[str, Any]) -> None:
+    config = ClusterConfig(policy_resources={"zone": "a"}, scorer_resources={"zone": "b"}, **how)
+    nodes = node(1, zone="a"), node(2, zone="b")
+    with pytest.raises(CannotPlace, match=r"different nodes \(zone: a, b\).*say the same in both"):
+        placed(config, CUDA, CUDA, *nodes)
+    same = replace(config, policy_resources={"zone": "b"})
+    assert {group.labels["zone"] for group in placed(same, CUDA, CUDA, nodes[1])} == {"b"}
+
+
 @pytest.mark.parametrize("first", ["a", "b"])
 def test_what_needs_a_label_has_its_node_in_whatever_order_ray_names_them(first: str) -> None:
     config = ClusterConfig(scorer_replicas=4, scorer_resources={"zone": "b"}, policy_gpus=4)

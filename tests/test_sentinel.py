@@ -8,7 +8,7 @@ import pytest
 
 from pool_stage import run
 from treewright.cluster import sentinel as module
-from treewright.cluster.sentinel import Address, NodeGone, Sentinel
+from treewright.cluster.sentinel import Address, Answer, NodeGone, Sentinel
 
 
 class Server:
@@ -130,5 +130,47 @@ def test_a_head_that_just_went_is_waited_for_before_it_is_known_to_be_lost() -> 
             assert not waiting.done()
             await head.open()
             await waiting
+
+    run(work())
+
+
+def test_what_is_silent_once_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process was held up while it asked, say."""
+    said = iter([Answer.SILENT, Answer.YES, Answer.SILENT, Answer.SILENT, Answer.REFUSED])
+
+    async def ask(address: Address) -> Answer:
+        return next(said)
+
+    monkeypatch.setattr(module, "ask", ask)
+
+    async def work() -> None:
+        sentinel = Sentinel({"the head": ("127.0.0.1", 1)}, dict, lambda line: None)
+        assert await sentinel.answers()
+        assert not await sentinel.answers()
+        assert not sentinel.lost
+        await sentinel.look()
+        assert sentinel.lost
+
+    run(work())
+
+
+def test_a_silent_head_is_told_as_soon_as_one_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A question that waits for its answer is no longer a pause before the next."""
+    monkeypatch.setattr(module, "EVERY_S", 0.2)
+    told: list[str] = []
+
+    async def ask(address: Address) -> Answer:
+        await asyncio.sleep(0.2)
+        return Answer.SILENT
+
+    monkeypatch.setattr(module, "ask", ask)
+
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        sentinel = Sentinel({"the head": ("127.0.0.1", 1)}, dict, told.append)
+        async with sentinel.watching(told.append):
+            await until(lambda: told)
+        assert loop.time() - began < 0.7  # two rounds of 0.2 s, not of 0.4
 
     run(work())

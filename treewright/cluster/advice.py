@@ -34,7 +34,7 @@ MOST = 8
 class SideLoad:
     """One side: what it is called, how many replicas it has, and the share they are at work.
 
-    `gpus`: of one replica.
+    `gpus`: of one replica, 0 for one that computes elsewhere.
     """
 
     name: str
@@ -79,10 +79,11 @@ def advice(policy: SideLoad, verifier: SideLoad, *, shared: bool = False) -> str
 def best(policy: SideLoad, verifier: SideLoad) -> Split | None:
     """The fastest split that takes no more GPUs, else the smallest that adds to the busier side.
 
-    None where neither is worth it. Of equally fast ones the one with fewer replicas.
+    A side without GPUs has none to give to one that has. None where neither is worth it. Of equally
+    fast ones the one with fewer replicas.
     """
-    had = policy.replicas * policy.gpus + verifier.replicas * verifier.gpus
-    for splits in (within(had, policy, verifier), added(policy, verifier)):
+    same = within(policy, verifier) if bool(policy.gpus) == bool(verifier.gpus) else ()
+    for splits in (same, added(policy, verifier)):
         rated = [Split(p, v, speed(p, v, policy, verifier)) for p, v in splits]
         top = max(rated, key=lambda s: (s.speed, -s.policies - s.verifiers), default=None)
         if top is not None and top.speed >= WORTH:
@@ -100,11 +101,13 @@ def speed(policies: int, verifiers: int, policy: SideLoad, verifier: SideLoad) -
     return max(policy.busy, verifier.busy) * min(fits)
 
 
-def within(gpus: float, policy: SideLoad, verifier: SideLoad) -> Iterator[tuple[int, int]]:
-    """All splits that take no more GPUs."""
+def within(policy: SideLoad, verifier: SideLoad) -> Iterator[tuple[int, int]]:
+    """All splits that take no more GPUs; no more replicas where neither side has any."""
+    ours, theirs = policy.gpus or 1.0, verifier.gpus or 1.0
+    had = policy.replicas * ours + verifier.replicas * theirs
     policies = 1
-    while (left := gpus - policies * policy.gpus) >= verifier.gpus:
-        yield policies, int(left / verifier.gpus + 1e-9)
+    while (left := had - policies * ours) >= theirs:
+        yield policies, int(left / theirs + 1e-9)
         policies += 1
 
 

@@ -152,6 +152,8 @@ async def open_cluster(
                     yield ports
         finally:
             await asyncio.gather(policies.close(), scorers.close())
+            if sentinel:
+                await sentinel.look()  # as seats are given back by asking Ray
 
 
 async def started(ports: Ports) -> None:

@@ -233,14 +233,23 @@ def packed(needs: Sequence[Need]) -> list[list[Need]]:
 
 
 def shared(hand: Sequence[Need]) -> Group:
-    """Replicas on one GPU, in one bundle. Raises `CannotPlace`: its memory is too small."""
+    """Replicas on one GPU, in one bundle.
+
+    Raises `CannotPlace`: its memory is too small, or they ask for different nodes.
+    """
     labels: dict[str, str] = {}
     bundle: dict[str, float] = {}
     for need in hand:
         amounts = {"GPU": need.gpus, "CPU": need.cpus, **need.resources}
         for name, amount in amounts.items():
             bundle[name] = bundle.get(name, 0.0) + amount
-        labels |= need.labels
+        for name, value in need.labels.items():
+            if labels.setdefault(name, value) != value:
+                raise CannotPlace(
+                    f"cluster.policy_resources and cluster.scorer_resources ask for different "
+                    f"nodes ({name}: {labels[name]}, {value}), and these replicas would share a "
+                    "GPU; say the same in both, or have a GPU for each replica"
+                )
     if len(hand) > 1 and bundle["GPU"] > 1 - FIT * 1000:
         bundle["GPU"] = 1.0
     bundle = {name: amount for name, amount in bundle.items() if amount}

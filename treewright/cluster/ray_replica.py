@@ -137,6 +137,8 @@ class RayReplica:
         had_room, told = 0.0, False
         try:
             while not (await asyncio.wait({place}, timeout=WAIT_TOLD_S))[0]:
+                if not await self._sentinel.answers():
+                    continue
                 if await asyncio.to_thread(seat.waits):
                     if not told:
                         self._tell(f"a replica waits for a place: it needs {seat.needs}")
@@ -235,15 +237,17 @@ class RayReplica:
                 self._seats.give(seat)
 
     async def _close(self, actor: Any) -> None:
+        there = not self._sentinel.lost  # else Ray, asked without its head, would block
         try:
-            if self._place is not None and await self._sentinel.answers():
+            there = await self._sentinel.answers()
+            if self._place is not None and there:
                 async with asyncio.timeout(CLOSE_S):
                     closed = _result(actor.close.remote())
                     await self._sentinel.unless_gone(self._place.node, closed)
         except (RayError, NodeGone, TimeoutError):
             pass  # dead, or as good as dead
         finally:
-            if await self._sentinel.answers():
+            if there and not self._sentinel.lost:
                 ray.kill(actor)
 
     async def _unless_gone(self, answer: Any) -> Any:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
+from ray._private.state import available_resources_per_node
 from ray.util.placement_group import (
     PlacementGroup,
     placement_group,
@@ -45,7 +46,9 @@ class Reserved:
 
     def _fits(self) -> bool:
         cpus = float(self.options["num_cpus"])
-        return float(ray.available_resources().get("CPU", 0.0)) >= cpus
+        if ray.util.client.ray.is_connected():  # by which nobody is told of each node
+            return float(ray.available_resources().get("CPU", 0.0)) >= cpus
+        return any(each.get("CPU", 0.0) >= cpus for each in available_resources_per_node().values())
 
 
 class Seats:

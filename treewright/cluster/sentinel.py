@@ -19,9 +19,9 @@ Value = TypeVar("Value")
 EVERY_S = 2.0
 """How often each is asked, and how long it may take to answer."""
 TOLD_AT = 2
-"""After so many questions in a row without an answer it is told: within eight seconds."""
+"""After so many questions in a row without an answer it is told: within six seconds."""
 END_AT = 12
-"""After so many the session ends: 24 s or more, well within the minute that Ray leaves it."""
+"""After so many the session ends: after 24 s, well within the minute that Ray leaves it."""
 
 
 class NodeGone(Exception):
@@ -89,11 +89,20 @@ class Sentinel:
         return not self._there.is_set()
 
     async def answers(self) -> bool:
-        """Whether all that is vital answers now: it may be gone for seconds before it is `lost`."""
-        if self.lost:
-            return False
-        told = await asyncio.gather(*map(ask, self._vital.values()))
-        return all(answer is Answer.YES for answer in told)
+        """Whether all that is vital answers now: it may be gone for seconds before it is `lost`.
+
+        What is silent is asked twice, as this process itself may have been held up meanwhile.
+        """
+        for _ in range(0 if self.lost else 2):
+            told = await asyncio.gather(*map(ask, self._vital.values()))
+            if Answer.SILENT not in told:
+                return all(answer is Answer.YES for answer in told)
+        return False
+
+    async def look(self) -> None:
+        """See whether all that is vital answers, at the end, when nobody watches any more."""
+        if not await self.answers():
+            self._there.clear()
 
     async def there(self) -> None:
         """Wait until all that is vital answers."""
@@ -104,6 +113,7 @@ class Sentinel:
     async def watch(self, node: str) -> None:
         """A replica is on this node from now on."""
         if node not in self._watched:
+            await self.there()
             address = (await asyncio.to_thread(self._nodes)).get(node)
             if address and await ask(address) is Answer.YES:  # else it cannot be seen from here
                 self._watched[node] = Watched(address)
@@ -139,11 +149,11 @@ class Sentinel:
 
     async def _watch(self, end: Callable[[str], None]) -> None:
         while True:
-            await asyncio.sleep(EVERY_S)
             nodes = list(self._watched.values())
-            answers = await asyncio.gather(
-                *map(ask, self._vital.values()), *(ask(node.address) for node in nodes)
+            asked = (
+                ask(address) for address in (*self._vital.values(), *(n.address for n in nodes))
             )
+            _, answers = await asyncio.gather(asyncio.sleep(EVERY_S), asyncio.gather(*asked))
             for node, answer in zip(nodes, answers[len(self._vital) :], strict=True):
                 node.unanswered = node.unanswered + 1 if answer is Answer.REFUSED else 0
                 if node.unanswered >= TOLD_AT:

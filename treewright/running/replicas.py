@@ -79,7 +79,7 @@ def advised(stats: Mapping[str, PoolStats]) -> str | None:
             return None
         if side.busy is None or seen < MEASURED_S or not (side.replies or side.in_flight):
             return None
-        gpus = max(each.gpus for each in there) or 1.0
+        gpus = max(each.gpus for each in there)
         loads.append(SideLoad(name, len(there), side.busy, gpus))
         places.append({each.computes_on for each in there} - {""})
     policy, verifier = loads
