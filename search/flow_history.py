@@ -44,9 +44,9 @@ class FlowHistory:
         """
         if not self.goes_on:
             return None
-        *marks, end = beginnings(path) or [""]
-        if end in self._ending:
-            return self._ending[end]
+        marks = beginnings(path) or [""]
+        if marks[-1] in self._ending:
+            return self._ending[marks[-1]]
         nearest = next((self._begun[mark] for mark in reversed(marks) if mark in self._begun), None)
         return nearest if nearest and nearest.judgement.verdicts else None
 
