@@ -25,7 +25,7 @@ from treewright.studies.targets import targets
 from treewright.studies.timed import identity as timed_identity
 from treewright.studies.timed import timed
 from treewright.studies.tried import Tried, Verified
-from treewright.studies.verification import main, together
+from treewright.studies.verification import main, refuse_caches, together
 from treewright.studies.verification_page import lead, page
 from treewright.studies.ways import NAIVE, WAYS, Trial, trials
 
@@ -238,6 +238,27 @@ def test_the_page_shows_every_row_and_says_what_was_skipped() -> None:
     assert "* `adaptive` was not run: no such way." in text
     assert "| beam | incremental | 100 of 500 | 100.0 | 90.0 | 80.0 | 0 | 95.0 |" in text
     assert "| incremental | 1.5 | 1.0, 1.5, 2.0 | 0.50 |" in text
+    assert "Made with other replicas" not in text
+
+
+def test_the_page_says_which_runs_had_other_replicas() -> None:
+    naive, way = tried(NAIVE, 6, 1000, 800), tried("incremental", 5, 500, 200)
+    more = (
+        replace(naive, replicas=(1, 1)),
+        replace(way, replicas=(1, 2)),
+        replace(way, replicas=(1, 2)),
+    )
+    text = page(verified(*more), "data", "command", [])
+    assert "than the 1 + 2 (policy + verifier) of the rest: beam naive (1 + 1)." in text.replace(
+        "\n", " "
+    )
+
+
+def test_a_cache_would_make_a_way_free() -> None:
+    (trial,) = trials(["beam"], [NAIVE], ["scorer.cache=shared"])
+    assert trial.config is not None
+    with pytest.raises(StudyError, match=r"scorer\.cache: verification-beam-naive .*; say off"):
+        refuse_caches([trial.config])
 
 
 # --- The command ----------------------------------------------------------------------------------

@@ -22,7 +22,8 @@ class Tried:
     `ledgers`: of each problem with a result by its id; `naive`: those of the naive way. `origins`
     counts judgements by how they came about. `sampled`: judgements that were not made whole.
     `agreement`: theirs with whole ones; `itself`: of whole ones with whole ones of another seed, on
-    the same paths. `versus`: its accuracy against the naive way's.
+    the same paths. `versus`: its accuracy against the naive way's. `replicas`: of the policy and of
+    the verifier, of its last session; None where that is not known.
     """
 
     trial: Trial
@@ -35,6 +36,7 @@ class Tried:
     itself: Agreement | None = None
     versus: Comparison | None = None
     naive: Mapping[str, Ledger] = field(default_factory=dict)
+    replicas: tuple[int, int] | None = None
 
     @property
     def problems(self) -> int:
@@ -94,6 +96,7 @@ class Tried:
             "agreement": self.agreement and asdict(self.agreement),
             "itself": self.itself and asdict(self.itself),
             "versus": self.versus and self.versus.to_json(),
+            "replicas": self.replicas,
         }
 
 

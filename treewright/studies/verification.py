@@ -14,12 +14,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from engines.traits import traits_of
 from treewright.arms.comparison import compare
 from treewright.arms.graded_run import GradedRun
 from treewright.config.config import Config
 from treewright.config.load import load_config
+from treewright.files.opening import UnsafeFile
+from treewright.files.reading import read_json
 from treewright.ledger import Ledger
 from treewright.running.job import Job
+from treewright.running.replicas import FILE as REPLICAS
 from treewright.studies import command
 from treewright.studies.agreement import agreement, calls_of
 from treewright.studies.cells import WEIGHTED
@@ -60,6 +64,7 @@ async def study(options: argparse.Namespace) -> None:
     """All of it, or an exception."""
     listed = trials(options.strategies, options.ways, command.common(options), options.config)
     configs = [trial.config for trial in listed if trial.config is not None]
+    refuse_caches(configs)
     jobs = await command.worked_off(configs, options, lambda job: options.per_search, shared=False)
     folder = Path(configs[0].output_dir) / "verification"
     rows = [await measured(trial, jobs, options.again) for trial in listed]
@@ -83,7 +88,28 @@ async def measured(trial: Trial, jobs: Sequence[Job], again: int) -> Tried:
     ledgers = {item.problem_id: Ledger.of([item.search]) for item in solved}
     origins = [each.origin for item in solved for each in item.search.judgements.values()]
     counts = {origin: origins.count(origin) for origin in dict.fromkeys(origins)}
-    return Tried(trial, marks, ledgers, failures, counts, tuple(sampled(solved, again)))
+    again_paths, asked = tuple(sampled(solved, again)), replicas(job)
+    return Tried(trial, marks, ledgers, failures, counts, again_paths, replicas=asked)
+
+
+def replicas(job: Job) -> tuple[int, int] | None:
+    """How many of each side a run's last session asked; None where it says nothing readable."""
+    try:
+        told = read_json(job.run.path, REPLICAS)
+        return int(told["policy"]["replicas"]), int(told["scorer"]["replicas"])
+    except (OSError, UnsafeFile, ValueError, KeyError, TypeError):
+        return None
+
+
+def refuse_caches(configs: Sequence[Config]) -> None:
+    """What was had costs nothing, and takes no time. Raises `StudyError` where some could be."""
+    for config in configs:
+        for section, part in (("policy", config.policy), ("scorer", config.scorer)):
+            if traits_of(part).cache != "off":
+                raise StudyError(
+                    f"{section}.cache: {config.name} would have from a cache what is to be "
+                    "counted and timed here; say off"
+                )
 
 
 async def agreed(rows: Sequence[Tried], options: argparse.Namespace, folder: Path) -> list[Tried]:
@@ -126,7 +152,11 @@ def together(rows: Sequence[Tried]) -> tuple[Tried, ...]:
 def clocked(options: argparse.Namespace) -> dict[str, Config]:
     """What is timed, by name: beam with and without going on, on few problems."""
     asked = [way for way in GOING_ON if way in options.ways]
-    said = [*command.common(options), f"dataset.limit={options.timed}"]
+    one = (
+        "cluster.policy_replicas=1",
+        "cluster.scorer_replicas=1",
+    )  # both up at the first question
+    said = [*command.common(options), f"dataset.limit={options.timed}", *one]
     if "beam" not in options.strategies:
         return {}
     made = trials(["beam"], asked, said, options.config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from statistics import median
 
@@ -52,8 +53,9 @@ it stopped at an incorrect one before, are in no count. `last step` is the one t
 """
 SECONDS = """
 Beam over {problems}, {times} runs of each way, one after the other in turns, each made anew on
-engines already up; median seconds from the first question to the last. Whatever else the machine
-did is in them: they are noisy, and hold for the machine alone on which they were taken.
+one engine of each side that is already up; median seconds from the first question to the last.
+Whatever else the machine did is in them: they are noisy, and hold for the machine alone on which
+they were taken.
 """
 
 
@@ -71,6 +73,7 @@ def page(found: Verified, data: str, command: str, pictures: Sequence[str]) -> s
         *_ways(),
         *pictures,
         *_costs(found.rows),
+        *_replicas(found.rows),
         *_agreements(found.rows),
         *_seconds(found),
         *(MARKER, ""),
@@ -152,6 +155,25 @@ def _cost(row: Tried) -> tuple[str, ...]:
         *((DASH, DASH) if row.trial.way == NAIVE else map(number, (row.generated, row.computed))),
         whole(row.failures),
     )
+
+
+def _replicas(rows: Sequence[Tried]) -> Iterator[str]:
+    """Which runs had other replicas than most: their prefix caches had other tokens."""
+    known = Counter(row.replicas for row in rows if row.replicas)
+    if len(known) < 2:
+        return
+    (most, _), *_ = known.most_common(1)
+    others = [
+        f"{row.trial.strategy} {row.trial.way} ({row.replicas[0]} + {row.replicas[1]})"
+        for row in rows
+        if row.replicas and row.replicas != most
+    ]
+    told = (
+        f"Made with other replicas than the {most[0]} + {most[1]} (policy + verifier) of the rest: "
+        f"{', '.join(others)}. A path that goes on at another replica finds less in its prefix "
+        "cache, so the more replicas, the more is computed; what is generated is the same."
+    )
+    yield from paragraphs(told)
 
 
 def _agreements(rows: Sequence[Tried]) -> Iterator[str]:
