@@ -60,7 +60,7 @@ def part_identity(config: Config, section: str) -> dict[str, str]:
     known = _models(config) | steering_sources(config)
     facts |= {key: value for key, value in known.items() if key.startswith(f"{section}.")}
     libraries = {"treewright", *(engine.libraries if engine else ())}
-    facts |= {f"versions.{name}": installed(name) for name in libraries}
+    facts |= {f"versions.{name}": installed(name) for name in sorted(libraries)}
     return {key: _digest(value) for key, value in facts.items()}
 
 
@@ -132,7 +132,7 @@ def _models(config: Config) -> dict[str, Any]:
 def _versions(config: Config) -> dict[str, Any]:
     engines = (part.engine for side in sides(config).values() for _, part in side.engines())
     libraries = {"treewright"}.union(*(engine.libraries for engine in engines if engine))
-    return {f"versions.{name}": installed(name) for name in libraries}
+    return {f"versions.{name}": installed(name) for name in sorted(libraries)}
 
 
 def installed(library: str) -> str | None:

@@ -23,7 +23,7 @@ from treewright.files.writing import write_text
 from treewright.studies.agreement import Calls, calls_of
 from treewright.studies.page import StudyError
 
-AT_ONCE = 64
+AT_ONCE = 256
 """Paths that are judged between two writings of the file."""
 LARGEST = 256 * 1024 * 1024
 

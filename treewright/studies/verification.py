@@ -115,23 +115,24 @@ def refuse_caches(configs: Sequence[Config]) -> None:
 async def agreed(rows: Sequence[Tried], options: argparse.Namespace, folder: Path) -> list[Tried]:
     """With how the judgements that were not made whole agree with whole ones of the same paths.
 
-    Beside it, of the same paths, how whole ones of two other seeds agree with one another.
+    Beside it, of the same paths, how whole ones of two other seeds agree with one another. All
+    ways have one verifier, so the paths of all are judged by the same engines.
     """
-    said = command.common(options)
-    told = list(rows)
-    for at, row in enumerate(rows):
-        if not row.sampled:
-            continue
-        own = [*said, *overrides(row.trial.strategy, NAIVE)]
-        naive = load_config(options.config, own)
-        warm = load_config(options.config, [*own, f"scorer.temperature={ANOTHER}"])
-        paths = [each.path for each in row.sampled]
-        whole = await judged_again(naive, paths, 0, folder)
+    paths = [each.path for row in rows for each in row.sampled]
+    if not paths:
+        return list(rows)
+    own = [*command.common(options), *overrides(rows[0].trial.strategy, NAIVE)]
+    naive = load_config(options.config, own)
+    warm = load_config(options.config, [*own, f"scorer.temperature={ANOTHER}"])
+    whole = await judged_again(naive, paths, 0, folder)
+    one, other = [await judged_again(warm, paths, again, folder) for again in (1, 2)]
+
+    def with_agreement(row: Tried) -> Tried:
         pairs = [(calls_of(each.judgement), whole[each.key]) for each in row.sampled]
-        one, other = [await judged_again(warm, paths, again, folder) for again in (1, 2)]
-        itself = agreement((one[key], other[key]) for key in one)
-        told[at] = replace(row, agreement=agreement(pairs), itself=itself)
-    return told
+        itself = agreement((one[each.key], other[each.key]) for each in row.sampled)
+        return replace(row, agreement=agreement(pairs), itself=itself)
+
+    return [with_agreement(row) if row.sampled else row for row in rows]
 
 
 def together(rows: Sequence[Tried]) -> tuple[Tried, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 
 from search.core import Origin
@@ -83,18 +83,7 @@ def page(found: Verified, data: str, command: str, pictures: Sequence[str]) -> s
 
 def lead(found: Verified) -> str:
     """What going on saves and what is shown to be lost, in two to four sentences."""
-    rows = [row for row in found.rows if row.trial.way in GOING_ON and row.marks]
-    told = []
-    if rows:
-        parts = [
-            f"in {row.trial.strategy} ({row.trial.way}) {number(row.generated, 2)} of the tokens "
-            f"that are written and {number(row.computed, 2)} of all that are computed"
-            for row in rows
-        ]
-        told.append(
-            "A verification that goes on from its parent's costs, of one that is made whole: "
-            f"{'; '.join(parts)}."
-        )
+    told = list(_saved(found.rows))
     compared = [row for row in found.rows if row.versus is not None]
     shown = [row for row in compared if row.versus and row.versus.shown]
     if compared:
@@ -114,6 +103,26 @@ def lead(found: Verified) -> str:
         if (faster := found.faster(way)) is not None:
             told.append(f"Beam took {number(faster, 2)} of the naive way's seconds ({way}).")
     return " ".join(told) or "Nothing was compared."
+
+
+def _saved(rows: Sequence[Tried]) -> Iterator[str]:
+    """A sentence for each way to go on, over all strategies."""
+    for way in GOING_ON:
+        own = [row for row in rows if row.trial.way == way and row.marks]
+        if own:
+            yield (
+                f"Verifications that go on from earlier ones (`{way}`) take "
+                f"{span(row.generated for row in own)} of the tokens that whole ones write and "
+                f"{span(row.computed for row in own)} of all that those compute "
+                f"({', '.join(row.trial.strategy for row in own)})."
+            )
+
+
+def span(values: Iterable[float | None]) -> str:
+    """`0.18 to 0.23`, or one number."""
+    known = sorted(value for value in values if value is not None)
+    ends = dict.fromkeys(number(value, 2) for value in (*known[:1], *known[-1:]))
+    return " to ".join(ends) or DASH
 
 
 def picture(found: Verified) -> list[Plot]:
