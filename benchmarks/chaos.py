@@ -373,8 +373,13 @@ def tell(crashed: list[CrashRow], disturbed: list[ChaosRow], *, as_json: bool) -
 
 
 def said(column: str) -> Any:
-    """How a field is shown."""
-    return lambda row: str(getattr(row, column))
+    """How a field is shown: a number that is not whole to a tenth."""
+
+    def shown(row: object) -> str:
+        value = getattr(row, column)
+        return f"{value:.1f}" if isinstance(value, float) else str(value)
+
+    return shown
 
 
 if __name__ == "__main__":
