@@ -62,3 +62,11 @@ def test_the_bound_is_the_busier_sides_work_or_the_longest_chain() -> None:
     spent = searched[0].costs.verifier.values()
     work = sum(each.generated for each in spent)
     assert bound(searched, Side(policy, 1), Side(slow, 1)) == pytest.approx(work, rel=0.01)
+
+
+def test_one_kind_of_scaling_alone_is_told_row_by_row(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["--strategies", "beam", "--pairs", "1", "--problems", "1", "--scaling", "weak"]
+    assert main([*asked, "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert [row["scaling"] for row in json.loads(out)["rows"]] == ["weak"]
+    assert err.startswith("beam, weak, 1 + 1, 1, ")

@@ -51,6 +51,7 @@ STRATEGIES: dict[str, Strategy] = {
 }
 PAIRS = (1, 2, 4, 8, 16, 32, 64)
 PER_PAIR = 32
+SCALINGS = ("weak", "strong")
 
 
 @dataclass(frozen=True)
@@ -100,11 +101,15 @@ class Timed:
 
 
 def rows(
-    strategies: Sequence[str], pairs: Sequence[int], problems: int, setting: Setting = BASE
+    strategies: Sequence[str],
+    pairs: Sequence[int],
+    problems: int,
+    setting: Setting = BASE,
+    scalings: Sequence[str] = SCALINGS,
 ) -> Iterator[ScalingRow]:
     """All rows, `problems` per pair; the strong ones search those of the most pairs' half."""
     fewest, most = min(pairs), max(pairs)
-    for scaling in ("weak", "strong"):
+    for scaling in scalings:
         for name in strategies:
             first: tuple[Timed, list[str]] | None = None
             for size in sorted(pairs):
@@ -224,10 +229,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--strategies", nargs="+", choices=STRATEGIES, default=list(STRATEGIES))
     parser.add_argument("--pairs", nargs="+", type=int, default=PAIRS, help="policies = verifiers")
     parser.add_argument("--problems", type=int, default=PER_PAIR, help="problems per pair")
+    parser.add_argument("--scaling", nargs="+", choices=SCALINGS, default=SCALINGS, help="which")
     options = parser.parse_args(arguments)
     if options.problems < 1 or min(options.pairs) < 1:
         parser.error("--problems and --pairs must be 1 or more")
-    found = list(rows(options.strategies, options.pairs, options.problems))
+    found = []
+    for each in rows(options.strategies, options.pairs, options.problems, BASE, options.scaling):
+        found.append(each)
+        print(", ".join(told(each) for told in COLUMNS.values()), file=sys.stderr, flush=True)
     if options.json:
         print_json(found)
     else:
