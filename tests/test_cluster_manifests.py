@@ -5,6 +5,9 @@ import re
 import signal
 import subprocess
 import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +58,26 @@ def test_what_is_run_there_exists(name: str, folder: Path, root: Path) -> None:
 
 RUN = """#!/bin/bash
 # Ends at the first SIGTERM, or only at the second.
-left=$1
-trap 'left=$((left - 1)); [ "$left" -gt 0 ] || exit 130' TERM
+left=$2
+trap 'left=$((left - 1)); echo "$left" > left; [ "$left" -gt 0 ] || exit 130' TERM
 echo begun > begun
 while true; do sleep 0.05; done
 """
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait for what comes in less than a second; a file that is not there yet is not true."""
+    ends = time.monotonic() + 30
+    while True:
+        with suppress(FileNotFoundError):
+            if true():
+                return
+        assert time.monotonic() < ends, "it did not come to pass"
+        time.sleep(0.02)
+
+
+def says(path: Path, text: str) -> bool:
+    return path.read_text() == text
 
 
 @pytest.mark.parametrize("terms", [1, 2])
@@ -78,12 +96,12 @@ def test_a_slurm_job_whose_time_ends_is_requeued(folder: Path, tmp_path: Path, t
     environment = {**os.environ, **job, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
     words = ["bash", str(folder / "slurm.sbatch"), str(terms)]
     with subprocess.Popen(words, cwd=tmp_path, env=environment) as process:
-        ends = time.monotonic() + 60
-        while not (tmp_path / "begun").exists():
-            assert time.monotonic() < ends, "the run did not begin"
-            time.sleep(0.02)
-        for _ in range(terms):
-            process.send_signal(signal.SIGTERM)
-            time.sleep(0.5)
-        assert process.wait(60) == 130
+        try:
+            until(lambda: (tmp_path / "begun").exists())
+            for left in reversed(range(terms)):
+                process.send_signal(signal.SIGTERM)
+                until(partial(says, tmp_path / "left", f"{left}\n"))
+            assert process.wait(60) == 130
+        finally:
+            process.kill()
     assert (tmp_path / "requeued").read_text() == "requeue 7\n"

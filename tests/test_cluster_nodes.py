@@ -198,6 +198,16 @@ def test_what_no_node_has_is_told_before_anything_starts(cluster: Any) -> None:
     run(work())
 
 
+def test_cores_of_several_nodes_are_no_room_for_one_replica(cluster: Any) -> None:
+    """Each node has two, so nowhere are three, though there are six."""
+    load_ray(None)
+    connection = importlib.import_module("treewright.cluster.connection")
+    seats = importlib.import_module("treewright.cluster.seats")
+    with connection.connected(cluster.address, 0):
+        waits = [seats.Reserved({"num_cpus": n}, {}, "", False, 0.0).waits() for n in (2, 3)]
+    assert waits == [False, True]
+
+
 # Addresses
 
 

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import TypeAlias
@@ -27,7 +27,7 @@ Whole: TypeAlias = Callable[[], Driven]
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Whole:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
     """The run as it is in one process, which works while the first test does."""
     run = Driven(tmp_path_factory.mktemp("undisturbed") / "whole", 0, None, problems=PROBLEMS)
     process = run.begin()
@@ -37,7 +37,9 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Whole:
         assert ended(run, process) == 0, run.said()
         return run
 
-    return whole
+    yield whole
+    process.kill()
+    process.wait(30)
 
 
 def until(true: Callable[[], object], run: Driven, seconds: float = 60.0) -> None:
