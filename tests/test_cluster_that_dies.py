@@ -7,10 +7,12 @@ that have it.
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TypeAlias
@@ -49,6 +51,13 @@ def until(true: Callable[[], object], run: Driven, seconds: float = 60.0) -> Non
         time.sleep(0.1)
 
 
+def listens(client: str) -> bool:
+    host, _, port = client.removeprefix("ray://").rpartition(":")
+    with suppress(OSError), socket.create_connection((host, int(port)), 1):
+        return True
+    return False
+
+
 def begun(three_nodes: Box, folder: Path) -> tuple[Driven, "subprocess.Popen[bytes]"]:
     """The run on this cluster, when its journal holds some replies."""
     run = Driven(folder / "killed", 0, three_nodes.cluster.address, problems=PROBLEMS)
@@ -77,6 +86,7 @@ def test_rays_client_server_leads_to_the_same_figures(
     three_nodes: Box, client: str, undisturbed: Whole, tmp_path: Path
 ) -> None:
     run = Driven(tmp_path / "client", 0, client, problems=PROBLEMS)
+    until(lambda: listens(client), run)  # Ray does not wait for it
     assert ended(run, run.begin()) == 0, run.said()
     assert same(run, undisturbed)
 
