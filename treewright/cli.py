@@ -14,6 +14,7 @@ import typer
 from typer.exceptions import TyperException
 
 from search.fault import Fault
+from treewright.garbage import collect_seldom
 from treewright.hiding import hiding_streams
 from treewright.streams import lost_output, steady_streams
 from treewright.verbs import caching, checking, exchanging, reading, running, serving, verifying
@@ -74,10 +75,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; every fault becomes one line on stderr and an exit code.
 
     An interrupt is exit code 130: typer's doing. As a command of its own, without `arguments`, it
-    sees to its streams first.
+    sees to its process first.
     """
     if arguments is None:
         steady_streams()
+        collect_seldom()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     with hiding_streams():
         try:

@@ -33,11 +33,12 @@ from treewright.cluster.inline_replica import InlineReplica
 from treewright.cluster.limits import PoolLimits
 from treewright.cluster.pool import Pool
 from treewright.cluster.pool_ports import PooledPolicy, PooledScorer
+from treewright.garbage import collect_seldom
 from treewright.journal.journal import Journal
 from treewright.running.memory import JournalMemory
 
 AT_ONCE = 16
-"""Problems in flight."""
+"""Problems in flight, unless said."""
 STRATEGIES: dict[str, Strategy] = {"best_of_n": BestOfN(n=16), "beam": Beam(paths=16, children=4)}
 PARTS = ("driver", "journal", "pools")
 """What is measured: the driver alone, with a journal on disk, and with pools of one replica too."""
@@ -49,6 +50,7 @@ class ControllerRow:
 
     strategy: str
     parts: str
+    at_once: int
     problems: int
     questions: int
     seconds: float
@@ -85,20 +87,23 @@ async def ports(prepared: Prepared, *, pooled: bool) -> AsyncIterator[tuple[Poli
 
 
 async def searched(
-    strategy: Strategy, problems: Sequence[Problem], policy: Policy, scorer: Scorer, memory: Memory
+    strategy: Strategy,
+    problems: Sequence[Problem],
+    ports: tuple[Policy, Scorer, Memory],
+    at_once: int,
 ) -> None:
     """Search all, so many at once; nothing is kept."""
     waiting = iter(problems)
 
     async def work() -> None:
         for each in waiting:
-            await drive(strategy(each), policy, scorer, memory, 0)
+            await drive(strategy(each), *ports, 0)
 
-    await gather(work() for _ in range(AT_ONCE))
+    await gather(work() for _ in range(at_once))
 
 
 async def row(
-    name: str, parts: str, prepared: Prepared, problems: Sequence[Problem]
+    name: str, parts: str, prepared: Prepared, problems: Sequence[Problem], at_once: int
 ) -> ControllerRow:
     """Measure one strategy; the clocks run while it searches and no longer."""
     with TemporaryDirectory() as folder, Journal.open(Path(folder) / "journal") as journal:
@@ -108,29 +113,32 @@ async def row(
             gc.collect()
             gc.freeze()  # a run has no prepared replies that its collections would walk through
             wall, cpu = perf_counter(), process_time()
-            await searched(STRATEGIES[name], problems, policy, scorer, memory)
+            await searched(STRATEGIES[name], problems, (policy, scorer, memory), at_once)
             wall, cpu = perf_counter() - wall, process_time() - cpu
             gc.unfreeze()
     count = prepared.replies
     return ControllerRow(
-        name, parts, len(problems), count, wall, cpu, count / cpu, 1e6 * cpu / count
+        name, parts, at_once, len(problems), count, wall, cpu, count / cpu, 1e6 * cpu / count
     )
 
 
-async def rows(replies: int) -> list[ControllerRow]:
-    """All rows, over as many problems as give about so many replies each."""
+async def rows(replies: int, at_once: Sequence[int] = (AT_ONCE,)) -> list[ControllerRow]:
+    """All rows, over as many problems as give about so many replies, or as are in flight."""
     made = []
     for name, strategy in STRATEGIES.items():
         one = await Prepared.of(strategy, [problem(0)], STEP_TOKENS)
-        problems = [problem(number) for number in range(max(1, replies // one.replies))]
+        problems = [problem(number) for number in range(max(*at_once, 1, replies // one.replies))]
         prepared = await Prepared.of(strategy, problems, STEP_TOKENS)
-        made += [await row(name, parts, prepared, problems) for parts in PARTS]
+        made += [
+            await row(name, parts, prepared, problems, many) for many in at_once for parts in PARTS
+        ]
     return made
 
 
 COLUMNS: dict[str, Callable[[ControllerRow], str]] = {
     "strategy": lambda row: row.strategy,
     "with": lambda row: row.parts,
+    "in flight": lambda row: str(row.at_once),
     "problems": lambda row: str(row.problems),
     "questions": lambda row: str(row.questions),
     "seconds": lambda row: f"{row.seconds:.2f}",
@@ -149,10 +157,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print the rows."""
     parser = command("controller", "What the driver costs per question, without any model.")
     parser.add_argument("--replies", type=int, default=20_000, help="about so many in each row")
+    parser.add_argument(
+        "--at-once", nargs="+", type=int, default=[AT_ONCE], help="problems in flight"
+    )
     options = parser.parse_args(arguments)
-    if options.replies < 1:
-        parser.error("--replies must be 1 or more")
-    made = asyncio.run(rows(options.replies))
+    if options.replies < 1 or min(options.at_once) < 1:
+        parser.error("--replies and --at-once must be 1 or more")
+    collect_seldom()  # as in a run
+    made = asyncio.run(rows(options.replies, options.at_once))
     if options.json:
         print_json(made)
     else:

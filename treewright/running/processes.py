@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from treewright.config.trust import Trust, trust_said, trusting
 from treewright.files.reading import bytes_in
+from treewright.garbage import collect_seldom
 
 T = TypeVar("T")
 
@@ -40,5 +41,6 @@ async def in_processes(work: Callable[[int, int], T], processes: int) -> list[T]
 
 
 def _trusting(work: Callable[[int, int], T], start: int, processes: int, trust: Trust) -> T:
+    collect_seldom()
     with trusting(trust):
         return work(start, processes)
