@@ -216,6 +216,20 @@ def test_version_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert out.count("\n") == 1
 
 
+def test_a_command_of_its_own_collects_garbage_seldom_and_a_host_is_left_alone() -> None:
+    code = "import gc; from treewright.cli import main; main({}); print(gc.get_threshold())"
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", code.format(arguments), "--version"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.splitlines()[-1]
+        for arguments in ("", "['--version']")
+    ]
+    assert told == ["(50000, 10, 10)", "(700, 10, 10)"]
+
+
 # --- What may be imported -------------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import pickle
 import tracemalloc
+from itertools import product
 from pathlib import Path
 from typing import Any, cast
 
@@ -196,10 +197,11 @@ def test_the_controller_benchmark_counts_every_reply_with_each_of_its_parts(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(controller, "STRATEGIES", {"best_of_n": controller.STRATEGIES["best_of_n"]})
-    assert controller.main(["--json", "--replies", "1"]) == 0
+    assert controller.main(["--json", "--replies", "1", "--at-once", "1", "2"]) == 0
     rows = json.loads(capsys.readouterr().out)["rows"]
-    assert [row["parts"] for row in rows] == ["driver", "journal", "pools"]
-    assert {row["questions"] for row in rows} == {32}
+    parts = ["driver", "journal", "pools"]
+    assert [(row["at_once"], row["parts"]) for row in rows] == list(product([1, 2], parts))
+    assert {row["questions"] for row in rows} == {2 * 32}
 
 
 def test_what_is_kept_of_a_search_that_ended_is_a_small_part_of_what_it_held() -> None:

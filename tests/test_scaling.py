@@ -21,9 +21,8 @@ def found() -> list[dict[str, Any]]:
     from io import StringIO
 
     with redirect_stdout(StringIO()) as out:
-        status = main(
-            ["--json", "--strategies", "best_of_n", "--pairs", "1", "2", "--problems", "6"]
-        )
+        asked = ["--strategies", "best_of_n", "--pairs", "1", "2", "--problems", "6"]
+        status = main(["--json", "--pooled", *asked])
     assert status == 0
     rows: list[dict[str, Any]] = json.loads(out.getvalue())["rows"]
     return rows
@@ -51,6 +50,12 @@ def test_more_replicas_for_the_same_problems_are_faster(found: list[dict[str, An
     strong = {row["pairs"]: row for row in found if row["scaling"] == "strong"}
     assert strong[2]["problems"] == strong[1]["problems"]
     assert strong[2]["seconds"] < strong[1]["seconds"]
+
+
+def test_one_replica_is_all_there_is_and_many_lose_little(found: list[dict[str, Any]]) -> None:
+    pooled = {(row["scaling"], row["pairs"]): row["over_pooled"] for row in found}
+    assert pooled["weak", 1] == pooled["strong", 1] == 1.0
+    assert 0.95 < pooled["weak", 2] < 1.25
 
 
 def test_the_bound_is_the_busier_sides_work_or_the_longest_chain() -> None:

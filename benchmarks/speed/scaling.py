@@ -3,6 +3,8 @@
 The real pools, driver and strategies search on simulated engines in virtual time, as many problems
 at once as the defaults say. Weak: each pair of a policy and a verifier brings its own problems.
 Strong: the same problems on more pairs. Every search must come out the same on any number of them.
+`--pooled` says what a pool loses because it is made of many engines: all that there is to gain by
+another way of sending calls to them.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ from treewright.cluster.limits import PoolLimits
 from treewright.cluster.pool import Pool
 from treewright.cluster.pool_ports import PooledPolicy, PooledScorer
 from treewright.cluster.replica import builder
+from treewright.garbage import collect_seldom
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -73,6 +76,9 @@ class ScalingRow:
     over_bound: float
     efficiency: float
     same: bool
+    over_pooled: float | None = None
+    """Seconds / those on one policy and one verifier that have the slots of all, each token as fast
+    as where the slots of many are as full; None where that was not asked."""
 
 
 def parts(setting: Setting) -> tuple[SimulatedPolicyConfig, SimulatedScorerConfig]:
@@ -106,6 +112,8 @@ def rows(
     problems: int,
     setting: Setting = BASE,
     scalings: Sequence[str] = SCALINGS,
+    *,
+    pooled: bool = False,
 ) -> Iterator[ScalingRow]:
     """All rows, `problems` per pair; the strong ones search those of the most pairs' half."""
     fewest, most = min(pairs), max(pairs)
@@ -116,7 +124,9 @@ def rows(
                 count = problems * (size if scaling == "weak" else max(1, most // 2))
                 timed = run(setting, STRATEGIES[name], size, count)
                 first = first or (timed, [outcome(each) for each in timed.searched])
-                yield row(setting, (name, scaling), size, timed, first, fewest)
+                made = row(setting, (name, scaling), size, timed, first, fewest)
+                one = run(setting, STRATEGIES[name], size, count, pooled=True) if pooled else None
+                yield replace(made, over_pooled=timed.seconds / one.seconds) if one else made
 
 
 def row(
@@ -154,11 +164,17 @@ def outcome(searched: Searched) -> str:
     return repr((paths, costs))
 
 
-def run(setting: Setting, strategy: Strategy, pairs: int, problems: int) -> Timed:
-    """Search so many problems on so many pairs, in simulated time."""
+def run(
+    setting: Setting, strategy: Strategy, pairs: int, problems: int, *, pooled: bool = False
+) -> Timed:
+    """Search so many problems on so many pairs, in simulated time; `pooled`: on one that is all."""
+    config = ClusterConfig(policy_replicas=pairs, scorer_replicas=pairs)
+    if pooled:
+        slots, batch_seconds = setting.slots * pairs, setting.batch_seconds / pairs
+        setting = replace(setting, slots=slots, batch_seconds=batch_seconds)
+        config = ClusterConfig(calls_in_flight=config.calls_in_flight * pairs)
 
     async def timed() -> Timed:
-        config = ClusterConfig(policy_replicas=pairs, scorer_replicas=pairs)
         at_once = in_flight(config, *parts(setting), strategy)
         async with opened(config, *parts(setting)) as (policy, scorer):
             return await search_all(strategy, policy, scorer, problems, at_once)
@@ -213,6 +229,7 @@ COLUMNS: dict[str, Callable[[ScalingRow], str]] = {
     "bound": lambda row: f"{row.bound:.1f}",
     "/ bound": lambda row: f"{row.over_bound:.3f}",
     "efficiency": lambda row: f"{row.efficiency:.3f}",
+    "/ pooled": lambda row: "" if row.over_pooled is None else f"{row.over_pooled:.3f}",
     "same": lambda row: "yes" if row.same else "NO",
 }
 
@@ -220,6 +237,7 @@ NOTES = (
     "Simulated engines, virtual time; in flight: the default of cluster.problems_in_flight.",
     "Bound: the larger of one side's work over its replicas, all slots taken, and of the longest",
     "chain of steps and judgements. Same: searches come out as on the fewest replicas.",
+    "Pooled: one policy and one verifier with the slots of all (--pooled).",
 )
 
 
@@ -230,11 +248,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pairs", nargs="+", type=int, default=PAIRS, help="policies = verifiers")
     parser.add_argument("--problems", type=int, default=PER_PAIR, help="problems per pair")
     parser.add_argument("--scaling", nargs="+", choices=SCALINGS, default=SCALINGS, help="which")
+    parser.add_argument("--pooled", action="store_true", help="beside one engine with all slots")
     options = parser.parse_args(arguments)
     if options.problems < 1 or min(options.pairs) < 1:
         parser.error("--problems and --pairs must be 1 or more")
+    collect_seldom()  # as in a run
     found = []
-    for each in rows(options.strategies, options.pairs, options.problems, BASE, options.scaling):
+    what = options.strategies, options.pairs, options.problems, BASE, options.scaling
+    for each in rows(*what, pooled=options.pooled):
         found.append(each)
         print(", ".join(told(each) for told in COLUMNS.values()), file=sys.stderr, flush=True)
     if options.json:

@@ -173,18 +173,15 @@ class Pool:
         for ward, suspects in self._quarantine.trials(ready):
             for suspect in suspects:
                 ward.take(suspect)
-        free = [slot for slot in ready if slot not in self._quarantine.wards()]
-        while (ticket := self._waiting.first()) and (slot := self._route(ticket, free)):
+        wards, full = self._quarantine.wards(), self.limits.calls_in_flight
+        free = [slot for slot in ready if slot not in wards and slot.load < full]
+        while (ticket := self._waiting.first()) and free:
+            slot = self._affinity.choose(ticket.call, free)
             slot.take(self._waiting.take())
+            if slot.load >= full:
+                free.remove(slot)
         for slot in there:
             slot.flush()
-
-    def _route(self, ticket: Ticket, slots: Sequence[Slot]) -> Slot | None:
-        """Where the call goes now; None when all are full."""
-        free = [slot for slot in slots if slot.load < self.limits.calls_in_flight]
-        if not free:
-            return None
-        return self._affinity.choose(ticket.call, free)
 
     # --- replicas: what their keepers say ---------------------------------------------------------
 
