@@ -6,10 +6,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+from itertools import count
 from pathlib import Path
+from queue import Queue
 
 import pytest
 
+from treewright.running import lock
 from treewright.running.lock import LockError, RunLock
 
 HOLD = """
@@ -66,8 +70,8 @@ def test_a_lock_is_free_after_the_block(tmp_path: Path) -> None:
 def test_the_lock_of_a_killed_process_is_taken_over(tmp_path: Path, root: Path) -> None:
     process, _ = hold(tmp_path, root)
     kill(process)
-    with RunLock(tmp_path) as lock:
-        assert json.loads(lock.path.read_text())["pid"] == os.getpid()
+    with RunLock(tmp_path) as held:
+        assert json.loads(held.path.read_text())["pid"] == os.getpid()
 
 
 def test_a_forked_child_does_not_keep_the_lock_of_its_dead_parent(
@@ -84,20 +88,11 @@ def test_a_forked_child_does_not_keep_the_lock_of_its_dead_parent(
         process.communicate()
 
 
-def test_a_file_of_another_host_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    (tmp_path / "LOCK").write_text('{"pid": 7, "host": "elsewhere", "since": "2026-01-01"}')
-    with pytest.raises(LockError, match=r"pid 7 on host elsewhere .* delete this file"):
-        RunLock(tmp_path).__enter__()
-    (tmp_path / "LOCK").unlink()
-    with RunLock(tmp_path):
-        pass
-
-
 @pytest.mark.parametrize("left", ["", "{", "[]", "\x00\x00"])
 def test_a_signature_cut_short_is_overwritten(tmp_path: Path, left: str) -> None:
     (tmp_path / "LOCK").write_text(left)
-    with RunLock(tmp_path) as lock:
-        assert json.loads(lock.path.read_text())["pid"] == os.getpid()
+    with RunLock(tmp_path) as held:
+        assert json.loads(held.path.read_text())["pid"] == os.getpid()
 
 
 def test_a_folder_that_is_not_there_is_one_clear_error(tmp_path: Path) -> None:
@@ -110,3 +105,85 @@ def test_a_refused_second_lock_leaves_the_first_in_force(tmp_path: Path) -> None
         for _ in range(2):
             with pytest.raises(LockError):
                 RunLock(tmp_path).__enter__()
+
+
+# --- Another host ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All times are a hundredth of what they are."""
+    for name in ("BEAT_S", "DEAD_S", "FREED_S", "LOOK_S"):
+        monkeypatch.setattr(lock, name, getattr(lock, name) / 100)
+
+
+def elsewhere(folder: Path, alive: str = "2026-01-01") -> None:
+    """Another host's signature."""
+    owner = {"pid": 7, "host": "elsewhere", "since": "2026-01-01", "alive": alive}
+    (folder / "LOCK").write_text(json.dumps(owner))
+
+
+def test_a_run_of_a_host_that_is_gone_goes_on_here(
+    tmp_path: Path, soon: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    elsewhere(tmp_path)
+    with RunLock(tmp_path) as held:
+        assert json.loads(held.path.read_text())["pid"] == os.getpid()
+    waits, dead = capsys.readouterr().err.splitlines()
+    assert "in use by pid 7 on host elsewhere" in waits
+    assert "taken for dead, the run goes on here" in dead
+
+
+def test_a_holder_on_another_host_that_lives_is_heard(tmp_path: Path, soon: None) -> None:
+    elsewhere(tmp_path)
+    beat = threading.Timer(lock.DEAD_S / 3, elsewhere, (tmp_path, "2026-01-02"))
+    beat.start()
+    with pytest.raises(LockError, match=r"pid 7 on host elsewhere .*, and alive; wait"):
+        RunLock(tmp_path).__enter__()
+    beat.join()
+
+
+def test_a_lock_that_the_file_system_still_holds_for_another_host_is_told(
+    tmp_path: Path, root: Path, soon: None
+) -> None:
+    process, _ = hold(tmp_path, root)
+    try:
+        elsewhere(tmp_path)
+        with pytest.raises(LockError, match=r"on host elsewhere .*; if that process is dead, del"):
+            RunLock(tmp_path).__enter__()
+    finally:
+        kill(process)
+
+
+def test_who_does_not_want_to_wait_does_not(tmp_path: Path) -> None:
+    elsewhere(tmp_path)
+    with pytest.raises(LockError, match="delete this file"):
+        RunLock(tmp_path, patient=False).__enter__()
+
+
+def test_a_holder_shows_that_it_lives_and_never_a_part_of_its_signature(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = count()
+    monkeypatch.setattr(lock, "now", lambda: f"{next(times):020d}")
+    monkeypatch.setattr(lock, "BEAT_S", 0.001)
+    with RunLock(tmp_path) as held:
+        seen = {json.loads(held.path.read_bytes())["alive"] for _ in range(2000)}
+    assert len(seen) > 1
+    assert held.path.read_bytes() == b""
+
+
+def test_a_holder_that_was_taken_for_dead_ends(tmp_path: Path, soon: None) -> None:
+    told: Queue[str] = Queue()
+    with RunLock(tmp_path, lost=told.put) as held:
+        elsewhere(tmp_path)
+        assert "the run is pid 7 on host elsewhere" in told.get(timeout=10)
+        assert json.loads(held.path.read_text())["pid"] == 7
+
+
+def test_a_process_that_lost_its_lock_ends_by_a_line() -> None:
+    code = "from treewright.running.lock import end_process; end_process('LOCK: lost'); print('on')"
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", "error: LOCK: lost\n")
