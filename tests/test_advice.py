@@ -1,5 +1,7 @@
 """The advice on how replicas are dealt out, against values worked out by hand."""
 
+from dataclasses import replace
+
 import pytest
 
 from treewright.cluster.advice import SideLoad, advice, best, speed
@@ -70,6 +72,11 @@ def test_a_side_that_computes_elsewhere_has_no_gpu_to_give() -> None:
             sides(1, 0.5, 1, 0.6),
             False,
             "neither is full; more problems at once (cluster.problems_in_flight)",
+        ),
+        (
+            (replace(sides(1, 0.5, 1, 0.6)[0], short=True), sides(1, 0.5, 1, 0.6)[1]),
+            False,
+            "they may not have more calls at once; raise cluster.calls_in_flight or leave it out",
         ),
         (sides(1, 0.95, 1, 0.93), False, "no other split would be faster"),
         (sides(1, 0.0, 1, 0.9), False, "no other split would be faster"),

@@ -114,6 +114,17 @@ BAD_QWEN = [
         ["policy.segmentation.kind=whole", "strategy.lookahead=2"],
         ["strategy.lookahead: 2", "whole", "nearest 0"],
     ),
+    (
+        "fewer GPUs than the engine takes",
+        ["policy.engine.tensor_parallel_size=2", "cluster.policy_gpus=1"],
+        ["cluster.policy_gpus: 1", "takes 2 (policy.engine.tensor_parallel_size", "leave it out"],
+    ),
+    ("more GPUs", ["cluster.policy_gpus=4"], ["cluster.policy_gpus: 4", "the engine takes 1"]),
+    (
+        "no GPU for an engine that takes one",
+        ["policy.engine.device=cuda", "cluster.policy_gpus=0"],
+        ["cluster.policy_gpus: 0", "the engine takes 1"],
+    ),
 ]
 
 

@@ -1,6 +1,7 @@
 """When replicas change sides, by hand; and that of two which take turns one is there."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from treewright.cluster.advice import SideLoad
 from treewright.cluster.balance import LONGEST_S, Balancer, Change, Seen, fastest
 from treewright.cluster.config import ClusterConfig
-from treewright.cluster.turns import Pair, calls_at_once
+from treewright.cluster.in_flight import calls_at_once
+from treewright.cluster.turns import Pair
 
 # --- The arithmetic, by hand ----------------------------------------------------------------------
 
@@ -144,5 +146,7 @@ def test_a_turn_that_is_taken_back_while_the_other_leaves_is_not_begun() -> None
 
 def test_calls_wait_where_they_can_go_to_whoever_wakes() -> None:
     still, elastic = ClusterConfig(), ClusterConfig(elastic=True)
-    assert [calls_at_once(elastic, room) for room in (1, 16, 256, None)] == [2, 18, 256, 256]
-    assert calls_at_once(still, 16) == 256
+    assert [calls_at_once(elastic, room) for room in (1, 16, 256, None)] == [2, 18, 288, 256]
+    assert calls_at_once(replace(elastic, calls_in_flight=17), 16) == 17
+    assert [calls_at_once(still, room) for room in (16, 1024, None)] == [256, 1152, 256]
+    assert calls_at_once(replace(still, calls_in_flight=17), 1024) == 17

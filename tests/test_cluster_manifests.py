@@ -85,7 +85,7 @@ def test_a_slurm_job_whose_time_ends_is_requeued(folder: Path, tmp_path: Path, t
     """A run that has not ended when a second SIGTERM comes is aborted, and goes on later too."""
     stubs = {
         "treewright": RUN,
-        "srun": "#!/bin/bash\necho 127.0.0.1\n",
+        "srun": '#!/bin/bash\necho "fe80::1 127.0.1.1 10.0.0.5"\n',
         "scontrol": '#!/bin/bash\n[ "$1" = show ] && echo here || echo "$@" > requeued\n',
         "python": "#!/bin/bash\n",
     }

@@ -272,6 +272,20 @@ def test_an_address_that_is_none_is_refused(address: str) -> None:
         check_reachable(address)
 
 
+def test_what_is_said_by_the_environment_is_blamed_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "http://127.0.0.1:8265")
+    told = r"^RAY_ADDRESS: http://127\.0\.0\.1:8265: no Ray: .* Ray's dashboard"
+
+    async def work() -> None:
+        with pytest.raises(ClusterError, match=told):
+            async with open_cluster(
+                ClusterConfig(), ScriptedPolicyConfig(), ScriptedScorerConfig()
+            ):
+                pass
+
+    run(work())
+
+
 @pytest.mark.parametrize(
     ("said", "variable", "expected"),
     [

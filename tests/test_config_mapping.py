@@ -78,7 +78,7 @@ def test_what_a_mapping_cannot_say_is_one_line(
     [
         (["seed=${strategy.widen.c}", "strategy.widen={alpha: 1, c: 2}"], "seed", 2),
         (["fail_on_error=${strategy.widen.alpha}", "strategy.widen={}"], "fail_on_error", 0.5),
-        (["seed=${cluster.calls_in_flight}"], "seed", 256),
+        (["seed=${cluster.policy_replicas}"], "seed", 1),
         (["fail_on_error=${strategy.exploration}"], "fail_on_error", 0.5),
         (["name=${seed}-${missing}"], "name", "0-worst"),
         (["aggregate=['${strategy.aggregate}']"], "aggregate", ("history.last",)),

@@ -19,13 +19,14 @@ from search.ports import PolicyCall, PolicyReply, ScorerCall, ScorerReply
 from search.questions import Until
 from treewright.cluster.config import ClusterConfig
 from treewright.cluster.elastic import Elastic
+from treewright.cluster.in_flight import calls_at_once
 from treewright.cluster.inline_replica import InlineReplica
 from treewright.cluster.limits import PoolLimits
 from treewright.cluster.pool import Pool
 from treewright.cluster.pool_ports import PooledPolicy, PooledScorer
 from treewright.cluster.pool_stats import State
 from treewright.cluster.replica import ReplicaDied, builder
-from treewright.cluster.turns import calls_at_once, pairs_of
+from treewright.cluster.turns import pairs_of
 from treewright.running.replicas import advised, told
 
 # --- Pools ----------------------------------------------------------------------------------------

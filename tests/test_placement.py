@@ -10,7 +10,7 @@ from engines.traits import Traits
 from engines.vllm_config import VllmConfig
 from engines.vllm_setup import engine_arguments
 from treewright.cluster.config import ClusterConfig
-from treewright.cluster.placement import CannotPlace, Group, Node, place
+from treewright.cluster.placement import CannotPlace, Group, Node, place, to_come
 
 
 @dataclass(frozen=True)
@@ -186,6 +186,56 @@ def test_what_can_never_be_placed_is_told_with_nodes_and_needs(
     assert placed(config, policy, CPU, *nodes, grows=True)  # an autoscaler may bring them
 
 
+def test_gpus_that_only_others_can_have_are_not_counted() -> None:
+    """Six replicas of zone 1 share its four GPUs, whatever there is in zone 2."""
+    zone = {"zone": "1"}
+    config = ClusterConfig(
+        policy_replicas=3, scorer_replicas=3, policy_resources=zone, scorer_resources=zone
+    )
+    alone = placed(config, CUDA, CUDA, node(4, zone="1"))
+    assert sorted(hands(alone)) == ["p", "ps", "ps", "s"]
+    assert placed(config, CUDA, CUDA, node(4, zone="1"), node(4, zone="2")) == alone
+
+
+def test_sides_of_different_nodes_share_the_gpus_of_their_own() -> None:
+    config = ClusterConfig(
+        policy_replicas=4,
+        scorer_replicas=2,
+        policy_resources={"zone": "a"},
+        scorer_resources={"zone": "b"},
+    )
+    groups = placed(config, CUDA, CUDA, node(2, zone="a"), node(2, zone="b"))
+    assert sorted(hands(groups)) == ["pp", "pp", "s", "s"]
+
+
+def test_a_replica_that_takes_nothing_has_a_bundle_that_ray_takes() -> None:
+    config = ClusterConfig(cpus=0, policy_resources={"zone": "a"})
+    groups = placed(config, CPU, CPU, node(0, zone="a"))
+    assert [group.bundles for group in groups] == [({"CPU": 0.001},)] * 2
+
+
+@pytest.mark.parametrize(
+    ("said", "most", "expected"),
+    [
+        (None, None, (False, False)),
+        (None, {"CPU": 8.0}, (True, False)),
+        (None, {"GPU": 8.0}, (True, True)),
+        (True, None, (True, True)),
+        (False, {"GPU": 8.0}, (False, False)),
+    ],
+)
+def test_nodes_to_come_are_as_the_config_says_else_as_ray_does(
+    said: bool | None, most: dict[str, float] | None, expected: tuple[bool, bool]
+) -> None:
+    assert to_come(ClusterConfig(autoscaling=said), most) == expected
+
+
+def test_an_engine_of_many_gpus_is_on_one_node_where_nobody_knows_the_nodes_to_come() -> None:
+    four = Served(VllmConfig(tensor_parallel_size=4))
+    groups = placed(ClusterConfig(), four, CPU, node(0), grows=True, gpus_to_come=True)
+    assert max(groups, key=lambda g: g.bundles[0].get("GPU", 0)).bundles == ({"GPU": 4, "CPU": 1},)
+
+
 def test_labels_and_resources_of_a_node_are_asked_for() -> None:
     resources = {"accelerator_type": "H100", "zone": "a", "fast": 2}
     config = ClusterConfig(policy_resources=resources, policy_gpus=1)
@@ -197,21 +247,27 @@ def test_labels_and_resources_of_a_node_are_asked_for() -> None:
     assert scorer.labels == {}
 
 
-@pytest.mark.parametrize(
-    "how",
-    [
-        {"policy_replicas": 2, "scorer_replicas": 2},  # dealt out: too few GPUs
-        {"policy_gpus": 0.5, "scorer_gpus": 0.5},
-        {"elastic": True},
-    ],
-)
-def test_replicas_that_share_a_gpu_may_not_ask_for_different_nodes(how: dict[str, Any]) -> None:
-    config = ClusterConfig(policy_resources={"zone": "a"}, scorer_resources={"zone": "b"}, **how)
+def test_a_pair_that_takes_turns_may_not_ask_for_different_nodes() -> None:
+    config = ClusterConfig(
+        elastic=True, policy_resources={"zone": "a"}, scorer_resources={"zone": "b"}
+    )
     nodes = node(1, zone="a"), node(2, zone="b")
-    with pytest.raises(CannotPlace, match=r"different nodes \(zone: a, b\).*say the same in both"):
+    told = r"different nodes \(zone: a, b\).*say the same in both, or cluster\.elastic=false"
+    with pytest.raises(CannotPlace, match=told):
         placed(config, CUDA, CUDA, *nodes)
     same = replace(config, policy_resources={"zone": "b"})
     assert {group.labels["zone"] for group in placed(same, CUDA, CUDA, nodes[1])} == {"b"}
+
+
+def test_said_parts_on_different_nodes_are_not_paired() -> None:
+    config = ClusterConfig(
+        policy_gpus=0.5,
+        scorer_gpus=0.5,
+        policy_resources={"zone": "a"},
+        scorer_resources={"zone": "b"},
+    )
+    groups = placed(config, CUDA, CUDA, node(1, zone="a"), node(1, zone="b"))
+    assert sorted(hands(groups)) == ["p", "s"]
 
 
 @pytest.mark.parametrize("first", ["a", "b"])
@@ -253,8 +309,10 @@ def test_a_cluster_that_has_no_gpu_yet_is_asked_for_one() -> None:
         ("policy_replicas", 10**6, "from 0 to 10000"),
         ("address", "foo", "host:port"),
         ("address", "ray://127.0.0.1", "host:port"),
+        ("address", "127.0.0.1:65536", "host:port"),
         ("address", "http://127.0.0.1:6379", "host:port"),
         ("policy_resources", {"GPU": 1}, "use policy_gpus"),
+        ("policy_resources", {"": 1}, "the name of a custom resource or a label"),
         ("env", ("A=B",), "the name of an environment variable"),
         ("cpus", float("inf"), "finite"),
         ("call_timeout_s", 0.0, "seconds"),

@@ -36,7 +36,7 @@ from search.ports import (
 )
 from search.strategies.mcts import Mcts
 from treewright.cluster.config import ClusterConfig
-from treewright.cluster.in_flight import in_flight
+from treewright.cluster.in_flight import calls_at_once, in_flight
 from treewright.cluster.inline_replica import InlineReplica
 from treewright.cluster.limits import PoolLimits
 from treewright.cluster.pool import Pool
@@ -92,7 +92,7 @@ def run(name: str, pairs: int, problems: int, limits: PoolLimits) -> Routed:
         config = ClusterConfig(policy_replicas=pairs, scorer_replicas=pairs)
         strategy, sides = SEARCHES[name], (Side(), Side())
         at_once = in_flight(config, *parts(BASE), strategy)
-        bears = replace(limits, calls_in_flight=config.calls_in_flight)
+        bears = replace(limits, calls_in_flight=calls_at_once(config, BASE.slots))
         kinds: tuple[Kind, Kind] = CachingPolicy, CachingScorer
         makers = [partial(_built, kind, side) for kind, side in zip(kinds, sides, strict=True)]
         pools = [Pool(partial(InlineReplica, make), pairs, bears) for make in makers]

@@ -27,13 +27,13 @@ from search.strategies.beam import Beam
 from search.strategies.best_of_n import BestOfN
 from treewright.cluster.config import ClusterConfig
 from treewright.cluster.elastic import Elastic
-from treewright.cluster.in_flight import in_flight
+from treewright.cluster.in_flight import calls_at_once, in_flight
 from treewright.cluster.inline_replica import InlineReplica
 from treewright.cluster.limits import PoolLimits
 from treewright.cluster.pool import Pool
 from treewright.cluster.pool_ports import PooledPolicy, PooledScorer
 from treewright.cluster.replica import Port, build_port, builder
-from treewright.cluster.turns import Pair, calls_at_once, pairs_of
+from treewright.cluster.turns import Pair, pairs_of
 
 LOAD_S, WAKE_S = 60.0, 5.0
 """Assumed: how long an engine takes to start, and to wake."""

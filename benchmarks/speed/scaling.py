@@ -22,6 +22,7 @@ from benchmarks.speed.overlap import BASE, problem
 from benchmarks.speed.report import command, print_json, print_table
 from benchmarks.speed.setting import BYTES_PER_TOKEN, Setting
 from benchmarks.speed.virtual_time import VirtualTimeLoop
+from engines.traits import Part, traits_of
 from policies.simulated import SimulatedPolicyConfig
 from scorers.simulated import SimulatedScorerConfig
 from search.core import Problem
@@ -35,7 +36,7 @@ from search.strategies.best_of_n import BestOfN
 from search.strategies.dvts import Dvts
 from search.strategies.rebase import Rebase
 from treewright.cluster.config import ClusterConfig
-from treewright.cluster.in_flight import in_flight
+from treewright.cluster.in_flight import calls_at_once, in_flight, slots_of
 from treewright.cluster.inline_replica import InlineReplica
 from treewright.cluster.limits import PoolLimits
 from treewright.cluster.pool import Pool
@@ -172,7 +173,7 @@ def run(
     if pooled:
         slots, batch_seconds = setting.slots * pairs, setting.batch_seconds / pairs
         setting = replace(setting, slots=slots, batch_seconds=batch_seconds)
-        config = ClusterConfig(calls_in_flight=config.calls_in_flight * pairs)
+        config = ClusterConfig()
 
     async def timed() -> Timed:
         at_once = in_flight(config, *parts(setting), strategy)
@@ -206,12 +207,15 @@ async def search_all(
 
 @asynccontextmanager
 async def opened(
-    config: ClusterConfig, policy: object, scorer: object
+    config: ClusterConfig, policy: Part, scorer: Part
 ) -> AsyncIterator[tuple[PooledPolicy, PooledScorer]]:
     """Pools of simulated engines with the limits of this config."""
-    limits = PoolLimits(calls_in_flight=config.calls_in_flight)
-    sizes = (policy, config.policy_replicas), (scorer, config.scorer_replicas)
-    pools = [Pool(partial(InlineReplica, builder(part)), size, limits) for part, size in sizes]
+
+    def pool(part: Part, size: int) -> Pool:
+        limits = PoolLimits(calls_in_flight=calls_at_once(config, slots_of(traits_of(part))))
+        return Pool(partial(InlineReplica, builder(part)), size, limits)
+
+    pools = pool(policy, config.policy_replicas), pool(scorer, config.scorer_replicas)
     await gather(pool.start() for pool in pools)
     try:
         yield PooledPolicy(pools[0]), PooledScorer(pools[1])

@@ -11,6 +11,7 @@ REACH_S = 3.0
 """How long an address may take to answer."""
 HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 """How HTTP/2 begins (RFC 9113, section 3.4): the preface and empty settings. Ray speaks gRPC."""
+MOST_PORT = 65_535
 SETTINGS = 4
 """The kind of the frame that a server answers with, in the fourth of its first nine bytes."""
 CLIENT = "ray://"
@@ -29,6 +30,12 @@ def ray_address(said: str | None) -> str | None:
     """The address that a config means: its own, else what RAY_ADDRESS says; None for a new Ray."""
     address = said or os.environ.get("RAY_ADDRESS") or None
     return None if address == "local" else address
+
+
+def told_address(said: str | None) -> str:
+    """Where an address comes from and what it is, for a message: `RAY_ADDRESS: 10.0.0.1:6379`."""
+    source = "cluster.address" if said else "RAY_ADDRESS"
+    return f"{source}: {address}" if (address := ray_address(said)) else "this machine"
 
 
 def shows_token(address: str | None) -> bool:
@@ -63,9 +70,9 @@ def on_loopback(address: str | None) -> bool:
 
 
 def is_address(address: str) -> bool:
-    """Whether it is `host:port` or `ray://host:port`."""
+    """Whether it is `host:port` or `ray://host:port`, with a port that there can be."""
     host, _, port = address.removeprefix(CLIENT).rpartition(":")
-    return bool(host) and "://" not in host and port.isdigit()
+    return bool(host) and "://" not in host and port.isdigit() and 0 < int(port) <= MOST_PORT
 
 
 def check_reachable(address: str) -> None:
@@ -76,7 +83,9 @@ def check_reachable(address: str) -> None:
     if address == "auto":
         return
     if not is_address(address):
-        raise ConnectionRefused("it must be host:port, ray://host:port or auto")
+        board = "; http:// is Ray's dashboard, which `ray job submit` alone speaks with"
+        hint = board if address.startswith("http") else ""
+        raise ConnectionRefused(f"it must be host:port, ray://host:port or auto{hint}")
     place = address.removeprefix(CLIENT)
     host, _, port = place.rpartition(":")
     try:

@@ -26,6 +26,7 @@ FULL = 0.8
 WORTH = 1.1
 """So many times as fast a split must be to be advised."""
 AT_ONCE = "cluster.problems_in_flight"
+CALLS = "cluster.calls_in_flight"
 MOST = 8
 """The most replicas of one side for each of the other that are advised."""
 
@@ -34,13 +35,15 @@ MOST = 8
 class SideLoad:
     """One side: what it is called, how many replicas it has, and the share they are at work.
 
-    `gpus`: of one replica, 0 for one that computes elsewhere.
+    `gpus`: of one replica, 0 for one that computes elsewhere. `short`: whether one may have fewer
+    calls than it computes side by side.
     """
 
     name: str
     replicas: int
     busy: float
     gpus: float = 1.0
+    short: bool = False
 
     @property
     def work(self) -> float:
@@ -63,8 +66,13 @@ def advice(policy: SideLoad, verifier: SideLoad, *, shared: bool = False) -> str
     told = f"the {busier.name} is busy {share(busier)}, the {other.name} {share(other)}"
     if shared:
         return f"{told}: they share what they compute on, so no other split is promised to gain"
+    if busier.busy < FULL and (policy.short or verifier.short):
+        return f"{told}: they may not have more calls at once; raise {CALLS} or leave it out"
     if busier.busy < FULL:
-        return f"{told}: neither is full; more problems at once ({AT_ONCE}) would use them"
+        return (
+            f"{told}: neither is full; more problems at once ({AT_ONCE}), as far as there are "
+            "more, would use them"
+        )
     found = best(policy, verifier)
     if found is None:
         return f"{told}: no other split would be faster"

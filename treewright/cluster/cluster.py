@@ -14,22 +14,28 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from engines.traits import Part, traits_of
 from search.fault import Fault
-from treewright.cluster.address import ConnectionRefused, on_loopback, ray_address, shows_token
+from treewright.cluster.address import (
+    ConnectionRefused,
+    on_loopback,
+    ray_address,
+    shows_token,
+    told_address,
+)
 from treewright.cluster.config import ClusterConfig
 from treewright.cluster.elastic import Elastic
 from treewright.cluster.environment import carried
 from treewright.cluster.gpu_meter import GpuMeter
-from treewright.cluster.in_flight import slots_of
+from treewright.cluster.in_flight import calls_at_once, slots_of
 from treewright.cluster.inline_replica import InlineReplica
 from treewright.cluster.limits import PoolLimits
-from treewright.cluster.placement import CannotPlace, place
+from treewright.cluster.placement import CannotPlace, place, to_come
 from treewright.cluster.pool import Pool
 from treewright.cluster.pool_ports import PooledPolicy, PooledScorer
 from treewright.cluster.pool_stats import PoolStats
 from treewright.cluster.replica import Replica, builder
 from treewright.cluster.sentinel import Sentinel
 from treewright.cluster.start_locks import StartLocks
-from treewright.cluster.turns import calls_at_once, pairs_of, unfit
+from treewright.cluster.turns import pairs_of, unfit
 from treewright.cluster.watchdog import Watch, port_name
 
 if TYPE_CHECKING:
@@ -116,7 +122,6 @@ async def open_cluster(
         raise ClusterError(f"cluster.elastic: {why}; leave it out")
     with makers(config, policy, scorer, tell, meter) as (make_policy, make_scorer, sentinel):
         limits = PoolLimits(
-            calls_in_flight=config.calls_in_flight,
             max_restarts=config.max_restarts,
             call_timeout_s=config.call_timeout_s,
             start_timeout_s=config.start_timeout_s,
@@ -240,8 +245,7 @@ def makers(
     except CannotPlace as error:
         raise ClusterError(str(error)) from error
     except ConnectionRefused as error:
-        where = ray_address(config.address) or "this machine"
-        raise ClusterError(f"cluster.address: {where}: no Ray: {error}") from error
+        raise ClusterError(f"{told_address(config.address)}: no Ray: {error}") from error
 
 
 def replicas(config: ClusterConfig) -> int:
@@ -263,9 +267,9 @@ def seated(
     seats = import_module("treewright.cluster.seats")
     parts = {"policy": policy, "scorer": scorer}
     parts = {side: part for side, part in parts.items() if not traits_of(part).idle}
-    found, most = connection.nodes(), connection.most()
-    gpus_to_come = bool(most and most.get("GPU"))
-    groups = place(config, parts, found, grows=most is not None, gpus_to_come=gpus_to_come)
+    found = connection.nodes()
+    grows, gpus_to_come = to_come(config, connection.most())
+    groups = place(config, parts, found, grows=grows, gpus_to_come=gpus_to_come)
     if ray_address(config.address) and gpus_to_come and not any(n.total.get("GPU") for n in found):
         tell("the cluster has no GPU yet; its autoscaler is asked for them")
     sentinel = Sentinel(connection.vital(), connection.listening, tell)

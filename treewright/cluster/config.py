@@ -42,6 +42,10 @@ class ClusterConfig:
     node."""
     scorer_resources: dict[str, Any] = field(default_factory=dict)
     """The same of a verifier replica."""
+    autoscaling: bool | None = None
+    """Whether an autoscaler brings the nodes that replicas ask for, GPUs among them: nothing is too
+    much then, and what has no room waits for it. `null` is what Ray says of its own, but Ray 2.60
+    is silent of KubeRay's and of that of `ray up`: say `true` there."""
     elastic: bool = False
     """Whether replicas change sides as the load does. As many GPUs as there are replicas each have
     a policy and a verifier, of which one is awake: at first `policy_replicas` policies and
@@ -57,8 +61,9 @@ class ClusterConfig:
     their `max_num_seqs` on all replicas of both sides, over the calls that one search has in
     flight. Where no engine says how much it takes (APIs, doubles), 16 per replica of the
     side with more."""
-    calls_in_flight: int = 256
-    """How many calls one replica has at once; more of them wait."""
+    calls_in_flight: int | None = None
+    """How many calls one replica has at once; more of them wait. `null` is as many as its engine
+    takes side by side (`max_num_seqs`) and an eighth more, and no fewer than 256."""
     max_restarts: int = 3
     """How often in a row, without a reply in between, a dead replica is replaced; 0 is never. One
     that is given up is tried again a minute later, then after twice as long, while others serve."""
@@ -73,14 +78,7 @@ class ClusterConfig:
 
     def __post_init__(self) -> None:
         check_choice("backend", self.backend, ("ray", "inline"))
-        for name in ("policy_replicas", "scorer_replicas"):
-            hint = "a run without a scorer has scorer.kind: none" if "scorer" in name else ""
-            check_count(name, getattr(self, name), hint=hint)
-            check_number(name, getattr(self, name), high=MOST_REPLICAS)
-        check_count("calls_in_flight", self.calls_in_flight)
-        if self.problems_in_flight is not None:
-            check_count("problems_in_flight", self.problems_in_flight)
-        check_count("max_restarts", self.max_restarts, least=0)
+        self._check_counts()
         self._check_shares()
         if self.elastic and self.backend == "inline":
             raise fault("elastic", True, "false with backend: inline", "its replicas have no GPUs")
@@ -95,6 +93,16 @@ class ClusterConfig:
                 raise fault("env", name, "the name of an environment variable")
         for name in ("call_timeout_s", "start_timeout_s"):
             check_number(name, getattr(self, name), low=0.001, hint="seconds")
+
+    def _check_counts(self) -> None:
+        for name in ("policy_replicas", "scorer_replicas"):
+            hint = "a run without a scorer has scorer.kind: none" if "scorer" in name else ""
+            check_count(name, getattr(self, name), hint=hint)
+            check_number(name, getattr(self, name), high=MOST_REPLICAS)
+        for name in ("calls_in_flight", "problems_in_flight"):
+            if getattr(self, name) is not None:
+                check_count(name, getattr(self, name))
+        check_count("max_restarts", self.max_restarts, least=0)
 
     def _check_shares(self) -> None:
         for name in ("policy_gpus", "scorer_gpus", "cpus"):
@@ -122,6 +130,8 @@ def check_resources(key: str, resources: Mapping[str, Any]) -> None:
         "memory": "labels or custom ones",
     }
     for name, value in resources.items():
+        if not name:
+            raise fault(key, name, "the name of a custom resource or a label")
         if name in own:
             raise fault(key, name, "a custom resource or a label", f"use {own[name]}")
         if isinstance(value, str):

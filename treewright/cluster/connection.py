@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import signal
 import sys
@@ -36,6 +37,8 @@ LATE, TRIES = "timed out during startup", 2
 """Of a node that was not up within the 30 s that Ray gives it, which a busy machine may need."""
 ITS_TOKEN = "if that cluster asks for a token, ~/.ray/auth_token here must be its own"
 """What may be amiss where Ray's client is answered by silence."""
+ROUNDED = 1e-6
+"""Sums of fractions of a core are rounded."""
 QUIET = {"log_to_driver": False, "logging_level": logging.ERROR}
 
 
@@ -134,6 +137,10 @@ def connect(address: str) -> None:
         with warnings.catch_warnings(action="ignore", category=UserWarning):
             ray.init(address=address, runtime_env=told, **QUIET)
     except ConnectionError as error:
+        if address == "auto":
+            raise ConnectionRefused(
+                "none runs on this machine; start one with `ray start --head`"
+            ) from error
         if not address.startswith(CLIENT):
             raise
         raise ConnectionRefused(f"{one_line(error)}; {ITS_TOKEN}") from error
@@ -149,7 +156,8 @@ def start(cpus: float) -> None:
     """Start a Ray on this machine; its workers have this environment."""
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = python_path()
-    options = {"num_cpus": max(1, round(cpus)), "object_store_memory": OBJECT_STORE_BYTES, **QUIET}
+    cores = max(1, math.ceil(cpus - ROUNDED))
+    options = {"num_cpus": cores, "object_store_memory": OBJECT_STORE_BYTES, **QUIET}
     here = {"address": "local", "_node_ip_address": "127.0.0.1", "include_dashboard": False}
     try:
         in_time(lambda: ray.init(**here, **options))

@@ -1,4 +1,4 @@
-"""How many problems are searched at once, so that every replica has enough to do."""
+"""How many problems are searched at once, and how many calls a replica has: none shall be idle."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ UNKNOWN = 16
 """Problems per replica, of the side with more of them, where nobody knows what an engine takes."""
 LEAST = 2
 """While one is graded, another is searched."""
+LEAST_CALLS = 256
+"""At a replica. What small engines do not compute yet costs nothing there, and is where it begins
+the moment there is room."""
+NEXT = 8
+"""One call more for each so many, so that an engine never waits for the next."""
 
 
 def in_flight(config: ClusterConfig, policy: Part, scorer: Part, strategy: Strategy) -> int:
@@ -49,3 +54,18 @@ def slots_of(traits: Traits) -> int | None:
     engines = [each.engine.slots for _, each in traits.engines() if each.engine]
     known = [slots for slots in engines if slots is not None]
     return (min(known) if len(known) == len(engines) else None) if engines else traits.slots
+
+
+def calls_at_once(config: ClusterConfig, room: int | None) -> int:
+    """How many calls one replica has at once, where it computes `room` side by side.
+
+    Where replicas take turns it has hardly more than it computes: what waits in one that is awake
+    could not be asked of another that wakes, and would have to be ended before it sleeps.
+    """
+    said = config.calls_in_flight
+    if room is None:
+        return LEAST_CALLS if said is None else said
+    full = room + max(1, room // NEXT)
+    if config.elastic:
+        return full if said is None else min(said, full)
+    return max(LEAST_CALLS, full) if said is None else said

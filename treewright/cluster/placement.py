@@ -21,6 +21,8 @@ LEAST_SHARE = 0.05
 AWAKE = 0.85
 """The share of a GPU's memory that an engine takes which says nothing, while another sleeps there.
 That one keeps its process and its CUDA graphs on the GPU."""
+LEAST_CPUS = 0.001
+"""Of a process: its placement group must have something."""
 FIT = 1e-6
 """Fractions are rounded."""
 
@@ -107,25 +109,49 @@ def place(
     Raises:
         CannotPlace: what can never be placed, or engines that do not fit on the GPU they share.
     """
-    available = sum(node.total.get("GPU", 0.0) for node in nodes)
     needs = [
         need
         for side, part in parts.items()
         for need in needed(config, side, part, nodes, gpus_to_come)
     ]
-    total = sum(need.gpus for need in needs)
-    said = any(getattr(config, f"{side}_gpus") is not None for side in parts)
     if config.elastic:
         return found(paired(needs), nodes, grows)
-    if not said and 0 < available < total and not grows and all(n.gpus <= 1 for n in needs):
-        dealt = deal([need for need in needs if need.gpus], int(available) or 1)
-        needs = [need for need in needs if not need.gpus]
-    else:
-        dealt = packed([need for need in needs if 0 < need.gpus < 1])
-        needs = [need for need in needs if not 0 < need.gpus < 1]
+    said = any(getattr(config, f"{side}_gpus") is not None for side in parts)
     widest = max((node.total.get("GPU", 0.0) for node in nodes), default=0.0)
-    groups = [*map(shared, dealt), *(alone(need, widest) for need in needs)]
+    widest = math.inf if grows and not widest else widest
+    groups: list[Group] = []
+    for rivals, gpus in contests(needs, nodes):
+        too_few = 0 < gpus < sum(need.gpus for need in rivals)
+        if too_few and not said and not grows and all(need.gpus <= 1 for need in rivals):
+            groups += map(shared, deal(rivals, int(gpus) or 1))
+        else:
+            groups += map(shared, packed([need for need in rivals if need.gpus < 1]))
+            groups += (alone(need, widest) for need in rivals if need.gpus >= 1)
+    groups += (alone(need, widest) for need in needs if not need.gpus)
     return found(groups, nodes, grows)
+
+
+def contests(needs: Sequence[Need], nodes: Sequence[Node]) -> Iterator[tuple[list[Need], float]]:
+    """Those that take a GPU, by the nodes that they can be on, and how many GPUs those have.
+
+    Whoever has a node in common with another is its rival.
+    """
+    kinds: list[tuple[list[Need], set[int]]] = []
+    for need in needs:
+        if not need.gpus:
+            continue
+        hosts = {at for at, node in enumerate(nodes) if has(node, need.labels)}
+        others = [kind for kind in kinds if kind[1] & hosts or kind[0][0].labels == need.labels]
+        rivals = [rival for kind in others for rival in kind[0]]
+        kinds = [kind for kind in kinds if kind not in others]
+        kinds.append(([*rivals, need], hosts.union(*(kind[1] for kind in others))))
+    for rivals, hosts in kinds:
+        yield rivals, sum(nodes[at].total.get("GPU", 0.0) for at in hosts)
+
+
+def has(node: Node, labels: Mapping[str, str]) -> bool:
+    """Whether a node has all these labels."""
+    return all(node.labels.get(name) == value for name, value in labels.items())
 
 
 def found(groups: Sequence[Group], nodes: Sequence[Node], grows: bool) -> list[Group]:
@@ -134,6 +160,16 @@ def found(groups: Sequence[Group], nodes: Sequence[Node], grows: bool) -> list[G
     if not grows:
         check_room(ordered, nodes)
     return ordered
+
+
+def to_come(config: ClusterConfig, most: Mapping[str, float] | None) -> tuple[bool, bool]:
+    """Whether an autoscaler may add nodes, and GPUs among them.
+
+    `most`: of each resource, what Ray's own says that it would bring; None where it says nothing.
+    """
+    if config.autoscaling is not None:
+        return config.autoscaling, config.autoscaling
+    return most is not None, bool(most and most.get("GPU"))
 
 
 def needed(
@@ -195,7 +231,8 @@ def paired(needs: Sequence[Need]) -> list[Group]:
 def by_turns(hand: Sequence[Need]) -> Group:
     """Replicas that have one GPU by turns; each is counted as a part of it."""
     sharing = sum(need.gpus > 0 for need in hand)
-    group = shared([replace(n, gpus=part(sharing) if n.gpus else 0.0, machine=None) for n in hand])
+    parts = [replace(n, gpus=part(sharing) if n.gpus else 0.0, machine=None) for n in hand]
+    group = shared(parts)
     share = AWAKE if sharing else None
     seats = tuple(replace(seat, share=share, by_turns=True) for seat in group.seats)
     return replace(group, seats=seats)
@@ -247,12 +284,12 @@ def shared(hand: Sequence[Need]) -> Group:
             if labels.setdefault(name, value) != value:
                 raise CannotPlace(
                     f"cluster.policy_resources and cluster.scorer_resources ask for different "
-                    f"nodes ({name}: {labels[name]}, {value}), and these replicas would share a "
-                    "GPU; say the same in both, or have a GPU for each replica"
+                    f"nodes ({name}: {labels[name]}, {value}), and each pair of cluster.elastic "
+                    "has one GPU; say the same in both, or cluster.elastic=false"
                 )
     if len(hand) > 1 and bundle["GPU"] > 1 - FIT * 1000:
         bundle["GPU"] = 1.0
-    bundle = {name: amount for name, amount in bundle.items() if amount}
+    bundle = some(bundle)
     share = memory_share([need.machine for need in hand if need.machine])
     seats = tuple(Seat(need.side, need.gpus, share) for need in hand)
     return Group((bundle,), seats, labels)
@@ -293,10 +330,15 @@ def alone(need: Need, widest: float) -> Group:
     of_process = {"CPU": need.cpus, **need.resources}
     if need.gpus > max(widest, 1.0) and need.gpus.is_integer():
         workers = [{"GPU": 1.0}] * int(need.gpus)
-        bundles = ({"CPU": max(need.cpus, 0.001), **need.resources}, *workers)
+        bundles = ({"CPU": max(need.cpus, LEAST_CPUS), **need.resources}, *workers)
         return Group(bundles, (Seat(need.side, 0.0),), need.labels)
-    bundle = {name: n for name, n in {"GPU": need.gpus, **of_process}.items() if n}
+    bundle = some({"GPU": need.gpus, **of_process})
     return Group((bundle,), (Seat(need.side, need.gpus),), need.labels)
+
+
+def some(bundle: Mapping[str, float]) -> dict[str, float]:
+    """What is taken of it, and next to nothing where that is nothing: Ray has no empty bundles."""
+    return {name: amount for name, amount in bundle.items() if amount} or {"CPU": LEAST_CPUS}
 
 
 def in_order(groups: Sequence[Group], nodes: Sequence[Node]) -> list[Group]:
@@ -331,7 +373,7 @@ def check_room(groups: Sequence[Group], nodes: Sequence[Node]) -> None:
     raise CannotPlace(
         f"{keys}: {len(lacking)} of {len(groups)} can never be placed: {' and '.join(sides)} "
         f"need{'s' if len(sides) == 1 else ''} {first.told} on one node; this cluster has "
-        f"{machines}"
+        f"{machines}; where an autoscaler brings more, say cluster.autoscaling=true"
     )
 
 
@@ -351,7 +393,7 @@ def put(group: Group, rooms: Sequence[tuple[Node, dict[str, float]]]) -> bool:
     for bundle in group.bundles:
         for node, room in rooms:
             fits = all(room.get(name, 0.0) + FIT >= amount for name, amount in bundle.items())
-            if fits and all(node.labels.get(name) == value for name, value in group.labels.items()):
+            if fits and has(node, group.labels):
                 for name, amount in bundle.items():
                     room[name] -= amount
                 break

@@ -66,7 +66,7 @@ class Pool:
             Keeper(slot, self, each, limits, locks, named, tell)
             for slot, each, named in zip(self.slots, makes, names, strict=True)
         ]
-        self._tell, self._held = tell, list[str]()
+        self._tell, self._held, self._room = tell, list[str](), room
         self._tasks: list[asyncio.Task[None]] = []
         self._started = asyncio.Event()
         self._waiting = Waiting()
@@ -121,6 +121,8 @@ class Pool:
             infos=tuple(slot.info for slot in self.slots),
             missing=tuple("" if slot.came else slot.cause for slot in self.slots),
             each=tuple(slot.stats() for slot in self.slots),
+            at_once=self.limits.calls_in_flight,
+            room=self._room,
         )
 
     def busy(self) -> float:

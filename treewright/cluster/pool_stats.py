@@ -62,7 +62,8 @@ class PoolStats:
     `lost_calls`: attempts whose reply never came, so that their tokens are unknown.
     `load`: in flight, by replica. `infos`: what each replica said of itself, empty until it has.
     `missing`: of each replica that has not come, why its last start failed; empty strings for the
-    others. `each`: what every replica is doing.
+    others. `each`: what every replica is doing. `at_once`: how many calls one has at most; `room`:
+    how many one computes side by side, None where nobody knows.
     """
 
     replies: int
@@ -77,6 +78,13 @@ class PoolStats:
     infos: tuple[Info, ...]
     missing: tuple[str, ...] = ()
     each: tuple[ReplicaStats, ...] = ()
+    at_once: int = 0
+    room: int | None = None
+
+    @property
+    def short(self) -> bool:
+        """Whether a replica may have fewer calls than it computes side by side."""
+        return self.room is not None and self.at_once < self.room
 
     @property
     def busy(self) -> float | None:

@@ -10,8 +10,6 @@ from engines.traits import Part, Traits, traits_of
 from treewright.cluster.config import ClusterConfig
 
 SIDES = ("policy", "scorer")
-SPARE = 8
-"""One call more for each so many, so that an engine never waits for the next."""
 
 
 class Turn:
@@ -87,17 +85,6 @@ def pairs_of(config: ClusterConfig) -> Sequence[Pair]:
         return ()
     sides = ["policy"] * config.policy_replicas + ["scorer"] * config.scorer_replicas
     return [Pair(side) for side in sides]
-
-
-def calls_at_once(config: ClusterConfig, room: int | None) -> int:
-    """How many calls one replica has at once, where it computes `room` side by side.
-
-    Where replicas take turns it has hardly more than it computes: what waits in one that is awake
-    could not be asked of another that wakes, and would have to be ended before it sleeps.
-    """
-    if not config.elastic or room is None:
-        return config.calls_in_flight
-    return min(config.calls_in_flight, room + max(1, room // SPARE))
 
 
 def unfit(policy: Part, scorer: Part) -> str:

@@ -31,6 +31,7 @@ def check_combination(config: Config, where: Where) -> None:
     _check_letters(config, where)
     _check_option_base(config, where)
     _check_abilities(config, where)
+    _check_gpus(config, where)
 
 
 def _check_verifier(config: Config, where: Where) -> None:
@@ -155,3 +156,19 @@ def _check_abilities(config: Config, where: Where) -> None:
             problem = f"goes on with no text that was begun, which strategy {strategy} needs"
             hint = traits.engine.advice([Ability.CONTINUE])
             raise ConfigError(where(key), key, traits.engine.kind, problem, hint)
+
+
+def _check_gpus(config: Config, where: Where) -> None:
+    """What is said of a replica's GPUs must be what its engine takes: parts of one, or all."""
+    for section, traits in sides(config).items():
+        key, machine = f"{section}_gpus", traits.engine.machine if traits.engine else None
+        said: float | None = getattr(config.cluster, key)
+        if said is None or machine is None or not machine.gpus:
+            continue
+        part, none = machine.gpus == 1 and 0 < said < 1, machine.optional and not said
+        if said == machine.gpus or part or none:
+            continue
+        keys = "tensor_parallel_size × pipeline_parallel_size"
+        problem = f"the engine takes {machine.gpus:g} ({section}.engine.{keys})"
+        hint = "leave it out, or say as many"
+        raise ConfigError(where(f"cluster.{key}"), f"cluster.{key}", said, problem, hint)

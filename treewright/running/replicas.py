@@ -80,7 +80,7 @@ def advised(stats: Mapping[str, PoolStats]) -> str | None:
         if side.busy is None or seen < MEASURED_S or not (side.replies or side.in_flight):
             return None
         gpus = max(each.gpus for each in there)
-        loads.append(SideLoad(name, len(there), side.busy, gpus))
+        loads.append(SideLoad(name, len(there), side.busy, gpus, side.short))
         places.append({each.computes_on for each in there} - {""})
     policy, verifier = loads
     return advice(policy, verifier, shared=bool(places[0] & places[1]))

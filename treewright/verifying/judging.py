@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 
 from benchmarks.datasets.labelled import LabelledSolution
+from engines.traits import traits_of
 from policies.no_policy import NoPolicyConfig
 from search.calls import Calls
 from search.core import Prefix, Step, StopReason
@@ -15,6 +16,7 @@ from search.gather import gather
 from search.ports import Failure, Memory, Scorer
 from treewright.caching.identity import asked
 from treewright.caching.opening import cached
+from treewright.cluster.in_flight import calls_at_once, slots_of
 from treewright.journal.journal import Journal
 from treewright.running.controller import Failed
 from treewright.running.memory import (
@@ -89,7 +91,8 @@ async def judge_all(verification: Verification, journal: Journal, known: Known) 
                     return
                 book(await judged(solution, scorer, memory, config.seed), site)
 
-        at_once = cluster.calls_in_flight * cluster.scorer_replicas
+        room = slots_of(traits_of(config.scorer))
+        at_once = calls_at_once(cluster, room) * cluster.scorer_replicas
         await gather(work() for _ in range(min(at_once, len(known.pending))))
 
 
