@@ -7,6 +7,7 @@ import json
 import socket
 import time
 from collections.abc import Coroutine, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +197,36 @@ def test_what_no_node_has_is_told_before_anything_starts(cluster: Any) -> None:
                 pass
 
     run(work())
+
+
+def test_with_an_autoscaler_it_waits_for_the_node_that_it_needs(cluster: Any) -> None:
+    lines: list[str] = []
+    late = {"late": 1}
+    config = ClusterConfig(cpus=0, address=cluster.address, policy_resources=late)
+    load_ray(None)
+    edge = importlib.import_module("treewright.cluster.ray_replica")
+
+    async def work() -> None:
+        ports = ScriptedPolicyConfig(), ScriptedScorerConfig()
+        with pytest.raises(ClusterError, match=r"say cluster\.autoscaling=true$"):
+            async with open_cluster(config, *ports):
+                pass
+        opened = open_cluster(replace(config, autoscaling=True), *ports, lines.append)
+        opening = asyncio.ensure_future(opened.__aenter__())
+        while not lines:
+            await asyncio.sleep(0.05)
+        assert not opening.done()
+        brought = cluster.add_node(num_cpus=1, resources=late)
+        try:
+            assert (await opening).stats()["policy"].alive == 1
+            await opened.__aexit__(None, None, None)
+        finally:
+            cluster.remove_node(brought)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(edge, "WAIT_TOLD_S", 0.3)
+        run(work())
+    assert lines[0].startswith("policy: a replica waits for a place: it needs 1 late")
 
 
 def test_cores_of_several_nodes_are_no_room_for_one_replica(cluster: Any) -> None:
