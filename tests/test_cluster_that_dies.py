@@ -58,9 +58,10 @@ def listens(client: str) -> bool:
     return False
 
 
-def begun(three_nodes: Box, folder: Path) -> tuple[Driven, "subprocess.Popen[bytes]"]:
+def begun(three_nodes: Box, folder: Path, *said: str) -> tuple[Driven, "subprocess.Popen[bytes]"]:
     """The run on this cluster, when its journal holds some replies."""
     run = Driven(folder / "killed", 0, three_nodes.cluster.address, problems=PROBLEMS)
+    run.words += said
     process = run.begin()
     until(lambda: process.poll() is not None or len(run.records()) > 30, run)
     assert process.poll() is None, run.said()
@@ -110,12 +111,13 @@ def test_a_node_that_dies_is_told_and_changes_no_figure(
 def test_a_head_that_dies_ends_the_session_by_a_line_and_another_cluster_goes_on(
     three_nodes: Box, undisturbed: Whole, tmp_path: Path
 ) -> None:
-    run, process = begun(three_nodes, tmp_path)
+    run, process = begun(three_nodes, tmp_path, "cluster.head_timeout_s=8")
     head = three_nodes.cluster.head_node.all_processes
     replicas = [number for number, _ in three_nodes.processes()]  # they would go on without it
     for number in (*(head[name][0].process.pid for name in ("gcs_server", "raylet")), *replicas):
         os.kill(number, signal.SIGKILL)
     until(lambda: "does not answer" in run.said(), run, 10)
+    assert "unless it is back within 4 s this session ends" in run.said()
     with box({"num_cpus": 4}, others=()) as another:
         assert ended(run, process) not in (0, 1), run.said()
         assert "treewright resume" in run.said()

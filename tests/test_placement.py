@@ -317,6 +317,7 @@ def test_a_cluster_that_has_no_gpu_yet_is_asked_for_one() -> None:
         ("cpus", float("inf"), "finite"),
         ("call_timeout_s", 0.0, "seconds"),
         ("start_timeout_s", float("nan"), "seconds"),
+        ("head_timeout_s", 60.0, "from 6 to 50"),
     ],
 )
 def test_a_value_out_of_range_is_refused_by_name(field: str, value: Any, message: str) -> None:

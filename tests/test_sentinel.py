@@ -52,7 +52,7 @@ def test_a_head_that_is_gone_is_told_and_the_session_ends() -> None:
 
     async def work() -> None:
         async with listening() as head:
-            sentinel = Sentinel({"the head": head.address}, dict, told.append)
+            sentinel = Sentinel({"the head": head.address}, dict, told.append, patience_s=0.2)
             async with sentinel.watching(ended.append):
                 await sentinel.there()
                 await head.close()
@@ -64,7 +64,8 @@ def test_a_head_that_is_gone_is_told_and_the_session_ends() -> None:
 
     run(work())
     assert len(told) == len(ended) == 1
-    assert ended[0].startswith("the head did not answer for")
+    assert ended[0] == "the head did not answer for 0.2 s"
+    assert "unless it is back within 0.16 s this session ends" in told[0]
 
 
 def test_a_head_that_comes_back_is_told_and_nothing_ends() -> None:

@@ -272,6 +272,6 @@ def seated(
     groups = place(config, parts, found, grows=grows, gpus_to_come=gpus_to_come)
     if ray_address(config.address) and gpus_to_come and not any(n.total.get("GPU") for n in found):
         tell("the cluster has no GPU yet; its autoscaler is asked for them")
-    sentinel = Sentinel(connection.vital(), connection.listening, tell)
+    sentinel = Sentinel(connection.vital(), connection.listening, tell, config.head_timeout_s)
     with seats.reserved(groups, config.cpus, lambda: sentinel.lost) as reserved:
         yield reserved, sentinel

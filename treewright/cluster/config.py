@@ -72,6 +72,10 @@ class ClusterConfig:
     engine took no step: it is replaced and its calls are asked again. However long a call takes, a
     replica that moves is not hung: a call that hangs alone is found when the others beside it have
     ended. An `inline` port that blocks for so long is interrupted."""
+    head_timeout_s: float = 24.0
+    """Seconds for which the head of a Ray cluster, or Ray on this machine, may give no answer
+    before the session ends; it can be resumed. 6 to 50: Ray itself ends the process after a minute.
+    """
     start_timeout_s: float = 600.0
     """Seconds that loading a model may take; the wait for others that start on the same GPU, or
     that compile for it on its node, does not count."""
@@ -91,6 +95,7 @@ class ClusterConfig:
         for name in self.env:
             if not name.isidentifier():
                 raise fault("env", name, "the name of an environment variable")
+        check_number("head_timeout_s", self.head_timeout_s, low=6.0, high=50.0, hint="seconds")
         for name in ("call_timeout_s", "start_timeout_s"):
             check_number(name, getattr(self, name), low=0.001, hint="seconds")
 

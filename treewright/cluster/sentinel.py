@@ -7,6 +7,7 @@ minute it ends the process. So each is asked for a connection every other second
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -20,8 +21,6 @@ EVERY_S = 2.0
 """How often each is asked, and how long it may take to answer."""
 TOLD_AT = 2
 """After so many questions in a row without an answer it is told: within six seconds."""
-END_AT = 12
-"""After so many the session ends: after 24 s, well within the minute that Ray leaves it."""
 
 
 class NodeGone(Exception):
@@ -69,6 +68,7 @@ class Sentinel:
         vital: by its name, where it listens: Ray's head, and its part on this machine.
         nodes: where Ray listens on each node, by its id. It may block.
         tell: hears in a line what does not answer, what happens next, and that it is back.
+        patience_s: after so many seconds without an answer of what is vital the session ends.
     """
 
     def __init__(
@@ -76,8 +76,10 @@ class Sentinel:
         vital: Mapping[str, Address],
         nodes: Callable[[], Mapping[str, Address]],
         tell: Callable[[str], None],
+        patience_s: float = 24.0,
     ) -> None:
         self._vital, self._nodes, self._tell = vital, nodes, tell
+        self._end_at = max(TOLD_AT + 1, math.ceil(patience_s / EVERY_S))
         self._unanswered = dict.fromkeys(vital, 0)
         self._watched: dict[str, Watched] = {}
         self._there = asyncio.Event()
@@ -169,11 +171,11 @@ class Sentinel:
             self._there.clear()
             self._tell(
                 f"{name} does not answer: replicas that are up go on, none is replaced; unless it "
-                f"is back within {(END_AT - TOLD_AT) * EVERY_S:g} s this session ends, and "
+                f"is back within {(self._end_at - TOLD_AT) * EVERY_S:g} s this session ends, and "
                 "treewright resume goes on"
             )
-        elif now == END_AT:
-            end(f"{name} did not answer for {END_AT * EVERY_S:g} s")
+        elif now == self._end_at:
+            end(f"{name} did not answer for {self._end_at * EVERY_S:g} s")
         elif before >= TOLD_AT and not now:
             self._tell(f"{name} answers again")
         if not any(count >= TOLD_AT for count in self._unanswered.values()):
