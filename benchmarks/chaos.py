@@ -109,8 +109,8 @@ class Box:
 
     def added(self, **own: Any) -> Any:
         """A new node, with what it has of its own."""
-        in_time = import_module("treewright.cluster.connection").in_time
-        return in_time(lambda: self.cluster.add_node(**NODE, **own))
+        unless_passing = import_module("treewright.cluster.connection").unless_passing
+        return unless_passing(lambda: self.cluster.add_node(**NODE, **own))
 
 
 @contextmanager
@@ -119,9 +119,9 @@ def box(
 ) -> Iterator[Box]:
     """Start it, each node with what it has of its own, and stop it at the end of the block."""
     load_ray(None)  # it listens on loopback
-    in_time = import_module("treewright.cluster.connection").in_time
+    unless_passing = import_module("treewright.cluster.connection").unless_passing
     cluster = import_module("ray.cluster_utils").Cluster
-    made = in_time(lambda: cluster(True, head_node_args={**NODE, **head}))
+    made = unless_passing(lambda: cluster(True, head_node_args={**NODE, **head}))
     found = Box(made)
     try:
         found.others += [found.added(**own) for own in others]

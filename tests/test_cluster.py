@@ -420,18 +420,23 @@ def test_a_ray_that_is_up_too_late_is_told_in_one_line(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    ("said", "tries"), [("The current node timed out during startup. …", 2), ("no such option", 1)]
+    ("said", "tries"),
+    [
+        ("The current node timed out during startup. …", 2),
+        ("Initialization failure from server: Starting Ray client server failed. See …", 2),
+        ("no such option", 1),
+    ],
 )
-def test_a_node_that_is_up_too_late_is_started_once_more(said: str, tries: int) -> None:
+def test_what_passes_in_rays_start_is_begun_once_more(said: str, tries: int) -> None:
     load_ray(None)
-    in_time = import_module("treewright.cluster.connection").in_time
+    unless_passing = import_module("treewright.cluster.connection").unless_passing
     replies = [Exception(said), Exception(said), "up"]
     with pytest.raises(Exception, match=said):
-        in_time(lambda: raised(replies.pop(0)))
+        unless_passing(lambda: raised(replies.pop(0)))
     assert len(replies) == 3 - tries
     if tries == 2:
         replies.insert(0, Exception(said))
-        assert in_time(lambda: raised(replies.pop(0))) == "up"
+        assert unless_passing(lambda: raised(replies.pop(0))) == "up"
 
 
 def raised(reply: object) -> object:

@@ -33,8 +33,10 @@ OBJECT_STORE_BYTES = 100 * 2**20
 OF_A_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 """Where `ray job submit` leaves the runtime environment of a job."""
 PACKAGES = ("search", "engines", "policies", "scorers", "benchmarks", "treewright")
-LATE, TRIES = "timed out during startup", 2
-"""Of a node that was not up within the 30 s that Ray gives it, which a busy machine may need."""
+PASSING, TRIES = ("timed out during startup", "Starting Ray client server failed"), 2
+"""What is worth another try: a node that was not up within the 30 s that Ray gives it, which a busy
+machine may need; and a client's server that died as it was forked, as gRPC's threads may do to it.
+"""
 ITS_TOKEN = "if that cluster asks for a token, ~/.ray/auth_token here must be its own"
 """What may be amiss where Ray's client is answered by silence."""
 ROUNDED = 1e-6
@@ -135,7 +137,7 @@ def connect(address: str) -> None:
         told["env_vars"] = {"PYTHONPATH": python_path()}
     try:
         with warnings.catch_warnings(action="ignore", category=UserWarning):
-            ray.init(address=address, runtime_env=told, **QUIET)
+            unless_passing(lambda: ray.init(address=address, runtime_env=told, **QUIET))
     except ConnectionError as error:
         if address == "auto":
             raise ConnectionRefused(
@@ -160,7 +162,7 @@ def start(cpus: float) -> None:
     options = {"num_cpus": cores, "object_store_memory": OBJECT_STORE_BYTES, **QUIET}
     here = {"address": "local", "_node_ip_address": "127.0.0.1", "include_dashboard": False}
     try:
-        in_time(lambda: ray.init(**here, **options))
+        unless_passing(lambda: ray.init(**here, **options))
     finally:
         if before is None:
             del os.environ["PYTHONPATH"]
@@ -168,18 +170,18 @@ def start(cpus: float) -> None:
             os.environ["PYTHONPATH"] = before
 
 
-def in_time(node: Callable[[], T]) -> T:
-    """What this makes of a new node of Ray; one that is up too late is started once more.
+def unless_passing(begin: Callable[[], T]) -> T:
+    """What this begins of Ray; after a fault that passes it is begun once more.
 
-    Processes of the late one end with this process.
+    Processes of a node that was late end with this process.
     """
     for _ in range(TRIES - 1):
         try:
-            return node()
+            return begin()
         except Exception as error:
-            if LATE not in str(error):
+            if not any(words in str(error) for words in PASSING):
                 raise
-    return node()
+    return begin()
 
 
 def code() -> list[str]:
