@@ -213,8 +213,11 @@ def three_nodes(client: str) -> Iterator[Box]:
     zone = {**four, "labels": {"zone": "b"}, "resources": {"fast": 1}}
     head = {"num_gpus": 2, "ray_client_server_port": int(client.rpartition(":")[2])}
     with ExitStack() as stack:
-        with warnings.catch_warnings():  # Ray leaves logs to be closed by whoever collects them
+        # Ray leaves logs to be closed by whoever collects them. What its client server forks is at
+        # times killed by gRPC's handlers of a fork, which it does not need.
+        with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
             warnings.simplefilter("ignore", ResourceWarning)
+            patch.setenv("GRPC_ENABLE_FORK_SUPPORT", "0")
             found = stack.enter_context(box(head, [four, zone]))
         yield found
 
