@@ -20,7 +20,13 @@ from scorers.scripted import ScriptedScorerConfig
 from search.core import Prefix, Problem
 from search.ports import PolicyCall, PolicyReply
 from search.questions import Until
-from treewright.cluster.address import ConnectionRefused, check_reachable, ray_address, shows_token
+from treewright.cluster.address import (
+    ConnectionRefused,
+    check_reachable,
+    is_address,
+    ray_address,
+    shows_token,
+)
 from treewright.cluster.cluster import ClusterError, Ports, load_ray, open_cluster
 from treewright.cluster.config import ClusterConfig
 
@@ -301,6 +307,25 @@ def test_a_replica_that_cannot_have_an_actor_gives_back_its_seat() -> None:
 def test_an_address_that_is_none_is_refused(address: str) -> None:
     with pytest.raises(ConnectionRefused, match="host:port"):
         check_reachable(address)
+
+
+def test_no_autoscaler_is_waited_for_on_a_ray_of_this_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    config = ClusterConfig(autoscaling=True)
+
+    async def work() -> None:
+        with pytest.raises(ClusterError, match=r"^cluster\.autoscaling: nobody brings nodes"):
+            async with open_cluster(config, ScriptedPolicyConfig(), ScriptedScorerConfig()):
+                pass
+
+    run(work())
+
+
+@pytest.mark.parametrize("port", ["²", "0", "65536", "-1"])
+def test_a_port_that_there_cannot_be_is_no_address(port: str) -> None:
+    assert not is_address(f"10.0.0.1:{port}")
 
 
 def test_what_is_said_by_the_environment_is_blamed_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Two runs never write to one folder, and a dead run never blocks a new one."""
 
+import asyncio
 import json
 import os
 import signal
@@ -7,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from itertools import count
 from pathlib import Path
 from queue import Queue
@@ -115,75 +117,140 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """All times are a hundredth of what they are."""
     for name in ("BEAT_S", "DEAD_S", "FREED_S", "LOOK_S"):
         monkeypatch.setattr(lock, name, getattr(lock, name) / 100)
+    monkeypatch.setattr(lock, "DEAD", set())
 
 
-def elsewhere(folder: Path, alive: str = "2026-01-01") -> None:
+def elsewhere(folder: Path, **more: object) -> None:
     """Another host's signature."""
-    owner = {"pid": 7, "host": "elsewhere", "since": "2026-01-01", "alive": alive}
+    folder.mkdir(exist_ok=True)
+    owner = {"pid": 7, "host": "elsewhere", "since": "2026-01-01", "alive": "2026-01-01", **more}
     (folder / "LOCK").write_text(json.dumps(owner))
 
 
-def test_a_run_of_a_host_that_is_gone_goes_on_here(
+def wait(*folders: Path) -> None:
+    asyncio.run(lock.outlive(folders))
+
+
+def test_runs_of_a_host_that_is_gone_go_on_here_after_one_wait(
     tmp_path: Path, soon: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    elsewhere(tmp_path)
-    with RunLock(tmp_path) as held:
-        assert json.loads(held.path.read_text())["pid"] == os.getpid()
+    runs = [tmp_path / name for name in "abc"]
+    for run in runs:
+        elsewhere(run)
+        with pytest.raises(LockError, match=r"pid 7 on host elsewhere .*; wait until it ends"):
+            RunLock(run).__enter__()
+    began = time.monotonic()
+    wait(*runs)
+    assert lock.DEAD_S <= time.monotonic() - began < 2 * lock.DEAD_S
+    for run in runs:
+        with RunLock(run) as held:
+            assert json.loads(held.path.read_text())["pid"] == os.getpid()
     waits, dead = capsys.readouterr().err.splitlines()
     assert "in use by pid 7 on host elsewhere" in waits
-    assert "taken for dead, the run goes on here" in dead
+    assert "taken for dead, what it did goes on here" in dead
 
 
 def test_a_holder_on_another_host_that_lives_is_heard(tmp_path: Path, soon: None) -> None:
     elsewhere(tmp_path)
-    beat = threading.Timer(lock.DEAD_S / 3, elsewhere, (tmp_path, "2026-01-02"))
+    beat = threading.Timer(lock.DEAD_S / 3, elsewhere, [tmp_path], {"alive": "2026-01-02"})
     beat.start()
-    with pytest.raises(LockError, match=r"pid 7 on host elsewhere .*, and alive; wait"):
-        RunLock(tmp_path).__enter__()
+    wait(tmp_path)
     beat.join()
+    with pytest.raises(LockError, match=r"pid 7 on host elsewhere .*; wait until it ends"):
+        RunLock(tmp_path).__enter__()
 
 
-def test_a_lock_that_the_file_system_still_holds_for_another_host_is_told(
+def test_a_file_that_says_nothing_of_its_holders_life_is_refused_with_what_to_do(
+    tmp_path: Path, soon: None
+) -> None:
+    (tmp_path / "LOCK").write_text('{"pid": 7, "host": "elsewhere", "since": "2026-01-01"}')
+    wait(tmp_path)
+    with pytest.raises(LockError, match=r"pid 7 on host elsewhere .* delete this file"):
+        RunLock(tmp_path).__enter__()
+    (tmp_path / "LOCK").unlink()
+    with RunLock(tmp_path):
+        pass
+
+
+def test_a_lock_that_the_file_system_still_holds_for_another_host_is_not_taken(
     tmp_path: Path, root: Path, soon: None
 ) -> None:
     process, _ = hold(tmp_path, root)
     try:
         elsewhere(tmp_path)
-        with pytest.raises(LockError, match=r"on host elsewhere .*; if that process is dead, del"):
+        wait(tmp_path)
+        with pytest.raises(LockError, match=r"on host elsewhere .*; wait until it ends"):
             RunLock(tmp_path).__enter__()
     finally:
         kill(process)
 
 
-def test_who_does_not_want_to_wait_does_not(tmp_path: Path) -> None:
+def test_who_waits_can_be_interrupted(tmp_path: Path) -> None:
     elsewhere(tmp_path)
-    with pytest.raises(LockError, match="delete this file"):
-        RunLock(tmp_path, patient=False).__enter__()
+
+    async def work() -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await lock.outlive([tmp_path])
+
+    asyncio.run(work())
 
 
 def test_a_holder_shows_that_it_lives_and_never_a_part_of_its_signature(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     times = count()
-    monkeypatch.setattr(lock, "now", lambda: f"{next(times):020d}")
+    monkeypatch.setattr(lock, "now", lambda: str(next(times)))
     monkeypatch.setattr(lock, "BEAT_S", 0.001)
     with RunLock(tmp_path) as held:
-        seen = {json.loads(held.path.read_bytes())["alive"] for _ in range(2000)}
-    assert len(seen) > 1
+        until = time.monotonic() + 5
+        seen = {json.loads(held.path.read_bytes())["alive"]}
+        while len(seen) < 20:
+            assert time.monotonic() < until
+            seen.add(json.loads(held.path.read_bytes())["alive"])
     assert held.path.read_bytes() == b""
 
 
-def test_a_holder_that_was_taken_for_dead_ends(tmp_path: Path, soon: None) -> None:
+def test_a_holder_is_itself_whatever_its_host_is_called_by_then(
+    tmp_path: Path, soon: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: Queue[str] = Queue()
+    with RunLock(tmp_path, lost=told.put):
+        monkeypatch.setattr("socket.gethostname", lambda: "dhcp-17")
+        time.sleep(4 * lock.BEAT_S)
+    assert told.empty()
+
+
+def test_a_holder_that_was_taken_for_dead_ends_and_leaves_the_file(
+    tmp_path: Path, soon: None
+) -> None:
     told: Queue[str] = Queue()
     with RunLock(tmp_path, lost=told.put) as held:
         elsewhere(tmp_path)
         assert "the run is pid 7 on host elsewhere" in told.get(timeout=10)
-        assert json.loads(held.path.read_text())["pid"] == 7
+    assert json.loads(held.path.read_text())["pid"] == 7
 
 
-def test_a_process_that_lost_its_lock_ends_by_a_line() -> None:
+def test_a_file_that_is_deleted_as_it_is_locked_is_not_what_is_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free, times = lock.is_free, count()
+
+    def deleted(fd: int, path: Path) -> bool:
+        if next(times) == 0:
+            path.unlink()
+        return free(fd, path)
+
+    monkeypatch.setattr(lock, "is_free", deleted)
+    with RunLock(tmp_path), pytest.raises(LockError, match=f"pid {os.getpid()}"):
+        RunLock(tmp_path).__enter__()
+
+
+@pytest.mark.parametrize("stderr", [True, False], ids=["is heard", "is closed"])
+def test_a_process_that_lost_its_lock_ends(stderr: bool) -> None:
+    close = "" if stderr else "import sys; sys.stderr.close(); "
     code = "from treewright.running.lock import end_process; end_process('LOCK: lost'); print('on')"
-    ended = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
-    )
-    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", "error: LOCK: lost\n")
+    words = [sys.executable, "-c", close + code]
+    ended = subprocess.run(words, capture_output=True, text=True, check=False)
+    told = "error: LOCK: lost\n" if stderr else ""
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", told)

@@ -208,6 +208,57 @@ def test_sides_of_different_nodes_share_the_gpus_of_their_own() -> None:
     assert sorted(hands(groups)) == ["pp", "pp", "s", "s"]
 
 
+@pytest.mark.parametrize(
+    ("config", "nodes", "expected"),
+    [
+        (
+            ClusterConfig(policy_replicas=4, scorer_replicas=2, policy_resources={"zone": "a"}),
+            [node(2, zone="a"), node(4, zone="b")],
+            ["pp", "pp", "s", "s"],
+        ),
+        (
+            ClusterConfig(policy_replicas=2, scorer_replicas=2, policy_resources={"fast": 1}),
+            [Node("10.0.0.8", {"GPU": 1, "CPU": 64, "fast": 4}), node(4)],
+            ["pp", "s", "s"],
+        ),
+        (
+            ClusterConfig(
+                policy_replicas=4,
+                scorer_replicas=4,
+                policy_gpus=0.5,
+                scorer_gpus=0.5,
+                policy_resources={"zone": "a"},
+            ),
+            [node(2, zone="a"), node(2, zone="b")],
+            ["pp", "pp", "ss", "ss"],
+        ),
+        (
+            ClusterConfig(
+                scorer_replicas=2,
+                policy_gpus=1,
+                policy_resources={"zone": "a"},
+                scorer_resources={"zone": "b"},
+            ),
+            [node(1, zone="a"), node(1, zone="b")],
+            ["p", "ss"],
+        ),
+    ],
+    ids=["labels", "resources", "said parts", "one side said"],
+)
+def test_a_side_shares_gpus_with_itself_where_it_cannot_with_the_other(
+    config: ClusterConfig, nodes: list[Node], expected: list[str]
+) -> None:
+    assert sorted(hands(placed(config, CUDA, CUDA, *nodes))) == expected
+
+
+def test_how_wide_the_nodes_are_is_asked_of_those_that_it_may_be_on() -> None:
+    four = Served(VllmConfig(tensor_parallel_size=2, pipeline_parallel_size=2))
+    config = ClusterConfig(policy_resources={"zone": "a"})
+    nodes = node(2, zone="a"), node(2, zone="a"), node(8, zone="b")
+    (policy,) = (g for g in placed(config, four, CPU, *nodes) if g.seats[0].side == "policy")
+    assert policy.bundles == ({"CPU": 1.0}, *[{"GPU": 1.0}] * 4)
+
+
 def test_a_replica_that_takes_nothing_has_a_bundle_that_ray_takes() -> None:
     config = ClusterConfig(cpus=0, policy_resources={"zone": "a"})
     groups = placed(config, CPU, CPU, node(0, zone="a"))
@@ -230,10 +281,13 @@ def test_nodes_to_come_are_as_the_config_says_else_as_ray_does(
     assert to_come(ClusterConfig(autoscaling=said), most) == expected
 
 
-def test_an_engine_of_many_gpus_is_on_one_node_where_nobody_knows_the_nodes_to_come() -> None:
-    four = Served(VllmConfig(tensor_parallel_size=4))
-    groups = placed(ClusterConfig(), four, CPU, node(0), grows=True, gpus_to_come=True)
-    assert max(groups, key=lambda g: g.bundles[0].get("GPU", 0)).bundles == ({"GPU": 4, "CPU": 1},)
+@pytest.mark.parametrize("there", [0, 1])
+def test_an_autoscaler_is_taken_to_bring_nodes_of_eight(there: int) -> None:
+    eight, more = Served(VllmConfig(tensor_parallel_size=8)), VllmConfig(tensor_parallel_size=16)
+    groups = placed(ClusterConfig(), eight, CPU, node(there), grows=True, gpus_to_come=True)
+    assert ({"GPU": 8, "CPU": 1},) in [group.bundles for group in groups]
+    groups = placed(ClusterConfig(), Served(more), CPU, node(there), grows=True, gpus_to_come=True)
+    assert ({"CPU": 1.0}, *[{"GPU": 1.0}] * 16) in [group.bundles for group in groups]
 
 
 def test_labels_and_resources_of_a_node_are_asked_for() -> None:

@@ -72,7 +72,8 @@ def on_loopback(address: str | None) -> bool:
 def is_address(address: str) -> bool:
     """Whether it is `host:port` or `ray://host:port`, with a port that there can be."""
     host, _, port = address.removeprefix(CLIENT).rpartition(":")
-    return bool(host) and "://" not in host and port.isdigit() and 0 < int(port) <= MOST_PORT
+    number = int(port) if port.isascii() and port.isdigit() else 0
+    return bool(host) and "://" not in host and 0 < number <= MOST_PORT
 
 
 def check_reachable(address: str) -> None:

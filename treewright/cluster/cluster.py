@@ -221,6 +221,9 @@ def makers(
         return
     edge, cpus = load_ray(config.address), config.cpus
     connection = import_module("treewright.cluster.connection")
+    if config.autoscaling and not (ray_address(config.address) or connection.is_connected()):
+        problem = "nobody brings nodes to a Ray of this machine alone"
+        raise ClusterError(f"cluster.autoscaling: {problem}; say cluster.address, or leave it out")
     try:
         with (
             connection.connected(config.address, cpus * replicas(config)),

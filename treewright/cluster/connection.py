@@ -71,6 +71,11 @@ def connected(address: str | None, cpus: float) -> Iterator[None]:
         ray.shutdown()
 
 
+def is_connected() -> bool:
+    """Whether this process has a Ray already."""
+    return bool(ray.is_initialized())
+
+
 def listening() -> dict[str, tuple[str, int]]:
     """Where Ray listens on each node that is alive, by its id. It asks the head, and blocks."""
     return {

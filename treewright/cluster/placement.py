@@ -6,10 +6,10 @@ Pure: what Ray is asked for is decided here, `treewright.cluster.seats` asks.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
-from typing import Any
+from typing import Any, TypeAlias
 
 from engines.config import Machine
 from engines.traits import Part, traits_of
@@ -21,6 +21,8 @@ LEAST_SHARE = 0.05
 AWAKE = 0.85
 """The share of a GPU's memory that an engine takes which says nothing, while another sleeps there.
 That one keeps its process and its CUDA graphs on the GPU."""
+SOME = 8.0
+"""GPUs of one of the nodes that an autoscaler brings, as far as anybody knows."""
 LEAST_CPUS = 0.001
 """Of a process: its placement group must have something."""
 FIT = 1e-6
@@ -88,6 +90,19 @@ class Need:
     resources: Mapping[str, float]
     labels: Mapping[str, str]
 
+    def may_be_on(self, node: Node) -> bool:
+        """Whether a node has what it asks for, GPUs aside."""
+        enough = (node.total.get(name, 0.0) + FIT >= n for name, n in self.resources.items())
+        return has(node, self.labels) and all(enough)
+
+    def asks_as(self, other: Need) -> bool:
+        """Whether another asks for nodes of the same kind."""
+        return (self.labels, self.resources) == (other.labels, other.resources)
+
+
+Contest: TypeAlias = tuple[list[Need], list[Node]]
+"""Replicas, and the nodes that each of them can be on."""
+
 
 def place(
     config: ClusterConfig,
@@ -116,37 +131,50 @@ def place(
     ]
     if config.elastic:
         return found(paired(needs), nodes, grows)
-    said = any(getattr(config, f"{side}_gpus") is not None for side in parts)
-    widest = max((node.total.get("GPU", 0.0) for node in nodes), default=0.0)
-    widest = math.inf if grows and not widest else widest
-    groups: list[Group] = []
-    for rivals, gpus in contests(needs, nodes):
-        too_few = 0 < gpus < sum(need.gpus for need in rivals)
-        if too_few and not said and not grows and all(need.gpus <= 1 for need in rivals):
-            groups += map(shared, deal(rivals, int(gpus) or 1))
-        else:
-            groups += map(shared, packed([need for need in rivals if need.gpus < 1]))
-            groups += (alone(need, widest) for need in rivals if need.gpus >= 1)
-    groups += (alone(need, widest) for need in needs if not need.gpus)
+    ways = [
+        grouped(config, rivals(needs, nodes, together=together), nodes, grows=grows)
+        for together in (True, False)
+    ]
+    groups = next((each for each in ways if not lacking(each, nodes)), ways[0])
     return found(groups, nodes, grows)
 
 
-def contests(needs: Sequence[Need], nodes: Sequence[Node]) -> Iterator[tuple[list[Need], float]]:
-    """Those that take a GPU, by the nodes that they can be on, and how many GPUs those have.
+def grouped(
+    config: ClusterConfig, contests: Iterable[Contest], nodes: Sequence[Node], *, grows: bool
+) -> list[Group]:
+    """Replicas that share a GPU, because there are too few or as is said, and those that do not."""
+    groups: list[Group] = []
+    for needs, hosts in contests:
+        gpus = sum(node.total.get("GPU", 0.0) for node in hosts)
+        widest = max([SOME if grows else 0.0, *(node.total.get("GPU", 0.0) for node in hosts)])
+        said = any(getattr(config, f"{need.side}_gpus") is not None for need in needs)
+        too_few = 0 < gpus < sum(need.gpus for need in needs)
+        if too_few and not said and not grows and all(need.gpus <= 1 for need in needs):
+            takers = [need for need in needs if need.gpus]
+            groups += map(shared, deal(takers, int(gpus) or 1))
+            needs = [need for need in needs if not need.gpus]
+        groups += map(shared, packed([need for need in needs if 0 < need.gpus < 1]))
+        groups += (alone(need, widest) for need in needs if not 0 < need.gpus < 1)
+    return groups
 
-    Whoever has a node in common with another is its rival.
+
+def rivals(needs: Sequence[Need], nodes: Sequence[Node], *, together: bool) -> Iterator[Contest]:
+    """Replicas that ask for the same, and the nodes that they can be on.
+
+    With `together` those that have nodes in common are one contest: a policy and a verifier that
+    share a GPU there are worth more than two of a kind.
     """
     kinds: list[tuple[list[Need], set[int]]] = []
     for need in needs:
-        if not need.gpus:
-            continue
-        hosts = {at for at, node in enumerate(nodes) if has(node, need.labels)}
-        others = [kind for kind in kinds if kind[1] & hosts or kind[0][0].labels == need.labels]
-        rivals = [rival for kind in others for rival in kind[0]]
+        hosts = {at for at, node in enumerate(nodes) if need.may_be_on(node)}
+        others = [
+            kind for kind in kinds if need.asks_as(kind[0][0]) or (together and kind[1] & hosts)
+        ]
         kinds = [kind for kind in kinds if kind not in others]
-        kinds.append(([*rivals, need], hosts.union(*(kind[1] for kind in others))))
-    for rivals, hosts in kinds:
-        yield rivals, sum(nodes[at].total.get("GPU", 0.0) for at in hosts)
+        before = [each for kind in others for each in kind[0]]
+        kinds.append(([*before, need], hosts.union(*(kind[1] for kind in others))))
+    for members, hosts in kinds:
+        yield members, [nodes[at] for at in sorted(hosts)]
 
 
 def has(node: Node, labels: Mapping[str, str]) -> bool:
@@ -156,10 +184,9 @@ def has(node: Node, labels: Mapping[str, str]) -> bool:
 
 def found(groups: Sequence[Group], nodes: Sequence[Node], grows: bool) -> list[Group]:
     """The groups in the order to ask for them. Raises `CannotPlace` where they can never fit."""
-    ordered = in_order(groups, nodes)
     if not grows:
-        check_room(ordered, nodes)
-    return ordered
+        check_room(groups, nodes)
+    return in_order(groups, nodes)
 
 
 def to_come(config: ClusterConfig, most: Mapping[str, float] | None) -> tuple[bool, bool]:
@@ -356,25 +383,27 @@ def in_order(groups: Sequence[Group], nodes: Sequence[Node]) -> list[Group]:
 
 
 def check_room(groups: Sequence[Group], nodes: Sequence[Node]) -> None:
-    """Put each bundle on the first node that has room. Raises `CannotPlace`.
-
-    Tried in two orders: as they are asked for, and the largest first.
-    """
-    largest = sorted(groups, key=size, reverse=True)
-    lacking = min(unplaced(groups, nodes), unplaced(largest, nodes), key=len)
-    if not lacking:
+    """Put each bundle on the first node that has room. Raises `CannotPlace`."""
+    without = lacking(groups, nodes)
+    if not without:
         return
-    first = lacking[0]
+    first = without[0]
     sides = sorted({seat.side for seat in first.seats})
     machines = "; ".join(f"{node.host} ({', '.join(shown(node))})" for node in nodes[:8]) + (
         f"; and {len(nodes) - 8} more" if len(nodes) > 8 else ""
     )
     keys = " or ".join(f"cluster.{side}_replicas" for side in sides)
     raise CannotPlace(
-        f"{keys}: {len(lacking)} of {len(groups)} can never be placed: {' and '.join(sides)} "
+        f"{keys}: {len(without)} of {len(groups)} can never be placed: {' and '.join(sides)} "
         f"need{'s' if len(sides) == 1 else ''} {first.told} on one node; this cluster has "
         f"{machines}; where an autoscaler brings more, say cluster.autoscaling=true"
     )
+
+
+def lacking(groups: Sequence[Group], nodes: Sequence[Node]) -> list[Group]:
+    """Those that find no room, in the better of two orders: as asked for, and the largest first."""
+    largest = sorted(groups, key=size, reverse=True)
+    return min(unplaced(in_order(groups, nodes), nodes), unplaced(largest, nodes), key=len)
 
 
 def unplaced(groups: Sequence[Group], nodes: Sequence[Node]) -> list[Group]:

@@ -23,6 +23,7 @@ from treewright.config.steering import strategy_told
 from treewright.errors import ConfigError
 from treewright.running.ending import Ending, ending
 from treewright.running.job import Job
+from treewright.running.lock import outlive
 from treewright.running.recorded import NotResumable, RecordedRun
 from treewright.running.replay import Scoring
 from treewright.running.run_folder import RunFolder, Status
@@ -74,6 +75,7 @@ async def go_on(job: Job, *, as_json: bool = False) -> int:
     if steered_by(config.strategy):
         print(clean(f"strategy {strategy_told(config)}"), file=sys.stderr, flush=True)
     try:
+        await outlive([folder.path])
         with job.at_work() as journal:
             ended = await job.finish(journal)
     except (asyncio.CancelledError, KeyboardInterrupt):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import json
 import os
@@ -9,16 +10,19 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
 from search.fault import Fault
+from search.gather import gather
 from treewright.files.opening import UnsafeFile, open_inside
 
 NAME = "LOCK"
+BYTES = 512
+"""Of a signature, always: one is written over another, so that nobody ever reads a part of it."""
 BEAT_S = 5.0
 """How often the holder writes that it is alive."""
 DEAD_S = 30.0
@@ -28,6 +32,8 @@ FREED_S = 120.0
 90 s."""
 LOOK_S = 1.0
 """How often a holder on another host is looked at."""
+TAKE_TRIES = 5
+"""The file may be deleted at any time, by who was told to."""
 
 
 class LockError(Fault):
@@ -43,8 +49,10 @@ def say(words: str) -> None:
 
 def end_process(words: str) -> None:
     """End at once: not one byte more may be written to a run that another process has."""
-    say(f"error: {words}")
-    os._exit(LockError.exit_code)
+    try:
+        say(f"error: {words}")
+    finally:
+        os._exit(LockError.exit_code)
 
 
 class RunLock:
@@ -52,35 +60,22 @@ class RunLock:
 
     The kernel holds the lock and frees it when the process dies, however it dies; the file tells
     others who that is, and when it was alive last. Not every shared file system carries locks from
-    host to host, and whether a process lives cannot be seen from another: so a holder writes that
-    it is alive, and one elsewhere that is silent is taken for dead. Should it have been held up
-    only, it sees that the file is another's and calls `lost`.
-
-    Args:
-        folder: of the run.
-        patient: whether to look for a while whether a holder on another host lives.
-        lost: hears why this process must not go on.
+    host to host, and whether a process lives cannot be seen from another. So a file of another host
+    is refused unless `outlive` found its holder silent; and a holder that was only held up sees
+    that the file is another's, and calls `lost`.
     """
 
-    def __init__(
-        self, folder: Path, *, patient: bool = True, lost: Callable[[str], None] = end_process
-    ) -> None:
+    def __init__(self, folder: Path, *, lost: Callable[[str], None] = end_process) -> None:
+        """`lost` hears, in a thread of its own, why this process must not go on."""
         self.path = folder / NAME
-        self._patient, self._lost = patient, lost
-        self._since = ""
+        self._lost = lost
+        self._who: Mapping[str, Any] = {}
         self._fd = -1
         self._ended = threading.Event()
         self._beating = threading.Thread(target=self._beat, daemon=True)
 
     def __enter__(self) -> Self:
         """Take the lock. Raises `LockError`."""
-        try:
-            self._fd = open_inside(self.path.parent, NAME, os.O_RDWR | os.O_CREAT)
-        except OSError as error:
-            raise LockError(
-                f"{self.path}: cannot be opened: {error.strerror}; "
-                "a run needs a folder that can be written"
-            ) from error
         try:
             self._take()
             self._sign()
@@ -92,93 +87,53 @@ class RunLock:
         return self
 
     def __exit__(self, *raised: object) -> None:
+        theirs = self._ended.is_set()
         self._ended.set()
         self._beating.join(BEAT_S)  # a file system that hangs would hold it
-        os.ftruncate(self._fd, 0)
+        if not theirs:
+            os.ftruncate(self._fd, 0)
         HELD.discard(self)
         self._close()
 
     def _take(self) -> None:
-        """Wait as long as it may be a dead host's. Raises `LockError`."""
-        begun, before = time.monotonic(), self._owner()
-        while True:
-            free, owner = self._free(), self._owner()
-            if owner.get("host", socket.gethostname()) == socket.gethostname():
-                if not free:
-                    raise LockError(f"{self._in_use(owner)}; wait until it ends")
+        """Lock the file that is there, which may be another one by then. Raises `LockError`."""
+        for _ in range(TAKE_TRIES):
+            self._close()
+            self._fd = opened(self.path)
+            free, owner = is_free(self._fd, self.path), read(self.path)
+            if not free:
+                raise LockError(f"{in_use(self.path, owner)}; wait until it ends")
+            if elsewhere(owner) and holder(owner) not in DEAD:
+                lives = "wait until it ends" if "alive" in owner else DELETE
+                raise LockError(f"{in_use(self.path, owner)}; {lives}")
+            if is_at(self._fd, self.path):
                 return
-            if owner != before:
-                raise LockError(f"{self._in_use(owner)}, and alive; wait until it ends")
-            waited = time.monotonic() - begun
-            if free and waited >= DEAD_S:
-                say(f"{self.path}: {holder(owner)} is silent: taken for dead, the run goes on here")
-                return
-            if not self._patient or waited >= FREED_S:
-                hint = "if that process is dead, delete this file"
-                raise LockError(f"{self._in_use(owner)}; {hint}")
-            if not waited >= LOOK_S:
-                say(f"{self._in_use(owner)}: waits up to {DEAD_S:g} s for a sign of it")
-            time.sleep(LOOK_S)
-
-    def _free(self) -> bool:
-        """Whether the kernel gives the lock. Raises `LockError` where there are none."""
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError as error:
-            raise LockError(
-                f"{self.path}: cannot be locked: {error.strerror}; "
-                "put the run on a file system that has locks"
-            ) from error
-        return True
+        raise LockError(f"{self.path}: is deleted again and again; let it be")
 
     def _sign(self) -> None:
-        self._since = now()
-        os.ftruncate(self._fd, 0)
+        self._who = {"pid": os.getpid(), "host": socket.gethostname(), "since": now()}
         try:
-            os.pwrite(self._fd, self._signature(), 0)
+            self._write()
+            os.ftruncate(self._fd, BYTES)
         except OSError as error:
             raise LockError(f"{self.path}: cannot be written: {error.strerror}") from error
 
-    def _signature(self) -> bytes:
-        """As long each time, so that nobody ever reads a part of it."""
-        return json.dumps({**self._who(), "alive": now()}).encode() + b"\n"
-
-    def _who(self) -> dict[str, Any]:
-        return {"pid": os.getpid(), "host": socket.gethostname(), "since": self._since}
+    def _write(self) -> None:
+        told = json.dumps({**self._who, "alive": now()}).encode()
+        os.pwrite(self._fd, told.ljust(BYTES - 1) + b"\n", 0)
+        os.fsync(self._fd)  # others are to see it
 
     def _beat(self) -> None:
         """Write again and again that this process is alive, until it ends or the lock is lost."""
         while not self._ended.wait(BEAT_S):
-            owner = self._owner()
-            if owner and {**owner, "alive": ""} != {**self._who(), "alive": ""}:
+            owner = read(self.path)
+            if owner and {**owner, "alive": ""} != {**self._who, "alive": ""}:
+                self._ended.set()
                 why = "this process was taken for dead, or the file was deleted"
                 self._lost(f"{self.path}: the run is {holder(owner)}'s now: {why}")
                 return
             with suppress(OSError):  # it comes again
-                os.pwrite(self._fd, self._signature(), 0)
-                os.fsync(self._fd)
-
-    def _owner(self) -> dict[str, Any]:
-        """What the file says; empty when nobody signed, or a signature was cut short.
-
-        It is opened anew: what NFS shows of an open file may be old.
-        """
-        try:
-            fd = open_inside(self.path.parent, NAME, os.O_RDONLY)
-        except (OSError, UnsafeFile):  # deleted
-            return {}
-        try:
-            owner = json.loads(os.pread(fd, 4096, 0))
-        except (OSError, ValueError, RecursionError):
-            return {}
-        finally:
-            os.close(fd)
-        return owner if isinstance(owner, dict) else {}
-
-    def _in_use(self, owner: dict[str, Any]) -> str:
-        return f"{self.path}: the run is in use by {holder(owner)}"
+                self._write()
 
     def _close(self) -> None:
         if self._fd >= 0:
@@ -186,7 +141,117 @@ class RunLock:
             self._fd = -1
 
 
-def holder(owner: dict[str, Any]) -> str:
+DEAD: set[str] = set()
+"""Holders on other hosts that were found silent, as `holder` tells them."""
+
+
+async def outlive(folders: Iterable[Path]) -> None:
+    """Wait until it is known of each of these folders whether a holder on another host lives.
+
+    The lock of one that is silent can be taken then. To be called before engines start.
+    """
+    told: set[tuple[object, ...]] = set()
+    await gather(_outlive(folder / NAME, told) for folder in folders)
+
+
+async def _outlive(path: Path, told: set[tuple[object, ...]]) -> None:
+    """One of them; `told` are the processes that were spoken of."""
+    seen = read(path)
+    if not elsewhere(seen) or "alive" not in seen or holder(seen) in DEAD:
+        return
+    begun, first = time.monotonic(), process_of(seen) not in told
+    told.add(process_of(seen))
+    if first:
+        say(f"{in_use(path, seen)}: waits {DEAD_S:g} s for a sign of it")
+    while (waited := time.monotonic() - begun) < FREED_S:
+        await asyncio.sleep(LOOK_S)
+        if read(path) != seen:
+            return  # it lives, or it has ended
+        if waited >= DEAD_S and freed(path):
+            DEAD.add(holder(seen))
+            if first:
+                say(f"{holder(seen)} is silent: taken for dead, what it did goes on here")
+            return
+
+
+def process_of(owner: Mapping[str, Any]) -> tuple[object, ...]:
+    """The process alone, which may hold many locks."""
+    return owner.get("pid"), owner.get("host")
+
+
+def freed(path: Path) -> bool:
+    """Whether the kernel would give the lock."""
+    fd = opened(path)
+    try:
+        return is_free(fd, path)
+    finally:
+        os.close(fd)
+
+
+def opened(path: Path) -> int:
+    """The descriptor of the file, made where there is none. Raises `LockError`."""
+    try:
+        return open_inside(path.parent, NAME, os.O_RDWR | os.O_CREAT)
+    except OSError as error:
+        raise LockError(
+            f"{path}: cannot be opened: {error.strerror}; a run needs a folder that can be written"
+        ) from error
+
+
+def is_free(fd: int, path: Path) -> bool:
+    """Take the kernel's lock; whether it was given. Raises `LockError` where there are none."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise LockError(
+            f"{path}: cannot be locked: {error.strerror}; "
+            "put the run on a file system that has locks"
+        ) from error
+    return True
+
+
+def is_at(fd: int, path: Path) -> bool:
+    """Whether this descriptor is of the file that is at the path now."""
+    try:
+        there = path.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    own = os.fstat(fd)
+    return (own.st_dev, own.st_ino) == (there.st_dev, there.st_ino)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """What the file says; empty when nobody signed, or a signature was cut short.
+
+    It is opened anew: what NFS shows of an open file may be old.
+    """
+    try:
+        fd = open_inside(path.parent, NAME, os.O_RDONLY)
+    except (OSError, UnsafeFile):  # there is none
+        return {}
+    try:
+        owner = json.loads(os.pread(fd, 4096, 0))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    finally:
+        os.close(fd)
+    return owner if isinstance(owner, dict) else {}
+
+
+def elsewhere(owner: Mapping[str, Any]) -> bool:
+    """Whether a process on another host has signed."""
+    here = socket.gethostname()
+    return bool(owner.get("host", here) != here)
+
+
+def in_use(path: Path, owner: Mapping[str, Any]) -> str:
+    """`runs/a/LOCK: the run is in use by pid 7 on host gpu-3 since …`."""
+    return f"{path}: the run is in use by {holder(owner)}"
+
+
+def holder(owner: Mapping[str, Any]) -> str:
     """`pid 7 on host gpu-3 since …`."""
     if not owner:
         return "a process that is just starting"
@@ -198,6 +263,7 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+DELETE = "if that process is dead, delete this file"
 HELD: set[RunLock] = set()
 """The locks of this process."""
 

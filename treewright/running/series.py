@@ -17,6 +17,7 @@ from search.gather import gather
 from treewright.cluster.cluster import ClusterError
 from treewright.config.config import Config
 from treewright.running.job import Job
+from treewright.running.lock import outlive
 from treewright.running.progress import Tally
 from treewright.running.session import Site, open_site
 from treewright.terminal import clean
@@ -121,6 +122,7 @@ async def _stopped_at_one_site(
     policy, scorer = engines([job.config for job in jobs])
     tally.resumed, tally.tokens = tally.done, 0  # rate and time left are those of these engines
     waiting = iter(jobs)
+    await outlive(job.folder.path for job in jobs if job.folder)
     try:
         async with open_site(jobs[0].config.cluster, policy, scorer, tally) as site:
 

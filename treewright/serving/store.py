@@ -85,7 +85,7 @@ class Store:
         """Delete the oldest runs above `keep`, but for those that are being searched."""
         runs = sorted(path for path in self.root.iterdir() if FOLDER.fullmatch(path.name))
         for old in runs[: max(0, len(runs) - self.keep)]:
-            with suppress(LockError, OSError), RunLock(old, patient=False):
+            with suppress(LockError, OSError), RunLock(old):
                 rmtree(old, ignore_errors=True)
 
 

@@ -14,7 +14,7 @@ from treewright.config.load import composed
 from treewright.config.notes import notes
 from treewright.config.steering import strategy_told
 from treewright.running.experiment import FAILURES, INTERNAL, INTERRUPTED, OK
-from treewright.running.lock import RunLock
+from treewright.running.lock import RunLock, outlive
 from treewright.running.series import work_off
 from treewright.sweeping.cell import load_cells
 from treewright.sweeping.index import Index
@@ -48,6 +48,7 @@ async def sweep(found: Sequence[SharedRun], at_once: int, *, as_json: bool = Fal
     config = found[0].job.config
     index = Index(Path(config.output_dir) / config.name, found)
     index.folder.make()
+    await outlive([index.folder.path, *(e.job.folder.path for e in found if e.job.folder)])
     with RunLock(index.folder.path):
         await index.open()
         if not await worked_off(index, at_once):

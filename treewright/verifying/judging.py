@@ -19,6 +19,7 @@ from treewright.caching.opening import cached
 from treewright.cluster.in_flight import calls_at_once, slots_of
 from treewright.journal.journal import Journal
 from treewright.running.controller import Failed
+from treewright.running.lock import outlive
 from treewright.running.memory import (
     JournalMemory,
     RecordedMemory,
@@ -58,6 +59,7 @@ async def finish(verification: Verification) -> Known:
         ClusterError: the scorer cannot be started.
         CancelledError: it was told to stop twice.
     """
+    await outlive([verification.run.path])
     with verification.at_work() as journal:
         known = await recorded(verification, journal, reading=False)
         if known.pending:
