@@ -9,7 +9,7 @@ NEW_OBJECTS = 50_000
 
 What is live while hundreds of searches are in flight is walked through again and again, for cycles
 that are few: nearly everything goes when its last reference does. With 512 problems in flight a
-driver answers 1.45 times as many questions per second (`benchmarks.speed.controller`)."""
+driver answers 1.4 to 2 times as many questions per second (`benchmarks.speed.controller`)."""
 
 
 def collect_seldom() -> None:
