@@ -57,9 +57,10 @@ def test_what_is_run_there_exists(name: str, folder: Path, root: Path) -> None:
 
 
 RUN = """#!/bin/bash
-# Ends at the first SIGTERM, or only at the second.
+# Ends at the first SIGTERM, or only at the second; with 0 it heeds none.
 left=$2
-trap 'left=$((left - 1)); echo "$left" > left; [ "$left" -gt 0 ] || exit 130' TERM
+heard() { left=$((left - 1)); echo "$left" > left; [ "$left" -gt 0 ] || exit 130; }
+[ "$left" -eq 0 ] || trap heard TERM
 echo begun > begun
 while true; do sleep 0.05; done
 """
@@ -80,9 +81,12 @@ def says(path: Path, text: str) -> bool:
     return path.read_text() == text
 
 
-@pytest.mark.parametrize("terms", [1, 2])
+@pytest.mark.parametrize("terms", [0, 1, 2])
 def test_a_slurm_job_whose_time_ends_is_requeued(folder: Path, tmp_path: Path, terms: int) -> None:
-    """A run that has not ended when a second SIGTERM comes is aborted, and goes on later too."""
+    """A run that has not ended when a second SIGTERM comes is aborted, and goes on later too.
+
+    With 0 it does not hear SIGTERM yet, and dies of it.
+    """
     stubs = {
         "treewright": RUN,
         "srun": '#!/bin/bash\necho "fe80::1 127.0.1.1 10.0.0.5"\n',
@@ -101,7 +105,9 @@ def test_a_slurm_job_whose_time_ends_is_requeued(folder: Path, tmp_path: Path, t
             for left in reversed(range(terms)):
                 process.send_signal(signal.SIGTERM)
                 until(partial(says, tmp_path / "left", f"{left}\n"))
-            assert process.wait(60) == 130
+            if not terms:
+                process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == (130 if terms else 143)
         finally:
             process.kill()
     assert (tmp_path / "requeued").read_text() == "requeue 7\n"
