@@ -34,7 +34,8 @@ from search.ports import PolicyCall
 from search.questions import Until
 from treewright.cluster.cluster import ClusterError, open_cluster
 from treewright.cluster.config import ClusterConfig
-from treewright.cluster.placement import AWAKE, CannotPlace, Group, Node, place
+from treewright.cluster.placement import AWAKE, place
+from treewright.cluster.room import CannotPlace, Group, Node
 from treewright.cluster.turns import unfit
 from treewright.config.fingerprint import identity_of
 from treewright.config.load import load_config, load_runnable

@@ -10,7 +10,8 @@ from engines.traits import Traits
 from engines.vllm_config import VllmConfig
 from engines.vllm_setup import engine_arguments
 from treewright.cluster.config import ClusterConfig
-from treewright.cluster.placement import CannotPlace, Group, Node, place, to_come
+from treewright.cluster.placement import place, to_come
+from treewright.cluster.room import CannotPlace, Group, Node
 
 
 @dataclass(frozen=True)

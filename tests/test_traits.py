@@ -23,7 +23,8 @@ from search.questions import Declared
 from search.strategies.steered import Steered
 from treewright.cli import main
 from treewright.cluster.config import ClusterConfig
-from treewright.cluster.placement import Node, place
+from treewright.cluster.placement import place
+from treewright.cluster.room import Node
 from treewright.config.fingerprint import identity_of
 from treewright.config.load import load_config, load_runnable
 from treewright.config.notes import notes

@@ -28,11 +28,12 @@ from treewright.cluster.gpu_meter import GpuMeter
 from treewright.cluster.in_flight import calls_at_once, slots_of
 from treewright.cluster.inline_replica import InlineReplica
 from treewright.cluster.limits import PoolLimits
-from treewright.cluster.placement import CannotPlace, place, to_come
+from treewright.cluster.placement import place, to_come
 from treewright.cluster.pool import Pool
 from treewright.cluster.pool_ports import PooledPolicy, PooledScorer
 from treewright.cluster.pool_stats import PoolStats
 from treewright.cluster.replica import Replica, builder
+from treewright.cluster.room import CannotPlace
 from treewright.cluster.sentinel import Sentinel
 from treewright.cluster.start_locks import StartLocks
 from treewright.cluster.turns import pairs_of, unfit

@@ -25,7 +25,7 @@ from ray._private.state import state
 from search.custom import import_folders
 from search.ports import one_line
 from treewright.cluster.address import CLIENT, ConnectionRefused, check_reachable, ray_address
-from treewright.cluster.placement import Node
+from treewright.cluster.room import Node
 
 T = TypeVar("T")
 OBJECT_STORE_BYTES = 100 * 2**20

@@ -19,7 +19,7 @@ from ray.util.placement_group import (
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from engines.given import BY_TURNS, GPU_SHARE, OVER_NODES
-from treewright.cluster.placement import Group, Seat
+from treewright.cluster.room import Group, Seat
 
 PENDING = ("PENDING", "RESCHEDULING", "PREPARED")
 """States of a group that waits: for a node to come, or for what others have."""
