@@ -160,6 +160,28 @@ def test_a_holder_on_another_host_that_lives_is_heard(tmp_path: Path, soon: None
         RunLock(tmp_path).__enter__()
 
 
+def test_a_holder_that_lives_again_before_its_lock_is_taken_keeps_it(
+    tmp_path: Path, soon: None
+) -> None:
+    elsewhere(tmp_path)
+    wait(tmp_path)
+    elsewhere(tmp_path, alive="2026-01-02")
+    with pytest.raises(LockError, match=r"pid 7 on host elsewhere .*; wait until it ends"):
+        RunLock(tmp_path).__enter__()
+
+
+def test_what_a_stranger_wrote_there_is_shown_without_its_escapes(
+    tmp_path: Path, soon: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    elsewhere(tmp_path, pid=[7], host="\x1b[2Jelsewhere")
+    wait(tmp_path)
+    with RunLock(tmp_path):
+        pass
+    said = capsys.readouterr().err
+    assert "elsewhere" in said
+    assert "\x1b" not in said
+
+
 def test_a_file_that_says_nothing_of_its_holders_life_is_refused_with_what_to_do(
     tmp_path: Path, soon: None
 ) -> None:

@@ -67,7 +67,7 @@ def advice(policy: SideLoad, verifier: SideLoad, *, shared: bool = False) -> str
     if shared:
         return f"{told}: they share what they compute on, so no other split is promised to gain"
     if busier.busy < FULL and (policy.short or verifier.short):
-        return f"{told}: they may not have more calls at once; raise {CALLS} or leave it out"
+        return f"{told}: a replica may not have more calls at once; raise {CALLS} or leave it out"
     if busier.busy < FULL:
         return (
             f"{told}: neither is full; more problems at once ({AT_ONCE}), as far as there are "

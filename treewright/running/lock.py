@@ -19,6 +19,7 @@ from typing import Any, Self
 from search.fault import Fault
 from search.gather import gather
 from treewright.files.opening import UnsafeFile, open_inside
+from treewright.terminal import clean
 
 NAME = "LOCK"
 BYTES = 512
@@ -43,8 +44,8 @@ class LockError(Fault):
 
 
 def say(words: str) -> None:
-    """A line for who waits."""
-    print(words, file=sys.stderr, flush=True)
+    """A line for who waits; what a stranger's file says is in it."""
+    print(clean(words), file=sys.stderr, flush=True)
 
 
 def end_process(words: str) -> None:
@@ -103,7 +104,7 @@ class RunLock:
             free, owner = is_free(self._fd, self.path), read(self.path)
             if not free:
                 raise LockError(f"{in_use(self.path, owner)}; wait until it ends")
-            if elsewhere(owner) and holder(owner) not in DEAD:
+            if elsewhere(owner) and signed(owner) not in DEAD:
                 lives = "wait until it ends" if "alive" in owner else DELETE
                 raise LockError(f"{in_use(self.path, owner)}; {lives}")
             if is_at(self._fd, self.path):
@@ -142,7 +143,7 @@ class RunLock:
 
 
 DEAD: set[str] = set()
-"""Holders on other hosts that were found silent, as `holder` tells them."""
+"""What holders on other hosts signed last that were found silent; one that signs again lives."""
 
 
 async def outlive(folders: Iterable[Path]) -> None:
@@ -150,14 +151,14 @@ async def outlive(folders: Iterable[Path]) -> None:
 
     The lock of one that is silent can be taken then. To be called before engines start.
     """
-    told: set[tuple[object, ...]] = set()
+    told: set[str] = set()
     await gather(_outlive(folder / NAME, told) for folder in folders)
 
 
-async def _outlive(path: Path, told: set[tuple[object, ...]]) -> None:
+async def _outlive(path: Path, told: set[str]) -> None:
     """One of them; `told` are the processes that were spoken of."""
     seen = read(path)
-    if not elsewhere(seen) or "alive" not in seen or holder(seen) in DEAD:
+    if not elsewhere(seen) or "alive" not in seen or signed(seen) in DEAD:
         return
     begun, first = time.monotonic(), process_of(seen) not in told
     told.add(process_of(seen))
@@ -168,15 +169,20 @@ async def _outlive(path: Path, told: set[tuple[object, ...]]) -> None:
         if read(path) != seen:
             return  # it lives, or it has ended
         if waited >= DEAD_S and freed(path):
-            DEAD.add(holder(seen))
+            DEAD.add(signed(seen))
             if first:
                 say(f"{holder(seen)} is silent: taken for dead, what it did goes on here")
             return
 
 
-def process_of(owner: Mapping[str, Any]) -> tuple[object, ...]:
+def process_of(owner: Mapping[str, Any]) -> str:
     """The process alone, which may hold many locks."""
-    return owner.get("pid"), owner.get("host")
+    return f"{owner.get('pid')} {owner.get('host')}"
+
+
+def signed(owner: Mapping[str, Any]) -> str:
+    """All that the file says."""
+    return json.dumps(owner, sort_keys=True)
 
 
 def freed(path: Path) -> bool:
