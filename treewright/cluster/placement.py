@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any, TypeAlias
@@ -59,8 +60,8 @@ class Need:
         return (self.labels, self.resources) == (other.labels, other.resources)
 
 
-Contest: TypeAlias = tuple[list[Need], list[Node]]
-"""Replicas, and the nodes that each of them can be on."""
+Contest: TypeAlias = tuple[list[Need], dict[int, Node]]
+"""Replicas, and by their numbers the nodes that some of them can be on."""
 
 
 def place(
@@ -90,22 +91,20 @@ def place(
     ]
     if config.elastic:
         return found(paired(needs), nodes, grows)
-    ways = [
-        grouped(config, rivals(needs, nodes, together=together), nodes, grows=grows)
-        for together in (True, False)
-    ]
-    groups = next((each for each in ways if not lacking(each, nodes)), ways[0])
+    groups = grouped(config, rivals(needs, nodes), grows=grows)
+    if not grows and lacking(groups, nodes):
+        with suppress(CannotPlace):
+            apart = grouped(config, kinds_of(needs, nodes), grows=grows)
+            groups = groups if lacking(apart, nodes) else apart
     return found(groups, nodes, grows)
 
 
-def grouped(
-    config: ClusterConfig, contests: Iterable[Contest], nodes: Sequence[Node], *, grows: bool
-) -> list[Group]:
+def grouped(config: ClusterConfig, contests: Iterable[Contest], *, grows: bool) -> list[Group]:
     """Replicas that share a GPU, because there are too few or as is said, and those that do not."""
     groups: list[Group] = []
     for needs, hosts in contests:
-        gpus = sum(node.total.get("GPU", 0.0) for node in hosts)
-        widest = max([SOME if grows else 0.0, *(node.total.get("GPU", 0.0) for node in hosts)])
+        has_gpus = [node.total.get("GPU", 0.0) for node in hosts.values()]
+        gpus, widest = sum(has_gpus), max([SOME if grows else 0.0, *has_gpus])
         said = any(getattr(config, f"{need.side}_gpus") is not None for need in needs)
         too_few = 0 < gpus < sum(need.gpus for need in needs)
         if too_few and not said and not grows and all(need.gpus <= 1 for need in needs):
@@ -117,23 +116,33 @@ def grouped(
     return groups
 
 
-def rivals(needs: Sequence[Need], nodes: Sequence[Node], *, together: bool) -> Iterator[Contest]:
-    """Replicas that ask for the same, and the nodes that they can be on.
+def rivals(needs: Sequence[Need], nodes: Sequence[Node]) -> list[Contest]:
+    """As `kinds_of`, but those that have nodes in common are one contest.
 
-    With `together` those that have nodes in common are one contest: a policy and a verifier that
-    share a GPU there are worth more than two of a kind.
+    A policy and a verifier that share a GPU there are worth more than two of a kind.
     """
-    kinds: list[tuple[list[Need], set[int]]] = []
+    kinds = kinds_of(needs, nodes)
+    if len(kinds) < 2:
+        return kinds
+    (ours, our_hosts), (theirs, their_hosts) = kinds
+    common = our_hosts.keys() & their_hosts.keys()
+    return [([*ours, *theirs], our_hosts | their_hosts)] if common else kinds
+
+
+def kinds_of(needs: Sequence[Need], nodes: Sequence[Node]) -> list[Contest]:
+    """Replicas that ask for the same nodes, of which each side has one kind, and those nodes."""
+    kinds: list[list[Need]] = []
     for need in needs:
-        hosts = {at for at, node in enumerate(nodes) if need.may_be_on(node)}
-        others = [
-            kind for kind in kinds if need.asks_as(kind[0][0]) or (together and kind[1] & hosts)
-        ]
-        kinds = [kind for kind in kinds if kind not in others]
-        before = [each for kind in others for each in kind[0]]
-        kinds.append(([*before, need], hosts.union(*(kind[1] for kind in others))))
-    for members, hosts in kinds:
-        yield members, [nodes[at] for at in sorted(hosts)]
+        same = next((kind for kind in kinds if need.asks_as(kind[0])), None)
+        if same is None:
+            kinds.append([need])
+        else:
+            same.append(need)
+    places = dict(enumerate(nodes))
+    return [
+        (kind, {at: node for at, node in places.items() if kind[0].may_be_on(node)})
+        for kind in kinds
+    ]
 
 
 def found(groups: Sequence[Group], nodes: Sequence[Node], grows: bool) -> list[Group]:

@@ -71,8 +71,13 @@ def in_order(groups: Sequence[Group], nodes: Sequence[Node]) -> list[Group]:
     get the only node that another one can be on.
     """
 
+    known: dict[str, int] = {}  # most ask for the same
+
     def hosts(group: Group) -> int:
-        return sum(put(group, [(node, dict(node.total))]) for node in nodes)
+        asked = repr((group.bundles, group.labels))
+        if asked not in known:
+            known[asked] = sum(put(group, [(node, dict(node.total))]) for node in nodes)
+        return known[asked]
 
     largest = sorted(groups, key=size, reverse=True)
     return sorted(largest, key=hosts)
