@@ -70,7 +70,6 @@ def in_order(groups: Sequence[Group], nodes: Sequence[Node]) -> list[Group]:
     Ray takes any node that has room. Were a replica that can be anywhere asked for first, it could
     get the only node that another one can be on.
     """
-
     known: dict[str, int] = {}  # most ask for the same
 
     def hosts(group: Group) -> int:
